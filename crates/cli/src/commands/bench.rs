@@ -1,0 +1,296 @@
+//! `coxa bench`: how long detection, localisation and training steps take on this machine, and how much memory they hold.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use coxa_imaging::Radiograph;
+use coxa_model::bundle::Card;
+use coxa_model::{Bundle, Reader, ReaderOptions};
+use coxa_engine::{Architecture, Loss, Parameters, Precision, Predictor, Trainer, TrainerOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::output::{Outcome, json_line};
+
+/// Times detection, localisation and training steps on this machine, each in a process of its own so that its memory is its own.
+///
+/// Times are medians over `--runs` runs after one that is not counted. Weights come from `--model`, or from a fixed seed: their
+/// values do not change the time.
+#[derive(Args)]
+pub struct Bench {
+    /// Only this work.
+    #[arg(long, value_enum)]
+    only: Option<Work>,
+    /// Only this precision.
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionName>,
+    /// Only this many threads [default: 1, and as many as the machine has].
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Side of the input in pixels, a multiple of 32.
+    #[arg(long, default_value_t = 512)]
+    size: usize,
+    /// Films at once [default: 1 for detection and localisation, 8 for training].
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Runs that are counted.
+    #[arg(long, default_value_t = 10)]
+    runs: usize,
+    /// The bundle whose weights are used.
+    #[arg(long)]
+    model: Option<std::path::PathBuf>,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Work {
+    /// A film's probability.
+    Detect,
+    /// A film's probability, heatmap and regions.
+    Localize,
+    /// A training step: forward, backward, Adam.
+    Train,
+}
+
+/// A precision by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionName {
+    /// 32-bit floating point.
+    F32,
+    /// bfloat16 with 32-bit accumulation.
+    Bf16,
+    /// 8-bit integers, calibrated per channel.
+    Int8,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::F32 => Self::F32,
+            PrecisionName::Bf16 => Self::Bf16,
+            PrecisionName::Int8 => Self::Int8,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    work: Work,
+    precision: PrecisionName,
+    threads: usize,
+    size: usize,
+    batch: usize,
+    runs: usize,
+    median_ms: f64,
+    min_ms: f64,
+    peak_rss_mb: Option<f64>,
+}
+
+impl Bench {
+    /// Measures one work in this process, or all that were asked for in processes of their own.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        if self.size == 0 || !self.size.is_multiple_of(32) {
+            bail!("--size {}: the side must be a multiple of 32", self.size);
+        }
+        if self.runs == 0 {
+            bail!("--runs 0: at least one run is needed");
+        }
+        if let (Some(work), Some(precision), Some(threads)) = (self.only, self.precision, self.threads) {
+            let line = self.measure(work, precision, threads)?;
+            return self.print(&line);
+        }
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        if !self.json {
+            println!("kernels: {}, {all} threads", coxa_engine::cpu().name());
+            println!("{:<10} {:>9} {:>7} {:>5} {:>5} {:>10} {:>10} {:>8}", "work", "precision", "threads", "size", "batch", "median ms", "min ms", "peak MB");
+        }
+        let works = self.only.map_or(vec![Work::Detect, Work::Localize, Work::Train], |w| vec![w]);
+        let mut threads = self.threads.map_or(vec![1, all], |t| vec![t]);
+        threads.dedup();
+        for work in works {
+            for &n in &threads {
+                for precision in self.precisions(work) {
+                    let line = self.measure_apart(work, precision, n)?;
+                    self.print(&line)?;
+                }
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn precisions(&self, work: Work) -> Vec<PrecisionName> {
+        match (self.precision, work) {
+            (Some(precision), _) => vec![precision],
+            (None, Work::Train) => vec![PrecisionName::F32, PrecisionName::Bf16],
+            (None, _) => vec![PrecisionName::F32, PrecisionName::Bf16, PrecisionName::Int8],
+        }
+    }
+
+    fn batch_of(&self, work: Work) -> usize {
+        self.batch.unwrap_or(if work == Work::Train { 8 } else { 1 })
+    }
+
+    /// Runs this program again for one work, so that its peak memory is that work's alone.
+    fn measure_apart(&self, work: Work, precision: PrecisionName, threads: usize) -> anyhow::Result<Line> {
+        let name = |value: &dyn erased::Name| value.name();
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["bench", "--json", "--only", &name(&work), "--precision", &name(&precision)]);
+        command.args(["--threads", &threads.to_string(), "--size", &self.size.to_string()]);
+        command.args(["--batch", &self.batch_of(work).to_string(), "--runs", &self.runs.to_string()]);
+        if let Some(model) = &self.model {
+            command.arg("--model").arg(model);
+        }
+        let output = command.stderr(std::process::Stdio::inherit()).output()?;
+        if !output.status.success() {
+            bail!("the measurement of {} failed", name(&work));
+        }
+        serde_json::from_slice(&output.stdout).context("the measurement's own line")
+    }
+
+    fn measure(&self, work: Work, precision: PrecisionName, threads: usize) -> anyhow::Result<Line> {
+        let batch = self.batch_of(work);
+        let times = match work {
+            Work::Detect => self.time_detection(precision, threads, batch)?,
+            Work::Localize => self.time_localization(precision, threads)?,
+            Work::Train => self.time_training(precision, threads, batch)?,
+        };
+        let mut sorted = times;
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        let median_ms = if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
+        Ok(Line {
+            work,
+            precision,
+            threads,
+            size: self.size,
+            batch,
+            runs: self.runs,
+            median_ms,
+            min_ms: sorted[0],
+            peak_rss_mb: peak_rss_mb(),
+        })
+    }
+
+    fn parameters(&self) -> anyhow::Result<Parameters> {
+        match &self.model {
+            Some(path) => Ok(Bundle::load(path)?.parameters().clone()),
+            None => Ok(Parameters::initialize(&Architecture::new(1), 1)),
+        }
+    }
+
+    fn time_detection(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
+        let mut predictor = Predictor::new(&self.parameters()?, precision.into(), threads)?;
+        let images = noise(batch * self.size * self.size);
+        self.time(|| {
+            predictor.run(&images, batch, self.size)?;
+            Ok(())
+        })
+    }
+
+    /// The film's whole way: 8-bit pixels in, probability, raw map and regions out.
+    fn time_localization(&self, precision: PrecisionName, threads: usize) -> anyhow::Result<Vec<f64>> {
+        let card = Card::imported("bench", vec!["no fracture".into(), "fracture".into()], self.size, "bench");
+        let bundle = match &self.model {
+            Some(path) => Bundle::load(path)?,
+            None => Bundle::new(card, self.parameters()?)?,
+        };
+        let options = ReaderOptions {
+            precision: precision.into(),
+            threads: Some(threads),
+            image_size: Some(self.size),
+            ..ReaderOptions::default()
+        };
+        let mut reader = Reader::new(&bundle, &options)?;
+        let pixels = noise(self.size * self.size).into_iter().map(|value| value * 255.0).collect();
+        let film = Radiograph::from_display(self.size, self.size, pixels)?;
+        let input = reader.prepare(&film);
+        self.time(|| {
+            reader.read_inputs(&[(&film, &input)])?;
+            Ok(())
+        })
+    }
+
+    fn time_training(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
+        let options =
+            TrainerOptions { precision: precision.into(), threads, loss: Loss::Binary, learning_rate: 1e-4, ..TrainerOptions::default() };
+        let mut trainer = Trainer::new(self.parameters()?, options)?;
+        let images = noise(batch * self.size * self.size);
+        let targets: Vec<usize> = (0..batch).map(|i| i % 2).collect();
+        self.time(|| {
+            trainer.step(&images, &targets, self.size)?;
+            Ok(())
+        })
+    }
+
+    fn time(&self, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Vec<f64>> {
+        work()?;
+        (0..self.runs)
+            .map(|_| {
+                let start = Instant::now();
+                work()?;
+                Ok(start.elapsed().as_secs_f64() * 1e3)
+            })
+            .collect()
+    }
+
+    fn print(&self, line: &Line) -> anyhow::Result<Outcome> {
+        if self.json {
+            json_line(line)?;
+        } else {
+            let peak = line.peak_rss_mb.map_or("-".to_owned(), |mb| format!("{mb:.0}"));
+            println!(
+                "{:<10} {:>9} {:>7} {:>5} {:>5} {:>10.1} {:>10.1} {:>8}",
+                erased::Name::name(&line.work),
+                erased::Name::name(&line.precision),
+                line.threads,
+                line.size,
+                line.batch,
+                line.median_ms,
+                line.min_ms,
+                peak
+            );
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// Names of the command line's own values.
+mod erased {
+    use clap::ValueEnum;
+
+    /// A value that has a name on the command line.
+    pub trait Name {
+        /// That name.
+        fn name(&self) -> String;
+    }
+
+    impl<T: ValueEnum> Name for T {
+        fn name(&self) -> String {
+            self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+        }
+    }
+}
+
+/// A reproducible image of noise, values 0..=1.
+fn noise(n: usize) -> Vec<f32> {
+    let mut state = 1u32;
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 24) as f32
+        })
+        .collect()
+}
+
+/// The process's peak resident memory, where the system tells it.
+fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kb| kb / 1024.0)
+}

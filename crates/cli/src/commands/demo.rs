@@ -1,0 +1,164 @@
+//! `coxa demo`: the whole of the paper in some minutes, on simulated films.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use coxa_model::recipe::Overrides;
+use coxa_model::train::{self, TrainOptions};
+use coxa_model::{Bundle, Reader, ReaderOptions, Recipe};
+use coxa_simulate::Domain;
+use coxa_simulate::dataset::{DatasetSpec, Format, Proportions, What};
+use coxa_study::evaluate::EvaluationOptions;
+use coxa_study::report::{PAPER, PAPER_LOCALIZATION};
+
+use super::assess::{Assessment, Request, assess};
+use super::evaluate::{rows, words};
+use super::model::bundle_or_default;
+use super::simulate::reuse_or_write;
+use super::train::{Bars, with_hint};
+use crate::output::Outcome;
+
+
+/// The seed of the films that the demo is tested on; no training uses it.
+const TEST_SEED: u64 = 2017;
+/// The seed of the films that the demo trains on.
+const TRAIN_SEED: u64 = 2016;
+/// Limb films that the demo trains on.
+const LIMBS: usize = 400;
+/// Pelvic films that the demo trains on.
+const PELVES: usize = 1600;
+/// Longest side of the films that the demo trains on, in pixels.
+const TRAIN_SIZE: usize = 256;
+
+/// Simulates films that the network has never seen, reads them, and writes a page that shows how good it is and where it looked.
+///
+/// With --train, the small study first: limb films, pretraining, pelvic films, retraining. What is there already is used again.
+#[derive(Args)]
+pub struct Demo {
+    /// Trains a network from scratch first (some minutes).
+    #[arg(long)]
+    train: bool,
+    /// Where everything is put.
+    #[arg(long, default_value = "coxa-demo")]
+    out: PathBuf,
+    /// Unseen films to test on: a quarter of the femoral neck, a quarter trochanteric, half without a fracture.
+    #[arg(long, default_value_t = 100)]
+    films: usize,
+}
+
+impl Demo {
+    /// Runs the demo.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        let start = Instant::now();
+        let (bundle, run) = if self.train { self.trained()? } else { (bundle_or_default(None)?, None) };
+        let test = DatasetSpec {
+            what: What::Pelvis,
+            n: self.films,
+            seed: TEST_SEED,
+            size: 512,
+            format: Format::Dicom,
+            ..DatasetSpec::default()
+        };
+        let test = reuse_or_write("simulating unseen films", &self.out.join(format!("test-{}", self.films)), &test)?;
+        let mut reader = Reader::new(&bundle, &ReaderOptions::default())?;
+        let report = self.out.join(if self.train { "report-trained" } else { "report" });
+        let request = Request {
+            dataset: &test,
+            run: run.as_deref(),
+            readers: Vec::new(),
+            options: EvaluationOptions { threshold: bundle.card().threshold.value, ..EvaluationOptions::default() },
+            title: "Hip fractures on simulated films".to_owned(),
+            out: &report,
+            next: next(&self.out),
+        };
+        let assessment = assess(request, &mut reader)?;
+        say(&assessment, reader.size());
+        println!();
+        println!("page      {}", report.join("index.html").display());
+        println!("time      {:.0} s", start.elapsed().as_secs_f64());
+        println!();
+        for (what, command) in next(&self.out) {
+            println!("{what}\n    {command}");
+        }
+        Ok(Outcome::of_failures(assessment.failed))
+    }
+
+    /// The bundle that the small study trains, from an earlier demo where there is one, and its run.
+    fn trained(&self) -> anyhow::Result<(Bundle, Option<PathBuf>)> {
+        let runs = self.out.join("runs");
+        if let Some(run) = finished_run(&runs) {
+            eprintln!("the network of {} is used again; delete the folder to train anew", run.display());
+            return Ok((Bundle::load(&run.join("bundle"))?, Some(run)));
+        }
+        let spec = |what, n| DatasetSpec {
+            what,
+            n,
+            seed: TRAIN_SEED,
+            size: TRAIN_SIZE,
+            format: Format::Png,
+            proportions: Proportions::default(),
+            domain: Domain::default(),
+            anatomy: None,
+        };
+        let limbs = self.out.join("limbs");
+        let films = self.out.join("films");
+        reuse_or_write("simulating limbs", &limbs, &spec(What::Limbs, LIMBS))?;
+        reuse_or_write("simulating pelves", &films, &spec(What::Pelvis, PELVES))?;
+        let datasets = vec![("limbs".to_owned(), limbs), ("films".to_owned(), films)];
+        let recipe = Recipe::built_in("small")?.with(&Overrides { datasets, ..Overrides::default() })?;
+        let mut bars = Bars::default();
+        let mut hear = |event: &coxa_model::progress::Event<'_>| bars.on(event);
+        let options = TrainOptions::new(&runs);
+        let outcome = match unfinished_run(&runs) {
+            Some(run) => train::resume(&run, &options, &mut hear),
+            None => train::train(&recipe, &options, &mut hear),
+        };
+        let outcome = outcome.map_err(with_hint)?;
+        Ok((Bundle::load(&outcome.run.join("bundle"))?, Some(outcome.run)))
+    }
+}
+
+fn finished_run(runs: &Path) -> Option<PathBuf> {
+    newest_run(runs, |run| run.join("bundle/model.json").is_file())
+}
+
+/// A run that was killed: it has its recipe, and no bundle yet.
+fn unfinished_run(runs: &Path) -> Option<PathBuf> {
+    newest_run(runs, |run| run.join("recipe.toml").is_file() && !run.join("bundle").exists())
+}
+
+fn newest_run(runs: &Path, wanted: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(runs).ok()?;
+    let mut found: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(|path| wanted(path)).collect();
+    found.sort();
+    found.pop()
+}
+
+/// The paper's figures, with those of the simulated films beside them.
+fn say(assessment: &Assessment, size: usize) {
+    let measures = &assessment.evaluation.measures;
+    println!("{} unseen simulated films, {} with a fracture, read at {size}×{size}. Research use only.", measures.n, measures.positives);
+    println!();
+    println!("{:<24} {:<28} paper, 100 real films", "", "simulated films");
+    for (name, value, low, high) in PAPER {
+        let ours = rows(measures).into_iter().find(|(known, _)| *known == name).map(|(_, statistic)| words(statistic));
+        println!("{name:<24} {:<28} {value} ({low}–{high})", ours.unwrap_or_default());
+    }
+    if let Some(place) = &assessment.localization {
+        println!("{:<24} {:<28} {PAPER_LOCALIZATION:.3}", "heatmap on the site", words(&place.right_site));
+    }
+    let c = &measures.confusion;
+    println!();
+    println!("true positives {}, false negatives {}, false positives {}, true negatives {}", c.tp, c.fn_, c.fp, c.tn);
+}
+
+fn next(out: &Path) -> Vec<(String, String)> {
+    let pair = |what: &str, command: String| (what.to_owned(), command);
+    vec![
+        pair("Read a film of your own:", "coxa predict FILM.dcm --heatmap heatmaps".to_owned()),
+        pair("Train the small study from scratch:", "coxa demo --train".to_owned()),
+        pair("Check every figure:", format!("coxa evaluate --predictions {} --json", out.join("report/predictions.csv").display())),
+        pair("Train on your own films:", "coxa import folders DIR --out mine && coxa train --recipe paper --data limbs=LIMBS --data films=mine".to_owned()),
+    ]
+}

@@ -1,0 +1,13 @@
+//! One file per subcommand.
+
+mod assess;
+pub mod bench;
+pub mod compare;
+pub mod demo;
+pub mod evaluate;
+pub mod import;
+pub mod model;
+pub mod predict;
+pub mod report;
+pub mod simulate;
+pub mod train;

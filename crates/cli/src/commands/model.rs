@@ -1,0 +1,120 @@
+//! `coxa model`: bundles from weights, weights from bundles, and what a bundle says of itself.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use coxa_model::bundle::Card;
+use coxa_model::weights::{self, Head, WeightsFormat};
+use coxa_model::{Bundle, ModelError};
+
+use crate::output::{Outcome, json_line};
+
+/// Makes bundles of weights, gives weights back, and shows a bundle's card.
+#[derive(Args)]
+pub struct Model {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// A bundle of a DenseNet-121's weights (.safetensors or .pth; three-channel stems are summed to one).
+    Import {
+        /// The weights.
+        #[arg(long)]
+        weights: PathBuf,
+        /// The new bundle's folder.
+        #[arg(long)]
+        out: PathBuf,
+        /// The network's input size in pixels.
+        #[arg(long, default_value_t = 512)]
+        image_size: usize,
+        /// The class to keep, where the classifier has more than one.
+        #[arg(long)]
+        class: Option<usize>,
+        /// What the bundle is called [default: the file's name].
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// The weights of a bundle as one file that PyTorch, timm and torchvision read.
+    Export {
+        /// The bundle [default: the one that comes with Coxa].
+        bundle: Option<PathBuf>,
+        /// The new .safetensors file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// What a bundle says of itself.
+    Info {
+        /// The bundle [default: the one that comes with Coxa].
+        bundle: Option<PathBuf>,
+        /// The whole card as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The bundle in `folder`, or the one that comes with Coxa; a line on standard error says so.
+///
+/// # Errors
+/// When the bundle cannot be read.
+pub fn bundle_or_default(folder: Option<&Path>) -> Result<Bundle, ModelError> {
+    match folder {
+        Some(folder) => Bundle::load(folder),
+        None => {
+            let bundle = coxa_model::shipped::bundle()?;
+            eprintln!("no --model named: using the one that comes with Coxa, {} ({})", bundle.card().name, bundle.short_hash());
+            Ok(bundle)
+        }
+    }
+}
+
+impl Model {
+    /// Does what was asked.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        match self.action {
+            Action::Import { weights, out, image_size, class, name } => import(&weights, &out, image_size, class, name),
+            Action::Export { bundle, out } => {
+                weights::export(bundle_or_default(bundle.as_deref())?.parameters(), &out)?;
+                println!("{}", out.display());
+                Ok(Outcome::Done)
+            }
+            Action::Info { bundle, json } => {
+                let bundle = bundle_or_default(bundle.as_deref())?;
+                if json { json_line(bundle.card())? } else { describe(&bundle) }
+                Ok(Outcome::Done)
+            }
+        }
+    }
+}
+
+fn import(path: &Path, out: &Path, size: usize, class: Option<usize>, name: Option<String>) -> anyhow::Result<Outcome> {
+    let imported = weights::import(path, Head::Logit { class })?;
+    for note in &imported.notes {
+        eprintln!("note: {note}");
+    }
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = name.unwrap_or_else(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+    let classes = vec!["no fracture".to_owned(), "fracture".to_owned()];
+    let card = Card::imported(&name, classes, size, &format!("imported from {file}"));
+    let bundle = Bundle::new(card, imported.parameters)?.save(out, WeightsFormat::F32)?;
+    println!("{} {}", out.display(), bundle.short_hash());
+    Ok(Outcome::Done)
+}
+
+fn describe(bundle: &Bundle) {
+    let card = bundle.card();
+    println!("{} ({})", card.name, bundle.short_hash());
+    println!("  {}", card.intended_use);
+    println!("  network     {}, input {}×{}, {:?}", card.architecture, card.input.size, card.input.size, card.input.fit);
+    println!("  classes     {}", card.classes.join(", "));
+    println!("  threshold   {} ({}, chosen on {})", card.threshold.value, card.threshold.rule, card.threshold.chosen_on);
+    println!("  origin      {}", card.origin);
+    if let Some(data) = &card.data {
+        let kind = if data.simulated { "simulated films" } else { "films" };
+        println!("  trained on  {} {kind}, validated on {}, of {} patients", data.train_films, data.validation_films, data.patients);
+    }
+    for (name, value) in &card.metrics {
+        println!("  {name:<28} {value:.4}");
+    }
+}

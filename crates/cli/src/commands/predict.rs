@@ -1,0 +1,351 @@
+//! `coxa predict`: films become probabilities, findings, heatmaps and regions.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use coxa_cohort::{Dataset, Film};
+use coxa_imaging::{Side, encode, overlay};
+use coxa_model::{Prediction, Reader, ReaderOptions, Reading};
+use serde::Serialize;
+
+use super::bench::PrecisionName;
+use super::model::bundle_or_default;
+use crate::output::{Outcome, hint, json_line};
+use crate::progress::Progress;
+
+/// Files whose names end so are read in a folder; any file that is named is tried.
+const ENDINGS: [&str; 8] = ["dcm", "dicom", "ima", "png", "jpg", "jpeg", "tif", "tiff"];
+/// Columns of a manifest that become subgroups of the predictions.
+const SUBGROUPS: [&str; 6] = ["fracture_type", "side", "age", "sex", "quality", "source"];
+
+/// Reads films (DICOM, PNG, JPEG, TIFF): a probability, a finding, a heatmap and regions for each, in the film's own pixels.
+///
+/// A folder is searched for films; a dataset folder (with a manifest.csv) gives its films that are not excluded. A file that cannot
+/// be read is named, the others are read, and the exit status is 1.
+#[derive(Args)]
+pub struct Predict {
+    /// Films, folders or dataset folders.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// The bundle [default: the one that comes with Coxa].
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// One JSON object a line for each film.
+    #[arg(long)]
+    json: bool,
+    /// Adds the raw Grad-CAM to the JSON.
+    #[arg(long, requires = "json")]
+    cam: bool,
+    /// Writes each film with its heatmap to this folder as PNG.
+    #[arg(long, value_name = "DIR")]
+    heatmap: Option<PathBuf>,
+    /// Writes image_id, patient, label, probability and subgroups as CSV, for `coxa evaluate`.
+    #[arg(long, value_name = "FILE.csv")]
+    predictions: Option<PathBuf>,
+    /// Another input size than the bundle's, a multiple of 32.
+    #[arg(long)]
+    image_size: Option<usize>,
+    /// Calls a film positive from this probability on [default: the bundle's].
+    #[arg(long)]
+    threshold: Option<f32>,
+    /// Numbers that the network computes with.
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: PrecisionName,
+    /// Threads [default: all].
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// One film to read and what is known of it.
+struct Input {
+    path: PathBuf,
+    film: Option<Film>,
+}
+
+/// A region, as the contract of the JSON has it.
+#[derive(Serialize)]
+struct RegionLine {
+    x: f32,
+    y: f32,
+    width: f32,
+    height: f32,
+    side: &'static str,
+    score: f32,
+}
+
+#[derive(Serialize)]
+struct CamLine {
+    rows: usize,
+    columns: usize,
+    values: Vec<f32>,
+}
+
+#[derive(Serialize)]
+struct FilmLine<'a> {
+    file: String,
+    probability: f32,
+    threshold: f32,
+    finding: bool,
+    regions: Vec<RegionLine>,
+    model: &'a str,
+    width: usize,
+    height: usize,
+    notice: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cam: Option<CamLine>,
+}
+
+#[derive(Serialize)]
+struct ErrorLine {
+    file: String,
+    error: String,
+}
+
+impl Predict {
+    /// Reads every film and says what was found.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        let inputs = collect_inputs(&self.inputs)?;
+        if inputs.is_empty() {
+            return Err(hint("no film was found", "name a file, or a folder with .dcm, .png, .jpg or .tiff files in it"));
+        }
+        let bundle = bundle_or_default(self.model.as_deref())?;
+        let options = ReaderOptions {
+            precision: self.precision.into(),
+            threads: self.threads,
+            image_size: self.image_size,
+            ..ReaderOptions::default()
+        };
+        let mut reader = Reader::new(&bundle, &options)?;
+        if let Some(folder) = &self.heatmap {
+            std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+        }
+        let mut table = self.predictions.as_deref().map(PredictionTable::create).transpose()?;
+        let mut names = HeatmapNames::default();
+        let progress = Progress::new("reading films", inputs.len());
+        let paths: Vec<PathBuf> = inputs.iter().map(|input| input.path.clone()).collect();
+        let mut failed = 0;
+        let mut broken = None;
+        reader.read_files(&paths, |i, result| {
+            let said = match result {
+                Ok(reading) => self.say(&inputs[i], reading, table.as_mut(), &mut names),
+                Err(error) => {
+                    failed += 1;
+                    self.say_error(&inputs[i], &error.to_string())
+                }
+            };
+            progress.set(i + 1, "");
+            if let Err(error) = said {
+                broken = Some(error);
+                return false;
+            }
+            true
+        })?;
+        progress.finish();
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        if let Some(table) = table {
+            table.finish()?;
+        }
+        Ok(Outcome::of_failures(failed))
+    }
+
+    fn say(&self, input: &Input, mut reading: Reading, table: Option<&mut PredictionTable>, names: &mut HeatmapNames) -> anyhow::Result<()> {
+        if let Some(threshold) = self.threshold {
+            let prediction = &mut reading.prediction;
+            prediction.threshold = threshold;
+            prediction.finding = prediction.probability >= threshold;
+            if !prediction.finding {
+                prediction.regions.clear();
+            }
+        }
+        let prediction = &reading.prediction;
+        if let Some(folder) = &self.heatmap {
+            let path = folder.join(names.name(&input.path));
+            write_overlay(&path, &reading)?;
+        }
+        if let Some(table) = table {
+            table.add(input, prediction)?;
+        }
+        if self.json {
+            let cam = self.cam.then(|| CamLine {
+                rows: prediction.cam.rows,
+                columns: prediction.cam.columns,
+                values: prediction.cam.values.clone(),
+            });
+            return json_line(&film_line(&input.path, &reading, cam));
+        }
+        let finding = if prediction.finding { "fracture" } else { "no fracture" };
+        println!("{}: {:.1}% — {finding}", input.path.display(), prediction.probability * 100.0);
+        for region in &prediction.regions {
+            println!(
+                "    {:.0},{:.0} {:.0}×{:.0} {}",
+                region.x,
+                region.y,
+                region.width,
+                region.height,
+                side_name(region.side).unwrap_or("side unknown")
+            );
+        }
+        Ok(())
+    }
+
+    fn say_error(&self, input: &Input, error: &str) -> anyhow::Result<()> {
+        let file = input.path.display().to_string();
+        if self.json {
+            json_line(&ErrorLine { file, error: error.to_owned() })?;
+        }
+        eprintln!("error: {error}");
+        Ok(())
+    }
+}
+
+fn film_line<'a>(path: &Path, reading: &'a Reading, cam: Option<CamLine>) -> FilmLine<'a> {
+    let prediction = &reading.prediction;
+    let regions = prediction.regions.iter().map(|region| RegionLine {
+        x: region.x,
+        y: region.y,
+        width: region.width,
+        height: region.height,
+        side: side_name(region.side).unwrap_or("unknown"),
+        score: region.score,
+    });
+    FilmLine {
+        file: path.display().to_string(),
+        probability: prediction.probability,
+        threshold: prediction.threshold,
+        finding: prediction.finding,
+        regions: regions.collect(),
+        model: &prediction.model,
+        width: reading.film.width(),
+        height: reading.film.height(),
+        notice: "research use only",
+        cam,
+    }
+}
+
+/// The line that `predict --json --cam` prints for a film.
+pub fn json_of(path: &Path, reading: &Reading) -> serde_json::Result<String> {
+    let cam = &reading.prediction.cam;
+    let cam = CamLine { rows: cam.rows, columns: cam.columns, values: cam.values.clone() };
+    serde_json::to_string(&film_line(path, reading, Some(cam)))
+}
+
+fn side_name(side: Side) -> Option<&'static str> {
+    match side {
+        Side::Left => Some("left"),
+        Side::Right => Some("right"),
+        Side::Unknown => None,
+    }
+}
+
+/// The film with its heatmap, regions and probability as a PNG's bytes.
+///
+/// # Errors
+/// When it cannot be encoded.
+pub fn overlay_png(reading: &Reading) -> anyhow::Result<Vec<u8>> {
+    let p = &reading.prediction;
+    let cam = p.finding.then_some(&p.cam);
+    let image = overlay::render(&reading.film, &p.geometry, cam, p.reference, &p.regions, p.probability, p.threshold);
+    Ok(encode::png_rgb8_to_vec(image.width, image.height, &image.pixels)?)
+}
+
+fn write_overlay(path: &Path, reading: &Reading) -> anyhow::Result<()> {
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, overlay_png(reading)?).with_context(|| format!("{}", partial.display()))?;
+    std::fs::rename(&partial, path).with_context(|| format!("{}", path.display()))
+}
+
+/// Names for heatmaps: the film's own, with a number where two films share one.
+#[derive(Default)]
+struct HeatmapNames {
+    taken: std::collections::HashSet<String>,
+}
+
+impl HeatmapNames {
+    fn name(&mut self, film: &Path) -> String {
+        let stem = film.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mut name = format!("{stem}.png");
+        let mut n = 2;
+        while !self.taken.insert(name.clone()) {
+            name = format!("{stem}-{n}.png");
+            n += 1;
+        }
+        name
+    }
+}
+
+/// The films below the named files and folders, in order, each once.
+fn collect_inputs(inputs: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
+    let mut found = Vec::new();
+    for input in inputs {
+        if !input.is_dir() {
+            found.push(Input { path: input.clone(), film: None });
+            continue;
+        }
+        if input.join("manifest.csv").is_file() {
+            let dataset = Dataset::load(input)?;
+            let films = dataset.films.iter().filter(|film| !film.excluded);
+            found.extend(films.map(|film| Input { path: dataset.image_path(film), film: Some(film.clone()) }));
+            continue;
+        }
+        for entry in walkdir::WalkDir::new(input).sort_by_file_name() {
+            let entry = entry?;
+            let ending = entry.path().extension().map(|e| e.to_string_lossy().to_lowercase());
+            let is_film = ending.is_none_or(|ending| ENDINGS.contains(&ending.as_str()));
+            if entry.file_type().is_file() && is_film {
+                found.push(Input { path: entry.into_path(), film: None });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The predictions as `coxa evaluate` reads them; written under another name until the last row.
+pub struct PredictionTable {
+    path: PathBuf,
+    partial: PathBuf,
+    writer: csv::Writer<File>,
+}
+
+impl PredictionTable {
+    /// Begins the table that `finish` puts at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be created.
+    pub fn create(path: &Path) -> anyhow::Result<Self> {
+        let partial = path.with_extension("partial");
+        let mut writer = csv::Writer::from_path(&partial).with_context(|| format!("{}", partial.display()))?;
+        let header = ["image_id", "patient", "label", "probability"].into_iter().chain(SUBGROUPS);
+        writer.write_record(header.chain(["film_width", "film_height"]))?;
+        Ok(Self { path: path.to_owned(), partial, writer })
+    }
+
+    fn add(&mut self, input: &Input, prediction: &Prediction) -> anyhow::Result<()> {
+        self.row(input.film.as_ref(), &input.path, prediction)
+    }
+
+    /// Adds a film's row; a film of no dataset is named by its file and has no label.
+    ///
+    /// # Errors
+    /// When the row cannot be written.
+    pub fn row(&mut self, film: Option<&Film>, path: &Path, prediction: &Prediction) -> anyhow::Result<()> {
+        let column = |name| film.and_then(|film| film.column(name)).unwrap_or_default();
+        let id = film.map_or_else(|| path.file_name().unwrap_or_default().to_string_lossy().into_owned(), |f| f.image_id.clone());
+        let mut row = vec![id, column("patient"), column("label"), prediction.probability.to_string()];
+        row.extend(SUBGROUPS.map(column));
+        row.extend([prediction.geometry.film_width.to_string(), prediction.geometry.film_height.to_string()]);
+        Ok(self.writer.write_record(row)?)
+    }
+
+    /// Ends the table.
+    ///
+    /// # Errors
+    /// When it cannot be written or renamed.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        self.writer.flush()?;
+        std::fs::rename(&self.partial, &self.path).with_context(|| format!("{}", self.path.display()))
+    }
+}

@@ -1,0 +1,89 @@
+//! `coxa report`: a dataset read by a bundle, as one page with every table and figure.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use coxa_cohort::Dataset;
+use coxa_model::{Reader, ReaderOptions};
+use coxa_study::figures::roc::ReaderPoint;
+
+use super::assess::{Request, assess};
+use super::evaluate::How;
+use super::model::bundle_or_default;
+use crate::output::Outcome;
+
+/// Reads a dataset's films, evaluates the readings and writes the report: one self-contained page, each figure as SVG, each table as CSV,
+/// the predictions and the readings.
+#[derive(Args)]
+pub struct Report {
+    /// The dataset folder.
+    #[arg(long)]
+    data: PathBuf,
+    /// The bundle [default: the one that comes with Coxa].
+    #[arg(long)]
+    model: Option<PathBuf>,
+    /// A training run, whose curves are shown.
+    #[arg(long)]
+    run: Option<PathBuf>,
+    /// Readers to draw beside the ROC curve (name, group, sensitivity, specificity).
+    #[arg(long, value_name = "FILE.csv")]
+    readers: Option<PathBuf>,
+    /// The new folder of the report.
+    #[arg(long)]
+    out: PathBuf,
+    /// Another input size than the bundle's.
+    #[arg(long)]
+    image_size: Option<usize>,
+    /// The title.
+    #[arg(long, default_value = "Hip fractures on pelvic radiographs")]
+    title: String,
+    #[command(flatten)]
+    how: How,
+}
+
+impl Report {
+    /// Reads, evaluates and writes.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        if self.out.exists() {
+            bail!("{} exists already; nothing is overwritten", self.out.display());
+        }
+        let readers = self.readers.as_deref().map(read_readers).transpose()?.unwrap_or_default();
+        let dataset = Dataset::load(&self.data)?;
+        let bundle = bundle_or_default(self.model.as_deref())?;
+        let options = ReaderOptions { image_size: self.image_size, ..ReaderOptions::default() };
+        let mut reader = Reader::new(&bundle, &options)?;
+        let request = Request {
+            dataset: &dataset,
+            run: self.run.as_deref(),
+            readers,
+            options: self.how.options()?,
+            title: self.title,
+            out: &self.out,
+            next: Vec::new(),
+        };
+        let assessment = assess(request, &mut reader)?;
+        println!("{}", self.out.join("index.html").display());
+        Ok(Outcome::of_failures(assessment.failed))
+    }
+}
+
+fn read_readers(path: &std::path::Path) -> anyhow::Result<Vec<ReaderPoint>> {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        name: String,
+        group: String,
+        sensitivity: f64,
+        specificity: f64,
+    }
+    let mut rows = csv::Reader::from_path(path).with_context(|| format!("{}", path.display()))?;
+    let mut readers = Vec::new();
+    for (i, row) in rows.deserialize::<Row>().enumerate() {
+        let row = row.with_context(|| format!("{}, row {}", path.display(), i + 1))?;
+        if ![row.sensitivity, row.specificity].iter().all(|value| (0.0..=1.0).contains(value)) {
+            bail!("{}, row {}: sensitivity and specificity are from 0 to 1", path.display(), i + 1);
+        }
+        readers.push(ReaderPoint { group: row.group, name: row.name, sensitivity: row.sensitivity, specificity: row.specificity });
+    }
+    Ok(readers)
+}

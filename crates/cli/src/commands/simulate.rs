@@ -1,0 +1,147 @@
+//! `coxa simulate`: a dataset of simulated films with their truth.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use coxa_cohort::Dataset;
+use coxa_simulate::Domain;
+use coxa_simulate::dataset::{self, DatasetSpec, Format, Proportions, What};
+
+use crate::output::Outcome;
+use crate::progress::Progress;
+
+/// Simulates radiographs: pelves and hips with and without fracture, or limbs, as a dataset folder with their truth.
+///
+/// The same seed gives the same films, bit for bit. A run that was killed goes on where it stopped when it is called again.
+#[derive(Args)]
+pub struct Simulate {
+    #[command(subcommand)]
+    what: Films,
+}
+
+#[derive(Subcommand)]
+enum Films {
+    /// Frontal films of pelvis and hip: by default half without a fracture, a quarter of the femoral neck, a quarter trochanteric.
+    Pelvis {
+        #[command(flatten)]
+        spec: Spec,
+        /// Shares of films without fracture, of the femoral neck, and trochanteric.
+        #[arg(long, value_name = "NONE,NECK,TROCHANTERIC", value_parser = shares, default_value = "0.5,0.25,0.25")]
+        shares: Proportions,
+    },
+    /// Ankles, elbows, feet, knees and wrists in equal numbers.
+    Limbs {
+        #[command(flatten)]
+        spec: Spec,
+    },
+}
+
+#[derive(Args)]
+struct Spec {
+    /// The new dataset folder.
+    #[arg(long)]
+    out: PathBuf,
+    /// How many films.
+    #[arg(long, short, default_value_t = 100)]
+    n: usize,
+    /// Everything follows from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Longest side in pixels, 64 to 4096; the paper's films had up to 2688.
+    #[arg(long, default_value_t = 512)]
+    size: usize,
+    /// The files' format.
+    #[arg(long, value_enum, default_value = "dicom")]
+    format: FormatName,
+    /// How much pose, anatomy, exposure and processing vary: 0 a tidy department, 1 all that training wants.
+    #[arg(long, default_value_t = 1.0)]
+    variation: f32,
+    /// Probability of metal from an earlier operation, the same with and without a fracture.
+    #[arg(long)]
+    hardware: Option<f32>,
+    /// Probability of a close-up of one hip.
+    #[arg(long)]
+    close_up: Option<f32>,
+    /// Probability of each kind of clutter: lines, clothing, markers, labels.
+    #[arg(long)]
+    clutter: Option<f32>,
+    /// A folder of bone surfaces (VTP, STL, OBJ) in place of the built-in bones that they replace.
+    #[arg(long, value_name = "DIR")]
+    anatomy: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// Digital X-Ray Image for presentation.
+    Dicom,
+    /// 8-bit gray.
+    Png,
+}
+
+fn shares(text: &str) -> Result<Proportions, String> {
+    let numbers: Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match numbers.as_deref() {
+        Ok(&[normal, femoral_neck, trochanteric]) => Ok(Proportions { normal, femoral_neck, trochanteric }),
+        _ => Err("give three numbers: 0.5,0.25,0.25".to_owned()),
+    }
+}
+
+impl Spec {
+    fn dataset(&self, what: What, proportions: Proportions) -> DatasetSpec {
+        let usual = Domain::default();
+        DatasetSpec {
+            what,
+            n: self.n,
+            seed: self.seed,
+            size: self.size,
+            format: match self.format {
+                FormatName::Dicom => Format::Dicom,
+                FormatName::Png => Format::Png,
+            },
+            proportions,
+            domain: Domain {
+                variation: self.variation,
+                hardware: self.hardware.unwrap_or(usual.hardware),
+                close_up: self.close_up.unwrap_or(usual.close_up),
+                clutter: self.clutter.unwrap_or(usual.clutter),
+            },
+            anatomy: self.anatomy.clone(),
+        }
+    }
+}
+
+impl Simulate {
+    /// Writes the dataset.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        let (spec, folder) = match &self.what {
+            Films::Pelvis { spec, shares } => (spec.dataset(What::Pelvis, *shares), &spec.out),
+            Films::Limbs { spec } => (spec.dataset(What::Limbs, Proportions::default()), &spec.out),
+        };
+        let dataset = write("simulating films", folder, &spec)?;
+        println!("{}: {} simulated films", folder.display(), dataset.films.len());
+        Ok(Outcome::Done)
+    }
+}
+
+/// Writes a dataset with a bar named `label`.
+///
+/// # Errors
+/// When the folder holds something else, a setting is out of range, or the disk refuses.
+pub fn write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
+    let progress = Progress::new(label, spec.n);
+    let dataset = dataset::write(folder, spec, &|done| progress.set(done, ""))?;
+    progress.finish();
+    Ok(dataset)
+}
+
+/// The dataset in `folder` if it is there already, else written as `write` does.
+///
+/// # Errors
+/// As [`write`], or when the dataset that is there cannot be read.
+pub fn reuse_or_write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
+    if folder.join("manifest.csv").is_file() {
+        eprintln!("{label}: {} is there already", folder.display());
+        return Ok(Dataset::load(folder)?);
+    }
+    write(label, folder, spec)
+}

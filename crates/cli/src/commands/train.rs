@@ -1,0 +1,226 @@
+//! `coxa train`: a recipe and data sets become a bundle, in a new folder for each run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+use coxa_model::progress::{Control, Event};
+use coxa_model::recipe::{Overrides, Precision, Start};
+use coxa_model::train::{self, TrainOptions};
+use coxa_model::{ModelError, Recipe, WeightsFormat};
+
+use crate::output::{Outcome, hint};
+use crate::progress::Progress;
+
+/// Trains a network by a recipe: the paper's transfer from limb films to pelvic films, or your own in TOML.
+///
+/// Each run has a folder of its own that says all that made it: recipe, split, history, events for TensorBoard, checkpoints, bundles.
+/// A run that was killed is taken up by `--resume` and ends with the same weights as one that was left alone.
+#[derive(Args)]
+pub struct Train {
+    /// `paper`, `small`, or a recipe's file.
+    #[arg(long, default_value = "paper")]
+    recipe: String,
+    /// A stage's dataset folder: `limbs=DIR`, `films=DIR`; may be given again.
+    #[arg(long = "data", value_name = "STAGE=DIR", value_parser = stage_folder)]
+    data: Vec<(String, PathBuf)>,
+    /// Keep only this stage of the recipe; may be given again.
+    #[arg(long = "stage")]
+    stages: Vec<String>,
+    /// Weights to start the first stage from: `scratch`, a bundle's folder, or a .safetensors or .pth file (ImageNet's, say).
+    #[arg(long)]
+    start: Option<String>,
+    /// The folder that holds a folder for each run.
+    #[arg(long, default_value = "runs")]
+    out: PathBuf,
+    /// Takes up this run where its last checkpoint is.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "stages", "start"])]
+    resume: Option<PathBuf>,
+    /// Another seed than the recipe's.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Another input size, in every stage.
+    #[arg(long)]
+    image_size: Option<usize>,
+    /// Another number of epochs, in every stage.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Another number of batches in an epoch, in every stage.
+    #[arg(long)]
+    steps_per_epoch: Option<usize>,
+    /// Another batch, in every stage.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Another learning rate, in every stage.
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Another precision, in every stage: f32 or bf16.
+    #[arg(long, value_parser = precision)]
+    precision: Option<Precision>,
+    /// Batches between checkpoints within an epoch [default: only at its end].
+    #[arg(long)]
+    checkpoint_every: Option<usize>,
+    /// Stores the bundles' weights in bf16: half the size.
+    #[arg(long)]
+    store_bf16: bool,
+    /// Threads [default: all].
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Prints the recipe with every key written out, and trains nothing.
+    #[arg(long)]
+    print_recipe: bool,
+}
+
+fn stage_folder(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((stage, folder)) if !stage.is_empty() && !folder.is_empty() => Ok((stage.to_owned(), PathBuf::from(folder))),
+        _ => Err("give a stage and a folder: films=DIR".to_owned()),
+    }
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "f32" => Ok(Precision::F32),
+        "bf16" => Ok(Precision::Bf16),
+        _ => Err("f32 or bf16".to_owned()),
+    }
+}
+
+impl Train {
+    /// Trains, or takes a run up again.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        let mut options = TrainOptions::new(&self.out);
+        options.threads = self.threads;
+        options.checkpoint_every = self.checkpoint_every;
+        if self.store_bf16 {
+            options.weights_format = WeightsFormat::Bf16;
+        }
+        let mut bars = Bars::default();
+        let outcome = if let Some(run) = &self.resume {
+            train::resume(run, &options, &mut |event: &Event<'_>| bars.on(event))
+        } else {
+            let recipe = self.recipe()?;
+            if self.print_recipe {
+                print!("{}", recipe.to_toml()?);
+                return Ok(Outcome::Done);
+            }
+            train::train(&recipe, &options, &mut |event: &Event<'_>| bars.on(event))
+        };
+        let outcome = outcome.map_err(with_hint)?;
+        match outcome.bundle {
+            Some(bundle) => println!("{}", bundle.display()),
+            None => bail!("the run was stopped; go on with `coxa train --resume {}`", outcome.run.display()),
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn recipe(&self) -> anyhow::Result<Recipe> {
+        let path = Path::new(&self.recipe);
+        let recipe = if path.is_file() { Recipe::load(path) } else { Recipe::built_in(&self.recipe) }.map_err(with_hint)?;
+        let overrides = Overrides {
+            datasets: self.data.clone(),
+            stages: self.stages.clone(),
+            start: self.start.as_deref().map(start),
+            seed: self.seed,
+            input_size: self.image_size,
+            epochs: self.epochs,
+            steps_per_epoch: self.steps_per_epoch,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            precision: self.precision,
+        };
+        recipe.with(&overrides).map_err(with_hint)
+    }
+}
+
+fn start(text: &str) -> Start {
+    let path = PathBuf::from(text);
+    match text {
+        "scratch" => Start::Scratch,
+        _ if path.is_dir() => Start::Bundle(path),
+        _ => Start::Weights(path),
+    }
+}
+
+/// The model's own hint, where it has one.
+pub fn with_hint(error: ModelError) -> anyhow::Error {
+    match error.hint() {
+        Some(way_out) => hint(error.to_string(), way_out),
+        None => error.into(),
+    }
+}
+
+/// A training's events as bars and lines on standard error.
+#[derive(Default)]
+pub struct Bars {
+    bar: Option<(String, Progress)>,
+}
+
+impl Bars {
+    /// Shows an event; never asks the training to stop.
+    pub fn on(&mut self, event: &Event<'_>) -> Control {
+        match event {
+            Event::Run { folder } => eprintln!("run {}", folder.display()),
+            Event::Preparing { stage, done, total } => {
+                self.bar(format!("{stage}: preparing"), *total).set(*done, "");
+            }
+            Event::StageStarted { stage, index, n_stages, classes, n_train, n_validation, epochs, batches, epochs_done } => {
+                self.bar = None;
+                eprintln!(
+                    "stage {} of {n_stages}, {stage}: {n_train} films to train on, {n_validation} to validate on, {}; {epochs} epochs of {batches} batches",
+                    index + 1,
+                    classes.join(" / "),
+                );
+                if *epochs_done > 0 {
+                    eprintln!("taken up after epoch {epochs_done}");
+                }
+            }
+            Event::Batch { stage, epoch, epochs, batch, batches, loss, accuracy, seconds_left, .. } => {
+                let message = format!("loss {loss:.4} accuracy {:.1}%, stage done in {}", accuracy * 100.0, duration(*seconds_left));
+                self.bar(format!("{stage} {epoch}/{epochs}"), *batches).set(*batch, &message);
+            }
+            Event::Validating { stage, done, total } => {
+                self.bar(format!("{stage}: validating"), *total).set(*done, "");
+            }
+            Event::Epoch { stage, record, improved } => {
+                self.bar = None;
+                let auc = record.val_auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
+                eprintln!(
+                    "{stage} epoch {}: loss {:.4}, accuracy {:.1}%; validation loss {:.4}, accuracy {:.1}%{auc}{} ({:.0} s)",
+                    record.epoch,
+                    record.train_loss,
+                    record.train_accuracy * 100.0,
+                    record.val_loss,
+                    record.val_accuracy * 100.0,
+                    if *improved { ", best so far" } else { "" },
+                    record.seconds,
+                );
+            }
+            Event::StageFinished { stage, bundle, .. } => {
+                self.bar = None;
+                eprintln!("{stage}: {}", bundle.display());
+            }
+            _ => {}
+        }
+        Control::Continue
+    }
+
+    fn bar(&mut self, label: String, total: usize) -> &Progress {
+        if self.bar.as_ref().is_none_or(|(name, _)| *name != label) {
+            if let Some((_, bar)) = self.bar.take() {
+                bar.finish();
+            }
+        }
+        let (_, bar) = self.bar.get_or_insert_with(|| (label.clone(), Progress::new(label, total)));
+        bar
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02} h", seconds / 3600, seconds / 60 % 60),
+    }
+}

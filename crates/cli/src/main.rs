@@ -1,0 +1,67 @@
+//! The one binary, `coxa`: parses the command line, runs a subcommand and turns what happened into an exit code.
+//!
+//! Data goes to standard output, everything else to standard error. Exit 0: all done; 1: some inputs failed, each named; 2: wrong usage.
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command line program prints")]
+
+mod commands;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::Outcome;
+
+/// Coxa reads hip fractures on plain pelvic radiographs: it simulates or imports films, trains a network on them, proves how good it is
+/// and reads new films into a probability, a heatmap and regions.
+///
+/// Research use only. Not a medical device.
+#[derive(Parser)]
+#[command(name = "coxa", version, about, max_term_width = 100)]
+#[command(after_help = "Start with `coxa demo`. Every command explains itself: `coxa predict --help`.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(commands::demo::Demo),
+    Simulate(commands::simulate::Simulate),
+    Import(commands::import::Import),
+    Train(commands::train::Train),
+    Predict(commands::predict::Predict),
+    Evaluate(commands::evaluate::Evaluate),
+    Compare(commands::compare::Compare),
+    Report(commands::report::Report),
+    Model(commands::model::Model),
+    Bench(commands::bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Demo(command) => command.run(),
+        Command::Simulate(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Predict(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
+        Command::Compare(command) => command.run(),
+        Command::Report(command) => command.run(),
+        Command::Model(command) => command.run(),
+        Command::Bench(command) => command.run(),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed(n)) => {
+            eprintln!("{n} of the inputs failed; each is named above.");
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            output::report_error(&error);
+            ExitCode::from(1)
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! A dataset on disk: `manifest.csv`, `truth.csv` and `images/`, read strictly and written whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read as _;
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::CohortError;
+use crate::film::{Film, TruthBox};
+use crate::labels::{BodyPart, FractureType, Label, Sex, Side};
+use crate::table::{Row, Table, Unique, to_csv, write_atomically};
+use crate::truth::{check_truth, load_truth};
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "manifest.csv";
+/// The truth table's file name.
+pub const TRUTH: &str = "truth.csv";
+
+/// The columns of the manifest, in the order in which they are written; further columns follow by name.
+pub const MANIFEST_COLUMNS: [&str; 14] = [
+    "image_id",
+    "path",
+    "sha256",
+    "patient",
+    "body_part",
+    "label",
+    "fracture_type",
+    "side",
+    "age",
+    "sex",
+    "quality",
+    "excluded",
+    "reason",
+    "source",
+];
+/// The columns of the truth table.
+pub const TRUTH_COLUMNS: [&str; 6] = ["image_id", "x", "y", "width", "height", "class"];
+
+/// The manifest's columns that must be there; the others may be left out.
+const REQUIRED: [&str; 5] = ["image_id", "path", "patient", "body_part", "label"];
+
+/// Films with their labels and truth boxes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The films, in the manifest's order.
+    pub films: Vec<Film>,
+    /// The fracture boxes.
+    pub truth: Vec<TruthBox>,
+}
+
+impl Dataset {
+    /// An empty dataset of a folder that need not exist yet.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            films: Vec::new(),
+            truth: Vec::new(),
+        }
+    }
+
+    /// Reads a dataset and checks it: every value is of a known spelling, no film is there twice (by name or by content),
+    /// every film's file exists, every box belongs to a film with a fracture. A dataset without `truth.csv` has no boxes.
+    ///
+    /// The files' hashes are not recomputed: see [`Dataset::verify`].
+    ///
+    /// # Errors
+    /// [`CohortError`], naming file, row and value.
+    pub fn load(folder: &Path) -> Result<Self, CohortError> {
+        let table = Table::read(&folder.join(MANIFEST))?;
+        for column in REQUIRED {
+            table.require(column)?;
+        }
+        let films = table
+            .rows()
+            .map(|row| film(&table, row))
+            .collect::<Result<Vec<_>, _>>()?;
+        let lines: Vec<u64> = table.rows().map(|row| row.line()).collect();
+        check_films(table.path(), &films, &lines)?;
+        let (truth, truth_lines) = load_truth(&folder.join(TRUTH))?;
+        check_truth(&folder.join(TRUTH), &truth, &truth_lines, &films)?;
+        let dataset = Self {
+            folder: folder.to_owned(),
+            films,
+            truth,
+        };
+        dataset.check_files(&lines)?;
+        Ok(dataset)
+    }
+
+    /// Writes `manifest.csv` and `truth.csv`, each whole or not at all, after the checks that [`Dataset::load`] makes (but
+    /// for the files' existence). The folder is made if it does not exist.
+    ///
+    /// # Errors
+    /// [`CohortError`]: a contradiction or duplicate (the line is the one that the row would have), or the disk.
+    pub fn save(&self) -> Result<(), CohortError> {
+        let path = self.folder.join(MANIFEST);
+        let lines: Vec<u64> = (2..).take(self.films.len()).collect();
+        check_films(&path, &self.films, &lines)?;
+        let truth_lines: Vec<u64> = (2..).take(self.truth.len()).collect();
+        check_truth(
+            &self.folder.join(TRUTH),
+            &self.truth,
+            &truth_lines,
+            &self.films,
+        )?;
+        fs::create_dir_all(&self.folder).map_err(CohortError::io(&self.folder))?;
+        write_atomically(
+            &self.folder,
+            &[(TRUTH, self.truth_csv()), (MANIFEST, self.manifest_csv())],
+        )
+    }
+
+    /// The place of a film's file.
+    pub fn image_path(&self, film: &Film) -> PathBuf {
+        self.folder.join(&film.path)
+    }
+
+    /// The film of that name.
+    pub fn film(&self, image_id: &str) -> Option<&Film> {
+        self.films.iter().find(|film| film.image_id == image_id)
+    }
+
+    /// The boxes of each film that has one, by image_id.
+    pub fn boxes(&self) -> BTreeMap<&str, Vec<&TruthBox>> {
+        let mut boxes: BTreeMap<&str, Vec<&TruthBox>> = BTreeMap::new();
+        for truth in &self.truth {
+            boxes.entry(&truth.image_id).or_default().push(truth);
+        }
+        boxes
+    }
+
+    /// The year of each film, by image_id: a column that holds a year (`2016`) or a date that begins with one. Films where
+    /// it is empty are left out. For [`crate::Split::by_year`].
+    ///
+    /// # Errors
+    /// [`CohortError::MissingColumn`] when no film has the column, [`CohortError::Value`] for another spelling.
+    pub fn years(&self, column: &str) -> Result<BTreeMap<String, i32>, CohortError> {
+        let mut years = BTreeMap::new();
+        for (i, film) in self.films.iter().enumerate() {
+            let Some(text) = film.column(column).filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            let head = text.split('-').next().unwrap_or_default();
+            let year = head
+                .parse()
+                .ok()
+                .filter(|year| (1895..=2200).contains(year));
+            let value_error = || CohortError::Value {
+                path: self.folder.join(MANIFEST),
+                line: i as u64 + 2,
+                column: column.to_owned(),
+                value: text.clone(),
+                expected: "a year (2016) or a date (2016-05-31)".to_owned(),
+            };
+            years.insert(film.image_id.clone(), year.ok_or_else(value_error)?);
+        }
+        if years.is_empty() {
+            return Err(CohortError::MissingColumn {
+                path: self.folder.join(MANIFEST),
+                column: column.to_owned(),
+                found: MANIFEST_COLUMNS.join(", "),
+            });
+        }
+        Ok(years)
+    }
+
+    /// Reads every file and compares its SHA-256 with the manifest's; rows without a hash are passed over.
+    ///
+    /// # Errors
+    /// [`CohortError::ChangedFile`] for the first file that differs, or [`CohortError::Io`].
+    pub fn verify(&self) -> Result<(), CohortError> {
+        for (i, film) in self
+            .films
+            .iter()
+            .enumerate()
+            .filter(|(_, film)| !film.sha256.is_empty())
+        {
+            let found = sha256_of_file(&self.image_path(film))?;
+            if found != film.sha256 {
+                return Err(CohortError::ChangedFile {
+                    path: self.folder.join(MANIFEST),
+                    line: i as u64 + 2,
+                    file: film.path.clone(),
+                    expected: film.sha256.clone(),
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that another dataset (a test set kept apart) shares no film and no patient with this one.
+    ///
+    /// # Errors
+    /// [`CohortError::SharedFilm`] (same name or same content) or [`CohortError::SharedPatient`].
+    pub fn check_disjoint(&self, other: &Self) -> Result<(), CohortError> {
+        let mut ids = BTreeSet::new();
+        let mut hashes = BTreeSet::new();
+        let mut patients = BTreeMap::new();
+        for film in self.films.iter().filter(|film| !film.excluded) {
+            ids.insert(&film.image_id);
+            hashes.insert(&film.sha256);
+            patients.entry(&film.patient).or_insert(&film.image_id);
+        }
+        for film in other.films.iter().filter(|film| !film.excluded) {
+            let same_content = !film.sha256.is_empty() && hashes.contains(&film.sha256);
+            if ids.contains(&film.image_id) || same_content {
+                return Err(CohortError::SharedFilm {
+                    image_id: film.image_id.clone(),
+                });
+            }
+            if let Some(first) = patients
+                .get(&film.patient)
+                .filter(|_| !film.patient.is_empty())
+            {
+                return Err(CohortError::SharedPatient {
+                    patient: film.patient.clone(),
+                    first: (*first).clone(),
+                    second: film.image_id.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_files(&self, lines: &[u64]) -> Result<(), CohortError> {
+        for (film, &line) in self.films.iter().zip(lines) {
+            if !self.image_path(film).is_file() {
+                return Err(CohortError::MissingFile {
+                    path: self.folder.join(MANIFEST),
+                    line,
+                    file: film.path.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn manifest_csv(&self) -> Vec<u8> {
+        let extra: BTreeSet<&str> = self
+            .films
+            .iter()
+            .flat_map(|film| film.extra.keys().map(String::as_str))
+            .collect();
+        let header: Vec<&str> = MANIFEST_COLUMNS.iter().copied().chain(extra).collect();
+        let rows = self.films.iter().map(|film| {
+            header
+                .iter()
+                .map(|column| film.column(column).unwrap_or_default())
+                .collect::<Vec<_>>()
+        });
+        to_csv(&header, rows)
+    }
+
+    fn truth_csv(&self) -> Vec<u8> {
+        let rows = self.truth.iter().map(|truth| {
+            [
+                truth.image_id.clone(),
+                truth.x.to_string(),
+                truth.y.to_string(),
+                truth.width.to_string(),
+                truth.height.to_string(),
+                truth.class.clone(),
+            ]
+        });
+        to_csv(&TRUTH_COLUMNS, rows)
+    }
+}
+
+/// The SHA-256 of a file's bytes, in lower-case hexadecimal.
+///
+/// # Errors
+/// [`CohortError::Io`].
+pub fn sha256_of_file(path: &Path) -> Result<String, CohortError> {
+    let mut file = fs::File::open(path).map_err(CohortError::io(path))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = file.read(&mut buffer).map_err(CohortError::io(path))?;
+        if n == 0 {
+            break;
+        }
+        hasher.update(&buffer[..n]);
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+/// The SHA-256 of bytes, in lower-case hexadecimal.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+fn film(table: &Table, row: Row<'_>) -> Result<Film, CohortError> {
+    let mut film = Film::new(
+        row.required("image_id", "the film's name")?,
+        row.required("path", "the film's file")?,
+        row.text("patient"),
+        BodyPart::parse(row.text("body_part")),
+        Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?,
+    );
+    if Path::new(&film.path)
+        .components()
+        .any(|part| part == Component::ParentDir)
+    {
+        return Err(row.value_error("path", "a path without `..`"));
+    }
+    film.sha256 = row.text("sha256").to_ascii_lowercase();
+    if !film.sha256.is_empty() && !is_sha256(&film.sha256) {
+        return Err(row.value_error("sha256", "64 hexadecimal digits or empty"));
+    }
+    film.fracture_type =
+        row.parsed("fracture_type", FractureType::parse, FractureType::EXPECTED)?;
+    film.side = row.parsed("side", Side::parse, Side::EXPECTED)?;
+    film.age = row
+        .number("age", 0.0..=130.0, "an age of 0 to 130 years or empty")?
+        .map(|age| age as f32);
+    film.sex = row.parsed("sex", Sex::parse, Sex::EXPECTED)?;
+    film.excluded = row.flag("excluded")?.unwrap_or(false);
+    film.quality = row.text("quality").to_owned();
+    film.reason = row.text("reason").to_owned();
+    film.source = row.text("source").to_owned();
+    film.extra = table
+        .columns()
+        .iter()
+        .filter(|column| !MANIFEST_COLUMNS.contains(&column.as_str()))
+        .map(|column| (column.clone(), row.text(column).to_owned()))
+        .collect();
+    Ok(film)
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn check_films(path: &Path, films: &[Film], lines: &[u64]) -> Result<(), CohortError> {
+    let (mut ids, mut hashes, mut paths) =
+        (Unique::default(), Unique::default(), Unique::default());
+    for (film, &line) in films.iter().zip(lines) {
+        let empty = [("image_id", &film.image_id), ("path", &film.path)]
+            .into_iter()
+            .find(|(_, text)| text.is_empty());
+        if let Some((column, _)) = empty {
+            return Err(CohortError::Value {
+                path: path.to_owned(),
+                line,
+                column: column.to_owned(),
+                value: String::new(),
+                expected: "a film's name and file".to_owned(),
+            });
+        }
+        ids.note(path, line, "image_id", &film.image_id)?;
+        hashes.note(path, line, "sha256", &film.sha256)?;
+        paths.note(path, line, "path", &film.path)?;
+        if let Some(reason) = film.contradiction() {
+            return Err(CohortError::Contradiction {
+                path: path.to_owned(),
+                line,
+                image_id: film.image_id.clone(),
+                reason,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! What can be wrong with a cohort: every error names the file, the row (the line of the file, the header being line 1)
+//! and the value.
+
+use std::path::PathBuf;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CohortError {
+    /// The operating system refused.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no table: a row with too many or too few fields, or text that is not UTF-8.
+    #[error("{path}, line {line}: {reason}", path = path.display())]
+    Malformed {
+        /// The table.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A column that the table must have.
+    #[error("{path}: column `{column}` is missing (found: {found})", path = path.display())]
+    MissingColumn {
+        /// The table.
+        path: PathBuf,
+        /// The missing column.
+        column: String,
+        /// The columns that are there.
+        found: String,
+    },
+    /// A value that cannot be read.
+    #[error("{path}, line {line}, column `{column}`: `{value}` is not {expected}", path = path.display())]
+    Value {
+        /// The table.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The column.
+        column: String,
+        /// The value as it was found.
+        value: String,
+        /// What would have been understood.
+        expected: String,
+    },
+    /// The same film, patient or registry row twice.
+    #[error("{path}, line {line}: {column} `{value}` is already on line {first_line}", path = path.display())]
+    Duplicate {
+        /// The table.
+        path: PathBuf,
+        /// The line of the second, counted from 1.
+        line: u64,
+        /// The line of the first, counted from 1.
+        first_line: u64,
+        /// What is repeated: `image_id`, `sha256`, `path`, …
+        column: String,
+        /// The repeated value.
+        value: String,
+    },
+    /// A film whose file is not there.
+    #[error("{path}, line {line}: the file `{file}` does not exist", path = path.display())]
+    MissingFile {
+        /// The manifest.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The file that the row names.
+        file: String,
+    },
+    /// A film whose file is not the one that the manifest describes.
+    #[error("{path}, line {line}: `{file}` has the SHA-256 {found}, not {expected}", path = path.display())]
+    ChangedFile {
+        /// The manifest.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The file that the row names.
+        file: String,
+        /// The hash in the manifest.
+        expected: String,
+        /// The hash of the file.
+        found: String,
+    },
+    /// Two statements that cannot both hold.
+    #[error("{path}, line {line}: `{image_id}`: {reason}", path = path.display())]
+    Contradiction {
+        /// The table.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The film.
+        image_id: String,
+        /// The two statements.
+        reason: String,
+    },
+    /// A row about a film that the manifest does not have.
+    #[error("{path}, line {line}: film `{image_id}` is not in the manifest", path = path.display())]
+    UnknownFilm {
+        /// The table.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The film.
+        image_id: String,
+    },
+    /// A film on both sides of a split.
+    #[error("film `{image_id}` is in both parts of the split")]
+    SharedFilm {
+        /// The film.
+        image_id: String,
+    },
+    /// A patient on both sides of a split.
+    #[error("patient `{patient}` is in both parts of the split (films `{first}` and `{second}`)")]
+    SharedPatient {
+        /// The patient.
+        patient: String,
+        /// A film of the patient in the first part.
+        first: String,
+        /// A film of the patient in the second part.
+        second: String,
+    },
+    /// A film without a patient, which cannot be split by patient.
+    #[error(
+        "film `{image_id}` has no patient, so the films cannot be split by patient\n\
+         hint: fill the manifest's column `patient` (blocks of consecutive numbers are better than nothing)"
+    )]
+    NoPatient {
+        /// The film.
+        image_id: String,
+    },
+    /// A split that cannot be made.
+    #[error("the films cannot be split: {reason}")]
+    Split {
+        /// Why.
+        reason: String,
+    },
+    /// No film is left.
+    #[error("{folder}: no film has a known {target}", folder = folder.display())]
+    NoSamples {
+        /// The dataset.
+        folder: PathBuf,
+        /// What was asked of the films.
+        target: String,
+    },
+    /// A folder that must be new or empty.
+    #[error(
+        "{folder} is not empty; nothing is ever overwritten\nhint: name a new folder",
+        folder = folder.display()
+    )]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A public set whose layout is not the one expected.
+    #[error("{path}: {reason}", path = path.display())]
+    Layout {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was expected.
+        reason: String,
+    },
+}
+
+impl CohortError {
+    /// Wraps an operating system's error with the path it is about.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,250 @@
+//! A new dataset folder is built beside its place and renamed when it is whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::dataset::{Dataset, sha256_of};
+use crate::error::CohortError;
+use crate::film::{Film, TruthBox};
+
+/// What becomes of the films' files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Files {
+    /// They are copied to `images/`.
+    #[default]
+    Copy,
+    /// They are hard-linked to `images/`, or copied where a link cannot be made.
+    HardLink,
+    /// They stay where they are; the manifest names them by their absolute path.
+    Reference,
+}
+
+/// A file that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A file that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The manifest's path.
+    pub path: String,
+    /// The SHA-256 of the bytes.
+    pub sha256: String,
+    /// Width and height in pixels, where the file's head says so (JPEG only).
+    pub size: Option<(u32, u32)>,
+}
+
+/// A dataset folder in the making. If it is dropped before [`Staging::commit`], nothing stays behind.
+#[derive(Debug)]
+pub struct Staging {
+    to: PathBuf,
+    partial: PathBuf,
+    files: Files,
+    hashes: BTreeMap<String, PathBuf>,
+    refused: Vec<Refused>,
+    committed: bool,
+}
+
+impl Staging {
+    /// Begins a dataset whose folder must not exist or be empty.
+    ///
+    /// # Errors
+    /// [`CohortError::NotEmpty`] or [`CohortError::Io`].
+    pub fn begin(to: &Path, files: Files) -> Result<Self, CohortError> {
+        match fs::read_dir(to) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    return Err(CohortError::NotEmpty {
+                        folder: to.to_owned(),
+                    });
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(CohortError::io(to)(error)),
+        }
+        let name = to.file_name().ok_or_else(|| CohortError::Layout {
+            path: to.to_owned(),
+            reason: "the new folder has no name".to_owned(),
+        })?;
+        let partial = to.with_file_name(format!(
+            ".{}.{}.partial",
+            name.to_string_lossy(),
+            std::process::id()
+        ));
+        let images = partial.join("images");
+        fs::create_dir_all(&images).map_err(CohortError::io(&images))?;
+        Ok(Self {
+            to: to.to_owned(),
+            partial,
+            files,
+            hashes: BTreeMap::new(),
+            refused: Vec::new(),
+            committed: false,
+        })
+    }
+
+    /// Takes a file as `images/<image_id>.<its ending>`, or refuses it, with the reason noted: it cannot be read, it is
+    /// truncated, or another film has the same content.
+    pub fn add(&mut self, source: &Path, image_id: &str) -> Option<Stored> {
+        match self.take(source, image_id) {
+            Ok(stored) => Some(stored),
+            Err(reason) => {
+                self.refuse(source, reason);
+                None
+            }
+        }
+    }
+
+    /// Notes a file that is not taken.
+    pub fn refuse(&mut self, source: &Path, reason: impl Into<String>) {
+        self.refused.push(Refused {
+            file: source.display().to_string(),
+            reason: reason.into(),
+        });
+    }
+
+    /// The files refused so far.
+    pub fn refused(&self) -> &[Refused] {
+        &self.refused
+    }
+
+    /// Writes the tables, moves the folder to its place and returns the dataset and the files that were refused.
+    ///
+    /// # Errors
+    /// As [`Dataset::save`], or the disk; nothing stays behind then.
+    pub fn commit(
+        mut self,
+        films: Vec<Film>,
+        truth: Vec<TruthBox>,
+    ) -> Result<(Dataset, Vec<Refused>), CohortError> {
+        let mut dataset = Dataset {
+            folder: self.partial.clone(),
+            films,
+            truth,
+        };
+        dataset.save()?;
+        if self.to.exists() {
+            fs::remove_dir(&self.to).map_err(CohortError::io(&self.to))?;
+        }
+        fs::rename(&self.partial, &self.to).map_err(CohortError::io(&self.to))?;
+        self.committed = true;
+        dataset.folder = self.to.clone();
+        Ok((dataset, std::mem::take(&mut self.refused)))
+    }
+
+    fn take(&mut self, source: &Path, image_id: &str) -> Result<Stored, String> {
+        let bytes = fs::read(source).map_err(|error| error.to_string())?;
+        let size = check_ends(&bytes)?;
+        let sha256 = sha256_of(&bytes);
+        if let Some(first) = self.hashes.get(&sha256) {
+            return Err(format!("the same content as {}", first.display()));
+        }
+        let ending = source.extension().map_or_else(
+            || "dcm".to_owned(),
+            |e| e.to_string_lossy().to_ascii_lowercase(),
+        );
+        let path = match self.files {
+            Files::Reference => {
+                let absolute = fs::canonicalize(source).map_err(|error| error.to_string())?;
+                absolute
+                    .into_os_string()
+                    .into_string()
+                    .map_err(|_| "its path is not UTF-8".to_owned())?
+            }
+            Files::Copy | Files::HardLink => {
+                let name = format!("images/{image_id}.{ending}");
+                let place = self.partial.join(&name);
+                let linked = self.files == Files::HardLink && fs::hard_link(source, &place).is_ok();
+                if !linked {
+                    fs::write(&place, &bytes)
+                        .map_err(|error| format!("it cannot be copied: {error}"))?;
+                }
+                name
+            }
+        };
+        self.hashes.insert(sha256.clone(), source.to_owned());
+        Ok(Stored { path, sha256, size })
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.committed {
+            // A folder that cannot be removed is hidden and named `.partial`; there is nobody to tell here.
+            let _ = fs::remove_dir_all(&self.partial);
+        }
+    }
+}
+
+/// Looks at a file's two ends: a JPEG must have its end-of-image marker after the last scan (ITU T.81, B.1.1.3), a PNG its
+/// IEND chunk. Gives a JPEG's width and height; other formats pass unseen.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn check_ends(bytes: &[u8]) -> Result<Option<(u32, u32)>, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    if bytes.starts_with(&[0xFF, 0xD8]) {
+        return jpeg_size(bytes).map(Some);
+    }
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n")
+        && !bytes[bytes.len().saturating_sub(64)..]
+            .windows(4)
+            .any(|w| w == b"IEND")
+    {
+        return Err("a truncated PNG: no IEND chunk at its end".to_owned());
+    }
+    Ok(None)
+}
+
+/// Walks the marker segments up to the first scan, then looks for the end of the image behind it. Inside a scan a byte FF
+/// is always followed by 00 or a restart marker, so FF D9 can only be the end.
+fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), String> {
+    let truncated = |what: &str| format!("a truncated JPEG: {what}");
+    let mut at = 2;
+    let mut size = None;
+    loop {
+        let marker = match bytes.get(at..at + 2) {
+            Some([0xFF, 0xFF]) => {
+                at += 1;
+                continue;
+            }
+            Some([0xFF, marker]) => *marker,
+            Some(_) => return Err("a damaged JPEG: no marker where one must be".to_owned()),
+            None => return Err(truncated("it ends within its head")),
+        };
+        let length = match bytes.get(at + 2..at + 4) {
+            Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
+            None => return Err(truncated("it ends within its head")),
+        };
+        let segment = bytes
+            .get(at + 4..at + 2 + length)
+            .ok_or_else(|| truncated("it ends within its head"))?;
+        match marker {
+            // Every start of frame: T.81 Table B.1, without DHT (C4), JPG (C8) and DAC (CC).
+            0xC0..=0xCF if ![0xC4, 0xC8, 0xCC].contains(&marker) => {
+                let frame = segment
+                    .get(1..5)
+                    .ok_or_else(|| truncated("a short frame header"))?;
+                let side = |i: usize| u32::from(u16::from_be_bytes([frame[i], frame[i + 1]]));
+                size = Some((side(2), side(0)));
+            }
+            0xDA => break,
+            _ => {}
+        }
+        at += 2 + length;
+    }
+    if !bytes[at..].windows(2).any(|pair| pair == [0xFF, 0xD9]) {
+        return Err(truncated("no end-of-image marker"));
+    }
+    size.ok_or_else(|| "a damaged JPEG: no frame header".to_owned())
+}

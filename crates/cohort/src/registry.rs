@@ -1,0 +1,320 @@
+//! The two tables that a hospital hands over: the trauma registry (a row an injury) and the films (a row a film).
+//!
+//! Registry columns: `patient, injury_date, age, sex, iss, diagnosis, admitted, procedures`; `diagnosis` holds ICD codes
+//! separated by semicolons ([`crate::diagnosis`]), dates are `YYYY-MM-DD`. Film columns: `patient, film_date, view, path,
+//! quality`; `quality` (or `quality_notes`) holds notes separated by semicolons, `path` is relative to the table's folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+
+use crate::diagnosis::Code;
+use crate::error::CohortError;
+use crate::labels::{BodyPart, Sex};
+use crate::table::{Row, Table};
+
+/// An injury: a row of the registry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Injury {
+    /// The line in the registry, counted from 1.
+    pub line: u64,
+    /// The patient's pseudonym.
+    pub patient: String,
+    /// The day of the injury.
+    pub date: Date,
+    /// Age in years, 0 to 130.
+    pub age: Option<f32>,
+    /// The patient's sex.
+    pub sex: Option<Sex>,
+    /// Injury severity score, 0 to 75.
+    pub iss: Option<u8>,
+    /// The diagnosis.
+    pub diagnosis: Vec<Code>,
+    /// Whether the patient was admitted.
+    pub admitted: bool,
+    /// The operations, as the registry words them.
+    pub procedures: String,
+}
+
+/// A film of the films table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilmRecord {
+    /// The line in the films table, counted from 1.
+    pub line: u64,
+    /// The patient's pseudonym.
+    pub patient: String,
+    /// The day of the film.
+    pub date: Date,
+    /// What is in view.
+    pub view: View,
+    /// The view as the table words it.
+    pub view_text: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with the film.
+    pub defects: Vec<Defect>,
+    /// All notes, separated by semicolons.
+    pub quality: String,
+    /// Notes that name no [`Defect`] and do not say that all is well.
+    pub other_notes: Vec<String>,
+}
+
+/// Whether a film is a frontal pelvis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// A frontal film of the pelvis.
+    FrontalPelvis,
+    /// Any other view or part.
+    Other,
+}
+
+/// A defect that excludes a film, as in the paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Defect {
+    /// Poor image contrast.
+    PoorContrast,
+    /// A positioning error.
+    Positioning,
+    /// A foreign body in the way (not an implant: the paper keeps hip replacements).
+    ForeignBody,
+}
+
+impl Defect {
+    /// The reason in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PoorContrast => "poor contrast",
+            Self::Positioning => "positioning",
+            Self::ForeignBody => "foreign body",
+        }
+    }
+
+    fn of_note(note: &str) -> Option<Self> {
+        let note = note.to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| note.contains(word));
+        match () {
+            () if says(&["contrast", "exposed", "exposure"]) => Some(Self::PoorContrast),
+            () if says(&["position", "rotat", "cut off", "cropped", "incomplete"]) => {
+                Some(Self::Positioning)
+            }
+            () if says(&["foreign", "artifact", "artefact", "obscured"]) => Some(Self::ForeignBody),
+            () => None,
+        }
+    }
+}
+
+/// Reads a trauma registry.
+///
+/// # Errors
+/// [`CohortError`], naming the row: a missing column, an empty patient, an impossible date, age, ISS, sex or flag, text that is
+/// no diagnosis code, the same injury (patient and day) twice.
+pub fn load_injuries(path: &Path) -> Result<Vec<Injury>, CohortError> {
+    let table = Table::read(path)?;
+    for column in ["patient", "injury_date", "diagnosis", "admitted"] {
+        table.require(column)?;
+    }
+    let injuries = table.rows().map(injury).collect::<Result<Vec<_>, _>>()?;
+    let mut seen: BTreeMap<(&str, Date), u64> = BTreeMap::new();
+    for injury in &injuries {
+        if let Some(first_line) = seen.insert((&injury.patient, injury.date), injury.line) {
+            return Err(CohortError::Duplicate {
+                path: path.to_owned(),
+                line: injury.line,
+                first_line,
+                column: "patient, injury_date".to_owned(),
+                value: format!("{}, {}", injury.patient, injury.date),
+            });
+        }
+    }
+    Ok(injuries)
+}
+
+fn injury(row: Row<'_>) -> Result<Injury, CohortError> {
+    let diagnosis = Code::parse_list(row.text("diagnosis")).map_err(|item| {
+        row.value_error(
+            "diagnosis",
+            format!("{} (`{item}` is no code)", Code::EXPECTED),
+        )
+    })?;
+    let admitted = row.flag("admitted")?;
+    Ok(Injury {
+        line: row.line(),
+        patient: row
+            .required("patient", "the patient's pseudonym")?
+            .to_owned(),
+        date: date(row, "injury_date")?,
+        age: row
+            .number("age", 0.0..=130.0, "an age of 0 to 130 years or empty")?
+            .map(|age| age as f32),
+        sex: row.parsed("sex", Sex::parse, Sex::EXPECTED)?,
+        iss: row.parsed("iss", iss, "an injury severity score of 0 to 75 or empty")?,
+        diagnosis,
+        admitted: admitted.ok_or_else(|| row.value_error("admitted", "0 or 1"))?,
+        procedures: row.text("procedures").to_owned(),
+    })
+}
+
+fn iss(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|score| *score <= 75)
+}
+
+fn date(row: Row<'_>, column: &str) -> Result<Date, CohortError> {
+    row.text(column)
+        .parse()
+        .map_err(|_| row.value_error(column, "a date of the form YYYY-MM-DD"))
+}
+
+/// Reads a table of films.
+///
+/// # Errors
+/// [`CohortError`], naming the row: a missing column, an empty patient or path, an impossible date, the same file twice.
+pub fn load_films(path: &Path) -> Result<Vec<FilmRecord>, CohortError> {
+    let table = Table::read(path)?;
+    for column in ["patient", "film_date", "view", "path"] {
+        table.require(column)?;
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let films = table
+        .rows()
+        .map(|row| film_record(row, folder))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut seen: BTreeMap<&Path, u64> = BTreeMap::new();
+    for film in &films {
+        if let Some(first_line) = seen.insert(&film.path, film.line) {
+            return Err(CohortError::Duplicate {
+                path: path.to_owned(),
+                line: film.line,
+                first_line,
+                column: "path".to_owned(),
+                value: film.path.display().to_string(),
+            });
+        }
+    }
+    Ok(films)
+}
+
+fn film_record(row: Row<'_>, folder: &Path) -> Result<FilmRecord, CohortError> {
+    let quality = match row.text("quality") {
+        "" => row.text("quality_notes"),
+        text => text,
+    };
+    let notes: Vec<&str> = quality
+        .split(';')
+        .map(str::trim)
+        .filter(|note| !is_fine(note))
+        .collect();
+    let mut defects: Vec<Defect> = notes
+        .iter()
+        .filter_map(|note| Defect::of_note(note))
+        .collect();
+    defects.sort_unstable();
+    defects.dedup();
+    Ok(FilmRecord {
+        line: row.line(),
+        patient: row
+            .required("patient", "the patient's pseudonym")?
+            .to_owned(),
+        date: date(row, "film_date")?,
+        view: view(row.text("view"), row.text("body_part")),
+        view_text: row.text("view").to_owned(),
+        path: folder.join(row.required("path", "the film's file")?),
+        defects,
+        quality: notes.join("; "),
+        other_notes: notes
+            .iter()
+            .filter(|note| Defect::of_note(note).is_none())
+            .map(|&note| note.to_owned())
+            .collect(),
+    })
+}
+
+fn is_fine(note: &str) -> bool {
+    ["", "ok", "good", "fine", "none", "adequate"].contains(&note.to_lowercase().as_str())
+}
+
+/// A view is a frontal pelvis if it is said to be frontal (AP, PA), names no other projection and no part but the pelvis.
+fn view(text: &str, body_part: &str) -> View {
+    let text = format!("{text} {body_part}")
+        .to_lowercase()
+        .replace("antero-posterior", "ap")
+        .replace("a.p.", "ap");
+    let words: Vec<&str> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let frontal = ["ap", "pa", "frontal", "anteroposterior", "posteroanterior"];
+    let is_frontal = words.iter().any(|word| frontal.contains(word));
+    let may_stand = |word: &&str| {
+        frontal.contains(word)
+            || [
+                "pelvis",
+                "pelvic",
+                "pxr",
+                "view",
+                "film",
+                "radiograph",
+                "of",
+                "the",
+                "supine",
+                "portable",
+            ]
+            .contains(word)
+            || word.chars().all(|c| c.is_ascii_digit())
+    };
+    let part = BodyPart::parse(body_part);
+    if is_frontal && words.iter().all(may_stand) && (part.is_unknown() || part == BodyPart::Pelvis)
+    {
+        View::FrontalPelvis
+    } else {
+        View::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frontal_pelvic_views() {
+        for text in [
+            "AP",
+            "frontal",
+            "Pelvis AP",
+            "AP pelvis (supine)",
+            "PA",
+            "a.p.",
+        ] {
+            assert_eq!(view(text, ""), View::FrontalPelvis, "{text}");
+        }
+        for text in [
+            "",
+            "lateral",
+            "AP hip",
+            "chest AP",
+            "inlet",
+            "frog-leg lateral",
+            "oblique",
+            "pelvis",
+        ] {
+            assert_eq!(view(text, ""), View::Other, "{text}");
+        }
+        assert_eq!(view("AP", "pelvis"), View::FrontalPelvis);
+        assert_eq!(view("AP", "knee"), View::Other);
+    }
+
+    #[test]
+    fn notes_and_defects() {
+        assert_eq!(Defect::of_note("Poor contrast"), Some(Defect::PoorContrast));
+        assert_eq!(Defect::of_note("underexposed"), Some(Defect::PoorContrast));
+        assert_eq!(
+            Defect::of_note("rotated to the left"),
+            Some(Defect::Positioning)
+        );
+        assert_eq!(
+            Defect::of_note("foreign body: keys"),
+            Some(Defect::ForeignBody)
+        );
+        assert_eq!(Defect::of_note("right hip replacement"), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! From a registry and a table of films to a dataset, by the paper's rules.
+
+use std::fs;
+use std::path::Path;
+
+use coxa_cohort::collect::collect;
+use coxa_cohort::importers::Files;
+use coxa_cohort::{CohortError, Dataset, FractureType, Label, Side, registry};
+
+const REGISTRY: &str = "\
+patient,injury_date,age,sex,iss,diagnosis,admitted,procedures
+P01,2012-01-05,81,F,9,S72.031A,1,hemiarthroplasty
+P02,2012-02-01,77,M,9,820.21; 850.0,yes,
+P03,2013-03-03,40,M,17,850.0,1,
+P04,2013-04-04,35,M,22,821.01,1,
+P05,2014-05-05,64,F,10,820.8,1,
+P06,2014-06-06,70,F,9,820.02,0,
+P07,2015-07-07,71,F,9,820.02,1,
+P08,2015-08-08,72,F,9,820.02,1,
+P09,2016-09-09,50,M,13,808.2,1,
+P10,2016-10-10,83,F,9,S72.142A,1,
+P11,2016-11-11,59,M,5,,1,
+P12,2016-12-12,44,F,4,,1,Dynamic hip screw left
+P13,2016-12-13,44,F,4,,1,
+";
+
+const FILMS: &str = "\
+patient,film_date,view,path,quality
+P01,2012-01-05,AP pelvis,p01.png,
+P01,2012-01-05,lateral,p01-lateral.png,
+P02,2012-02-01,frontal,p02-a.png,positioning error
+P02,2012-02-01,frontal,p02-b.png,right hip replacement
+P03,2013-03-03,AP,p03.png,ok
+P04,2013-04-04,AP,p04.png,
+P05,2014-05-05,AP,p05.png,
+P07,2015-07-09,AP,p07.png,
+P08,2015-08-08,lateral,p08.png,
+P09,2016-09-09,AP,p09.png,foreign body
+P10,2016-10-10,AP,p10.png,poor contrast; rotated
+P11,2016-11-11,AP,p11.png,
+P12,2016-12-12,AP,p12.png,
+P13,2016-12-13,AP,missing.png,
+";
+
+fn tables(folder: &Path) {
+    fs::write(folder.join("registry.csv"), REGISTRY).unwrap();
+    fs::write(folder.join("films.csv"), FILMS).unwrap();
+    for line in FILMS.lines().skip(1) {
+        let name = line.split(',').nth(3).unwrap();
+        if name != "missing.png" {
+            fs::write(folder.join(name), name).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_papers_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    tables(folder.path());
+    let to = folder.path().join("set");
+    let (registry, films) = (
+        folder.path().join("registry.csv"),
+        folder.path().join("films.csv"),
+    );
+    let (dataset, report) = collect(&registry, &films, &to, Files::Copy).unwrap();
+    assert_eq!(Dataset::load(&to).unwrap(), dataset);
+    dataset.verify().unwrap();
+
+    let rows: Vec<(&str, Label, bool, &str)> = dataset
+        .films
+        .iter()
+        .map(|film| {
+            (
+                film.patient.as_str(),
+                film.label,
+                film.excluded,
+                film.reason.as_str(),
+            )
+        })
+        .collect();
+    use Label::{Absent, Present, Unknown};
+    assert_eq!(
+        rows,
+        [
+            ("P01", Present, false, ""),
+            ("P02", Present, false, ""),
+            ("P03", Absent, false, ""),
+            (
+                "P04",
+                Absent,
+                true,
+                "other fracture: femoral shaft (821.01)"
+            ),
+            (
+                "P05",
+                Unknown,
+                false,
+                "review: a hip fracture of unspecified kind (820.8)"
+            ),
+            (
+                "P09",
+                Absent,
+                true,
+                "foreign body; other fracture: pelvis (808.2)"
+            ),
+            ("P10", Present, true, "poor contrast; positioning"),
+            ("P11", Absent, false, ""),
+            (
+                "P12",
+                Unknown,
+                false,
+                "review: no diagnosis of a hip fracture, but the procedure Dynamic hip screw left"
+            ),
+        ]
+    );
+    let first = &dataset.films[0];
+    assert_eq!(
+        (first.fracture_type, first.side),
+        (Some(FractureType::FemoralNeck), Some(Side::Right))
+    );
+    assert_eq!(
+        fs::read_to_string(dataset.image_path(first)).unwrap(),
+        "p01.png"
+    );
+    assert_eq!(
+        (
+            first.image_id.as_str(),
+            first.extra["year"].as_str(),
+            first.extra["iss"].as_str()
+        ),
+        ("F000001", "2012", "9")
+    );
+    assert_eq!(
+        fs::read_to_string(dataset.image_path(&dataset.films[1])).unwrap(),
+        "p02-b.png",
+        "the film without a defect"
+    );
+
+    assert!(report.flow.adds_up(), "{:#?}", report.flow);
+    let steps: Vec<(&str, usize)> = report
+        .flow
+        .steps
+        .iter()
+        .map(|step| (step.what.as_str(), step.n))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("injuries in the registry", 13),
+            ("injuries of admitted patients", 12),
+            ("injuries with a frontal film of the pelvis on the day", 10),
+            ("films collected", 9),
+            ("films not excluded", 6),
+            ("films with a label", 4),
+        ]
+    );
+    let left_out: Vec<(&str, usize)> = report
+        .flow
+        .steps
+        .iter()
+        .flat_map(|step| &step.left_out)
+        .map(|reason| (reason.what.as_str(), reason.n))
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            ("not admitted", 1),
+            ("no film on the day of the injury", 1),
+            ("no frontal film of the pelvis on the day of the injury", 1),
+            ("film could not be taken", 1),
+            ("other fracture: femoral shaft", 1),
+            ("foreign body", 1),
+            ("poor contrast", 1),
+            ("label to be reviewed", 2),
+        ]
+    );
+    assert_eq!(report.refused.len(), 1);
+    assert!(report.refused[0].file.ends_with("missing.png"));
+    assert_eq!(report.notes, ["line 5: right hip replacement"]);
+    assert_eq!(report.unused_films, 4);
+    // Names, dates and paths of the hospital stay behind.
+    let manifest = fs::read_to_string(to.join("manifest.csv")).unwrap();
+    assert!(
+        !manifest.contains("2012-01-05") && !manifest.contains("p01.png"),
+        "{manifest}"
+    );
+}
+
+#[test]
+fn a_full_folder_is_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    tables(folder.path());
+    let to = folder.path().join("set");
+    fs::create_dir(&to).unwrap();
+    fs::write(to.join("notes.txt"), "mine").unwrap();
+    let result = collect(
+        &folder.path().join("registry.csv"),
+        &folder.path().join("films.csv"),
+        &to,
+        Files::Copy,
+    );
+    assert!(matches!(result, Err(CohortError::NotEmpty { .. })));
+    assert_eq!(fs::read_dir(&to).unwrap().count(), 1);
+}
+
+#[test]
+fn bad_registry_rows_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("registry.csv");
+    let header = "patient,injury_date,age,sex,iss,diagnosis,admitted,procedures\n";
+    let good = "P01,2012-01-05,81,F,9,820.21,1,\n";
+    for (row, expected) in [
+        (
+            "P02,2012-02-30,81,F,9,820.21,1,",
+            "line 3, column `injury_date`: `2012-02-30` is not a date of the form YYYY-MM-DD",
+        ),
+        (
+            "P02,05.01.2012,81,F,9,820.21,1,",
+            "column `injury_date`: `05.01.2012`",
+        ),
+        (
+            "P02,2012-01-05,-3,F,9,820.21,1,",
+            "column `age`: `-3` is not an age of 0 to 130 years",
+        ),
+        (
+            "P02,2012-01-05,81,W?,9,820.21,1,",
+            "column `sex`: `W?` is not a sex",
+        ),
+        (
+            "P02,2012-01-05,81,F,99,820.21,1,",
+            "column `iss`: `99` is not an injury severity score of 0 to 75",
+        ),
+        (
+            "P02,2012-01-05,81,F,9,hip fracture,1,",
+            "column `diagnosis`: `hip fracture` is not ICD-9 or ICD-10 codes",
+        ),
+        (
+            "P02,2012-01-05,81,F,9,820.21,,",
+            "column `admitted`: `` is not 0 or 1",
+        ),
+        (
+            "P02,2012-01-05,81,F,9,820.21,maybe,",
+            "column `admitted`: `maybe` is not 0 or 1",
+        ),
+        (
+            ",2012-01-05,81,F,9,820.21,1,",
+            "column `patient`: `` is not the patient's pseudonym",
+        ),
+        (
+            "P01,2012-01-05,81,F,9,808.0,1,",
+            "line 3: patient, injury_date `P01, 2012-01-05` is already on line 2",
+        ),
+    ] {
+        fs::write(&path, format!("{header}{good}{row}\n")).unwrap();
+        let error = registry::load_injuries(&path).unwrap_err().to_string();
+        assert!(
+            error.contains(expected),
+            "`{error}` does not say `{expected}`"
+        );
+    }
+    fs::write(&path, "patient,injury_date,diagnosis\n").unwrap();
+    let error = registry::load_injuries(&path).unwrap_err().to_string();
+    assert!(
+        error.ends_with("column `admitted` is missing (found: patient, injury_date, diagnosis)"),
+        "{error}"
+    );
+}

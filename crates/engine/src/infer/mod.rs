@@ -1,0 +1,10 @@
+//! Inference: from images to logits and class activation maps.
+
+mod calibration;
+mod convolution;
+mod network;
+mod pass;
+mod predictor;
+mod workspace;
+
+pub use predictor::{Output, Precision, Predictor};

@@ -1,0 +1,266 @@
+//! The predictor: what the rest of the system calls.
+
+use super::calibration::Ranges;
+use super::network::{Arithmetic, Network};
+use super::pass::Pass;
+use super::workspace::Workspace;
+use crate::architecture::STRIDE;
+use crate::cpu::Isa;
+use crate::error::EngineError;
+use crate::kernels::Format;
+use crate::parameters::Parameters;
+use crate::threads::Pool;
+
+/// The arithmetic of the 1×1 convolutions, which are two thirds of the work. The 3×3 convolutions are in f32 always: by Winograd's
+/// method they take a quarter of the multiplications, which is as fast as bfloat16 or 8 bits would be, and loses nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// bfloat16 operands (rounded to nearest, ties to even), f32 sums. Processors without bfloat16 products compute the same in
+    /// f32 on rounded operands, without a gain in speed: see [`Predictor::arithmetic`].
+    Bf16,
+    /// 8-bit operands scaled by a calibration ([`Predictor::calibrated`]), 32-bit sums.
+    Int8,
+}
+
+/// What the network says about some images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// The logits, [images × classes].
+    pub logits: Vec<f32>,
+    /// Width and height of the maps: image size / 32.
+    pub map_side: usize,
+    /// The class activation maps, [images × classes × side × side]: Σₖ wₖ Aₖ / side², whose rectified form is Grad-CAM; their sum
+    /// is the logit without the bias.
+    pub maps: Vec<f32>,
+}
+
+/// The inference network: weights packed once, memory used again from call to call.
+#[derive(Debug)]
+pub struct Predictor {
+    network: Network,
+    precision: Precision,
+    pool: Pool,
+    workspace: Option<Workspace>,
+}
+
+impl Predictor {
+    /// The network with the best kernels of this processor.
+    ///
+    /// # Errors
+    /// [`Precision::Int8`] needs a calibration: see [`Predictor::calibrated`].
+    pub fn new(parameters: &Parameters, precision: Precision, threads: usize) -> Result<Self, EngineError> {
+        Self::with_isa(parameters, precision, threads, Isa::best())
+    }
+
+    /// The network with the kernels of a given instruction set.
+    ///
+    /// # Errors
+    /// As [`Predictor::new`], and when the processor does not have the instructions.
+    pub fn with_isa(
+        parameters: &Parameters,
+        precision: Precision,
+        threads: usize,
+        isa: Isa,
+    ) -> Result<Self, EngineError> {
+        let arithmetic = match precision {
+            Precision::F32 => Arithmetic::F32,
+            Precision::Bf16 => Arithmetic::Bf16,
+            Precision::Int8 => {
+                let reason = "8-bit inference needs calibration images";
+                return Err(EngineError::PrecisionUnavailable { precision: "int8", reason });
+            }
+        };
+        Self::build(parameters, precision, arithmetic, threads, isa)
+    }
+
+    /// The network in 8-bit arithmetic ([`Precision::Int8`]), scaled by what its channels hold on calibration images: one or more
+    /// of `size` × `size` values in 0..=1. Some tens of films of the kind to be read are enough.
+    ///
+    /// # Errors
+    /// When the size is not a positive multiple of 32, or the values are not whole images, or there is none.
+    pub fn calibrated(
+        parameters: &Parameters,
+        threads: usize,
+        calibration: &[f32],
+        size: usize,
+    ) -> Result<Self, EngineError> {
+        Self::calibrated_with_isa(parameters, threads, calibration, size, Isa::best())
+    }
+
+    /// [`Predictor::calibrated`] with the kernels of a given instruction set.
+    ///
+    /// # Errors
+    /// As [`Predictor::calibrated`], and when the processor does not have the instructions.
+    pub fn calibrated_with_isa(
+        parameters: &Parameters,
+        threads: usize,
+        calibration: &[f32],
+        size: usize,
+        isa: Isa,
+    ) -> Result<Self, EngineError> {
+        let mut reference = Self::with_isa(parameters, Precision::F32, threads, isa)?;
+        let mut ranges = Ranges::empty();
+        let n = calibration.len() / (size * size).max(1);
+        reference.forward(calibration, n, size, Some(&mut ranges))?;
+        drop(reference);
+        Self::build(parameters, Precision::Int8, Arithmetic::Int8(&ranges), threads, isa)
+    }
+
+    fn build(
+        parameters: &Parameters,
+        precision: Precision,
+        arithmetic: Arithmetic<'_>,
+        threads: usize,
+        isa: Isa,
+    ) -> Result<Self, EngineError> {
+        if !isa.is_available() && cfg!(not(test)) {
+            return Err(EngineError::IsaUnavailable { isa });
+        }
+        let network = Network::new(parameters, isa, arithmetic);
+        Ok(Predictor { network, precision, pool: Pool::new(threads), workspace: None })
+    }
+
+    /// Reads `n` images of `size` × `size` values in 0..=1, one after the other.
+    ///
+    /// # Errors
+    /// When the size is not a positive multiple of 32, or the number of values is not n·size·size, or n is 0, or a value is not
+    /// finite.
+    pub fn run(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, EngineError> {
+        self.forward(images, n, size, None)
+    }
+
+    /// The precision asked for.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// How it computes, in words: the instruction set and the arithmetic that the precision means there.
+    pub fn arithmetic(&self) -> String {
+        let weights = &self.network.blocks[0][0].conv1.weights;
+        let numbers = match weights.format() {
+            Format::F32 => "f32",
+            Format::RoundedF32 => "bf16 emulated: operands rounded to bf16, products in f32",
+            Format::Bf16 => "bf16 products in the 1×1 convolutions, f32 sums and 3×3 convolutions",
+            Format::Int8 => "8-bit products in the 1×1 convolutions, f32 in the 3×3 convolutions",
+        };
+        format!("{}, {numbers}", weights.isa().name())
+    }
+
+    fn forward(
+        &mut self,
+        images: &[f32],
+        n: usize,
+        size: usize,
+        mut ranges: Option<&mut Ranges>,
+    ) -> Result<Output, EngineError> {
+        check_input(images, n, size)?;
+        let mut workspace = match self.workspace.take() {
+            Some(workspace) if workspace.fits(n, size) => workspace,
+            _ => Workspace::new(n, size, self.pool.threads(), &self.network),
+        };
+        let mut output = Output { logits: Vec::new(), map_side: size / STRIDE, maps: Vec::new() };
+        for group in images.chunks(workspace.group * size * size) {
+            let pass = Pass { network: &self.network, pool: &self.pool, n: group.len() / (size * size), size };
+            pass.forward(&mut workspace, group, ranges.as_deref_mut());
+            pass.read_scores(&workspace, &mut output);
+        }
+        self.workspace = Some(workspace);
+        Ok(output)
+    }
+}
+
+fn check_input(images: &[f32], n: usize, size: usize) -> Result<(), EngineError> {
+    if size == 0 || !size.is_multiple_of(STRIDE) {
+        return Err(EngineError::ImageSize { size, minimum: STRIDE });
+    }
+    let expected = n * size * size;
+    if n == 0 || images.len() != expected {
+        return Err(EngineError::InputLength { images: n, size, expected, found: images.len() });
+    }
+    match images.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(EngineError::BadPixel { image: index / (size * size), value: images[index] }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::Architecture;
+
+    /// Weights whose running statistics are not trivial, and an image.
+    fn network() -> (Parameters, Vec<f32>) {
+        let mut parameters = Parameters::initialize(&Architecture::new(3), 5);
+        for (name, values) in parameters.iter_mut() {
+            let offset = if name.ends_with("running_mean") || name.ends_with("norm1.bias") { 0.1 } else { 0.0 };
+            values.iter_mut().enumerate().for_each(|(i, v)| *v += offset * ((i % 7) as f32 - 3.0));
+        }
+        let image = (0..64 * 64).map(|i| ((i * 37 + i / 64 * 11) % 101) as f32 / 100.0).collect();
+        (parameters, image)
+    }
+
+    fn spread(values: &[f32]) -> f32 {
+        values.iter().fold(0.0f32, |most, v| most.max(v.abs()))
+    }
+
+    fn difference(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()))
+    }
+
+    /// AVX-512 paths run in emulation where the processor does not have them; NEON is left out on other processors.
+    fn testable() -> impl Iterator<Item = Isa> {
+        Isa::ALL.into_iter().filter(|isa| isa.is_available() || isa.lanes() == 16)
+    }
+
+    #[test]
+    fn every_instruction_set_computes_the_same_network() {
+        let (parameters, image) = network();
+        let portable = |precision| {
+            let mut predictor = Predictor::with_isa(&parameters, precision, 1, Isa::Portable).expect("always there");
+            predictor.run(&image, 1, 64).expect("a valid image")
+        };
+        let (f32s, bf16s) = (portable(Precision::F32), portable(Precision::Bf16));
+        let scale = spread(&f32s.logits);
+        let rounding = difference(&bf16s.logits, &f32s.logits) / scale;
+        assert!(rounding > 1e-5 && rounding < 0.02, "bfloat16 rounds: {rounding}");
+        for isa in testable() {
+            for (precision, expected, tolerance) in [(Precision::F32, &f32s, 1e-5), (Precision::Bf16, &bf16s, 4e-3)] {
+                let mut predictor = Predictor::with_isa(&parameters, precision, 2, isa).expect("testable");
+                let output = predictor.run(&image, 1, 64).expect("a valid image");
+                let logits = difference(&output.logits, &expected.logits) / scale;
+                let maps = difference(&output.maps, &expected.maps) / scale;
+                assert!(logits < tolerance && maps < tolerance, "{} {precision:?}: {logits} {maps}", isa.name());
+            }
+        }
+    }
+
+    #[test]
+    fn eight_bits_are_near_f32_on_every_instruction_set() {
+        let (parameters, image) = network();
+        let mut reference = Predictor::new(&parameters, Precision::F32, 1).expect("always there");
+        let expected = reference.run(&image, 1, 64).expect("a valid image");
+        for isa in testable() {
+            let mut predictor = Predictor::calibrated_with_isa(&parameters, 2, &image, 64, isa).expect("testable");
+            let output = predictor.run(&image, 1, 64).expect("a valid image");
+            let error = difference(&output.logits, &expected.logits) / spread(&expected.logits);
+            println!("{}: {error}", isa.name());
+            assert!(error > 0.0 && error < 0.05, "{}: {error}", isa.name());
+        }
+    }
+
+    #[test]
+    fn eight_bits_need_a_calibration() {
+        let parameters = Parameters::initialize(&Architecture::new(1), 1);
+        let error = Predictor::new(&parameters, Precision::Int8, 1).expect_err("no calibration");
+        assert_eq!(error.to_string(), "int8: 8-bit inference needs calibration images");
+        assert!(Predictor::calibrated(&parameters, 1, &[], 64).is_err());
+        assert!(Predictor::calibrated(&parameters, 1, &[0.0; 64 * 64 + 1], 64).is_err());
+    }
+}

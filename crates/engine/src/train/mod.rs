@@ -1,0 +1,236 @@
+//! Training: forward with batch statistics, backward, Adam.
+//!
+//! `network.rs` is the network, forward and backward, layer by layer; the layers' passes over the batch are in `stem.rs`,
+//! `pointwise.rs`, `spatial.rs` and `head.rs`, all of them written with the one product of `product.rs`.
+
+mod adam;
+mod head;
+mod machine;
+mod memory;
+mod network;
+mod norm;
+mod ops;
+mod options;
+mod pack;
+mod plan;
+mod pointwise;
+mod product;
+mod simd;
+mod spatial;
+mod stem;
+
+pub use options::{Loss, Moments, OptimizerState, StepOutput, TrainerOptions};
+
+use adam::{Adam, Factors};
+use machine::Machine;
+use memory::Buffer;
+use network::Network;
+use plan::Plan;
+
+use crate::architecture::{Architecture, STRIDE};
+use crate::cpu::Isa;
+use crate::error::EngineError;
+use crate::parameters::Parameters;
+use crate::threads::SharedMut;
+
+/// Channels of a plane: activations lie as `[plane][pixel][32]`.
+const PLANE: usize = 32;
+
+/// The training network with its optimizer.
+///
+/// Results are the same bits whatever the number of threads. Memory is allocated at the first step and used again as long as
+/// the number and size of the images stay the same (about 1.4 GiB for 8 images of 512 × 512).
+pub struct Trainer {
+    network: Network,
+    architecture: Architecture,
+    options: TrainerOptions,
+    ranges: Vec<(usize, usize)>,
+    first: Buffer,
+    second: Buffer,
+    step: u64,
+}
+
+impl std::fmt::Debug for Trainer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trainer")
+            .field("architecture", &self.architecture)
+            .field("options", &self.options)
+            .field("step", &self.step)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Trainer {
+    /// A trainer that starts from `parameters`, with the best kernels of this processor.
+    ///
+    /// # Errors
+    /// An option out of range, a loss that does not fit the number of outputs, or a precision that training does not have.
+    pub fn new(parameters: Parameters, options: TrainerOptions) -> Result<Self, EngineError> {
+        Self::with_isa(parameters, options, Isa::best())
+    }
+
+    /// As [`Trainer::new`], with the kernels of a given instruction set.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], and when the processor does not have the instructions.
+    pub fn with_isa(parameters: Parameters, options: TrainerOptions, isa: Isa) -> Result<Self, EngineError> {
+        if !isa.is_available() {
+            return Err(EngineError::IsaUnavailable { isa });
+        }
+        let architecture = parameters.architecture().clone();
+        options.check(architecture.classes)?;
+        let plan = Plan::new(&architecture, &options.frozen);
+        let ranges = adam::ranges(&plan);
+        let (first, second) = (Buffer::new(plan.len), Buffer::new(plan.len));
+        let mut network = Network::new(Machine::new(options.threads, isa), plan);
+        network.plan.flatten(&parameters, &mut network.values);
+        Ok(Trainer { network, architecture, options, ranges, first, second, step: 0 })
+    }
+
+    /// One training step: forward with batch statistics, backward, Adam, running statistics (those of frozen normalizations
+    /// too, as in torch).
+    ///
+    /// `images` holds `targets.len()` images of `size` × `size` values in 0..=1, one after the other; a target is a class index
+    /// (0 or 1 for one logit). The loss is the mean over the batch. When it is not finite it is returned and nothing changes.
+    ///
+    /// # Errors
+    /// A size that is not a multiple of 32, lengths that do not fit, a target out of range, or a single image of 32 × 32 (whose
+    /// last feature map is one pixel, which has no variance).
+    pub fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, EngineError> {
+        let (output, gradient) = self.forward(images, targets, size)?;
+        if !output.loss.is_finite() {
+            return Ok(output);
+        }
+        self.network.backward(&gradient);
+        self.step += 1;
+        let network = &mut self.network;
+        network.machine.launch(&Adam {
+            factors: Factors {
+                learning_rate: self.options.learning_rate,
+                beta1: self.options.beta1,
+                beta2: self.options.beta2,
+                eps: self.options.eps,
+                weight_decay: self.options.weight_decay,
+                step: self.step,
+            },
+            ranges: &self.ranges,
+            gradient: &network.gradient,
+            values: SharedMut::new(&mut network.values),
+            first: SharedMut::new(&mut self.first),
+            second: SharedMut::new(&mut self.second),
+        });
+        network.packed = false;
+        network.update_running_statistics();
+        Ok(output)
+    }
+
+    /// The loss, the logits and the gradient of every tensor (zero for frozen tensors and running statistics); changes nothing.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn gradients(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        size: usize,
+    ) -> Result<(StepOutput, Parameters), EngineError> {
+        let (output, gradient) = self.forward(images, targets, size)?;
+        self.network.backward(&gradient);
+        let mut tensors = Parameters::zeros(&self.architecture);
+        for (entry, (_, to)) in self.network.plan.entries.iter().zip(tensors.iter_mut()) {
+            if entry.trained {
+                to.copy_from_slice(&self.network.gradient[entry.offset..entry.offset + entry.len]);
+            }
+        }
+        Ok((output, tensors))
+    }
+
+    /// Sets the learning rate of the next steps.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) {
+        self.options.learning_rate = learning_rate;
+    }
+
+    /// A copy of the parameters, with running statistics.
+    pub fn parameters(&self) -> Parameters {
+        let mut parameters = Parameters::zeros(&self.architecture);
+        self.network.plan.unflatten(&self.network.values, &mut parameters);
+        parameters
+    }
+
+    /// The optimizer's state: with [`Trainer::parameters`], all that the next step depends on.
+    pub fn state(&self) -> OptimizerState {
+        let part = |from: &Buffer, entry: &plan::Entry| from[entry.offset..entry.offset + entry.len].to_vec();
+        let entries = self.network.plan.entries.iter().filter(|e| !e.is_running());
+        let moments = entries.map(|e| Moments {
+            name: e.name.clone(),
+            first: part(&self.first, e),
+            second: part(&self.second, e),
+        });
+        OptimizerState { step: self.step, moments: moments.collect() }
+    }
+
+    /// Continues from an optimizer's state.
+    ///
+    /// # Errors
+    /// A missing, unexpected, repeated or misshapen tensor, or a value that is not finite; nothing changes then.
+    pub fn load_state(&mut self, state: OptimizerState) -> Result<(), EngineError> {
+        let entries: Vec<_> = self.network.plan.entries.iter().filter(|e| !e.is_running()).collect();
+        let mut found: Vec<Option<&Moments>> = vec![None; entries.len()];
+        for moments in &state.moments {
+            let name = &moments.name;
+            let refuse = |reason: String| Err(EngineError::OptimizerState { reason });
+            let Some(at) = entries.iter().position(|e| &e.name == name) else {
+                return refuse(format!("{name} is not a trained tensor of the network"));
+            };
+            if moments.first.len() != entries[at].len || moments.second.len() != entries[at].len {
+                return refuse(format!(
+                    "{name} has {} and {} values instead of {}",
+                    moments.first.len(),
+                    moments.second.len(),
+                    entries[at].len
+                ));
+            }
+            if moments.first.iter().any(|v| !v.is_finite()) || moments.second.iter().any(|v| !v.is_finite() || *v < 0.0) {
+                return refuse(format!("{name} has a moment that is not finite, or a negative second one"));
+            }
+            if found[at].replace(moments).is_some() {
+                return refuse(format!("{name} is given twice"));
+            }
+        }
+        if let Some(at) = found.iter().position(Option::is_none) {
+            return Err(EngineError::OptimizerState { reason: format!("{} is missing", entries[at].name) });
+        }
+        for (entry, moments) in entries.into_iter().zip(found.into_iter().flatten()) {
+            let range = entry.offset..entry.offset + entry.len;
+            self.first[range.clone()].copy_from_slice(&moments.first);
+            self.second[range].copy_from_slice(&moments.second);
+        }
+        self.step = state.step;
+        Ok(())
+    }
+
+    /// Checks the input, runs the network forward, and gives the loss and its gradient at the logits.
+    fn forward(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        size: usize,
+    ) -> Result<(StepOutput, Vec<f32>), EngineError> {
+        let count = targets.len();
+        let minimum = if count == 1 { 2 * STRIDE } else { STRIDE };
+        if size < minimum || !size.is_multiple_of(STRIDE) {
+            return Err(EngineError::ImageSize { size, minimum });
+        }
+        if count == 0 || images.len() != count * size * size {
+            let expected = count * size * size;
+            return Err(EngineError::InputLength { images: count, size, expected, found: images.len() });
+        }
+        let classes = self.architecture.classes.max(2);
+        if let Some(index) = targets.iter().position(|&target| target >= classes) {
+            return Err(EngineError::TargetRange { index, target: targets[index], classes });
+        }
+        let logits = self.network.forward(images, count, size);
+        let (loss, gradient) = head::loss(self.options.loss, &logits, targets);
+        Ok((StepOutput { loss, logits }, gradient))
+    }
+}

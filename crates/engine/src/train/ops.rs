@@ -1,0 +1,167 @@
+//! Steps over one plane's pixels that the passes share: normalization with ReLU, pooling, sums, corrected gradients.
+
+use super::PLANE;
+use super::norm::Correction;
+use super::simd::Simd;
+
+/// to = max(scale · from + shift, 0) for `pixels` pixels of one plane.
+///
+/// # Safety
+/// The instruction set, and pointers to `pixels` pixels (32 values for `scale` and `shift`).
+#[inline(always)]
+pub(crate) unsafe fn normalize_relu<S: Simd>(
+    from: *const f32,
+    to: *mut f32,
+    pixels: usize,
+    scale: *const f32,
+    shift: *const f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut lane = 0;
+        while lane < PLANE {
+            // Half a plane at a time keeps the constants in registers.
+            let (s0, s1) = (S::load(scale.add(lane)), S::load(scale.add(lane + S::LANES)));
+            let (h0, h1) = (S::load(shift.add(lane)), S::load(shift.add(lane + S::LANES)));
+            for pixel in 0..pixels {
+                let at = pixel * PLANE + lane;
+                S::store(to.add(at), S::relu(S::fma(S::load(from.add(at)), s0, h0)));
+                let at = at + S::LANES;
+                S::store(to.add(at), S::relu(S::fma(S::load(from.add(at)), s1, h1)));
+            }
+            lane += 2 * S::LANES;
+        }
+    }
+}
+
+/// The four input pixels under pooled pixel `pixel` (of all images), for inputs of `side` × `side` pixels: the first of them.
+#[inline(always)]
+pub(crate) fn pooled_origin(pixel: usize, side: usize) -> usize {
+    let half = side / 2;
+    let (image, at) = (pixel / (half * half), pixel % (half * half));
+    (image * side + 2 * (at / half)) * side + 2 * (at % half)
+}
+
+/// As [`normalize_relu`], then the mean of 2 × 2 pixels: pooled pixels `first..first + pixels` of a plane of `side` × `side`
+/// images that starts at `from`.
+///
+/// # Safety
+/// As [`normalize_relu`].
+#[inline(always)]
+pub(crate) unsafe fn normalize_relu_pool<S: Simd>(
+    from: *const f32,
+    to: *mut f32,
+    first: usize,
+    pixels: usize,
+    side: usize,
+    scale: *const f32,
+    shift: *const f32,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let quarter = S::splat(0.25);
+        for pixel in 0..pixels {
+            let origin = from.add(pooled_origin(first + pixel, side) * PLANE);
+            let mut lane = 0;
+            while lane < PLANE {
+                let (s, h) = (S::load(scale.add(lane)), S::load(shift.add(lane)));
+                let mut sum = S::splat(0.0);
+                for at in [0, 1, side, side + 1] {
+                    sum = S::add(sum, S::relu(S::fma(S::load(origin.add(at * PLANE + lane)), s, h)));
+                }
+                S::store(to.add(pixel * PLANE + lane), S::mul(sum, quarter));
+                lane += S::LANES;
+            }
+        }
+    }
+}
+
+/// Adds Σx and Σx² of each of 32 channels over `pixels` pixels to `sums` (pairs).
+///
+/// # Safety
+/// As [`normalize_relu`]; `sums` has 64 values.
+#[inline(always)]
+pub(crate) unsafe fn add_moments<S: Simd>(from: *const f32, pixels: usize, sums: *mut f64) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut lane = 0;
+        while lane < PLANE {
+            let mut sum = S::splat(0.0);
+            let mut squares = S::splat(0.0);
+            for pixel in 0..pixels {
+                let x = S::load(from.add(pixel * PLANE + lane));
+                sum = S::add(sum, x);
+                squares = S::fma(x, x, squares);
+            }
+            add_pairs::<S>(sum, squares, sums.add(2 * lane));
+            lane += S::LANES;
+        }
+    }
+}
+
+/// Adds lanes of `first` and `second` to pairs of f64.
+///
+/// # Safety
+/// The instruction set; `sums` has 2 · `LANES` values.
+#[inline(always)]
+pub(crate) unsafe fn add_pairs<S: Simd>(first: S::V, second: S::V, sums: *mut f64) {
+    let mut lanes = [[0f32; 16]; 2];
+    // SAFETY: vectors have at most 16 lanes; the caller's pointer.
+    unsafe {
+        S::store(lanes[0].as_mut_ptr(), first);
+        S::store(lanes[1].as_mut_ptr(), second);
+        for lane in 0..S::LANES {
+            *sums.add(2 * lane) += f64::from(lanes[0][lane]);
+            *sums.add(2 * lane + 1) += f64::from(lanes[1][lane]);
+        }
+    }
+}
+
+/// to = correction(gradient, value) for `pixels` pixels of one plane, whose channels in `correction` start at `channel`.
+///
+/// # Safety
+/// As [`normalize_relu`].
+#[inline(always)]
+pub(crate) unsafe fn correct<S: Simd>(
+    gradient: *const f32,
+    value: *const f32,
+    to: *mut f32,
+    pixels: usize,
+    correction: &Correction,
+    channel: usize,
+) {
+    debug_assert!(channel + PLANE <= correction.gradient.len());
+    // SAFETY: the caller's.
+    unsafe {
+        let mut lane = 0;
+        while lane < PLANE {
+            let g = S::load(correction.gradient.as_ptr().add(channel + lane));
+            let x = S::load(correction.value.as_ptr().add(channel + lane));
+            let c = S::load(correction.constant.as_ptr().add(channel + lane));
+            for pixel in 0..pixels {
+                let at = pixel * PLANE + lane;
+                S::store(to.add(at), S::fma(S::load(gradient.add(at)), g, S::fma(S::load(value.add(at)), x, c)));
+            }
+            lane += S::LANES;
+        }
+    }
+}
+
+/// Copies a plane's pixels to panels of `COLUMNS` channels, `panel` values apart, for products over pixels.
+///
+/// # Safety
+/// As [`normalize_relu`].
+#[inline(always)]
+pub(crate) unsafe fn pack_panels<S: Simd>(from: *const f32, panels: *mut f32, panel: usize, pixels: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut lane = 0;
+        while lane < PLANE {
+            let to = panels.add(lane / S::COLUMNS * panel + lane % S::COLUMNS);
+            for pixel in 0..pixels {
+                S::store(to.add(pixel * S::COLUMNS), S::load(from.add(pixel * PLANE + lane)));
+            }
+            lane += S::LANES;
+        }
+    }
+}

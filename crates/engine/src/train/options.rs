@@ -1,0 +1,114 @@
+//! What a trainer is told and what it tells.
+
+use crate::cpu::cpu;
+use crate::error::EngineError;
+use crate::infer::Precision;
+
+/// The loss, a mean over the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// Binary cross-entropy with logits, for one output; targets are 0 and 1.
+    Binary,
+    /// Softmax cross-entropy, for two or more outputs; targets are class indices.
+    Softmax,
+}
+
+/// A trainer's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainerOptions {
+    /// The arithmetic of the convolutions: [`Precision::F32`], or [`Precision::Bf16`] with f32 sums and f32 weights.
+    pub precision: Precision,
+    /// Threads, the calling one included; 0 counts as 1.
+    pub threads: usize,
+    /// The loss.
+    pub loss: Loss,
+    /// Adam's learning rate, not negative.
+    pub learning_rate: f32,
+    /// Decay of the first moment, in 0..1.
+    pub beta1: f32,
+    /// Decay of the second moment, in 0..1.
+    pub beta2: f32,
+    /// Added to the root of the second moment, not negative.
+    pub eps: f32,
+    /// L2 penalty added to the gradient, as torch's Adam (not AdamW), not negative.
+    pub weight_decay: f32,
+    /// Tensors whose names start with one of these are not trained. (Running statistics follow the data all the same.)
+    pub frozen: Vec<String>,
+}
+
+impl Default for TrainerOptions {
+    /// f32, every processor, binary loss, and torch's defaults for Adam: 0.001, (0.9, 0.999), 1e-8, no weight decay.
+    fn default() -> Self {
+        TrainerOptions {
+            precision: Precision::F32,
+            threads: cpu().threads,
+            loss: Loss::Binary,
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: 0.0,
+            frozen: Vec::new(),
+        }
+    }
+}
+
+impl TrainerOptions {
+    /// Checks the ranges, and that the loss fits the number of outputs.
+    pub(crate) fn check(&self, classes: usize) -> Result<(), EngineError> {
+        let not_negative = |v: f32| v.is_finite() && v >= 0.0;
+        let decay = |v: f32| (0.0..1.0).contains(&v);
+        let values = [
+            ("learning_rate", self.learning_rate, not_negative(self.learning_rate), "finite and not negative"),
+            ("beta1", self.beta1, decay(self.beta1), "at least 0 and below 1"),
+            ("beta2", self.beta2, decay(self.beta2), "at least 0 and below 1"),
+            ("eps", self.eps, not_negative(self.eps), "finite and not negative"),
+            ("weight_decay", self.weight_decay, not_negative(self.weight_decay), "finite and not negative"),
+        ];
+        if let Some((option, value, _, needed)) = values.into_iter().find(|v| !v.2) {
+            return Err(EngineError::Option { option, value: value.to_string(), needed });
+        }
+        match self.loss {
+            Loss::Binary if classes != 1 => {
+                Err(EngineError::LossMismatch { loss: "binary", needed: "one output", classes })
+            }
+            Loss::Softmax if classes < 2 => {
+                Err(EngineError::LossMismatch { loss: "softmax", needed: "two outputs or more", classes })
+            }
+            _ if self.precision == Precision::Int8 => Err(EngineError::PrecisionUnavailable {
+                precision: "int8",
+                reason: "training needs f32 or bf16",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a step found, before its update.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepOutput {
+    /// The mean loss over the batch.
+    pub loss: f32,
+    /// The logits, [images × classes].
+    pub logits: Vec<f32>,
+}
+
+/// Adam's state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptimizerState {
+    /// Steps done.
+    pub step: u64,
+    /// The moments of every tensor but the running statistics, in torchvision's order.
+    pub moments: Vec<Moments>,
+}
+
+/// Adam's moments of one tensor, flat in the tensor's layout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    /// The tensor's name.
+    pub name: String,
+    /// The running mean of the gradient.
+    pub first: Vec<f32>,
+    /// The running mean of the squared gradient.
+    pub second: Vec<f32>,
+}

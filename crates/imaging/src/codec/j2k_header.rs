@@ -1,0 +1,60 @@
+//! The image size of a JPEG 2000 or HTJ2K codestream (ITU-T T.800 annex A.5.1), bare or in a JP2 box file.
+
+use super::CodecError;
+
+/// What the SIZ marker segment says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct J2kHeader {
+    /// Columns of the image on the reference grid.
+    pub(crate) width: usize,
+    /// Rows of the image on the reference grid.
+    pub(crate) height: usize,
+    /// Components.
+    pub(crate) components: u16,
+    /// Bits a sample, of the component that has most.
+    pub(crate) precision: u8,
+    /// Every component has the full size.
+    pub(crate) full_size: bool,
+    /// The tiles are not needlessly many, as they are in streams made to exhaust a decoder.
+    pub(crate) sane_tiles: bool,
+    /// An end-of-codestream marker closes the stream, padding aside.
+    pub(crate) complete: bool,
+}
+
+/// Most tiles that a film is cut into.
+const MAX_TILES: u64 = 4096;
+
+/// Reads the SIZ marker segment.
+pub(crate) fn scan(bytes: &[u8]) -> Result<J2kHeader, CodecError> {
+    let start = if bytes.starts_with(&[0xFF, 0x4F]) {
+        0
+    } else {
+        // A JP2 file: the codestream begins with SOC and SIZ inside the box `jp2c`.
+        bytes.windows(4).position(|w| w == [0xFF, 0x4F, 0xFF, 0x51]).ok_or("no JPEG 2000 codestream")?
+    };
+    let siz = bytes.get(start + 2..).ok_or("no size segment")?;
+    if !siz.starts_with(&[0xFF, 0x51]) || siz.len() < 40 {
+        return Err("no size segment");
+    }
+    let u32_at = |at: usize| u32::from_be_bytes([siz[at], siz[at + 1], siz[at + 2], siz[at + 3]]);
+    let side = |end: usize, offset: usize| u32_at(end).checked_sub(u32_at(offset)).ok_or("an image of negative size");
+    let (width, height) = (side(6, 14)?, side(10, 18)?);
+    let (tile_width, tile_height) = (u32_at(22), u32_at(26));
+    if tile_width == 0 || tile_height == 0 {
+        return Err("tiles of size 0");
+    }
+    let tiles = u64::from(u32_at(6).div_ceil(tile_width)) * u64::from(u32_at(10).div_ceil(tile_height));
+    let components = u16::from_be_bytes([siz[38], siz[39]]);
+    let parts = siz.get(40..40 + 3 * usize::from(components)).ok_or("a size segment cut short")?;
+    let precision = parts.chunks_exact(3).map(|c| (c[0] & 0x7F) + 1).max().ok_or("no components")?;
+    let tail = &bytes[bytes.len().saturating_sub(8)..];
+    Ok(J2kHeader {
+        width: width as usize,
+        height: height as usize,
+        components,
+        precision,
+        full_size: parts.chunks_exact(3).all(|c| c[1] == 1 && c[2] == 1),
+        sane_tiles: tiles <= MAX_TILES,
+        complete: tail.windows(2).any(|w| w == [0xFF, 0xD9]),
+    })
+}

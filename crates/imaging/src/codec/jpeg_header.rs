@@ -1,0 +1,93 @@
+//! The frame header of a JPEG or JPEG-LS stream, and whether the stream has an end (ITU-T T.81 annex B, T.87 annex C).
+
+use super::CodecError;
+
+/// What the frame header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JpegHeader {
+    /// Second byte of the start-of-frame marker: 0xC0 baseline, 0xC1 extended, 0xC3 lossless, 0xF7 JPEG-LS.
+    pub(crate) frame: u8,
+    /// Bits a sample.
+    pub(crate) precision: u8,
+    /// Columns.
+    pub(crate) width: usize,
+    /// Rows.
+    pub(crate) height: usize,
+    /// Samples a pixel.
+    pub(crate) components: u8,
+    /// An end-of-image marker was found.
+    pub(crate) complete: bool,
+}
+
+/// Walks the markers from start to end of image.
+pub(crate) fn scan(bytes: &[u8]) -> Result<JpegHeader, CodecError> {
+    if !bytes.starts_with(&[0xFF, 0xD8]) {
+        return Err("no start-of-image marker");
+    }
+    let mut at = 2;
+    let mut header: Option<JpegHeader> = None;
+    while let Some((marker, after)) = next_marker(bytes, at) {
+        at = after;
+        match marker {
+            0xD9 => {
+                if let Some(header) = &mut header {
+                    header.complete = true;
+                }
+                break;
+            }
+            0x01 | 0xD0..=0xD8 => continue,
+            _ => {}
+        }
+        let Some(&[high, low]) = bytes.get(at..at + 2) else { break };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if length < 2 {
+            return Err("a segment of impossible length");
+        }
+        let is_frame = matches!(marker, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xF7);
+        if is_frame && header.is_none() {
+            let Some(&[precision, h1, h0, w1, w0, components]) = bytes.get(at + 2..at + 8) else { break };
+            header = Some(JpegHeader {
+                frame: marker,
+                precision,
+                width: usize::from(u16::from_be_bytes([w1, w0])),
+                height: usize::from(u16::from_be_bytes([h1, h0])),
+                components,
+                complete: false,
+            });
+        }
+        at += length;
+    }
+    header.ok_or("no frame header")
+}
+
+/// The next marker at or after `at`, and the position after it. Entropy-coded bytes are passed over: in them 0xFF is followed by 0
+/// (in JPEG-LS by anything below 0x80) or by a restart marker.
+pub(crate) fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
+    loop {
+        let found = bytes.get(at..)?.iter().position(|&b| b == 0xFF)?;
+        at += found + 1;
+        match *bytes.get(at)? {
+            0xFF => {}
+            code if code < 0x80 && code != 0x01 => at += 1,
+            code => return Some((code, at + 1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_and_end_are_found() {
+        let mut stream = vec![0xFF, 0xD8, 0xFF, 0xC1, 0, 11, 12, 1, 2, 3, 4, 1, 1, 0x11, 0];
+        stream.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0, 0x12, 0xFF, 0x00, 0xFF, 0xD0, 0x44]);
+        let header = scan(&stream).unwrap();
+        assert_eq!((header.frame, header.precision, header.width, header.height), (0xC1, 12, 0x304, 0x102));
+        assert!(!header.complete);
+        stream.extend([0xFF, 0xD9]);
+        assert!(scan(&stream).unwrap().complete);
+        assert!(scan(b"\xff\xd8\xff\xd9").is_err());
+        assert!(scan(b"nothing").is_err());
+    }
+}

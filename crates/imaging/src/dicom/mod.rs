@@ -1,0 +1,90 @@
+//! DICOM films: file meta, the attributes that matter, the pixels, and the way from stored values to display values.
+
+mod dataset;
+mod header;
+mod lut;
+mod part10;
+mod pixels;
+mod voi;
+
+use crate::error::ReadError;
+use crate::limits::check_size;
+use crate::radiograph::{Photometric, Radiograph, sha256_hex};
+use crate::window;
+use header::Header;
+use pixels::Samples;
+
+pub(crate) use part10::is_dicom;
+
+/// Reads the film of a DICOM file.
+pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
+    let part10 = part10::split(bytes, file)?;
+    let (dataset, problem) = dataset::collect(&part10, file);
+    // What the file is comes before what is wrong with it: "an RT plan" says more than "truncated".
+    header::check_kind(&dataset, part10.media_class.as_deref(), file)?;
+    if let Some(problem) = problem {
+        return Err(problem);
+    }
+    let mut header = Header::parse(&dataset, file)?;
+    check_size(file, header.columns, header.rows)?;
+    let pixels = match pixels::decode(&dataset, &mut header, &part10.transfer_syntax, file)? {
+        Samples::Luma(pixels) => pixels,
+        Samples::Codes(codes) => {
+            let table = display_table(&header, &codes);
+            codes.iter().map(|&code| table[usize::from(code)]).collect()
+        }
+    };
+    Ok(Radiograph {
+        width: header.columns,
+        height: header.rows,
+        pixels,
+        bit_depth: header.bits_stored,
+        photometric: header.photometric.reported(),
+        spacing_mm: header.spacing_mm,
+        view: header.view,
+        laterality: header.laterality,
+        sha256: sha256_hex(bytes),
+    })
+}
+
+/// The display value, 0 to 255, of each code (bit pattern).
+///
+/// Stored value, then modality LUT or rescale, then VOI LUT or window, then polarity (PS3.3 C.11.1, C.11.2, C.11.6). Without a
+/// VOI, 8-bit unsigned pixels without a modality transform are display values already, as those of Secondary Capture are; all
+/// others get the percentile window. Pixel padding is black.
+fn display_table(header: &Header, codes: &[u16]) -> Vec<f32> {
+    let stored: Vec<i32> = (0..1u32 << header.code_bits).map(|code| header.stored_value(code)).collect();
+    let is_padding = |value: i32| header.padding.as_ref().is_some_and(|range| range.contains(&value));
+    let modality: Vec<f64> = stored.iter().map(|&value| header.modality.apply(value)).collect();
+    let fractions: Vec<f64> = match &header.voi {
+        Some(voi) => modality.iter().map(|&value| voi.apply(value)).collect(),
+        None if header.is_display_already() => {
+            let largest = f64::from((1u32 << header.bits_stored) - 1);
+            stored.iter().map(|&value| (f64::from(value) / largest).min(1.0)).collect()
+        }
+        None => {
+            let levels: Vec<f32> =
+                stored.iter().zip(&modality).map(|(&s, &m)| if is_padding(s) { f32::NAN } else { m as f32 }).collect();
+            match window::robust_range(codes, header.columns, &levels) {
+                Some(range) => modality.iter().map(|&m| f64::from(window::fraction(m as f32, range))).collect(),
+                None => vec![0.0; stored.len()],
+            }
+        }
+    };
+    let shown = |(&value, &fraction): (&i32, &f64)| {
+        let bright = if header.inverted { 1.0 - fraction } else { fraction };
+        if is_padding(value) { 0.0 } else { (255.0 * bright) as f32 }
+    };
+    stored.iter().zip(&fractions).map(shown).collect()
+}
+
+impl header::Interpretation {
+    fn reported(self) -> Photometric {
+        match self {
+            Self::Monochrome1 => Photometric::Monochrome1,
+            Self::Monochrome2 => Photometric::Monochrome2,
+            Self::Rgb => Photometric::Rgb,
+            Self::YbrFull | Self::YbrFull422 | Self::YbrTransform => Photometric::Other,
+        }
+    }
+}

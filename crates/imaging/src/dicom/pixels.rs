@@ -1,0 +1,351 @@
+//! From the pixel data element to one bit pattern, or one luma, a pixel.
+
+use std::borrow::Cow;
+
+use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
+use dicom_encoding::transfer_syntax::Codec;
+
+use super::dataset::{Dataset, Level, PixelData, syntax};
+use super::header::{Header, Interpretation};
+use super::part10;
+use crate::codec::{j2k_header, jpeg_extended, jpeg_header, jpeg_ls, rle};
+use crate::error::{FileFormat, ReadError};
+use crate::raster::luma;
+use crate::read::guarded;
+
+/// Decoded pixels, row by row.
+pub(super) enum Samples {
+    /// Bit patterns of the header's `code_bits`.
+    Codes(Vec<u16>),
+    /// Color turned to gray, 0 to 255.
+    Luma(Vec<f32>),
+}
+
+/// Samples as bytes: little endian, interleaved, the significant bits lowest unless the file is uncompressed.
+struct Decoded<'a> {
+    bytes: Cow<'a, [u8]>,
+    bytes_per_sample: usize,
+    planar: bool,
+    big_endian: bool,
+    /// The decoder turned YBR into RGB.
+    is_rgb: bool,
+    /// Bits of a sample lie from the lowest bit up, whatever High Bit says.
+    aligned: bool,
+}
+
+/// Decodes the pixels. A compressed stream of more bits than Bits Stored raises the header's `code_bits`.
+pub(super) fn decode(dataset: &Dataset, header: &mut Header, uid: &str, file: &str) -> Result<Samples, ReadError> {
+    let decoded = match &dataset.pixel_data {
+        Some(PixelData::Native(element)) => {
+            let mut decoded = Decoded {
+                bytes: Cow::Borrowed(element.bytes),
+                bytes_per_sample: usize::from(header.bits_allocated / 8),
+                planar: header.planar,
+                big_endian: dataset.big_endian,
+                is_rgb: false,
+                aligned: false,
+            };
+            if dataset.big_endian && header.is_byte_in_word(element.vr) {
+                decoded.bytes = element.bytes.chunks_exact(2).flat_map(|pair| [pair[1], pair[0]]).collect();
+            }
+            decoded
+        }
+        Some(PixelData::Encapsulated(fragments)) => encapsulated(fragments, header, uid, file)?,
+        None => return Err(no_pixels(dataset, file)),
+    };
+    let needed = header.rows * header.columns * header.samples * decoded.bytes_per_sample;
+    let Some(bytes) = decoded.bytes.get(..needed) else {
+        return Err(ReadError::Truncated {
+            file: file.to_owned(),
+            format: FileFormat::Dicom,
+            detail: format!(
+                "PixelData (7FE0,0010) has {} bytes where {} rows of {} columns need {needed}",
+                decoded.bytes.len(),
+                header.rows,
+                header.columns
+            ),
+        });
+    };
+    if header.samples == 3 {
+        return color(&decoded, bytes, header, file).map(Samples::Luma);
+    }
+    let mask = u16::MAX >> (16 - header.code_bits);
+    let shift = if decoded.aligned { 0 } else { header.high_bit + 1 - header.bits_stored };
+    let code = |raw: u16| raw >> shift & mask;
+    Ok(Samples::Codes(match (decoded.bytes_per_sample, decoded.big_endian) {
+        (1, _) => bytes.iter().map(|&b| code(u16::from(b))).collect(),
+        (_, false) => bytes.chunks_exact(2).map(|p| code(u16::from_le_bytes([p[0], p[1]]))).collect(),
+        (_, true) => bytes.chunks_exact(2).map(|p| code(u16::from_be_bytes([p[0], p[1]]))).collect(),
+    }))
+}
+
+fn no_pixels(dataset: &Dataset, file: &str) -> ReadError {
+    let has = |tag| dataset.get(Level::Top, tag).is_some();
+    if has(tags::FLOAT_PIXEL_DATA) || has(tags::DOUBLE_FLOAT_PIXEL_DATA) {
+        return ReadError::Unsupported {
+            file: file.to_owned(),
+            what: "floating-point pixel data".into(),
+            hint: "export the film with 8 or 16 bits allocated",
+        };
+    }
+    ReadError::MissingAttribute {
+        file: file.to_owned(),
+        name: "PixelData",
+        tag: "(7FE0,0010)".into(),
+        hint: "the file has no pixels; export the film itself",
+    }
+}
+
+/// The luma of each pixel.
+fn color(decoded: &Decoded, bytes: &[u8], header: &Header, file: &str) -> Result<Vec<f32>, ReadError> {
+    let pixels = header.rows * header.columns;
+    let is_luma_first = match header.photometric {
+        Interpretation::YbrFull => !decoded.is_rgb,
+        Interpretation::YbrFull422 if !decoded.is_rgb => {
+            return Err(ReadError::Unsupported {
+                file: file.to_owned(),
+                what: "uncompressed PhotometricInterpretation (0028,0004) YBR_FULL_422".into(),
+                hint: "export the film as MONOCHROME2 or RGB",
+            });
+        }
+        _ => false,
+    };
+    let sample = |i: usize, s: usize| if decoded.planar { bytes[s * pixels + i] } else { bytes[3 * i + s] };
+    Ok((0..pixels)
+        .map(|i| if is_luma_first { f32::from(sample(i, 0)) } else { luma([sample(i, 0), sample(i, 1), sample(i, 2)]) })
+        .collect())
+}
+
+/// What went wrong in a decoder, for one encoding.
+struct Blame<'f> {
+    file: &'f str,
+    encoding: &'static str,
+}
+
+impl Blame<'_> {
+    fn decode(&self, detail: impl Into<String>) -> ReadError {
+        ReadError::Decode { file: self.file.to_owned(), encoding: self.encoding.to_owned(), detail: detail.into() }
+    }
+
+    fn truncated(&self) -> ReadError {
+        ReadError::Truncated {
+            file: self.file.to_owned(),
+            format: FileFormat::Dicom,
+            detail: format!("its {} stream has no end marker", self.encoding),
+        }
+    }
+
+    fn size(&self, width: usize, height: usize, header: &Header) -> Result<(), ReadError> {
+        if (width, height) == (header.columns, header.rows) {
+            return Ok(());
+        }
+        Err(self.decode(format!(
+            "the stream is of {width}×{height} pixels, Columns and Rows say {}×{}",
+            header.columns, header.rows
+        )))
+    }
+}
+
+fn encapsulated<'a>(fragments: &[&'a [u8]], header: &mut Header, uid: &str, file: &str) -> Result<Decoded<'a>, ReadError> {
+    let name = syntax(uid).map(|ts| ts.name());
+    let blame = Blame { file, encoding: name.unwrap_or("an unknown encoding") };
+    // One frame: all fragments are parts of it.
+    let frame: Cow<'a, [u8]> = match fragments {
+        [] => return Err(blame.decode("there is no fragment")),
+        [only] => Cow::Borrowed(*only),
+        several => Cow::Owned(several.concat()),
+    };
+    let (pixels, allocated) = (header.rows * header.columns, usize::from(header.bits_allocated / 8));
+    let largest = pixels * header.samples * allocated / 4 * 5 + SMALL_FRAME;
+    if frame.len() > largest {
+        return Err(blame.decode(format!("{} compressed bytes are more than the pixels themselves", frame.len())));
+    }
+    let bytes = match uid {
+        uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN => {
+            return Ok(native(frame, allocated, header.planar));
+        }
+        uids::DEFLATED_IMAGE_FRAME_COMPRESSION => {
+            let bytes = part10::inflate(&frame, file)?;
+            return Ok(native(Cow::Owned(bytes), allocated, header.planar));
+        }
+        uids::RLE_LOSSLESS => {
+            let bytes = rle::decode(&frame, pixels, header.samples, allocated).map_err(|e| blame.decode(e))?;
+            return Ok(native(Cow::Owned(bytes), allocated, false));
+        }
+        uids::JPEG_BASELINE8_BIT | uids::JPEG_EXTENDED12_BIT | uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => {
+            jpeg(&frame, header, uid, &blame)?
+        }
+        uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => jpeg_ls(&frame, header, &blame)?,
+        _ if is_jpeg_2000(uid) => jpeg_2000(&frame, header, uid, &blame)?,
+        _ => {
+            let shown = match name {
+                Some(name) => name.to_owned(),
+                None if uid.starts_with("1.2.840.10008.") => uid.to_owned(),
+                None => "a private one".to_owned(),
+            };
+            return Err(ReadError::Unsupported {
+                file: file.to_owned(),
+                what: format!("TransferSyntaxUID (0002,0010) {shown}"),
+                hint: "export the film uncompressed or as JPEG 2000, JPEG-LS, JPEG or RLE",
+            });
+        }
+    };
+    Ok(Decoded { is_rgb: header.samples == 3, aligned: true, ..bytes })
+}
+
+fn native(bytes: Cow<'_, [u8]>, bytes_per_sample: usize, planar: bool) -> Decoded<'_> {
+    Decoded { bytes, bytes_per_sample, planar, big_endian: false, is_rgb: false, aligned: false }
+}
+
+fn words(samples: &[u16]) -> Decoded<'static> {
+    native(Cow::Owned(samples.iter().flat_map(|v| v.to_le_bytes()).collect()), 2, false)
+}
+
+/// JPEG with Huffman coding: 8 bits or lossless by the registry's decoder, DCT of 12 bits by ours.
+fn jpeg<'a>(frame: &[u8], header: &mut Header, uid: &str, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
+    let stream = jpeg_header::scan(frame).map_err(|e| blame.decode(e))?;
+    blame.size(stream.width, stream.height, header)?;
+    check_stream(header, u16::from(stream.components), stream.precision, blame)?;
+    if !stream.complete {
+        return Err(blame.truncated());
+    }
+    if matches!(stream.frame, 0xC0 | 0xC1) && stream.precision == 12 {
+        let samples = jpeg_extended::decode(frame, stream.width, stream.height).map_err(|e| blame.decode(e))?;
+        return Ok(words(&samples));
+    }
+    registry(frame, header, stream.precision, uid, blame)
+}
+
+fn jpeg_ls<'a>(frame: &[u8], header: &mut Header, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
+    let stream = jpeg_header::scan(frame).map_err(|e| blame.decode(e))?;
+    blame.size(stream.width, stream.height, header)?;
+    check_stream(header, u16::from(stream.components), stream.precision, blame)?;
+    if !stream.complete {
+        return Err(blame.truncated());
+    }
+    let samples = jpeg_ls::decode(frame, stream.width, stream.height).map_err(|e| blame.decode(e))?;
+    Ok(words(&samples))
+}
+
+fn is_jpeg_2000(uid: &str) -> bool {
+    matches!(
+        uid,
+        uids::JPEG2000_LOSSLESS | uids::JPEG2000 | uids::HTJ2K_LOSSLESS | uids::HTJ2K_LOSSLESS_RPCL | uids::HTJ2K
+    )
+}
+
+fn jpeg_2000<'a>(frame: &[u8], header: &mut Header, uid: &str, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
+    let stream = j2k_header::scan(frame).map_err(|e| blame.decode(e))?;
+    blame.size(stream.width, stream.height, header)?;
+    check_stream(header, stream.components, stream.precision, blame)?;
+    if !stream.full_size || !stream.sane_tiles {
+        return Err(blame.decode("its components are subsampled or its tiles too many"));
+    }
+    if !stream.complete {
+        return Err(blame.truncated());
+    }
+    registry(frame, header, stream.precision, uid, blame)
+}
+
+/// The stream's samples must be those of the header. A stream of more bits than Bits Stored is believed where the values are
+/// unsigned (lossy ones overshoot); the sign of signed values is in Bits Stored.
+fn check_stream(header: &mut Header, components: u16, precision: u8, blame: &Blame) -> Result<(), ReadError> {
+    if usize::from(components) != header.samples {
+        return Err(blame.decode(format!(
+            "the stream has {components} samples a pixel, SamplesPerPixel (0028,0002) is {}",
+            header.samples
+        )));
+    }
+    if !(2..=16).contains(&precision) || (header.samples == 3 && precision != 8) {
+        return Err(blame.decode(format!("the stream has {precision} bits a sample")));
+    }
+    if !header.signed {
+        header.code_bits = header.code_bits.max(precision);
+    }
+    Ok(())
+}
+
+/// Decodes by the transfer syntax registry of dicom-rs.
+fn registry<'a>(frame: &[u8], header: &Header, precision: u8, uid: &str, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
+    let Some(Codec::EncapsulatedPixelData(Some(reader), _)) = syntax(uid).map(|ts| ts.codec()) else {
+        return Err(blame.decode("this build has no decoder for it"));
+    };
+    let bytes_per_sample = if precision > 8 { 2 } else { 1 };
+    let needed = header.rows * header.columns * header.samples * bytes_per_sample;
+    // The registry takes a large frame of few bytes for an attack. Its size has been checked by now, so zeros after the end
+    // marker bring it over that bar; a film that is mostly black does compress so well.
+    let mut padded = frame.to_vec();
+    padded.resize(frame.len().max(needed / REGISTRY_RATIO + 1), 0);
+    let source = Frame { header, bytes: padded, bytes_per_sample, uid };
+    let mut bytes = Vec::new();
+    match guarded(|| reader.decode_frame(&source, 0, &mut bytes).is_ok()) {
+        Some(true) if bytes.len() == needed => Ok(native(Cow::Owned(bytes), bytes_per_sample, false)),
+        _ => Err(blame.decode("the decoder met data that break its rules")),
+    }
+}
+
+/// A compressed frame of this many bytes is never taken for too large.
+const SMALL_FRAME: usize = 1 << 16;
+
+/// The compression ratio above which the registry refuses a large frame.
+const REGISTRY_RATIO: usize = 64;
+
+/// One frame, as the registry's decoders want to see it.
+struct Frame<'h> {
+    header: &'h Header,
+    bytes: Vec<u8>,
+    bytes_per_sample: usize,
+    uid: &'h str,
+}
+
+impl PixelDataObject for Frame<'_> {
+    fn transfer_syntax_uid(&self) -> &str {
+        self.uid
+    }
+
+    fn rows(&self) -> Option<u16> {
+        u16::try_from(self.header.rows).ok()
+    }
+
+    fn cols(&self) -> Option<u16> {
+        u16::try_from(self.header.columns).ok()
+    }
+
+    fn samples_per_pixel(&self) -> Option<u16> {
+        u16::try_from(self.header.samples).ok()
+    }
+
+    fn bits_allocated(&self) -> Option<u16> {
+        u16::try_from(8 * self.bytes_per_sample).ok()
+    }
+
+    fn bits_stored(&self) -> Option<u16> {
+        Some(u16::from(self.header.bits_stored))
+    }
+
+    fn photometric_interpretation(&self) -> Option<&str> {
+        Some(if self.header.samples == 3 { "RGB" } else { "MONOCHROME2" })
+    }
+
+    fn number_of_frames(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn number_of_fragments(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn fragment(&self, fragment: usize) -> Option<Cow<'_, [u8]>> {
+        (fragment == 0).then_some(Cow::Borrowed(&self.bytes))
+    }
+
+    fn offset_table(&self) -> Option<Cow<'_, [u32]>> {
+        Some(Cow::Borrowed(&[]))
+    }
+
+    fn raw_pixel_data(&self) -> Option<RawPixelData> {
+        let fragments = [self.bytes.clone()].into_iter().collect();
+        Some(RawPixelData { fragments, offset_table: Default::default() })
+    }
+}

@@ -1,0 +1,302 @@
+//! The film with the finding drawn on it: heatmap, outlines of regions, probability bar.
+//!
+//! The film's pixels are never mirrored or rotated, so its side markers stay where they were. The heatmap is scaled against an
+//! absolute reference: a normal film shows none.
+
+mod canvas;
+mod colormap;
+mod font;
+
+use crate::geometry::Geometry;
+use crate::preprocess::resample;
+use crate::radiograph::{Radiograph, round_to_u8};
+use canvas::Canvas;
+
+pub use colormap::color;
+
+/// A picture of 8-bit color.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RgbImage {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Red, green, blue; `3 * width * height` samples, row by row.
+    pub pixels: Vec<u8>,
+}
+
+/// A class activation map, raw: never scaled by its own minimum and maximum. Its cells tile the network's input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CamMap {
+    /// Rows of cells.
+    pub rows: usize,
+    /// Columns of cells.
+    pub columns: usize,
+    /// `rows * columns` values, row by row.
+    pub values: Vec<f32>,
+}
+
+/// The patient's side that a region lies on (the left of the picture is the patient's right).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The patient's left.
+    Left,
+    /// The patient's right.
+    Right,
+    /// Not known.
+    Unknown,
+}
+
+/// A rectangle on the film, in film pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Region {
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// Width.
+    pub width: f32,
+    /// Height.
+    pub height: f32,
+    /// The patient's side.
+    pub side: Side,
+    /// How strongly the finding is in it, 0 to 1.
+    pub score: f32,
+}
+
+/// Longest side of the drawn film, in pixels.
+const LONGEST_SIDE: usize = 1024;
+
+/// Share of the color in a pixel under the strongest heat.
+const MOST_OPAQUE: f32 = 0.5;
+
+/// Heat below this share of the reference is not drawn.
+const LEAST_HEAT: f32 = 0.05;
+
+/// A region scored at least this is outlined solid (definite), below it dashed (suspicious).
+const DEFINITE: f32 = 0.5;
+
+/// Draws the finding on the film, its longest side brought to at most 1,024 pixels.
+///
+/// `cam` is spread bilinearly over what `geometry` says the film covers of the network's input; a value of `reference` (above 0)
+/// or more is drawn at full intensity, 0 or less not at all. Regions are outlined, dashed where their score is below 0.5. The bar
+/// under the film shows `probability` with a tick at `threshold` (both 0 to 1).
+pub fn render(
+    film: &Radiograph,
+    geometry: &Geometry,
+    cam: Option<&CamMap>,
+    reference: f32,
+    regions: &[Region],
+    probability: f32,
+    threshold: f32,
+) -> RgbImage {
+    let longest = film.width().max(film.height());
+    let scale = (LONGEST_SIDE as f32 / longest as f32).min(1.0);
+    let side = |length: usize| ((length as f32 * scale).round() as usize).max(1);
+    let (width, height) = (side(film.width()), side(film.height()));
+    let bar = BarLayout::new(width);
+    let mut canvas = Canvas::new(width.max(bar.least_width()), height + bar.height());
+    let left = (canvas.width() - width) / 2;
+    let mut y = 0;
+    resample(film, width, height, |row| {
+        for (x, &value) in row.iter().enumerate() {
+            canvas.set(left + x, y, [round_to_u8(value); 3]);
+        }
+        y += 1;
+    });
+    let (scale_x, scale_y) = (width as f32 / film.width() as f32, height as f32 / film.height() as f32);
+    if let Some(cam) = cam.filter(|cam| cam.rows * cam.columns > 0 && cam.values.len() == cam.rows * cam.columns) {
+        for y in 0..height {
+            for x in 0..width {
+                let point = geometry.to_input((x as f32 + 0.5) / scale_x, (y as f32 + 0.5) / scale_y);
+                heat(&mut canvas, left + x, y, cam.at(point, geometry.size) / reference);
+            }
+        }
+    }
+    for region in regions {
+        outline(&mut canvas, region, left as f32, scale_x, scale_y, (left, width, height));
+    }
+    bar.draw(&mut canvas, height, probability, threshold);
+    if cam.is_some() {
+        bar.legend(&mut canvas, height);
+    }
+    canvas.into_image()
+}
+
+fn heat(canvas: &mut Canvas, x: usize, y: usize, share: f32) {
+    // A reference of 0 or less gives no finite positive share, and draws nothing.
+    if share.is_finite() && share >= LEAST_HEAT {
+        let share = share.min(1.0);
+        canvas.blend(x, y, color(share), MOST_OPAQUE * (share - LEAST_HEAT) / (1.0 - LEAST_HEAT));
+    }
+}
+
+impl CamMap {
+    /// The value at a point of the network's input, bilinear between the centers of cells, constant beyond the outermost.
+    fn at(&self, (x, y): (f32, f32), size: usize) -> f32 {
+        let place = |position: f32, cells: usize| {
+            let cell = (position / size as f32 * cells as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
+            let first = cell as usize;
+            (first, (first + 1).min(cells - 1), cell - first as f32)
+        };
+        let ((x0, x1, u), (y0, y1, v)) = (place(x, self.columns), place(y, self.rows));
+        let value = |x: usize, y: usize| self.values[y * self.columns + x];
+        let (upper, lower) = (
+            value(x0, y0) * (1.0 - u) + value(x1, y0) * u,
+            value(x0, y1) * (1.0 - u) + value(x1, y1) * u,
+        );
+        upper * (1.0 - v) + lower * v
+    }
+}
+
+/// Color over black, so that it shows on bone and on background. Cyan is not among the colors of heat. Above the outline stand the
+/// patient's side and the score.
+fn outline(canvas: &mut Canvas, region: &Region, left: f32, scale_x: f32, scale_y: f32, clip: (usize, usize, usize)) {
+    let (x, y) = (left + region.x * scale_x, region.y * scale_y);
+    let (width, height) = (region.width * scale_x, region.height * scale_y);
+    let line = (clip.1.max(clip.2) as f32 / 400.0).max(1.5);
+    let dash = if region.score < DEFINITE { Some(line * 5.0) } else { None };
+    canvas.rounded_rectangle([x, y, width, height], line * 4.0, line * 2.0, dash, [0; 3], clip);
+    canvas.rounded_rectangle([x, y, width, height], line * 4.0, line, dash, OUTLINE, clip);
+    if !(x.is_finite() && y.is_finite() && region.score.is_finite()) {
+        return;
+    }
+    let side = match region.side {
+        Side::Left => "L ",
+        Side::Right => "R ",
+        Side::Unknown => "",
+    };
+    let (text, zoom) = (format!("{side}{:.2}", region.score.clamp(0.0, 1.0)), if line > 2.0 { 2 } else { 1 });
+    let (text_width, text_height) = (font::width(&text) * zoom, 9 * zoom);
+    // Above the box, or inside it at the film's upper edge; never beyond the film.
+    let most_x = (clip.0 + clip.1).saturating_sub(text_width);
+    let text_x = (x.max(0.0) as usize).clamp(clip.0.min(most_x), most_x);
+    let text_y = ((y - line).max(0.0) as usize).saturating_sub(text_height).min(clip.2.saturating_sub(text_height));
+    canvas.rectangle(text_x, text_y, text_width, text_height, [0; 3]);
+    canvas.text(text_x + zoom, text_y + zoom, zoom, &text, OUTLINE);
+}
+
+/// The strip under the film: probability bar, threshold tick, numbers, and what the picture is not for.
+struct BarLayout {
+    zoom: usize,
+}
+
+const OUTLINE: [u8; 3] = [110, 220, 255];
+const INK: [u8; 3] = [230, 230, 230];
+const DIM: [u8; 3] = [140, 140, 140];
+const ABOVE: [u8; 3] = [255, 160, 64];
+const BELOW: [u8; 3] = [96, 160, 224];
+const NOTE: &str = "Research use only";
+const LEGEND: &str = "Heat 0";
+const LEGEND_END: &str = "1";
+
+impl BarLayout {
+    fn new(width: usize) -> Self {
+        Self { zoom: if width >= 480 { 2 } else { 1 } }
+    }
+
+    fn height(&self) -> usize {
+        48 * self.zoom
+    }
+
+    fn least_width(&self) -> usize {
+        (font::width("Probability 0.00, threshold 0.00") + 24) * self.zoom
+    }
+
+    fn draw(&self, canvas: &mut Canvas, top: usize, probability: f32, threshold: f32) {
+        let zoom = self.zoom;
+        let probability = if probability.is_nan() { 0.0 } else { probability.clamp(0.0, 1.0) };
+        let threshold = if threshold.is_nan() { 1.0 } else { threshold.clamp(0.0, 1.0) };
+        let (margin, right) = (12 * zoom, canvas.width() - 12 * zoom);
+        let text = format!("Probability {probability:.2}, threshold {threshold:.2}");
+        canvas.text(margin, top + 6 * zoom, zoom, &text, INK);
+        let (bar_top, bar_height, length) = (top + 18 * zoom, 8 * zoom, right - margin);
+        canvas.rectangle(margin, bar_top, length, bar_height, [48; 3]);
+        let filled = (length as f32 * probability).round() as usize;
+        canvas.rectangle(margin, bar_top, filled, bar_height, if probability >= threshold { ABOVE } else { BELOW });
+        let tick = margin + (length as f32 * threshold).round() as usize;
+        canvas.rectangle(tick.saturating_sub(zoom / 2), bar_top - 2 * zoom, zoom, bar_height + 4 * zoom, [255; 3]);
+        canvas.text(margin, top + 33 * zoom, zoom, NOTE, DIM);
+    }
+
+    /// The colors of heat from none to the reference, at the right of the note where there is room.
+    fn legend(&self, canvas: &mut Canvas, top: usize) {
+        let (zoom, ramp) = (self.zoom, 64 * self.zoom);
+        let needed = (font::width(NOTE) + font::width(LEGEND) + font::width(LEGEND_END) + 48) * zoom + ramp;
+        if canvas.width() < needed {
+            return;
+        }
+        let end = canvas.width() - (12 + font::width(LEGEND_END)) * zoom;
+        let start = end - ramp - 4 * zoom;
+        let y = top + 33 * zoom;
+        canvas.text(start - (font::width(LEGEND) + 2) * zoom, y, zoom, LEGEND, DIM);
+        for x in 0..ramp {
+            canvas.rectangle(start + x, y, 1, 7 * zoom, color(x as f32 / (ramp - 1) as f32));
+        }
+        canvas.text(end, y, zoom, LEGEND_END, DIM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Fit;
+
+    fn film(width: usize, height: usize) -> Radiograph {
+        Radiograph::from_display(width, height, (0..width * height).map(|i| (i % width) as f32 % 256.0).collect()).unwrap()
+    }
+
+    fn gray_rows(image: &RgbImage, rows: usize) -> bool {
+        image.pixels[..3 * image.width * rows].chunks(3).all(|p| p[0] == p[1] && p[1] == p[2])
+    }
+
+    #[test]
+    fn a_normal_film_shows_no_heat() {
+        let film = film(300, 400);
+        let geometry = Geometry::new(300, 400, 64, Fit::Letterbox);
+        let cam = CamMap { rows: 2, columns: 2, values: vec![0.0, -3.0, 0.02, 0.04] };
+        let image = render(&film, &geometry, Some(&cam), 1.0, &[], 0.1, 0.5);
+        assert!(gray_rows(&image, 400));
+        let plain = render(&film, &geometry, None, 1.0, &[], 0.1, 0.5);
+        assert_eq!(image.pixels[..3 * 300 * 400], plain.pixels[..3 * 300 * 400]);
+    }
+
+    #[test]
+    fn heat_lies_where_the_map_says_and_left_stays_left() {
+        let film = film(400, 200);
+        let geometry = Geometry::new(400, 200, 64, Fit::Letterbox);
+        // Warm in the left half of the input only.
+        let values = (0..16).map(|i| if i % 4 == 0 { 1.0 } else { 0.0 }).collect();
+        let cam = CamMap { rows: 4, columns: 4, values };
+        let image = render(&film, &geometry, Some(&cam), 1.0, &[], 0.9, 0.5);
+        let saturation = |x: usize, y: usize| {
+            let p = &image.pixels[3 * (y * image.width + x)..][..3];
+            p.iter().max().unwrap() - p.iter().min().unwrap()
+        };
+        assert!(saturation(20, 100) > 40);
+        assert_eq!(saturation(380, 100), 0);
+    }
+
+    #[test]
+    fn large_films_are_brought_down_and_small_ones_kept() {
+        let large = film(3000, 1500);
+        let image = render(&large, &Geometry::new(3000, 1500, 512, Fit::Letterbox), None, 1.0, &[], 0.5, 0.5);
+        assert_eq!((image.width, image.height), (1024, 512 + 96));
+        let small = film(300, 100);
+        let image = render(&small, &Geometry::new(300, 100, 512, Fit::Letterbox), None, 1.0, &[], 0.5, 0.5);
+        assert_eq!((image.width, image.height), (300, 148));
+    }
+
+    #[test]
+    fn odd_input_is_drawn_without_panic() {
+        let film = film(20, 20);
+        let geometry = Geometry::new(20, 20, 512, Fit::Stretch);
+        let far = Region { x: -50.0, y: 1e9, width: 1e9, height: f32::NAN, side: Side::Unknown, score: f32::NAN };
+        let cam = CamMap { rows: 1, columns: 1, values: vec![f32::INFINITY] };
+        for reference in [0.0, -1.0, f32::NAN, 1.0] {
+            render(&film, &geometry, Some(&cam), reference, &[far], f32::NAN, 2.0);
+        }
+        let misshapen = CamMap { rows: 2, columns: 2, values: vec![1.0] };
+        render(&film, &geometry, Some(&misshapen), 1.0, &[], 0.0, 0.0);
+    }
+}

@@ -1,0 +1,211 @@
+//! PNG, JPEG and TIFF files.
+//!
+//! 8-bit samples are display values and pass unchanged. 16-bit samples get the percentile window of [`crate::window`]: a 16-bit
+//! PNG or TIFF of a film is nearly always the detector's 10 to 14 bits without a window, and would be almost black otherwise.
+//! An alpha channel is left out of account. Orientation tags (EXIF) are not followed: pixels stay as they are stored.
+
+use std::io::{Cursor, ErrorKind};
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+use crate::codec::{jpeg_extended, jpeg_header};
+use crate::error::{FileFormat, ReadError};
+use crate::limits::{MAX_SIDE, check_size};
+use crate::radiograph::{Photometric, Radiograph, sha256_hex};
+use crate::read::guarded;
+use crate::window;
+
+/// Most memory that a decoder may take for itself, in bytes.
+const MAX_DECODER_BYTES: u64 = 1 << 30;
+
+/// Reads the film of a PNG, JPEG or TIFF file.
+pub(crate) fn read(bytes: &[u8], file: &str, format: FileFormat) -> Result<Radiograph, ReadError> {
+    let mut inverted = false;
+    match format {
+        FileFormat::Jpeg => {
+            if let Some(film) = check_jpeg(bytes, file)? {
+                return Ok(film);
+            }
+        }
+        FileFormat::Tiff => inverted = check_tiff(bytes, file)?,
+        _ => {}
+    }
+    let image = guarded(|| decode(bytes, file, format)).unwrap_or_else(|| {
+        Err(ReadError::Malformed { file: file.to_owned(), format, detail: "its decoder stopped at an impossible value".into() })
+    })?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (pixels, bit_depth, photometric) = match image {
+        DynamicImage::ImageLuma8(gray) => (gray.iter().map(|&v| f32::from(v)).collect(), 8, Photometric::Monochrome2),
+        DynamicImage::ImageLumaA8(gray) => (gray.pixels().map(|p| f32::from(p.0[0])).collect(), 8, Photometric::Monochrome2),
+        DynamicImage::ImageRgb8(rgb) => (rgb.pixels().map(|p| luma(p.0)).collect(), 8, Photometric::Rgb),
+        DynamicImage::ImageRgba8(rgb) => {
+            (rgb.pixels().map(|p| luma([p.0[0], p.0[1], p.0[2]])).collect(), 8, Photometric::Rgb)
+        }
+        DynamicImage::ImageLuma16(gray) => {
+            (window::display_of_raw(gray.as_raw(), width), 16, Photometric::Monochrome2)
+        }
+        DynamicImage::ImageLumaA16(gray) => {
+            let raw: Vec<u16> = gray.pixels().map(|p| p.0[0]).collect();
+            (window::display_of_raw(&raw, width), 16, Photometric::Monochrome2)
+        }
+        DynamicImage::ImageRgb16(rgb) => {
+            let raw: Vec<u16> = rgb.pixels().map(|p| luma16(p.0)).collect();
+            (window::display_of_raw(&raw, width), 16, Photometric::Rgb)
+        }
+        DynamicImage::ImageRgba16(rgb) => {
+            let raw: Vec<u16> = rgb.pixels().map(|p| luma16([p.0[0], p.0[1], p.0[2]])).collect();
+            (window::display_of_raw(&raw, width), 16, Photometric::Rgb)
+        }
+        _ => {
+            return Err(ReadError::Unsupported {
+                file: file.to_owned(),
+                what: format!("a {format} file of floating-point samples"),
+                hint: "save it with 8 or 16 bits a sample",
+            });
+        }
+    };
+    let photometric = if inverted && photometric == Photometric::Monochrome2 { Photometric::Monochrome1 } else { photometric };
+    Ok(film(width, height, pixels, bit_depth, photometric, bytes))
+}
+
+fn film(width: usize, height: usize, pixels: Vec<f32>, bit_depth: u8, photometric: Photometric, bytes: &[u8]) -> Radiograph {
+    Radiograph {
+        width,
+        height,
+        pixels,
+        bit_depth,
+        photometric,
+        spacing_mm: None,
+        view: None,
+        laterality: None,
+        sha256: sha256_hex(bytes),
+    }
+}
+
+/// ITU-R BT.601 luma (as PIL's mode "L"); equal channels give exactly that value.
+pub(crate) fn luma([r, g, b]: [u8; 3]) -> f32 {
+    (299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b)) as f32 / 1000.0
+}
+
+fn luma16([r, g, b]: [u16; 3]) -> u16 {
+    ((299 * u64::from(r) + 587 * u64::from(g) + 114 * u64::from(b) + 500) / 1000) as u16
+}
+
+fn decode(bytes: &[u8], file: &str, format: FileFormat) -> Result<DynamicImage, ReadError> {
+    let image_format = match format {
+        FileFormat::Jpeg => ImageFormat::Jpeg,
+        FileFormat::Tiff => ImageFormat::Tiff,
+        _ => ImageFormat::Png,
+    };
+    let explain = |error| explain(error, file, format);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), image_format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    // Twice the limit, so that it is `check_size` that refuses, in our words.
+    limits.max_image_width = Some(1 << 20);
+    limits.max_image_height = Some(1 << 20);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(explain)?;
+    let (width, height) = decoder.dimensions();
+    check_size(file, width as usize, height as usize)?;
+    DynamicImage::from_decoder(decoder).map_err(explain)
+}
+
+/// Puts a decoder's error in our words. These decoders know of no patient, so their own words may follow.
+fn explain(error: ImageError, file: &str, format: FileFormat) -> ReadError {
+    let file = file.to_owned();
+    if let ImageError::IoError(io) = &error
+        && io.kind() == ErrorKind::UnexpectedEof
+    {
+        return ReadError::Truncated { file, format, detail: "it stops before its last pixel".into() };
+    }
+    let message: String = error.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
+    if message.to_ascii_lowercase().contains("unexpected end") {
+        return ReadError::Truncated { file, format, detail: "it stops before its last pixel".into() };
+    }
+    match error {
+        ImageError::Limits(_) => ReadError::TooLarge {
+            file,
+            what: format!("the {format} image"),
+            limit: format!("{MAX_SIDE} pixels a side and {} MiB to decode", MAX_DECODER_BYTES >> 20),
+        },
+        ImageError::Unsupported(_) => ReadError::Unsupported {
+            file,
+            what: format!("this kind of {format} file ({message})"),
+            hint: "save it as gray with 8 or 16 bits a sample",
+        },
+        _ => ReadError::Malformed { file, format, detail: message },
+    }
+}
+
+/// Refuses a JPEG file without an end (the decoder would paint the missing part gray), and reads one of 12 bits, which the
+/// decoder does not know.
+fn check_jpeg(bytes: &[u8], file: &str) -> Result<Option<Radiograph>, ReadError> {
+    let header = jpeg_header::scan(bytes).map_err(|detail| {
+        ReadError::Malformed { file: file.to_owned(), format: FileFormat::Jpeg, detail: detail.to_owned() }
+    })?;
+    if !header.complete {
+        return Err(ReadError::Truncated {
+            file: file.to_owned(),
+            format: FileFormat::Jpeg,
+            detail: "its end-of-image marker is missing".into(),
+        });
+    }
+    if header.precision != 12 {
+        return Ok(None);
+    }
+    check_size(file, header.width, header.height)?;
+    let raw = jpeg_extended::decode(bytes, header.width, header.height).map_err(|detail| {
+        ReadError::Malformed { file: file.to_owned(), format: FileFormat::Jpeg, detail: detail.to_string() }
+    })?;
+    let pixels = window::display_of_raw(&raw, header.width);
+    Ok(Some(film(header.width, header.height, pixels, 12, Photometric::Monochrome2, bytes)))
+}
+
+/// Refuses a TIFF file of several pages; says whether its lowest value is white (the decoder turns such pixels round).
+fn check_tiff(bytes: &[u8], file: &str) -> Result<bool, ReadError> {
+    let truncated = || ReadError::Truncated {
+        file: file.to_owned(),
+        format: FileFormat::Tiff,
+        detail: "its first directory is not all there".into(),
+    };
+    let big_endian = bytes.starts_with(b"MM");
+    let u16_at = |at: usize| -> Option<u16> {
+        let pair = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
+    };
+    let u32_at = |at: usize| -> Option<u32> {
+        let four = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        Some(if big_endian { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
+    };
+    let directory = u32_at(4).ok_or_else(truncated)? as usize;
+    let entries = usize::from(u16_at(directory).ok_or_else(truncated)?);
+    let next = u32_at(directory + 2 + 12 * entries).ok_or_else(truncated)?;
+    if next != 0 {
+        return Err(ReadError::NotAFilm {
+            file: file.to_owned(),
+            what: "the TIFF file has several pages".into(),
+            hint: "save the page to read as a file of its own",
+        });
+    }
+    // Tag 262, PhotometricInterpretation: 0 is WhiteIsZero.
+    let photometric = (0..entries)
+        .map(|i| directory + 2 + 12 * i)
+        .find(|&at| u16_at(at) == Some(262))
+        .and_then(|at| u16_at(at + 8));
+    Ok(photometric == Some(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gray_in_color_is_kept_exactly() {
+        for v in 0..=255u8 {
+            assert_eq!(luma([v; 3]), f32::from(v));
+            assert_eq!(luma16([u16::from(v) * 257; 3]), u16::from(v) * 257);
+        }
+        assert_eq!(luma([255, 0, 0]), 76.245);
+    }
+}

@@ -1,0 +1,92 @@
+//! From bytes to a film: the first bytes say which format it is, the file name never does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::error::{FileFormat, ReadError};
+use crate::limits::check_file;
+use crate::radiograph::Radiograph;
+use crate::{dicom, raster};
+
+/// Reads a film from a file.
+///
+/// # Errors
+/// [`ReadError`], naming the file as `path` does.
+pub fn read(path: &Path) -> Result<Radiograph, ReadError> {
+    let name = path.display().to_string();
+    let refuse = |source| ReadError::Io { file: name.clone(), source };
+    let size = std::fs::metadata(path).map_err(refuse)?.len();
+    check_file(&name, size)?;
+    let bytes = std::fs::read(path).map_err(refuse)?;
+    read_bytes(&bytes, &name)
+}
+
+/// Reads a film from the bytes of a file; `name` stands for the file in errors.
+///
+/// # Errors
+/// [`ReadError`], naming the file as `name`.
+pub fn read_bytes(bytes: &[u8], name: &str) -> Result<Radiograph, ReadError> {
+    check_file(name, bytes.len() as u64)?;
+    match sniff(bytes, name)? {
+        FileFormat::Dicom => dicom::read(bytes, name),
+        format => raster::read(bytes, name, format),
+    }
+}
+
+/// Tells the format by the first bytes. DICOM goes first: its preamble may be the header of a TIFF file (PS3.10, 7.1).
+fn sniff(bytes: &[u8], name: &str) -> Result<FileFormat, ReadError> {
+    if bytes.is_empty() {
+        return Err(ReadError::Empty { file: name.to_owned() });
+    }
+    if dicom::is_dicom(bytes) {
+        return Ok(FileFormat::Dicom);
+    }
+    for (magic, format) in [
+        (b"\x89PNG\r\n\x1a\n".as_slice(), FileFormat::Png),
+        (b"\xff\xd8\xff".as_slice(), FileFormat::Jpeg),
+        (b"II*\0".as_slice(), FileFormat::Tiff),
+        (b"MM\0*".as_slice(), FileFormat::Tiff),
+    ] {
+        if bytes.starts_with(magic) {
+            return Ok(format);
+        }
+    }
+    let start = &bytes[..bytes.len().min(512)];
+    let is_text = start.iter().all(|&b| b >= 0x20 || matches!(b, b'\t' | b'\n' | b'\r'));
+    let hint = if is_text { "it looks like text; give the film itself" } else { "give the film in one of these formats" };
+    Err(ReadError::UnknownFormat { file: name.to_owned(), hint })
+}
+
+/// Runs a foreign decoder; a panic of it becomes `None`.
+///
+/// The last line of defense: headers are checked before a decoder is called, but the decoders of JPEG, JPEG 2000, PNG and TIFF
+/// are large, meet bytes from anywhere, and index slices. One bad file must not end a run over thousands.
+pub(crate) fn guarded<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(decode)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_told_by_their_bytes() {
+        let mut dual = vec![0u8; 140];
+        dual[..4].copy_from_slice(b"II*\0");
+        dual[128..132].copy_from_slice(b"DICM");
+        assert_eq!(sniff(&dual, "x").unwrap(), FileFormat::Dicom);
+        assert_eq!(sniff(b"\xff\xd8\xff\xe0", "x").unwrap(), FileFormat::Jpeg);
+        assert!(matches!(sniff(b"", "x"), Err(ReadError::Empty { .. })));
+        let text = sniff(b"Dear colleague,\n", "letter.dcm").unwrap_err();
+        assert_eq!(
+            text.to_string(),
+            "letter.dcm: not a DICOM, PNG, JPEG or TIFF file; it looks like text; give the film itself"
+        );
+    }
+
+    #[test]
+    fn a_panic_is_caught() {
+        assert_eq!(guarded(|| 1), Some(1));
+        assert_eq!(guarded(|| -> i32 { std::panic::resume_unwind(Box::new(())) }), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! The DX writer: what it writes is read back, and passes dciodvfy where that is installed.
+
+use std::process::Command;
+
+use coxa_imaging::dx::{self, Anatomy, DxError, DxOptions, Sex, View};
+use coxa_imaging::{Laterality, Photometric, read};
+
+fn pixels() -> Vec<u16> {
+    (0..64 * 48).map(|i| (i * 53 % 4096) as u16).collect()
+}
+
+fn options(pixels: &[u16]) -> DxOptions<'_> {
+    DxOptions {
+        rows: 48,
+        columns: 64,
+        bits_stored: 12,
+        monochrome1: false,
+        pixels,
+        window: None,
+        spacing_mm: 0.143,
+        view_position: View::AnteroPosterior,
+        laterality: Laterality::Both,
+        body_part: Anatomy::Pelvis,
+        seed_uid: "seed 7, film 12",
+        patient_id: "SIM-000012",
+        age: Some(72),
+        sex: Some(Sex::Female),
+    }
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.dcm");
+    let pixels = pixels();
+    for monochrome1 in [false, true] {
+        dx::write(&path, &DxOptions { monochrome1, ..options(&pixels) }).unwrap();
+        let film = read(&path).unwrap();
+        assert_eq!((film.width(), film.height(), film.bit_depth()), (64, 48, 12));
+        assert_eq!(film.photometric(), if monochrome1 { Photometric::Monochrome1 } else { Photometric::Monochrome2 });
+        assert_eq!(film.spacing_mm(), Some([0.143, 0.143]));
+        assert_eq!((film.view(), film.laterality()), (Some("AP"), Some(Laterality::Both)));
+        for (&shown, &stored) in film.pixels().iter().zip(&pixels) {
+            let fraction = f32::from(stored) / 4095.0;
+            let expected = 255.0 * if monochrome1 { 1.0 - fraction } else { fraction };
+            assert!((shown - expected).abs() < 1e-3);
+        }
+    }
+}
+
+#[test]
+fn the_same_options_give_the_same_bytes_and_other_seeds_other_uids() {
+    let pixels = pixels();
+    let first = dx::to_vec(&options(&pixels)).unwrap();
+    assert_eq!(first, dx::to_vec(&options(&pixels)).unwrap());
+    assert_ne!(first, dx::to_vec(&DxOptions { seed_uid: "seed 7, film 13", ..options(&pixels) }).unwrap());
+}
+
+#[test]
+fn options_out_of_range_are_named() {
+    let pixels = pixels();
+    let good = || options(&pixels);
+    for (bad, name) in [
+        (DxOptions { rows: 47, ..good() }, "pixels"),
+        (DxOptions { bits_stored: 11, ..good() }, "a pixel"),
+        (DxOptions { bits_stored: 17, ..good() }, "bits_stored"),
+        (DxOptions { spacing_mm: 0.0, ..good() }, "spacing_mm"),
+        (DxOptions { window: Some((1.0, 0.5)), ..good() }, "window"),
+        (DxOptions { age: Some(1000), ..good() }, "age"),
+        (DxOptions { patient_id: "Doe^Jane", ..good() }, "patient_id"),
+        (DxOptions { rows: 0, ..good() }, "columns×rows"),
+    ] {
+        match dx::to_vec(&bad) {
+            Err(DxError::Option { option, .. }) => assert_eq!(option, name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    assert_eq!(Anatomy::from_name("shoulder"), Some(Anatomy::Shoulder));
+    assert_eq!(Anatomy::from_name("skull"), None);
+}
+
+#[test]
+fn dciodvfy_finds_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.dcm");
+    let pixels = pixels();
+    let parts = [
+        ("pelvis", View::AnteroPosterior, Laterality::Both, false),
+        ("hip", View::AnteroPosterior, Laterality::Left, true),
+        ("hand", View::PosteroAnterior, Laterality::Right, false),
+        ("knee", View::LeftLateral, Laterality::Left, false),
+        ("ankle", View::RightLateral, Laterality::Right, true),
+    ];
+    for (name, view_position, laterality, monochrome1) in parts {
+        let body_part = Anatomy::from_name(name).unwrap();
+        let sex = if monochrome1 { None } else { Some(Sex::Male) };
+        let written = DxOptions { view_position, laterality, body_part, monochrome1, sex, ..options(&pixels) };
+        dx::write(&path, &written).unwrap();
+        let Ok(output) = Command::new("dciodvfy").arg(&path).output() else {
+            println!("skipped: dciodvfy is not installed");
+            return;
+        };
+        let report = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(report.contains("DXImageForPresentation"), "{name}: {report}");
+        assert!(!report.contains("Error"), "{name}: {report}");
+    }
+}

@@ -1,0 +1,350 @@
+//! How films are varied in training: zoom, flips, rotation and, if asked for, crops, gray levels, noise and holes.
+//!
+//! Every film's variation follows from the seed, the epoch and the film's place in the epoch alone, so that neither threads nor a
+//! resumed run change it. Zoom and rotation are those of Keras's `ImageDataGenerator`, which the paper used, with black outside.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::within;
+
+/// The ranges that variations are drawn from; all off by default.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augment {
+    /// Width and height are magnified by factors from 1 − zoom to 1 + zoom, each its own; in [0, 0.9].
+    pub zoom: f64,
+    /// Mirror left and right, half the time.
+    pub horizontal_flip: bool,
+    /// Mirror top and bottom, half the time.
+    pub vertical_flip: bool,
+    /// Turn by up to so many degrees either way; in [0, 180].
+    pub rotation_degrees: f64,
+    /// Cut away up to this fraction of each side's length, at a random place, and enlarge the rest; in [0, 0.9].
+    pub crop: f64,
+    /// Multiply gray levels' distance from the film's mean by 1 − contrast to 1 + contrast; in [0, 1].
+    pub contrast: f64,
+    /// Raise gray levels to a power between 1/(1 + gamma) and 1 + gamma; in [0, 4].
+    pub gamma: f64,
+    /// Add up to so much of the full range to gray levels, either way; in [0, 1].
+    pub brightness: f64,
+    /// Add noise of up to this standard deviation, as a fraction of the full range; in [0, 1].
+    pub noise: f64,
+    /// Black out a square of up to this fraction of the film's side; in [0, 0.9].
+    pub cutout: f64,
+    /// Invert gray levels, half the time.
+    pub invert: bool,
+}
+
+impl Augment {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (key, value, most) in [
+            ("augment.zoom", self.zoom, 0.9),
+            ("augment.rotation_degrees", self.rotation_degrees, 180.0),
+            ("augment.crop", self.crop, 0.9),
+            ("augment.contrast", self.contrast, 1.0),
+            ("augment.gamma", self.gamma, 4.0),
+            ("augment.brightness", self.brightness, 1.0),
+            ("augment.noise", self.noise, 1.0),
+            ("augment.cutout", self.cutout, 0.9),
+        ] {
+            within(key, value, (0.0..=most).contains(&value), &format!("between 0 and {most}"))?;
+        }
+        Ok(())
+    }
+
+    /// Draws the variation of the film at place `position` of `epoch`.
+    pub fn draw(&self, seed: u64, epoch: usize, position: usize) -> Variation {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // A stream of its own for every film of every epoch: an epoch has fewer than 2^32 films.
+        rng.set_stream(((epoch as u64) << 32) | position as u64);
+        // Each number is drawn whether it is used or not, so that turning one variation off leaves the others as they were.
+        let mut spread = |range: f64| range * rng.random_range(-1.0..1.0);
+        let zoom = [1.0 + spread(self.zoom), 1.0 + spread(self.zoom)];
+        let degrees = spread(self.rotation_degrees);
+        let contrast = 1.0 + spread(self.contrast);
+        let gamma = (1.0 + self.gamma).powf(spread(1.0));
+        let brightness = spread(self.brightness);
+        let mut part = || -> f64 { rng.random_range(0.0..1.0) };
+        let keep = 1.0 - self.crop * part();
+        let crop = [part() * (1.0 - keep), part() * (1.0 - keep), keep];
+        let noise = self.noise * part();
+        let hole_side = self.cutout * part();
+        let hole = [part() * (1.0 - hole_side), part() * (1.0 - hole_side), hole_side];
+        let coin = [part() < 0.5, part() < 0.5, part() < 0.5];
+        Variation {
+            zoom,
+            degrees,
+            flip: [self.horizontal_flip && coin[0], self.vertical_flip && coin[1]],
+            crop,
+            contrast,
+            gamma,
+            brightness,
+            invert: self.invert && coin[2],
+            noise,
+            noise_seed: rng.next_u64(),
+            hole,
+        }
+    }
+}
+
+/// One film's variation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Variation {
+    /// Magnification of width and height.
+    pub zoom: [f64; 2],
+    /// Rotation, clockwise on the screen.
+    pub degrees: f64,
+    /// Mirrored left–right, top–bottom.
+    pub flip: [bool; 2],
+    /// The part that is kept: left, top and side, as fractions of the film's side.
+    pub crop: [f64; 3],
+    /// Factor on the distance from the mean.
+    pub contrast: f64,
+    /// Power of the gray levels.
+    pub gamma: f64,
+    /// Added to the gray levels.
+    pub brightness: f64,
+    /// Whether gray levels are inverted.
+    pub invert: bool,
+    /// Standard deviation of the noise.
+    pub noise: f64,
+    /// Seed of the noise.
+    pub noise_seed: u64,
+    /// A square that is blacked out: left, top and side, as fractions of the film's side.
+    pub hole: [f64; 3],
+}
+
+impl Variation {
+    /// The film as it is.
+    pub const NONE: Variation = Variation {
+        zoom: [1.0, 1.0],
+        degrees: 0.0,
+        flip: [false, false],
+        crop: [0.0, 0.0, 1.0],
+        contrast: 1.0,
+        gamma: 1.0,
+        brightness: 0.0,
+        invert: false,
+        noise: 0.0,
+        noise_seed: 0,
+        hole: [0.0, 0.0, 0.0],
+    };
+
+    /// Writes the varied film, values 0..=1, to `out`. Both hold `size` × `size` pixels, row after row.
+    ///
+    /// # Panics
+    /// When `film` or `out` has another length.
+    pub fn apply(&self, film: &[u8], size: usize, out: &mut [f32]) {
+        assert!(film.len() == size * size && out.len() == size * size, "a film of another size");
+        let tone = self.tone_curve(film);
+        if self.zoom == [1.0, 1.0] && self.degrees == 0.0 && self.flip == [false, false] && self.crop == [0.0, 0.0, 1.0] {
+            for (value, &pixel) in out.iter_mut().zip(film) {
+                *value = tone[usize::from(pixel)];
+            }
+        } else {
+            self.resample(film, size, &tone, out);
+        }
+        if self.noise > 0.0 {
+            self.add_noise(out);
+        }
+        if self.hole[2] > 0.0 {
+            let edge = |fraction: f64| ((fraction * size as f64).round() as usize).min(size);
+            let [left, top, side] = self.hole;
+            for row in edge(top)..edge(top + side) {
+                out[row * size..][edge(left)..edge(left + side)].fill(0.0);
+            }
+        }
+    }
+
+    /// The new value, 0..=1, of each of the 256 gray levels.
+    fn tone_curve(&self, film: &[u8]) -> [f32; 256] {
+        let mean = if self.contrast == 1.0 {
+            0.0
+        } else {
+            film.iter().map(|&p| u64::from(p)).sum::<u64>() as f64 / (255 * film.len()) as f64
+        };
+        std::array::from_fn(|level| {
+            let mut value = level as f64 / 255.0;
+            if self.invert {
+                value = 1.0 - value;
+            }
+            if self.gamma != 1.0 {
+                value = value.powf(self.gamma);
+            }
+            if self.contrast != 1.0 {
+                value = mean + self.contrast * (value - mean);
+            }
+            (value + self.brightness).clamp(0.0, 1.0) as f32
+        })
+    }
+
+    /// Film coordinates of an output pixel at (x, y), as `[a, b, c, d, e, f]`: x' = a·x + b·y + c, y' = d·x + e·y + f. Pixel i
+    /// spans [i, i+1).
+    fn inverse(&self, size: usize) -> [f64; 6] {
+        let side = size as f64;
+        let center = side / 2.0;
+        let (sin, cos) = self.degrees.to_radians().sin_cos();
+        // Undo rotation about the center, then the magnification, then the flips, then the crop.
+        let mirror = self.flip.map(|flip| if flip { -1.0 } else { 1.0 });
+        let [left, top, keep] = self.crop;
+        let (kx, ky) = (keep * mirror[0] / self.zoom[0], keep * mirror[1] / self.zoom[1]);
+        let (a, b) = (kx * cos, kx * sin);
+        let (d, e) = (-ky * sin, ky * cos);
+        let (origin_x, origin_y) = (left * side + keep * center, top * side + keep * center);
+        [a, b, origin_x - (a + b) * center, d, e, origin_y - (d + e) * center]
+    }
+
+    fn resample(&self, film: &[u8], size: usize, tone: &[f32; 256], out: &mut [f32]) {
+        let [a, b, c, d, e, f] = self.inverse(size);
+        let last = size as isize - 1;
+        let at = |x: isize, y: isize| {
+            if (0..=last).contains(&x) && (0..=last).contains(&y) {
+                tone[usize::from(film[y as usize * size + x as usize])]
+            } else {
+                0.0
+            }
+        };
+        for (row, line) in out.chunks_exact_mut(size).enumerate() {
+            let y = row as f64 + 0.5;
+            // Coordinates of pixel centers, hence the halves.
+            let (start_x, start_y) = (b * y + c - 0.5, e * y + f - 0.5);
+            for (column, value) in line.iter_mut().enumerate() {
+                let x = column as f64 + 0.5;
+                let (u, v) = (a * x + start_x, d * x + start_y);
+                let (left, top) = (u.floor(), v.floor());
+                let (wx, wy) = ((u - left) as f32, (v - top) as f32);
+                let (x0, y0) = (left as isize, top as isize);
+                let corners = if x0 >= 0 && y0 >= 0 && x0 < last && y0 < last {
+                    let first = y0 as usize * size + x0 as usize;
+                    let below = first + size;
+                    [film[first], film[first + 1], film[below], film[below + 1]].map(|p| tone[usize::from(p)])
+                } else if x0 < -1 || y0 < -1 || x0 > last || y0 > last {
+                    *value = 0.0;
+                    continue;
+                } else {
+                    [at(x0, y0), at(x0 + 1, y0), at(x0, y0 + 1), at(x0 + 1, y0 + 1)]
+                };
+                let upper = corners[0] + wx * (corners[1] - corners[0]);
+                let lower = corners[2] + wx * (corners[3] - corners[2]);
+                *value = upper + wy * (lower - upper);
+            }
+        }
+    }
+
+    /// Adds nearly normal noise: the sum of a word's four bytes has mean 510 and variance 4·(256² − 1)/12.
+    fn add_noise(&self, out: &mut [f32]) {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.noise_seed);
+        let scale = (self.noise / (4.0 * 65535.0 / 12.0f64).sqrt()) as f32;
+        for value in out {
+            let sum: u32 = rng.next_u32().to_le_bytes().iter().map(|&b| u32::from(b)).sum();
+            *value = (*value + scale * (sum as f32 - 510.0)).clamp(0.0, 1.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 4;
+
+    fn film() -> Vec<u8> {
+        (0..16).map(|i| i * 17).collect()
+    }
+
+    fn applied(variation: Variation) -> Vec<u8> {
+        let mut out = vec![f32::NAN; SIZE * SIZE];
+        variation.apply(&film(), SIZE, &mut out);
+        out.iter().map(|v| (v * 255.0).round() as u8).collect()
+    }
+
+    fn from_levels(levels: [u8; 16]) -> Vec<u8> {
+        levels.iter().map(|l| l * 17).collect()
+    }
+
+    #[test]
+    fn flips_and_quarter_turns_move_pixels_exactly() {
+        assert_eq!(applied(Variation::NONE), film());
+        let flip = |x, y| Variation { flip: [x, y], ..Variation::NONE };
+        assert_eq!(applied(flip(true, false)), from_levels([3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12]));
+        assert_eq!(applied(flip(false, true)), from_levels([12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3]));
+        // Clockwise: the left column, read upwards, becomes the top row.
+        let turn = Variation { degrees: 90.0, ..Variation::NONE };
+        assert_eq!(applied(turn), from_levels([12, 8, 4, 0, 13, 9, 5, 1, 14, 10, 6, 2, 15, 11, 7, 3]));
+    }
+
+    #[test]
+    fn zoom_and_crop_interpolate_as_worked_out_by_hand() {
+        // Doubling about the center: output centers 0.5, 1.5, 2.5, 3.5 come from 1.25, 1.75, 2.25, 2.75, which lie 0.75, 1.25,
+        // 1.75, 2.25 pixel centers from the first; the film is linear, so its values are 4·y + x there.
+        let zoomed = applied(Variation { zoom: [2.0, 2.0], ..Variation::NONE });
+        let places = [0.75f64, 1.25, 1.75, 2.25];
+        for (row, y) in places.iter().enumerate() {
+            for (column, x) in places.iter().enumerate() {
+                assert_eq!(zoomed[row * 4 + column], ((4.0 * y + x) * 17.0).round() as u8);
+            }
+        }
+        // The same window, named as a crop.
+        assert_eq!(applied(Variation { crop: [0.25, 0.25, 0.5], ..Variation::NONE }), zoomed);
+    }
+
+    #[test]
+    fn outside_the_film_is_black() {
+        let shrunk = applied(Variation { zoom: [0.5, 0.5], ..Variation::NONE });
+        assert_eq!(shrunk[0], 0);
+        // The output's inner pixel (1, 1) comes from the middle of the film's first four.
+        assert_eq!(shrunk[5], ((0 + 1 + 4 + 5) as f64 / 4.0 * 17.0).round() as u8);
+    }
+
+    #[test]
+    fn gray_levels_follow_their_formulas() {
+        let level = |variation: Variation| applied(variation)[3];
+        assert_eq!(level(Variation { invert: true, ..Variation::NONE }), 204);
+        assert_eq!(level(Variation { brightness: 0.1, ..Variation::NONE }), 77);
+        assert_eq!(level(Variation { gamma: 2.0, ..Variation::NONE }), 10);
+        // The film's mean is 127.5: 127.5 + 0.5·(51 − 127.5).
+        assert_eq!(level(Variation { contrast: 0.5, ..Variation::NONE }), 89);
+        let holed = applied(Variation { hole: [0.5, 0.0, 0.5], ..Variation::NONE });
+        assert_eq!(holed, from_levels([0, 1, 0, 0, 4, 5, 0, 0, 8, 9, 10, 11, 12, 13, 14, 15]));
+    }
+
+    #[test]
+    fn noise_has_the_spread_asked_for() {
+        let size = 64;
+        let mut out = vec![0.0; size * size];
+        let gray = vec![128; size * size];
+        Variation { noise: 0.05, noise_seed: 7, ..Variation::NONE }.apply(&gray, size, &mut out);
+        let n = out.len() as f64;
+        let mean = out.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+        let spread = (out.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt();
+        assert!((mean - 128.0 / 255.0).abs() < 0.003 && (spread - 0.05).abs() < 0.002, "{mean} {spread}");
+    }
+
+    #[test]
+    fn draws_depend_on_seed_epoch_and_place_only_and_stay_in_range() {
+        let augment = Augment {
+            zoom: 0.1,
+            horizontal_flip: true,
+            rotation_degrees: 10.0,
+            crop: 0.2,
+            noise: 0.1,
+            ..Augment::default()
+        };
+        assert_eq!(augment.draw(1, 2, 3), augment.draw(1, 2, 3));
+        for other in [augment.draw(2, 2, 3), augment.draw(1, 3, 3), augment.draw(1, 2, 4)] {
+            assert_ne!(augment.draw(1, 2, 3), other);
+        }
+        let draws: Vec<_> = (0..2000).map(|i| augment.draw(5, 0, i)).collect();
+        for draw in &draws {
+            assert!(draw.zoom.iter().all(|z| (0.9..=1.1).contains(z)) && draw.degrees.abs() <= 10.0);
+            assert!(draw.crop[2] >= 0.8 && draw.crop[0] + draw.crop[2] <= 1.0 && !draw.flip[1] && !draw.invert);
+        }
+        let flipped = draws.iter().filter(|draw| draw.flip[0]).count();
+        assert!((900..1100).contains(&flipped), "{flipped} of 2000");
+        // Turning a variation off leaves the others as they were.
+        let without = Augment { zoom: 0.0, ..augment };
+        assert_eq!(without.draw(1, 2, 3).degrees, augment.draw(1, 2, 3).degrees);
+    }
+}

@@ -1,0 +1,438 @@
+//! The bundle: a folder with a network's weights (`model.safetensors`) and its card (`model.json`), which says what it was made
+//! from, how a film must be prepared for it and what its numbers mean.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use coxa_engine::{Architecture, Parameters};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::files;
+use crate::weights::tensors::{from_safetensors, to_safetensors};
+use crate::{ModelError, Recipe, WeightsFormat};
+
+/// The version of the folder's format that this crate writes and reads.
+pub const FORMAT: u32 = 1;
+/// What every bundle may be used for.
+pub const INTENDED_USE: &str = "Research use only. Not a medical device; not for diagnosis or treatment.";
+/// The network's weights in a bundle's folder.
+pub const WEIGHTS_FILE: &str = "model.safetensors";
+/// The card in a bundle's folder.
+pub const CARD_FILE: &str = "model.json";
+/// Digits of a hash that name a bundle in predictions.
+const SHORT_HASH: usize = 16;
+
+/// What `model.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// The version of the format, [`FORMAT`].
+    pub format: u32,
+    /// A name for people.
+    pub name: String,
+    /// Always `densenet121`: torchvision's, with one input channel.
+    pub architecture: String,
+    /// The classes. Two of them share one logit, which is that of the second (the positive class); more have a logit each.
+    pub classes: Vec<String>,
+    /// How a film becomes the network's input.
+    pub input: InputSpec,
+    /// Where a probability becomes a finding.
+    pub threshold: Threshold,
+    /// The probability is sigmoid(logit / temperature); 1 leaves the network's own.
+    pub temperature: f64,
+    /// What a Grad-CAM value means.
+    pub cam: CamSpec,
+    /// Research use only.
+    pub intended_use: String,
+    /// The films it was trained on; none for imported weights.
+    pub data: Option<DataSummary>,
+    /// Measured on validation films; the keys say what.
+    pub metrics: BTreeMap<String, f64>,
+    /// The whole recipe of the training run; none for imported weights.
+    pub recipe: Option<Recipe>,
+    /// The stage of the recipe that made these weights.
+    pub stage: Option<String>,
+    /// Where the weights came from, in words.
+    pub origin: String,
+    /// The file of weights.
+    pub weights: WeightsSummary,
+}
+
+/// How a film becomes the network's input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputSpec {
+    /// Pixels on each side, a multiple of 32.
+    pub size: usize,
+    /// Always 1.
+    pub channels: usize,
+    /// How the film fills the square.
+    pub fit: Fit,
+    /// Which gray levels count: `file`, the film's own VOI window or, without one, all of them.
+    pub window: String,
+    /// How gray levels become numbers: `value/255`, of 8 bits, bone bright.
+    pub scale: String,
+}
+
+impl InputSpec {
+    /// The project's preprocessing at a size: the file's window, 8 bits, bone bright, value/255.
+    pub fn new(size: usize, fit: Fit) -> Self {
+        InputSpec { size, channels: 1, fit, window: "file".into(), scale: "value/255".into() }
+    }
+}
+
+/// How a film fills the network's square input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// The whole film at its own aspect ratio, the rest black.
+    #[default]
+    Letterbox,
+    /// The film stretched to the square.
+    Stretch,
+}
+
+impl Fit {
+    /// The same in the imaging crate's terms.
+    pub fn imaging(self) -> coxa_imaging::Fit {
+        match self {
+            Fit::Letterbox => coxa_imaging::Fit::Letterbox,
+            Fit::Stretch => coxa_imaging::Fit::Stretch,
+        }
+    }
+}
+
+/// Where a probability becomes a finding: at or above `value`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// Between 0 and 1.
+    pub value: f64,
+    /// The rule that chose it, in words.
+    pub rule: String,
+    /// The films that it was chosen on, in words.
+    pub chosen_on: String,
+}
+
+impl Threshold {
+    /// The value that is taken without looking at any film: 0.5, as in the paper.
+    pub fn fixed() -> Self {
+        Threshold { value: 0.5, rule: "fixed".into(), chosen_on: "no films".into() }
+    }
+}
+
+/// What a Grad-CAM value means for this network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CamSpec {
+    /// The value that is drawn at full intensity, for maps of `input.size`.
+    pub reference: f32,
+    /// A region is where the map reaches this fraction of the reference.
+    pub region_fraction: f32,
+    /// How the reference was found, in words.
+    pub reference_from: String,
+}
+
+impl CamSpec {
+    /// The fraction of the reference at which regions begin, unless it was chosen on films.
+    pub const REGION_FRACTION: f32 = 0.4;
+
+    /// A reference for weights that come without films: the map's sum is the logit less the bias, so a logit of +4 (a
+    /// probability of 0.98) that stems from a twentieth of the map has this value there.
+    pub fn nominal(size: usize) -> Self {
+        let cells = (size / 32).pow(2) as f32;
+        CamSpec {
+            reference: 4.0 / (cells / 20.0).max(1.0),
+            region_fraction: Self::REGION_FRACTION,
+            reference_from: "nominal: a logit of 4 from a twentieth of the map".into(),
+        }
+    }
+}
+
+/// The films that a network was trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// SHA-256 over every film's id, content hash and target, sorted.
+    pub fingerprint: String,
+    /// Films trained on.
+    pub train_films: usize,
+    /// Films validated on.
+    pub validation_films: usize,
+    /// Patients among both.
+    pub patients: usize,
+    /// Whether any of the films is simulated; every figure from such films is called simulated.
+    pub simulated: bool,
+}
+
+/// The file of weights in a bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WeightsSummary {
+    /// Its name in the folder.
+    pub file: String,
+    /// Its element type.
+    pub format: WeightsFormat,
+    /// Its SHA-256.
+    pub sha256: String,
+}
+
+impl Card {
+    /// A card with the project's defaults for weights that were brought from elsewhere.
+    pub fn imported(name: &str, classes: Vec<String>, size: usize, origin: &str) -> Self {
+        Card {
+            format: FORMAT,
+            name: name.into(),
+            architecture: "densenet121".into(),
+            classes,
+            input: InputSpec::new(size, Fit::Letterbox),
+            threshold: Threshold::fixed(),
+            temperature: 1.0,
+            cam: CamSpec::nominal(size),
+            intended_use: INTENDED_USE.into(),
+            data: None,
+            metrics: BTreeMap::new(),
+            recipe: None,
+            stage: None,
+            origin: origin.into(),
+            weights: WeightsSummary { file: WEIGHTS_FILE.into(), format: WeightsFormat::F32, sha256: String::new() },
+        }
+    }
+
+    /// The network's number of outputs: one for two classes, else one a class.
+    pub fn logits(&self) -> usize {
+        logits_of(self.classes.len())
+    }
+
+    /// Whether any film it was trained on is simulated; false where nothing is known.
+    pub fn simulated(&self) -> bool {
+        self.data.as_ref().is_some_and(|data| data.simulated)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let range = |holds: bool, message: String| if holds { Ok(()) } else { Err(message) };
+        range(self.format == FORMAT, format!("format is {}, this program reads {FORMAT}", self.format))?;
+        range(self.architecture == "densenet121", format!("architecture {} is not densenet121", self.architecture))?;
+        range(self.classes.len() >= 2, format!("classes has {} names, but needs two or more", self.classes.len()))?;
+        range(
+            self.input.size >= 32 && self.input.size.is_multiple_of(32),
+            format!("input.size is {}, but must be a multiple of 32", self.input.size),
+        )?;
+        range(self.input.channels == 1, format!("input.channels is {}, but must be 1", self.input.channels))?;
+        range(self.input.window == "file", format!("input.window is {}, but must be \"file\"", self.input.window))?;
+        range(
+            self.input.scale == "value/255",
+            format!("input.scale is {}, but must be \"value/255\"", self.input.scale),
+        )?;
+        range(
+            (0.0..=1.0).contains(&self.threshold.value),
+            format!("threshold.value is {}, but must lie between 0 and 1", self.threshold.value),
+        )?;
+        range(
+            self.temperature.is_finite() && self.temperature > 0.0,
+            format!("temperature is {}, but must be positive", self.temperature),
+        )?;
+        range(
+            self.cam.reference.is_finite() && self.cam.reference > 0.0,
+            format!("cam.reference is {}, but must be positive", self.cam.reference),
+        )?;
+        range(
+            self.cam.region_fraction > 0.0 && self.cam.region_fraction <= 1.0,
+            format!("cam.region_fraction is {}, but must lie in (0, 1]", self.cam.region_fraction),
+        )?;
+        range(
+            self.weights.file == WEIGHTS_FILE,
+            format!("weights.file is {}, but must be {WEIGHTS_FILE}", self.weights.file),
+        )
+    }
+}
+
+/// Two classes share one logit; more have one each.
+pub(crate) fn logits_of(classes: usize) -> usize {
+    if classes == 2 { 1 } else { classes }
+}
+
+/// A network with its card.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundle {
+    card: Card,
+    parameters: Parameters,
+    hash: String,
+}
+
+impl Bundle {
+    /// Puts weights and card together. The card's summary of the weights is filled in.
+    ///
+    /// # Errors
+    /// When the card has a value outside its range, or its classes do not fit the network's outputs.
+    pub fn new(card: Card, parameters: Parameters) -> Result<Self, ModelError> {
+        Ok(Self::with_files(card, parameters, WeightsFormat::F32)?.0)
+    }
+
+    /// The bundle, its weights' bytes and its card's text.
+    fn with_files(
+        mut card: Card,
+        parameters: Parameters,
+        format: WeightsFormat,
+    ) -> Result<(Self, Vec<u8>, String), ModelError> {
+        let tensors = parameters.iter().map(|(name, shape, values)| (name.to_string(), shape, values));
+        let bytes = to_safetensors(tensors, format, None).map_err(ModelError::Setting)?;
+        card.weights = WeightsSummary { file: WEIGHTS_FILE.into(), format, sha256: files::sha256(&bytes) };
+        card.check().map_err(|reason| ModelError::Setting(format!("card: {reason}")))?;
+        let outputs = parameters.architecture().classes;
+        if outputs != card.logits() {
+            return Err(ModelError::Setting(format!(
+                "the network has {outputs} outputs, but {} classes need {}",
+                card.classes.len(),
+                card.logits()
+            )));
+        }
+        let mut text = serde_json::to_string_pretty(&card).map_err(|error| ModelError::Setting(error.to_string()))?;
+        text.push('\n');
+        let hash = hash_of(&card.weights.sha256, &text).map_err(ModelError::Setting)?;
+        Ok((Bundle { card, parameters, hash }, bytes, text))
+    }
+
+    /// Reads a bundle's folder.
+    ///
+    /// # Errors
+    /// When a file is missing, the card has a value outside its range, the weights are not those that the card names, or a tensor
+    /// is missing, unexpected or misshapen; each is named.
+    pub fn load(folder: &Path) -> Result<Self, ModelError> {
+        let card_path = folder.join(CARD_FILE);
+        let text = files::read_text(&card_path)?;
+        let card: Card = serde_json::from_str(&text).map_err(|error| ModelError::format(&card_path, error))?;
+        card.check().map_err(|reason| ModelError::format(&card_path, reason))?;
+        let weights_path = folder.join(WEIGHTS_FILE);
+        let bytes = files::read(&weights_path)?;
+        let (tensors, _) = from_safetensors(&bytes, &weights_path)?;
+        let tensors = tensors
+            .into_iter()
+            .filter(|tensor| !tensor.name.ends_with(".num_batches_tracked"))
+            .map(|tensor| (tensor.name, tensor.shape, tensor.values));
+        let parameters = Parameters::from_tensors(&Architecture::new(card.logits()), tensors)
+            .map_err(|error| ModelError::weights(&weights_path, error))?;
+        let found = files::sha256(&bytes);
+        if found != card.weights.sha256 {
+            return Err(ModelError::weights(
+                &weights_path,
+                format!("its SHA-256 is {found}, but {CARD_FILE} names {}", card.weights.sha256),
+            ));
+        }
+        let hash = hash_of(&found, &text).map_err(|reason| ModelError::format(&card_path, reason))?;
+        Ok(Bundle { card, parameters, hash })
+    }
+
+    /// Writes the bundle to a new folder, which appears whole or not at all, and returns it as a reader will find it (bf16 rounds
+    /// the weights).
+    ///
+    /// # Errors
+    /// When the folder exists already or cannot be written.
+    pub fn save(&self, folder: &Path, format: WeightsFormat) -> Result<Bundle, ModelError> {
+        if folder.exists() {
+            return Err(ModelError::Exists { path: folder.to_path_buf() });
+        }
+        let (_, bytes, text) = Self::with_files(self.card.clone(), self.parameters.clone(), format)?;
+        let parent = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        files::create_folder(parent)?;
+        let mut name = std::ffi::OsString::from(".");
+        name.push(folder.file_name().unwrap_or_default());
+        name.push(format!(".{}.tmp", std::process::id()));
+        let temporary = parent.join(name);
+        fs::create_dir(&temporary).map_err(ModelError::io(&temporary))?;
+        let written = files::write_synced(&temporary.join(WEIGHTS_FILE), &bytes)
+            .and_then(|()| files::write_synced(&temporary.join(CARD_FILE), text.as_bytes()))
+            // Renaming a folder onto one that holds files fails, so a folder that appeared meanwhile is not lost.
+            .and_then(|()| fs::rename(&temporary, folder).map_err(ModelError::io(folder)));
+        if let Err(error) = written {
+            // The first error is the one to tell; what is left of the temporary folder does no harm.
+            let _ = fs::remove_dir_all(&temporary);
+            return Err(error);
+        }
+        files::sync_parent(folder)?;
+        Self::load(folder)
+    }
+
+    /// What the bundle says of itself.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The network's tensors.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// SHA-256 over the weights' hash and the card, in hexadecimal digits: any change to either changes it, other white space or
+    /// another order of keys in the card does not.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The first 16 digits of [`Bundle::hash`], by which predictions name the bundle.
+    pub fn short_hash(&self) -> &str {
+        &self.hash[..SHORT_HASH]
+    }
+}
+
+/// SHA-256 over the weights' SHA-256 and the card's JSON, compact and with sorted keys.
+fn hash_of(weights_sha256: &str, card: &str) -> Result<String, String> {
+    let card: Value = serde_json::from_str(card).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    write_canonical(&card, &mut text);
+    let mut hash = Sha256::new();
+    hash.update(weights_sha256.as_bytes());
+    hash.update([0]);
+    hash.update(text.as_bytes());
+    Ok(files::hex(&hash.finalize()))
+}
+
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            out.push('{');
+            for (i, (key, value)) in entries.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_canonical(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_canonical(item, out);
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_ignores_white_space_and_order_and_nothing_else() {
+        let a = hash_of("00", r#"{"b": [1, 2.5], "a": {"d": null, "c": "x"}}"#).unwrap();
+        let b = hash_of("00", r#"{"a":{"c":"x","d":null},"b":[1,2.5]}"#).unwrap();
+        assert_eq!(a, b);
+        assert_ne!(a, hash_of("00", r#"{"a":{"c":"x","d":null},"b":[2.5,1]}"#).unwrap());
+        assert_ne!(a, hash_of("01", r#"{"a":{"c":"x","d":null},"b":[1,2.5]}"#).unwrap());
+    }
+
+    #[test]
+    fn a_nominal_reference_follows_the_map() {
+        assert_eq!(CamSpec::nominal(512).reference, 4.0 / 12.8);
+        assert_eq!(CamSpec::nominal(32).reference, 4.0);
+    }
+}

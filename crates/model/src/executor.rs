@@ -1,0 +1,179 @@
+//! The seam between the network for people and the machine that runs it: two traits, with the CPU engine behind them.
+//!
+//! Everything else in this crate talks to [`InferExecutor`] and [`TrainExecutor`] alone. Another back end implements both, adds a
+//! variant to [`Backend`] and an arm to [`infer_executor`] and [`train_executor`]; bundles and checkpoints stay the same, as every
+//! back end takes and gives [`Parameters`] in torchvision's names and layout.
+
+use std::fmt;
+use std::str::FromStr;
+
+use coxa_engine::{OptimizerState, Output, Parameters, Precision, Predictor, StepOutput, Trainer, TrainerOptions};
+
+use crate::ModelError;
+
+/// Where the network runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Backend {
+    /// The crate's own engine on the processor.
+    #[default]
+    Cpu,
+}
+
+impl FromStr for Backend {
+    type Err = ModelError;
+
+    fn from_str(name: &str) -> Result<Self, ModelError> {
+        match name {
+            "cpu" => Ok(Backend::Cpu),
+            other => Err(ModelError::Setting(format!("backend {other} is not one of this build's: cpu"))),
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Backend::Cpu => "cpu",
+        })
+    }
+}
+
+/// A network that only reads films.
+pub trait InferExecutor: Send {
+    /// Runs `n` images of `size` × `size` (row-major, values 0..=1) and gives logits and class activation maps.
+    ///
+    /// # Errors
+    /// When `images` does not hold `n · size²` values, or the size is not a multiple of 32.
+    fn run(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError>;
+}
+
+/// A network that learns.
+pub trait TrainExecutor: Send {
+    /// One step of gradient descent on a batch. A loss that is not finite is returned and leaves the weights as they were.
+    ///
+    /// # Errors
+    /// When the batch does not fit the network.
+    fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, ModelError>;
+
+    /// Reads images with the running statistics, as the finished network would.
+    ///
+    /// # Errors
+    /// As [`InferExecutor::run`].
+    fn evaluate(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError>;
+
+    /// A copy of the weights and running statistics.
+    ///
+    /// # Errors
+    /// When they cannot be fetched from the device.
+    fn parameters(&mut self) -> Result<Parameters, ModelError>;
+
+    /// A copy of the optimizer's moments and step count.
+    ///
+    /// # Errors
+    /// When they cannot be fetched from the device.
+    fn state(&mut self) -> Result<OptimizerState, ModelError>;
+
+    /// Puts the optimizer back to a state that [`TrainExecutor::state`] gave.
+    ///
+    /// # Errors
+    /// When the state is another network's.
+    fn load_state(&mut self, state: OptimizerState) -> Result<(), ModelError>;
+
+    /// Sets the learning rate of the steps that follow.
+    fn set_learning_rate(&mut self, learning_rate: f32);
+}
+
+/// Builds the network that reads films with the given weights.
+///
+/// # Errors
+/// When the back end cannot run at this precision.
+pub fn infer_executor(
+    backend: Backend,
+    parameters: &Parameters,
+    precision: Precision,
+    threads: usize,
+) -> Result<Box<dyn InferExecutor>, ModelError> {
+    match backend {
+        Backend::Cpu => Ok(Box::new(CpuInfer(Predictor::new(parameters, precision, threads)?))),
+    }
+}
+
+/// Builds the network that learns, starting from the given weights.
+///
+/// # Errors
+/// When the options do not fit the network or the back end.
+pub fn train_executor(
+    backend: Backend,
+    parameters: Parameters,
+    options: TrainerOptions,
+) -> Result<Box<dyn TrainExecutor>, ModelError> {
+    match backend {
+        Backend::Cpu => {
+            let (precision, threads) = (options.precision, options.threads);
+            let trainer = Trainer::new(parameters, options)?;
+            Ok(Box::new(CpuTrain { trainer, precision, threads, predictor: None }))
+        }
+    }
+}
+
+/// An int8 network on the CPU engine, its activation ranges measured on `calibration` (films of `size` × `size`, values 0..=1).
+///
+/// # Errors
+/// When there are no calibration images or they do not fill whole films.
+pub fn calibrated_executor(
+    parameters: &Parameters,
+    threads: usize,
+    calibration: &[f32],
+    size: usize,
+) -> Result<Box<dyn InferExecutor>, ModelError> {
+    Ok(Box::new(CpuInfer(Predictor::calibrated(parameters, threads, calibration, size)?)))
+}
+
+struct CpuInfer(Predictor);
+
+impl InferExecutor for CpuInfer {
+    fn run(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError> {
+        Ok(self.0.run(images, n, size)?)
+    }
+}
+
+struct CpuTrain {
+    trainer: Trainer,
+    precision: Precision,
+    threads: usize,
+    /// The inference network of the present weights; any step makes it stale.
+    predictor: Option<Predictor>,
+}
+
+impl TrainExecutor for CpuTrain {
+    fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, ModelError> {
+        self.predictor = None;
+        Ok(self.trainer.step(images, targets, size)?)
+    }
+
+    fn evaluate(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError> {
+        let predictor = match &mut self.predictor {
+            Some(predictor) => predictor,
+            none => none.insert(Predictor::new(&self.trainer.parameters(), self.precision, self.threads)?),
+        };
+        Ok(predictor.run(images, n, size)?)
+    }
+
+    fn parameters(&mut self) -> Result<Parameters, ModelError> {
+        Ok(self.trainer.parameters())
+    }
+
+    fn state(&mut self) -> Result<OptimizerState, ModelError> {
+        Ok(self.trainer.state())
+    }
+
+    fn load_state(&mut self, state: OptimizerState) -> Result<(), ModelError> {
+        self.predictor = None;
+        Ok(self.trainer.load_state(state)?)
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f32) {
+        self.trainer.set_learning_rate(learning_rate);
+    }
+}

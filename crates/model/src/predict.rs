@@ -1,0 +1,360 @@
+//! Reading films with a bundle: probability, finding, raw Grad-CAM and regions, one film at a time or many in a pipeline.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use coxa_engine::{Output, Precision};
+use coxa_imaging::{CamMap, Geometry, ModelInput, Radiograph, Region, preprocess};
+
+use crate::bundle::Card;
+use crate::executor::{InferExecutor, calibrated_executor, infer_executor};
+use crate::{Backend, Bundle, ModelError, regions};
+
+/// How a bundle is run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReaderOptions {
+    /// Where the network runs.
+    pub backend: Backend,
+    /// The numbers that it computes with.
+    pub precision: Precision,
+    /// Threads of the network and of decoding; all the processor's, unless given.
+    pub threads: Option<usize>,
+    /// Another input size than the bundle's, a multiple of 32.
+    pub image_size: Option<usize>,
+    /// Films that go through the network at once, in a pipeline.
+    pub batch: usize,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> Self {
+        ReaderOptions {
+            backend: Backend::default(),
+            precision: Precision::F32,
+            threads: None,
+            image_size: None,
+            batch: 1,
+        }
+    }
+}
+
+/// What the network says of a film.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Probability of the positive class, 0..=1, calibrated by the bundle's temperature.
+    pub probability: f32,
+    /// The network's own output.
+    pub logit: f32,
+    /// The bundle's threshold.
+    pub threshold: f32,
+    /// Whether the probability reaches the threshold.
+    pub finding: bool,
+    /// The raw Grad-CAM, never scaled by its own range.
+    pub cam: CamMap,
+    /// The Grad-CAM value to draw at full intensity, at this input size.
+    pub reference: f32,
+    /// Where the finding is, in film pixels, strongest first; empty without a finding.
+    pub regions: Vec<Region>,
+    /// From the network's input to the film's pixels.
+    pub geometry: Geometry,
+    /// The bundle's short hash.
+    pub model: String,
+}
+
+/// A film that a pipeline has read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The film.
+    pub film: Radiograph,
+    /// What the network says of it.
+    pub prediction: Prediction,
+}
+
+/// A bundle that is ready to read films.
+pub struct Reader {
+    card: Card,
+    hash: String,
+    executor: Box<dyn InferExecutor>,
+    size: usize,
+    threads: usize,
+    batch: usize,
+    images: Vec<f32>,
+}
+
+impl Reader {
+    /// Opens a bundle's folder.
+    ///
+    /// # Errors
+    /// When the bundle cannot be read, or as [`Reader::new`].
+    pub fn open(folder: &Path, options: &ReaderOptions) -> Result<Self, ModelError> {
+        Reader::new(&Bundle::load(folder)?, options)
+    }
+
+    /// Makes a bundle ready.
+    ///
+    /// # Errors
+    /// When the input size is not a multiple of 32, or the back end cannot run at this precision.
+    pub fn new(bundle: &Bundle, options: &ReaderOptions) -> Result<Self, ModelError> {
+        let threads = threads_or_all(options.threads);
+        let executor = infer_executor(options.backend, bundle.parameters(), options.precision, threads)?;
+        Reader::with_executor(bundle, options, executor)
+    }
+
+    /// Makes a bundle ready in int8, its activation ranges measured on the given films.
+    ///
+    /// # Errors
+    /// When there are no films, or as [`Reader::new`].
+    pub fn calibrated(bundle: &Bundle, options: &ReaderOptions, films: &[Radiograph]) -> Result<Self, ModelError> {
+        let size = options.image_size.unwrap_or(bundle.card().input.size);
+        let fit = bundle.card().input.fit.imaging();
+        let mut images = Vec::with_capacity(films.len() * size * size);
+        for film in films {
+            extend_scaled(&mut images, &preprocess(film, size, fit));
+        }
+        let executor = calibrated_executor(bundle.parameters(), threads_or_all(options.threads), &images, size)?;
+        Reader::with_executor(bundle, options, executor)
+    }
+
+    /// Makes a bundle ready on a network that was built elsewhere from its parameters.
+    ///
+    /// # Errors
+    /// When the input size is not a multiple of 32.
+    pub fn with_executor(
+        bundle: &Bundle,
+        options: &ReaderOptions,
+        executor: Box<dyn InferExecutor>,
+    ) -> Result<Self, ModelError> {
+        let size = options.image_size.unwrap_or(bundle.card().input.size);
+        if size < 32 || !size.is_multiple_of(32) {
+            return Err(ModelError::Setting(format!("the image size is {size}, but must be a multiple of 32")));
+        }
+        Ok(Reader {
+            card: bundle.card().clone(),
+            hash: bundle.short_hash().to_string(),
+            executor,
+            size,
+            threads: threads_or_all(options.threads),
+            batch: options.batch.max(1),
+            images: Vec::new(),
+        })
+    }
+
+    /// What the bundle says of itself.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The bundle's short hash, by which predictions name it.
+    pub fn model(&self) -> &str {
+        &self.hash
+    }
+
+    /// Pixels on each side of the network's input.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// A film as the network's input.
+    pub fn prepare(&self, film: &Radiograph) -> ModelInput {
+        preprocess(film, self.size, self.card.input.fit.imaging())
+    }
+
+    /// Reads one film.
+    ///
+    /// # Errors
+    /// When the bundle tells more than two classes apart (see [`Reader::class_probabilities`]), or the network fails.
+    pub fn read_film(&mut self, film: &Radiograph) -> Result<Prediction, ModelError> {
+        let input = self.prepare(film);
+        let mut predictions = self.read_inputs(&[(film, &input)])?;
+        // One input gives one prediction.
+        predictions.pop().ok_or_else(|| ModelError::Setting("the network gave no prediction".into()))
+    }
+
+    /// Reads films that are prepared already, all at once.
+    ///
+    /// # Errors
+    /// As [`Reader::read_film`].
+    pub fn read_inputs(&mut self, films: &[(&Radiograph, &ModelInput)]) -> Result<Vec<Prediction>, ModelError> {
+        if self.card.logits() != 1 {
+            return Err(ModelError::Setting(format!(
+                "bundle {} tells {} classes apart; a finding needs one of two",
+                self.card.name,
+                self.card.classes.len()
+            )));
+        }
+        let output = self.run(films.iter().map(|(_, input)| *input))?;
+        let cells = output.map_side * output.map_side;
+        let predictions = films.iter().enumerate().map(|(i, (film, input))| {
+            let map = &output.maps[i * cells..(i + 1) * cells];
+            self.prediction(output.logits[i], map, output.map_side, film, &input.geometry)
+        });
+        Ok(predictions.collect())
+    }
+
+    /// The probability of each of the bundle's classes.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn class_probabilities(&mut self, film: &Radiograph) -> Result<Vec<f32>, ModelError> {
+        let input = self.prepare(film);
+        let output = self.run([&input])?;
+        if self.card.logits() == 1 {
+            let positive = self.probability(output.logits[0]);
+            return Ok(vec![1.0 - positive, positive]);
+        }
+        let most = output.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let scale = |logit: &f32| (f64::from(logit - most) / self.card.temperature).exp();
+        let sum: f64 = output.logits.iter().map(scale).sum();
+        Ok(output.logits.iter().map(|logit| (scale(logit) / sum) as f32).collect())
+    }
+
+    /// Reads many files: several threads decode and prepare while the network runs. `each` is called on this thread for every
+    /// file, in the order given, whether it could be read or not, and may stop the pipeline by returning `false`. No more than a
+    /// few films are held at any time.
+    ///
+    /// # Errors
+    /// When the network fails; what is wrong with a file is given to `each`.
+    pub fn read_files(
+        &mut self,
+        files: &[PathBuf],
+        mut each: impl FnMut(usize, Result<Reading, ModelError>) -> bool,
+    ) -> Result<(), ModelError> {
+        let n_decoders = self.threads.clamp(1, 8).min(files.len());
+        let (size, fit) = (self.size, self.card.input.fit.imaging());
+        std::thread::scope(|scope| {
+            // Decoder d takes files d, d + n, d + 2n, …, so taking from the decoders in turn keeps the order, and each channel's
+            // bound keeps the memory.
+            let decoders: Vec<Receiver<Decoded>> = (0..n_decoders)
+                .map(|decoder| {
+                    let (sender, receiver) = sync_channel(1);
+                    scope.spawn(move || {
+                        for path in files.iter().skip(decoder).step_by(n_decoders) {
+                            let decoded = coxa_imaging::read(path).map(|film| {
+                                let input = preprocess(&film, size, fit);
+                                (film, input)
+                            });
+                            if sender.send(decoded).is_err() {
+                                return;
+                            }
+                        }
+                    });
+                    receiver
+                })
+                .collect();
+            let mut waiting: Vec<Decoded> = Vec::new();
+            for index in 0..files.len() {
+                let decoded = decoders[index % n_decoders].recv();
+                waiting.push(decoded.map_err(|_| ModelError::Setting("a decoding thread ended early".into()))?);
+                let n_good = waiting.iter().filter(|decoded| decoded.is_ok()).count();
+                let is_last = index + 1 == files.len();
+                // Errors that nothing waits before are told at once.
+                if n_good > 0 && n_good < self.batch && !is_last {
+                    continue;
+                }
+                let first = index + 1 - waiting.len();
+                if !self.finish(first, &mut waiting, &mut each)? {
+                    return Ok(());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs the network on the films that wait and hands everything over in order.
+    fn finish(
+        &mut self,
+        first: usize,
+        waiting: &mut Vec<Decoded>,
+        each: &mut impl FnMut(usize, Result<Reading, ModelError>) -> bool,
+    ) -> Result<bool, ModelError> {
+        let good: Vec<_> = waiting.iter().filter_map(|decoded| decoded.as_ref().ok()).map(|(film, input)| (film, input)).collect();
+        let mut predictions = if good.is_empty() { Vec::new() } else { self.read_inputs(&good)? }.into_iter();
+        for (i, decoded) in waiting.drain(..).enumerate() {
+            let result = match decoded {
+                Err(error) => Err(ModelError::from(error)),
+                Ok((film, _)) => match predictions.next() {
+                    Some(prediction) => Ok(Reading { film, prediction }),
+                    None => Err(ModelError::Setting("the network gave too few predictions".into())),
+                },
+            };
+            if !each(first + i, result) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn run<'a>(&mut self, inputs: impl IntoIterator<Item = &'a ModelInput>) -> Result<Output, ModelError> {
+        self.images.clear();
+        let mut n = 0;
+        for input in inputs {
+            if input.size != self.size {
+                return Err(ModelError::Setting(format!("an input of size {} for a reader of size {}", input.size, self.size)));
+            }
+            extend_scaled(&mut self.images, input);
+            n += 1;
+        }
+        self.executor.run(&self.images, n, self.size)
+    }
+
+    fn probability(&self, logit: f32) -> f32 {
+        probability(logit, self.card.temperature)
+    }
+
+    fn prediction(&self, logit: f32, map: &[f32], side: usize, film: &Radiograph, geometry: &Geometry) -> Prediction {
+        let cam = CamMap { rows: side, columns: side, values: map.iter().map(|value| value.max(0.0)).collect() };
+        let probability = self.probability(logit);
+        let threshold = self.card.threshold.value as f32;
+        let finding = probability >= threshold;
+        let reference = self.reference();
+        let regions = if finding {
+            regions::find(&cam, geometry, reference, self.card.cam.region_fraction, film.laterality())
+        } else {
+            Vec::new()
+        };
+        Prediction {
+            probability,
+            logit,
+            threshold,
+            finding,
+            cam,
+            reference,
+            regions,
+            geometry: *geometry,
+            model: self.hash.clone(),
+        }
+    }
+
+    /// The bundle's reference at this input size: a logit is the sum of its map, so with more cells each has less.
+    fn reference(&self) -> f32 {
+        let ratio = self.card.input.size as f32 / self.size as f32;
+        self.card.cam.reference * ratio * ratio
+    }
+}
+
+type Decoded = Result<(Radiograph, ModelInput), coxa_imaging::ReadError>;
+
+/// sigmoid(logit / temperature).
+pub(crate) fn probability(logit: f32, temperature: f64) -> f32 {
+    (1.0 / (1.0 + (-f64::from(logit) / temperature).exp())) as f32
+}
+
+/// Appends a film's values, each divided by 255.
+fn extend_scaled(images: &mut Vec<f32>, input: &ModelInput) {
+    images.extend(input.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0));
+}
+
+pub(crate) fn threads_or_all(threads: Option<usize>) -> usize {
+    threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probability_follows_the_temperature() {
+        assert_eq!(probability(0.0, 3.0), 0.5);
+        assert!((probability(2.0, 2.0) - 0.731_058_6).abs() < 1e-6);
+        assert_eq!((probability(-1e30, 1.0), probability(1e30, 1.0)), (0.0, 1.0));
+    }
+}

@@ -1,0 +1,128 @@
+//! What a training says while it runs, and what it can be told in return.
+
+use std::path::Path;
+
+use crate::bundle::Card;
+use crate::history::EpochRecord;
+
+/// Something that happened in a training.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The run's folder stands.
+    Run {
+        /// The folder.
+        folder: &'a Path,
+    },
+    /// Films are decoded and prepared.
+    Preparing {
+        /// The stage.
+        stage: &'a str,
+        /// Films done.
+        done: usize,
+        /// Films in all.
+        total: usize,
+    },
+    /// A stage begins, or is taken up again.
+    StageStarted {
+        /// The stage.
+        stage: &'a str,
+        /// Its place, from 0.
+        index: usize,
+        /// The recipe's stages.
+        n_stages: usize,
+        /// The classes to tell apart.
+        classes: &'a [String],
+        /// Films to train on.
+        n_train: usize,
+        /// Films to validate on.
+        n_validation: usize,
+        /// Epochs in all.
+        epochs: usize,
+        /// Batches in an epoch.
+        batches: usize,
+        /// Epochs done before the run was broken off.
+        epochs_done: usize,
+    },
+    /// A batch was learned from.
+    Batch {
+        /// The stage.
+        stage: &'a str,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// Epochs in all.
+        epochs: usize,
+        /// The batch, from 1.
+        batch: usize,
+        /// Batches in an epoch.
+        batches: usize,
+        /// The batch's loss.
+        loss: f32,
+        /// Fraction of the epoch's films so far that were told rightly.
+        accuracy: f64,
+        /// The learning rate.
+        learning_rate: f64,
+        /// An estimate of the time until the stage is done.
+        seconds_left: f64,
+    },
+    /// Validation films were read.
+    Validating {
+        /// The stage.
+        stage: &'a str,
+        /// Films done.
+        done: usize,
+        /// Films in all.
+        total: usize,
+    },
+    /// An epoch is done and its checkpoint written.
+    Epoch {
+        /// The stage.
+        stage: &'a str,
+        /// Its figures.
+        record: &'a EpochRecord,
+        /// Whether its validation loss is the least so far.
+        improved: bool,
+    },
+    /// A stage is done and its bundle written.
+    StageFinished {
+        /// The stage.
+        stage: &'a str,
+        /// The bundle's folder.
+        bundle: &'a Path,
+        /// What the bundle says of itself.
+        card: &'a Card,
+    },
+}
+
+/// How a training is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// On.
+    Continue,
+    /// Stop; a checkpoint is written first where a batch has just been learned from.
+    Stop,
+    /// Stop at once and write nothing, as if the process had been killed.
+    Abandon,
+}
+
+/// Hears what happens in a training.
+pub trait Progress {
+    /// Hears an event and says how to go on.
+    fn on(&mut self, event: &Event<'_>) -> Control;
+}
+
+impl<F: FnMut(&Event<'_>) -> Control> Progress for F {
+    fn on(&mut self, event: &Event<'_>) -> Control {
+        self(event)
+    }
+}
+
+/// Hears nothing and lets the training run to its end.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn on(&mut self, _: &Event<'_>) -> Control {
+        Control::Continue
+    }
+}

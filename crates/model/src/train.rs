@@ -1,0 +1,506 @@
+//! Training: the recipe's stages one after the other, each a loop over epochs that can be broken off at any moment and taken up
+//! again to the same weights, bit for bit.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use coxa_cohort::{Dataset, Split};
+use coxa_engine::{Loss, Parameters, TrainerOptions};
+
+use crate::batches::{Batch, Films, Plan, steps_per_epoch};
+use crate::bundle::logits_of;
+use crate::cache::{Built, FilmCache};
+use crate::checkpoint::{self, Checkpoint, Position};
+use crate::executor::{TrainExecutor, infer_executor, train_executor};
+use crate::finish::{self, Finished, Validation};
+use crate::history::{self, EpochRecord};
+use crate::predict::threads_or_all;
+use crate::progress::{Control, Event, Progress};
+use crate::recipe::{Keep, Monitor, Stage, Start, ThresholdRule};
+use crate::run::Run;
+use crate::schedule::{after_epoch, learning_rate};
+use crate::tensorboard::Events;
+use crate::{Backend, Bundle, ModelError, Recipe, WeightsFormat, files, weights};
+
+/// Where and how a run is carried out; nothing here changes the weights that come of it, except the back end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainOptions {
+    /// The folder that holds a folder for each run.
+    pub runs: PathBuf,
+    /// The folder of prepared films; `films` in `runs`, unless given.
+    pub cache: Option<PathBuf>,
+    /// Where the network runs.
+    pub backend: Backend,
+    /// Threads; all the processor's, unless given.
+    pub threads: Option<usize>,
+    /// Batches between checkpoints within an epoch; only at its end, unless given.
+    pub checkpoint_every: Option<usize>,
+    /// How the bundles' weights are stored.
+    pub weights_format: WeightsFormat,
+}
+
+impl TrainOptions {
+    /// Options for runs in a folder.
+    pub fn new(runs: impl Into<PathBuf>) -> Self {
+        TrainOptions {
+            runs: runs.into(),
+            cache: None,
+            backend: Backend::default(),
+            threads: None,
+            checkpoint_every: None,
+            weights_format: WeightsFormat::F32,
+        }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        threads_or_all(self.threads)
+    }
+
+    fn cache_folder(&self) -> PathBuf {
+        self.cache.clone().unwrap_or_else(|| self.runs.join("films"))
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The bundle of the last stage; `None` if the run was stopped before.
+    pub bundle: Option<PathBuf>,
+    /// The stages that are done.
+    pub stages: Vec<StageOutcome>,
+}
+
+/// What a stage came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageOutcome {
+    /// The stage's name.
+    pub name: String,
+    /// Its folder, with `history.csv` and `split.csv`.
+    pub folder: PathBuf,
+    /// Its bundle.
+    pub bundle: PathBuf,
+    /// Its epochs.
+    pub history: Vec<EpochRecord>,
+}
+
+/// Trains by a recipe in a new folder.
+///
+/// # Errors
+/// When a data set or its films cannot be read, the recipe does not fit the data, the loss stops being a number, or something cannot
+/// be written.
+pub fn train(recipe: &Recipe, options: &TrainOptions, progress: &mut dyn Progress) -> Result<Outcome, ModelError> {
+    recipe.check().map_err(|reason| ModelError::Recipe { origin: recipe.name.clone(), reason })?;
+    if let Some(stage) = recipe.stages.iter().find(|stage| stage.dataset.is_none()) {
+        return Err(ModelError::Data { stage: stage.name.clone(), reason: "no dataset is given".into() });
+    }
+    let run = Run::create(recipe, options)?;
+    run_stages(recipe, &run, options, progress)
+}
+
+/// Takes a run up again where its last checkpoint is.
+///
+/// # Errors
+/// As [`train`], and when another process trains the run or its films have changed.
+pub fn resume(folder: &Path, options: &TrainOptions, progress: &mut dyn Progress) -> Result<Outcome, ModelError> {
+    let (run, recipe) = Run::open(folder)?;
+    run_stages(&recipe, &run, options, progress)
+}
+
+fn run_stages(recipe: &Recipe, run: &Run, options: &TrainOptions, progress: &mut dyn Progress) -> Result<Outcome, ModelError> {
+    progress.on(&Event::Run { folder: &run.folder });
+    let mut outcome = Outcome { run: run.folder.clone(), bundle: None, stages: Vec::new() };
+    let mut previous: Option<Bundle> = None;
+    for (index, stage) in recipe.stages.iter().enumerate() {
+        let folder = run.folder.join(format!("{}-{}", index + 1, stage.name));
+        let bundle_folder = folder.join("bundle");
+        let bundle = if bundle_folder.exists() {
+            Bundle::load(&bundle_folder)?
+        } else {
+            files::create_folder(&folder)?;
+            let training = Training { recipe, stage, index, folder: &folder, options };
+            match training.run(previous.as_ref(), progress)? {
+                Some(bundle) => bundle.save(&bundle_folder, options.weights_format)?,
+                None => return Ok(outcome),
+            }
+        };
+        progress.on(&Event::StageFinished { stage: &stage.name, bundle: &bundle_folder, card: bundle.card() });
+        let history = history::read_csv(&folder.join("history.csv"))?;
+        outcome.stages.push(StageOutcome { name: stage.name.clone(), folder, bundle: bundle_folder, history });
+        previous = Some(bundle);
+    }
+    let folder = run.folder.join("bundle");
+    if let Some(bundle) = previous.filter(|_| !folder.exists()) {
+        bundle.save(&folder, options.weights_format)?;
+    }
+    outcome.bundle = Some(folder);
+    Ok(outcome)
+}
+
+/// One stage of a run.
+struct Training<'a> {
+    recipe: &'a Recipe,
+    stage: &'a Stage,
+    index: usize,
+    folder: &'a Path,
+    options: &'a TrainOptions,
+}
+
+/// A stage's films and how they are split.
+struct Data {
+    cache: FilmCache,
+    split: Split,
+    /// Slot and class of each training film, then of each validation film.
+    train: Vec<(usize, usize)>,
+    validation: Vec<(usize, usize)>,
+    classes: Vec<String>,
+    fingerprint: String,
+    simulated: bool,
+}
+
+impl Training<'_> {
+    /// Trains the stage to its end and makes its bundle; `None` if it was stopped.
+    fn run(&self, previous: Option<&Bundle>, progress: &mut dyn Progress) -> Result<Option<Bundle>, ModelError> {
+        let Some(data) = self.data(progress)? else { return Ok(None) };
+        let stage = self.stage;
+        let outputs = logits_of(data.classes.len());
+        let (mut position, mut network) = self.begin(&data, outputs, previous)?;
+        let mut events = Events::open(self.folder, position.events_length)?;
+        let train_films = Films { cache: &data.cache, films: data.train.clone() };
+        let validation_films = Films { cache: &data.cache, films: data.validation.clone() };
+        let n_batches = steps_per_epoch(stage, data.train.len());
+        progress.on(&Event::StageStarted {
+            stage: &stage.name,
+            index: self.index,
+            n_stages: self.recipe.stages.len(),
+            classes: &data.classes,
+            n_train: data.train.len(),
+            n_validation: data.validation.len(),
+            epochs: stage.epochs,
+            batches: n_batches,
+            epochs_done: position.epoch,
+        });
+
+        while position.epoch < stage.epochs {
+            let began = Instant::now();
+            if !self.train_epoch(&train_films, &mut position, network.as_mut(), progress)? {
+                return Ok(None);
+            }
+            let validation = validate(stage, &validation_films, network.as_mut(), &data.classes, progress)?;
+            let Some(validation) = validation else { return Ok(None) };
+
+            let sums = std::mem::take(&mut position.sums);
+            position.epoch += 1;
+            position.batch = 0;
+            let record = EpochRecord {
+                epoch: position.epoch,
+                learning_rate: self.rate(&position, position.epoch * n_batches - 1, n_batches),
+                train_loss: sums.loss / sums.films as f64,
+                train_accuracy: sums.right as f64 / sums.films as f64,
+                val_loss: validation.loss,
+                val_accuracy: validation.accuracy,
+                val_auc: validation.auc,
+                seconds: began.elapsed().as_secs_f64(),
+            };
+            self.check_loss(record.val_loss as f32, &position, n_batches, n_batches)?;
+            let monitored = match stage.schedule.monitor {
+                Monitor::ValLoss => record.val_loss,
+                Monitor::TrainLoss => record.train_loss,
+            };
+            after_epoch(stage, &mut position.schedule, monitored);
+            let improved = position.best.is_none_or(|(_, best)| record.val_loss < best);
+            if improved {
+                position.best = Some((record.epoch, record.val_loss));
+            }
+            write_events(&mut events, &record, n_batches)?;
+            position.events_length = events.length();
+            position.history.push(record.clone());
+
+            // The best weights first: if the process ends between the two files, the epoch is trained again and writes the same.
+            let parameters = network.parameters()?;
+            if improved {
+                checkpoint::save_parameters(&self.path("best"), &parameters)?;
+            }
+            Checkpoint { position: position.clone(), parameters, optimizer: network.state()? }.save(&self.path("last"))?;
+            history::write_csv(&self.folder.join("history.csv"), &position.history)?;
+            let control = progress.on(&Event::Epoch { stage: &stage.name, record: &record, improved });
+            if control != Control::Continue && position.epoch < stage.epochs {
+                return Ok(None);
+            }
+        }
+        history::write_csv(&self.folder.join("history.csv"), &position.history)?;
+        self.finish(&data, &position, network.as_mut(), progress)
+    }
+
+    /// Trains the rest of an epoch; `false` if it was stopped.
+    fn train_epoch(
+        &self,
+        films: &Films<'_>,
+        position: &mut Position,
+        network: &mut dyn TrainExecutor,
+        progress: &mut dyn Progress,
+    ) -> Result<bool, ModelError> {
+        let stage = self.stage;
+        let plan = Plan::epoch(stage, films, self.seed(), position.epoch);
+        let n_batches = plan.n_batches();
+        let (began, first) = (Instant::now(), position.batch);
+        films.with_batches(&plan, first, |next| {
+            while let Some(batch) = next() {
+                let Batch { images, targets } = batch?;
+                let rate = self.rate(position, position.epoch * n_batches + position.batch, n_batches);
+                network.set_learning_rate(rate as f32);
+                let step = network.step(&images, &targets, stage.input_size)?;
+                self.check_loss(step.loss, position, position.batch + 1, n_batches)?;
+                position.batch += 1;
+                position.sums.loss += f64::from(step.loss) * targets.len() as f64;
+                position.sums.right += n_right(&step.logits, &targets);
+                position.sums.films += targets.len();
+
+                let done = position.batch - first;
+                let left = (stage.epochs - position.epoch) * n_batches - position.batch;
+                let control = progress.on(&Event::Batch {
+                    stage: &stage.name,
+                    epoch: position.epoch + 1,
+                    epochs: stage.epochs,
+                    batch: position.batch,
+                    batches: n_batches,
+                    loss: step.loss,
+                    accuracy: position.sums.right as f64 / position.sums.films as f64,
+                    learning_rate: rate,
+                    seconds_left: began.elapsed().as_secs_f64() / done as f64 * left as f64,
+                });
+                let due = self.options.checkpoint_every.is_some_and(|every| every > 0 && position.batch % every == 0);
+                let stops = control == Control::Stop;
+                if (due && position.batch < n_batches) || stops {
+                    let optimizer = network.state()?;
+                    let parameters = network.parameters()?;
+                    Checkpoint { position: position.clone(), parameters, optimizer }.save(&self.path("last"))?;
+                }
+                if control != Control::Continue {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// Settles temperature, threshold and the Grad-CAM's reference on the validation films, and puts the bundle together.
+    fn finish(
+        &self,
+        data: &Data,
+        position: &Position,
+        network: &mut dyn TrainExecutor,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<Bundle>, ModelError> {
+        let (epoch, parameters) = match (self.stage.keep, position.best) {
+            (Keep::Best, Some((epoch, _))) => (epoch, checkpoint::load_parameters(&self.path("best"), position.outputs)?),
+            _ => (position.epoch, network.parameters()?),
+        };
+        let precision = self.stage.precision.engine();
+        let mut reader = infer_executor(self.options.backend, &parameters, precision, self.options.threads())?;
+        let films = Films { cache: &data.cache, films: data.validation.clone() };
+        let size = self.stage.input_size;
+        let run = &mut |images: &[f32], n: usize| reader.run(images, n, size);
+        let Some(validation) = Validation::measure(self.stage, &films, data.classes.len(), run, progress)? else {
+            return Ok(None);
+        };
+        let finished = Finished {
+            recipe: self.recipe,
+            stage: self.stage,
+            classes: &data.classes,
+            split: &data.split,
+            fingerprint: &data.fingerprint,
+            simulated: data.simulated || position.start_simulated,
+            epoch,
+            validation: &validation,
+        };
+        Bundle::new(finish::card(&finished), parameters).map(Some)
+    }
+
+    /// Loads the data set, splits it by patient and prepares its films; `None` if that was stopped.
+    fn data(&self, progress: &mut dyn Progress) -> Result<Option<Data>, ModelError> {
+        let stage = self.stage;
+        let Some(folder) = &stage.dataset else { return Err(self.fault("no dataset is given")) };
+        let dataset = Dataset::load(folder)?;
+        let (samples, classes) = coxa_cohort::samples(&dataset, &stage.target.cohort())?;
+        if classes.len() < 2 {
+            return Err(self.fault(format!("all films are of one class, {}", classes.join(", "))));
+        }
+        let cache = FilmCache::build(&self.options.cache_folder(), &samples, stage.input_size, stage.fit, |done, total| {
+            progress.on(&Event::Preparing { stage: &stage.name, done, total }) == Control::Continue
+        })?;
+        let cache = match cache {
+            Built::Whole(cache) => cache,
+            Built::Stopped => return Ok(None),
+            Built::Unreadable(films) => {
+                let named: Vec<_> = films.iter().take(10).map(|film| format!("{}: {}", film.image_id, film.reason)).collect();
+                return Err(self.fault(format!(
+                    "{} of {} films cannot be read; exclude them in the manifest: {}",
+                    films.len(),
+                    samples.len(),
+                    named.join("; ")
+                )));
+            }
+        };
+        let fingerprint = finish::fingerprint(&cache, &samples, &classes);
+        let simulated = dataset.films.iter().any(|film| film.source.to_lowercase().contains("simulat"));
+        let slots: std::collections::HashMap<String, usize> =
+            samples.iter().enumerate().map(|(slot, sample)| (sample.image_id.clone(), slot)).collect();
+        let split_path = self.folder.join("split.csv");
+        let split = if split_path.exists() {
+            Split::load(&split_path, samples)?
+        } else {
+            let split = Split::by_patient(samples, stage.validation, self.seed())?;
+            split.save(&split_path)?;
+            split
+        };
+        let places = |part: &[coxa_cohort::Sample]| part.iter().map(|sample| (slots[&sample.image_id], sample.target)).collect();
+        let (train, validation): (Vec<_>, Vec<_>) = (places(split.train()), places(split.validation()));
+        if train.is_empty() || validation.is_empty() {
+            return Err(self.fault(format!("{} films to train on, {} to validate", train.len(), validation.len())));
+        }
+        let both = |class: usize| validation.iter().any(|(_, target)| *target == class);
+        if classes.len() == 2 && !matches!(stage.threshold, ThresholdRule::Fixed { .. }) && !(both(0) && both(1)) {
+            return Err(self.fault("the threshold's rule needs validation films of both classes"));
+        }
+        Ok(Some(Data { cache, split, train, validation, classes, fingerprint, simulated }))
+    }
+
+    /// The training's position and network: from the last checkpoint if there is one, else from the recipe's start.
+    fn begin(
+        &self,
+        data: &Data,
+        outputs: usize,
+        previous: Option<&Bundle>,
+    ) -> Result<(Position, Box<dyn TrainExecutor>), ModelError> {
+        let stage = self.stage;
+        let optimizer = &stage.optimizer;
+        let options = TrainerOptions {
+            precision: stage.precision.engine(),
+            threads: self.options.threads(),
+            loss: if outputs == 1 { Loss::Binary } else { Loss::Softmax },
+            learning_rate: optimizer.learning_rate as f32,
+            beta1: optimizer.beta1 as f32,
+            beta2: optimizer.beta2 as f32,
+            eps: optimizer.epsilon as f32,
+            weight_decay: optimizer.weight_decay as f32,
+            frozen: stage.frozen.clone(),
+        };
+        let path = self.path("last");
+        if path.exists() {
+            let checkpoint = Checkpoint::load(&path)?;
+            if checkpoint.position.fingerprint != data.fingerprint {
+                return Err(ModelError::Resume { path, reason: "the films or their labels have changed since".into() });
+            }
+            let mut network = train_executor(self.options.backend, checkpoint.parameters, options)?;
+            network.load_state(checkpoint.optimizer)?;
+            return Ok((checkpoint.position, network));
+        }
+        let (parameters, simulated) = self.start(&data.classes, outputs, previous)?;
+        let network = train_executor(self.options.backend, parameters, options)?;
+        Ok((Position::start(data.fingerprint.clone(), outputs, simulated), network))
+    }
+
+    /// The weights to start from, and whether they stem from simulated films.
+    fn start(&self, classes: &[String], outputs: usize, previous: Option<&Bundle>) -> Result<(Parameters, bool), ModelError> {
+        let seed = self.seed();
+        let from_bundle = |bundle: &Bundle| -> Result<(Parameters, bool), ModelError> {
+            let same = bundle.card().classes == classes;
+            let parameters = bundle.parameters();
+            let parameters =
+                if same { parameters.clone() } else { weights::with_fresh_head(parameters, outputs, seed)? };
+            Ok((parameters, bundle.card().simulated()))
+        };
+        match (&self.stage.start, previous) {
+            (Start::Scratch, _) => {
+                Ok((Parameters::initialize(&coxa_engine::Architecture::new(outputs), seed), false))
+            }
+            (Start::Previous, Some(bundle)) => from_bundle(bundle),
+            (Start::Previous, None) => Err(self.fault("there is no stage before it to start from")),
+            (Start::Bundle(folder), _) => from_bundle(&Bundle::load(folder)?),
+            (Start::Weights(path), _) => {
+                let imported = weights::import(path, weights::Head::Fresh { outputs, seed })?;
+                Ok((imported.parameters, false))
+            }
+        }
+    }
+
+    /// The stage's seed: the recipe's, a different one for each stage.
+    fn seed(&self) -> u64 {
+        self.recipe.seed.wrapping_add((self.index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn rate(&self, position: &Position, step: usize, n_batches: usize) -> f64 {
+        learning_rate(self.stage, &position.schedule, step, self.stage.epochs * n_batches)
+    }
+
+    fn check_loss(&self, loss: f32, position: &Position, batch: usize, n_batches: usize) -> Result<(), ModelError> {
+        if loss.is_finite() {
+            return Ok(());
+        }
+        let rate = self.rate(position, position.epoch * n_batches + batch - 1, n_batches);
+        Err(ModelError::NonFiniteLoss {
+            stage: self.stage.name.clone(),
+            epoch: position.epoch + 1,
+            batch,
+            loss,
+            learning_rate: rate as f32,
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.safetensors"))
+    }
+
+    fn fault(&self, reason: impl Into<String>) -> ModelError {
+        ModelError::Data { stage: self.stage.name.clone(), reason: reason.into() }
+    }
+}
+
+/// Measures the present weights on the validation films; `None` if that was stopped.
+fn validate(
+    stage: &Stage,
+    films: &Films<'_>,
+    network: &mut dyn TrainExecutor,
+    classes: &[String],
+    progress: &mut dyn Progress,
+) -> Result<Option<Validation>, ModelError> {
+    let run = &mut |images: &[f32], n: usize| network.evaluate(images, n, stage.input_size);
+    Validation::measure(stage, films, classes.len(), run, progress)
+}
+
+fn write_events(events: &mut Events, record: &EpochRecord, n_batches: usize) -> Result<(), ModelError> {
+    let mut scalars = vec![
+        ("learning_rate", record.learning_rate),
+        ("loss/train", record.train_loss),
+        ("loss/validation", record.val_loss),
+        ("accuracy/train", record.train_accuracy),
+        ("accuracy/validation", record.val_accuracy),
+    ];
+    scalars.extend(record.val_auc.map(|auc| ("auc/validation", auc)));
+    events.scalars(record.epoch * n_batches, &scalars)
+}
+
+/// Films told rightly: the positive logit's sign, or the greatest logit.
+pub(crate) fn n_right(logits: &[f32], targets: &[usize]) -> usize {
+    let outputs = logits.len() / targets.len().max(1);
+    let right = |(logits, target): (&[f32], &usize)| match logits {
+        [logit] => usize::from(*logit >= 0.0) == *target,
+        _ => logits.iter().enumerate().all(|(class, logit)| class == *target || *logit < logits[*target]),
+    };
+    logits.chunks_exact(outputs.max(1)).zip(targets).filter(|pair| right(*pair)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn right_films_are_counted_by_sign_or_greatest_logit() {
+        assert_eq!(n_right(&[0.5, -0.5, 0.0, -1.0], &[1, 1, 1, 0]), 3);
+        assert_eq!(n_right(&[0.1, 0.9, 0.0, 2.0, 1.0, 3.0], &[1, 0]), 1);
+        // A tie tells nothing apart.
+        assert_eq!(n_right(&[1.0, 1.0], &[0]), 0);
+    }
+}

@@ -1,0 +1,259 @@
+//! The training loop: it learns, it resumes to the same bits from wherever it was cut, and it refuses what cannot work.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use coxa_model::recipe::{Precision, Schedule, ScheduleKind};
+use coxa_model::{Bundle, Control, Event, ModelError, Outcome, Quiet, Recipe, TrainOptions, resume, train};
+
+use crate::films::write_dataset;
+
+fn recipe(data: &Path) -> Recipe {
+    let text = format!(
+        r#"
+        name = "tiny"
+        seed = 3
+        [[stage]]
+        name = "parts"
+        dataset = "{data}"
+        target = {{ column = "source" }}
+        validation = 0.25
+        input_size = 32
+        epochs = 1
+        batch = 4
+        start = "scratch"
+        [[stage]]
+        name = "films"
+        dataset = "{data}"
+        target = "fracture"
+        validation = 0.25
+        input_size = 32
+        epochs = 3
+        batch = 4
+        start = "previous"
+        class_balance = "even"
+        calibration = "temperature"
+        threshold = {{ rule = "youden" }}
+        [stage.augment]
+        zoom = 0.1
+        horizontal_flip = true
+        rotation_degrees = 10.0
+        noise = 0.02
+        "#,
+        data = data.display()
+    );
+    Recipe::parse(&text, "tiny").unwrap()
+}
+
+/// The second stage alone, from random weights.
+fn one_stage(data: &Path) -> Recipe {
+    let mut recipe = recipe(data);
+    recipe.stages.remove(0);
+    recipe.stages[0].start = coxa_model::recipe::Start::Scratch;
+    recipe
+}
+
+struct Place {
+    _temporary: tempfile::TempDir,
+    data: PathBuf,
+    runs: PathBuf,
+}
+
+fn place(n_films: usize) -> Place {
+    let temporary = tempfile::tempdir().unwrap();
+    let (data, runs) = (temporary.path().join("data"), temporary.path().join("runs"));
+    write_dataset(&data, n_films, 40);
+    Place { _temporary: temporary, data, runs }
+}
+
+fn weights_of(outcome: &Outcome) -> Bundle {
+    Bundle::load(outcome.bundle.as_ref().unwrap()).unwrap()
+}
+
+#[test]
+fn a_broken_off_run_resumes_to_the_same_bundle() {
+    let place = place(16);
+    let recipe = one_stage(&place.data);
+    let options = TrainOptions::new(&place.runs);
+    let unbroken = weights_of(&train(&recipe, &options, &mut Quiet).unwrap());
+
+    // Killed (nothing more is written) or stopped at chosen batches, with and without checkpoints within the epoch.
+    for (cut, control, checkpoint_every) in [
+        ((1, 2), Control::Abandon, None),
+        ((2, 2), Control::Abandon, None),
+        ((2, 3), Control::Abandon, Some(1)),
+        ((3, 1), Control::Stop, None),
+    ] {
+        let options = TrainOptions { checkpoint_every, ..options.clone() };
+        let mut cutter = |event: &Event<'_>| match event {
+            Event::Batch { epoch, batch, .. } if (*epoch, *batch) == cut => control,
+            _ => Control::Continue,
+        };
+        let stopped = train(&recipe, &options, &mut cutter).unwrap();
+        assert_eq!(stopped.bundle, None);
+        let mut first_batch = None;
+        let mut watch = |event: &Event<'_>| {
+            if let Event::Batch { epoch, batch, .. } = event {
+                first_batch.get_or_insert((*epoch, *batch));
+            }
+            Control::Continue
+        };
+        let resumed = resume(&stopped.run, &options, &mut watch).unwrap();
+        assert_eq!(weights_of(&resumed), unbroken, "cut at {cut:?}");
+        let expected = match (cut, checkpoint_every) {
+            ((2, 3), _) => (2, 3),
+            ((3, 1), _) => (3, 2),
+            ((epoch, _), _) => (epoch, 1),
+        };
+        assert_eq!(first_batch, Some(expected), "cut at {cut:?}");
+        // A run that is done is only read again.
+        let again = resume(&stopped.run, &options, &mut |event: &Event<'_>| {
+            assert!(!matches!(event, Event::Batch { .. }));
+            Control::Continue
+        });
+        assert_eq!(weights_of(&again.unwrap()), unbroken);
+    }
+}
+
+#[test]
+fn threads_do_not_change_the_weights() {
+    let place = place(8);
+    let recipe = one_stage(&place.data);
+    let bundles = [1, 2, 3].map(|threads| {
+        let options = TrainOptions { threads: Some(threads), ..TrainOptions::new(&place.runs) };
+        weights_of(&train(&recipe, &options, &mut Quiet).unwrap())
+    });
+    assert_eq!(bundles[0], bundles[1]);
+    assert_eq!(bundles[0], bundles[2]);
+}
+
+#[test]
+fn two_stages_hand_their_weights_on_and_record_the_run() {
+    let place = place(16);
+    // Two sources make two classes for the first stage.
+    let manifest = place.data.join("manifest.csv");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let mut n = 0;
+    let text: String = text
+        .lines()
+        .map(|line| {
+            n += 1;
+            let line = if n % 2 == 0 { line.replace("simulated", "other") } else { line.to_string() };
+            line + "\n"
+        })
+        .collect();
+    fs::write(&manifest, text).unwrap();
+    let outcome = train(&recipe(&place.data), &TrainOptions::new(&place.runs), &mut Quiet).unwrap();
+    assert_eq!(outcome.run.file_name().unwrap(), "tiny-1");
+    assert_eq!(outcome.stages.len(), 2);
+    let parts = Bundle::load(&outcome.stages[0].bundle).unwrap();
+    assert_eq!(parts.card().classes, ["other", "simulated"]);
+    let bundle = weights_of(&outcome);
+    let card = bundle.card();
+    assert_eq!(card.classes, ["absent", "present"]);
+    assert_eq!(card.recipe.as_ref().unwrap().name, "tiny");
+    assert_eq!(card.stage.as_deref(), Some("films"));
+    let data = card.data.as_ref().unwrap();
+    assert!(data.simulated && data.train_films == 12 && data.validation_films == 4 && data.patients == 8);
+    assert!(card.threshold.rule.contains("Youden") && card.threshold.chosen_on.contains('4'));
+    assert!(card.temperature > 0.0 && card.cam.reference > 0.0);
+    assert!(card.metrics.contains_key("validation_auc"));
+    for file in ["recipe.toml", "environment.json"] {
+        assert!(outcome.run.join(file).is_file(), "{file}");
+    }
+    let stage = &outcome.stages[1];
+    for file in ["split.csv", "history.csv", "events.out.tfevents.coxa", "last.safetensors"] {
+        assert!(stage.folder.join(file).is_file(), "{file}");
+    }
+    assert_eq!(stage.history.len(), 3);
+    // The next run has a folder of its own.
+    let next = train(&one_stage(&place.data), &TrainOptions::new(&place.runs), &mut |event: &Event<'_>| match event {
+        Event::Batch { .. } => Control::Abandon,
+        _ => Control::Continue,
+    });
+    assert_eq!(next.unwrap().run.file_name().unwrap(), "tiny-2");
+}
+
+#[test]
+fn a_small_set_is_learned_by_heart() {
+    let place = place(16);
+    let mut recipe = one_stage(&place.data);
+    let stage = &mut recipe.stages[0];
+    stage.input_size = 64;
+    stage.epochs = 12;
+    stage.augment = Default::default();
+    stage.schedule = Schedule { kind: ScheduleKind::Cosine, ..Schedule::default() };
+    let outcome = train(&recipe, &TrainOptions::new(&place.runs), &mut Quiet).unwrap();
+    let history = &outcome.stages[0].history;
+    let last = history.last().unwrap();
+    assert!(last.train_loss < 0.2 && last.train_accuracy > 0.95, "{last:?}");
+    assert!(last.train_loss < history[0].train_loss / 2.0);
+    assert!(last.val_accuracy > 0.7, "{last:?}");
+}
+
+#[test]
+fn a_diverging_run_stops_with_advice() {
+    let place = place(8);
+    let mut recipe = one_stage(&place.data);
+    recipe.stages[0].optimizer.learning_rate = 10.0;
+    recipe.stages[0].optimizer.epsilon = 1e-30;
+    recipe.stages[0].schedule = Schedule { kind: ScheduleKind::Constant, ..Schedule::default() };
+    recipe.stages[0].epochs = 60;
+    match train(&recipe, &TrainOptions::new(&place.runs), &mut Quiet) {
+        Err(error @ ModelError::NonFiniteLoss { .. }) => {
+            assert!(error.hint().unwrap().contains("learning_rate"));
+        }
+        // Batch normalization may well hold a network together at any learning rate; then it has merely learned nothing.
+        Ok(outcome) => assert!(outcome.bundle.is_some()),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_any_training() {
+    let place = place(8);
+    let options = TrainOptions::new(&place.runs);
+    let mut without = one_stage(&place.data);
+    without.stages[0].dataset = None;
+    assert!(train(&without, &options, &mut Quiet).unwrap_err().to_string().contains("no dataset"));
+
+    let mut one_class = recipe(&place.data);
+    one_class.stages.truncate(1);
+    let error = train(&one_class, &options, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("one class, simulated"), "{error}");
+
+    fs::write(place.data.join("images/003.png"), b"broken").unwrap();
+    let error = train(&one_stage(&place.data), &options, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("1 of 8 films") && error.contains("003"), "{error}");
+}
+
+#[test]
+fn a_run_whose_films_changed_is_not_resumed() {
+    let place = place(8);
+    let options = TrainOptions::new(&place.runs);
+    let mut stop = |event: &Event<'_>| match event {
+        Event::Epoch { .. } => Control::Stop,
+        _ => Control::Continue,
+    };
+    let stopped = train(&one_stage(&place.data), &options, &mut stop).unwrap();
+    let image = place.data.join("images/000.png");
+    coxa_imaging::encode::png_gray8(&image, 40, 40, &[77; 1600]).unwrap();
+    let error = resume(&stopped.run, &options, &mut Quiet).unwrap_err();
+    assert!(matches!(error, ModelError::Resume { .. }), "{error}");
+}
+
+#[test]
+fn bfloat16_training_runs_and_resumes_too() {
+    let place = place(8);
+    let mut recipe = one_stage(&place.data);
+    recipe.stages[0].precision = Precision::Bf16;
+    recipe.stages[0].epochs = 2;
+    let options = TrainOptions::new(&place.runs);
+    let unbroken = weights_of(&train(&recipe, &options, &mut Quiet).unwrap());
+    let mut cutter = |event: &Event<'_>| match event {
+        Event::Batch { epoch: 2, batch: 1, .. } => Control::Abandon,
+        _ => Control::Continue,
+    };
+    let stopped = train(&recipe, &options, &mut cutter).unwrap();
+    assert_eq!(weights_of(&resume(&stopped.run, &options, &mut Quiet).unwrap()), unbroken);
+}

@@ -1,0 +1,84 @@
+//! What is on films besides the patient: metal, gas, calcifications, lines, clothing, markers and labels.
+//!
+//! Nothing here knows whether there is a fracture: accessories are drawn from streams of their own
+//! ([`crate::random::Stream::Accessories`], [`crate::random::Stream::Annotation`]) with the same probabilities for every class.
+
+pub mod annotation;
+pub mod belongings;
+pub mod bowel;
+pub mod calcification;
+pub mod font;
+pub mod hardware;
+pub mod limb;
+pub mod metal;
+
+use coxa_cohort::Side;
+
+use crate::geometry::Vec3;
+use crate::random::{FilmRng, chance, choose};
+use crate::scene::Scene;
+use crate::types::{Domain, Hardware, HipLandmarks, Landmarks};
+
+/// Which hardware the film has, if any, and on which side: on the hip that is not in question.
+pub fn choose_hardware(rng: &mut FilmRng, landmarks: &Landmarks, domain: &Domain) -> Option<(Hardware, Side)> {
+    let kind = choose(
+        rng,
+        &[
+            (Hardware::TotalHip, 0.3),
+            (Hardware::Hemiarthroplasty, 0.2),
+            (Hardware::Nail, 0.2),
+            (Hardware::SlidingScrew, 0.15),
+            (Hardware::CannulatedScrews, 0.15),
+        ],
+    );
+    let wanted = chance(rng, domain.hardware);
+    wanted.then(|| (kind, landmarks.index_side.opposite()))
+}
+
+/// Adds everything that lies in the beam of a pelvic film: hardware (as chosen by [`choose_hardware`]), bowel gas,
+/// calcifications, lines and clothing.
+pub fn draw(
+    rng: &mut FilmRng,
+    scene: &mut Scene,
+    landmarks: &Landmarks,
+    hardware: Option<(Hardware, Side)>,
+    age: f32,
+    domain: &Domain,
+) {
+    bowel::draw(rng, scene, landmarks, domain.variation);
+    calcification::draw(rng, scene, landmarks, age);
+    belongings::draw(rng, scene, landmarks, domain.clutter);
+    if let Some((kind, side)) = hardware {
+        hardware::draw(rng, scene, hip(landmarks, side), kind);
+    }
+}
+
+/// The hip of a side.
+fn hip(landmarks: &Landmarks, side: Side) -> &HipLandmarks {
+    if landmarks.hips[0].side == side { &landmarks.hips[0] } else { &landmarks.hips[1] }
+}
+
+/// A smooth curve (Catmull–Rom) through `points`, `steps` pieces between two of them.
+fn curve(points: &[Vec3], steps: usize) -> Vec<Vec3> {
+    let at = |i: isize| points[i.clamp(0, points.len() as isize - 1) as usize];
+    let mut path = Vec::with_capacity((points.len() - 1) * steps + 1);
+    for i in 0..points.len() as isize - 1 {
+        let [a, b, c, d] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
+        for k in 0..steps {
+            let t = k as f32 / steps as f32;
+            let (t2, t3) = (t * t, t * t * t);
+            path.push(
+                (b * 2.0 + (c - a) * t + (a * 2.0 - b * 5.0 + c * 4.0 - d) * t2 + (b * 3.0 - a - c * 3.0 + d) * t3) * 0.5,
+            );
+        }
+    }
+    path.push(points[points.len() - 1]);
+    path
+}
+
+/// Two unit vectors that are at right angles to `axis` and to each other.
+fn across(axis: Vec3) -> [Vec3; 2] {
+    let start = if axis.z.abs() < 0.8 { Vec3 { x: 0.0, y: 0.0, z: 1.0 } } else { Vec3 { x: 1.0, y: 0.0, z: 0.0 } };
+    let u = (start - axis * start.dot(axis)).unit();
+    [u, axis.cross(u)]
+}

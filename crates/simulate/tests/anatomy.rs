@@ -1,0 +1,89 @@
+//! Bones from a folder: errors that name file and line, and films that show them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use coxa_simulate::anatomy::{Anatomy, read_surface};
+use coxa_simulate::dataset::{DatasetSpec, Format, What, write};
+use coxa_simulate::mesh::Mesh;
+
+/// A cube of 40 mm around the origin.
+fn cube() -> String {
+    let mut text = String::new();
+    for i in 0..8 {
+        let side = |bit: i32| if i >> bit & 1 == 1 { 20 } else { -20 };
+        text.push_str(&format!("v {} {} {}\n", side(0), side(1), side(2)));
+    }
+    text + "f 1 5 7 3\nf 2 4 8 6\nf 1 2 6 5\nf 3 7 8 4\nf 1 3 4 2\nf 5 6 8 7\n"
+}
+
+#[test]
+fn a_folder_without_bones_and_a_broken_bone_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("notes.txt"), "nothing").unwrap();
+    fs::write(folder.path().join("skull.obj"), "not read, as no skull is drawn").unwrap();
+    assert!(Anatomy::load(folder.path()).unwrap_err().to_string().contains("no bone surface"));
+    fs::write(folder.path().join("talus.obj"), cube().replace("v 20 20 20", "v 20 x 20")).unwrap();
+    let message = Anatomy::load(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("talus.obj, line 8: `x`"), "{message}");
+}
+
+#[test]
+fn a_bone_from_a_folder_changes_its_films_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let bones = folder.path().join("bones");
+    fs::create_dir(&bones).unwrap();
+    fs::write(bones.join("talus.obj"), cube()).unwrap();
+    let anatomy = Anatomy::load(&bones).unwrap();
+    assert_eq!(anatomy.names().collect::<Vec<_>>(), ["talus"]);
+    assert!((anatomy.surface("talus").unwrap().volume() - 64_000.0).abs() < 1.0);
+    let spec = DatasetSpec {
+        what: What::Limbs,
+        n: 10,
+        size: 96,
+        format: Format::Png,
+        anatomy: Some(bones),
+        ..DatasetSpec::default()
+    };
+    let own = write(&folder.path().join("own"), &spec, &|_| {}).unwrap();
+    let built_in = write(&folder.path().join("built in"), &DatasetSpec { anatomy: None, ..spec }, &|_| {}).unwrap();
+    for (a, b) in own.films.iter().zip(&built_in.films) {
+        let has_talus = ["ankle", "foot"].contains(&a.body_part.as_str());
+        assert_eq!(a.sha256 != b.sha256, has_talus, "{}", a.body_part);
+    }
+}
+
+/// The surfaces of the development data, where they are.
+fn development_bones() -> Option<PathBuf> {
+    let data = std::env::var_os("COXA_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    let folder = data.join("anatomy");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: no {}", folder.display());
+    None
+}
+
+#[test]
+fn opensims_bones_are_closed_and_of_plausible_volume() {
+    let Some(folder) = development_bones() else { return };
+    let volume = |name: &str| read_surface(&folder.join(name)).unwrap().volume() / 1000.0;
+    // Milliliters.
+    for (name, low, high) in [
+        ("femur_r.vtp", 300.0, 900.0),
+        ("tibia_l.vtp", 200.0, 600.0),
+        ("arm_r_lunate.vtp", 0.8, 4.0),
+        ("talus.vtp", 15.0, 50.0),
+        ("pelvis.vtp", 100.0, 700.0),
+    ] {
+        let v = volume(name);
+        assert!((low..high).contains(&v), "{name}: {v} ml");
+    }
+    let anatomy = Anatomy::load(&folder).unwrap();
+    assert!(anatomy.names().count() >= 40);
+    let [left, right, sacrum] = anatomy.pelvis();
+    let (left, right, sacrum) = (left.unwrap(), right.unwrap(), sacrum.unwrap());
+    let mean_x = |m: &Mesh| m.vertices.iter().map(|p| p.x).sum::<f32>() / m.vertices.len() as f32;
+    assert!(mean_x(&left) > 30.0 && mean_x(&right) < -30.0 && mean_x(&sacrum).abs() < 5.0);
+}

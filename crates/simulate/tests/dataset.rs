@@ -1,0 +1,123 @@
+//! The dataset writer: read back by `coxa_cohort`, safe to kill, valid DICOM.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+use coxa_cohort::{BodyPart, Dataset, FractureType, Label, Target, samples};
+use coxa_simulate::dataset::{DatasetSpec, Format, Proportions, What, write};
+use coxa_simulate::{Domain, SimulateError};
+
+fn small(what: What, format: Format, n: usize) -> DatasetSpec {
+    DatasetSpec { what, format, n, size: 96, seed: 5, ..DatasetSpec::default() }
+}
+
+#[test]
+fn a_pelvic_dataset_is_read_back_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("set");
+    let numbers = Mutex::new(Vec::new());
+    let written = write(&folder, &small(What::Pelvis, Format::Png, 12), &|n| numbers.lock().unwrap().push(n)).unwrap();
+    let mut numbers = numbers.into_inner().unwrap();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
+    let read = Dataset::load(&folder).unwrap();
+    assert_eq!(read, written);
+    read.verify().unwrap();
+    let count = |kind| read.films.iter().filter(|f| f.fracture_type == Some(kind)).count();
+    assert_eq!(
+        [count(FractureType::None), count(FractureType::FemoralNeck), count(FractureType::Trochanteric)],
+        [6, 3, 3]
+    );
+    assert!(!read.truth.is_empty());
+    for truth in &read.truth {
+        let film = read.film(&truth.image_id).unwrap();
+        let image = coxa_imaging::read(&read.image_path(film)).unwrap();
+        assert_eq!(film.label, Label::Present);
+        assert!(truth.x >= 0.0 && truth.x + truth.width <= image.width() as f32 + 0.11, "{truth:?}");
+        assert!(truth.y >= 0.0 && truth.y + truth.height <= image.height() as f32 + 0.11, "{truth:?}");
+    }
+    let (rows, classes) = samples(&read, &Target::Fracture).unwrap();
+    assert_eq!((rows.len(), classes.len()), (12, 2));
+}
+
+#[test]
+fn limbs_come_in_equal_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = write(&folder.path().join("limbs"), &small(What::Limbs, Format::Png, 10), &|_| {}).unwrap();
+    for part in BodyPart::PAPER_LIMBS {
+        assert_eq!(set.films.iter().filter(|f| f.body_part == part).count(), 2, "{part}");
+    }
+    let (rows, classes) = samples(&set, &Target::BodyPart).unwrap();
+    assert_eq!((rows.len(), classes.len()), (10, 5));
+}
+
+#[test]
+fn a_killed_run_leaves_no_manifest_and_is_taken_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    let spec = small(What::Limbs, Format::Png, 8);
+    write(&whole, &spec, &|_| {}).unwrap();
+    let killed = catch_unwind(AssertUnwindSafe(|| write(&broken, &spec, &|n| assert!(n < 4, "killed"))));
+    assert!(killed.is_err());
+    assert!(!broken.join("manifest.csv").exists());
+    assert!(fs::read_dir(broken.join("images")).unwrap().count() >= 3);
+    // What a film half written leaves behind does no harm either.
+    fs::write(broken.join("images/S0000007.png.part"), b"half").unwrap();
+    let other = DatasetSpec { seed: 6, ..spec.clone() };
+    assert!(matches!(write(&broken, &other, &|_| {}), Err(SimulateError::Occupied { .. })));
+    write(&broken, &spec, &|_| {}).unwrap();
+    for file in ["manifest.csv", "truth.csv"] {
+        assert_eq!(fs::read(whole.join(file)).unwrap(), fs::read(broken.join(file)).unwrap(), "{file}");
+    }
+    Dataset::load(&broken).unwrap().verify().unwrap();
+    assert!(matches!(write(&broken, &spec, &|_| {}), Err(SimulateError::Occupied { .. })), "finished sets stay");
+}
+
+#[test]
+fn dicom_films_are_valid_and_show_what_a_png_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let domain = Domain { variation: 0.5, ..Domain::default() };
+    for what in [What::Pelvis, What::Limbs] {
+        let dicom = folder.path().join(format!("{what:?} dicom"));
+        let png = folder.path().join(format!("{what:?} png"));
+        let spec = DatasetSpec { domain, ..small(what, Format::Dicom, 5) };
+        let set = write(&dicom, &spec, &|_| {}).unwrap();
+        let twin = write(&png, &DatasetSpec { format: Format::Png, ..spec }, &|_| {}).unwrap();
+        for (film, other) in set.films.iter().zip(&twin.films) {
+            let a = coxa_imaging::read(&set.image_path(film)).unwrap();
+            let b = coxa_imaging::read(&twin.image_path(other)).unwrap();
+            assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+            let worst = a.pixels().iter().zip(b.pixels()).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+            assert!(worst <= 1.01, "{}: the two differ by {worst}", film.image_id);
+            check_conformance(&set.image_path(film));
+        }
+    }
+}
+
+/// Runs dciodvfy where it is installed; with `COXA_E2E=1` it must be.
+fn check_conformance(path: &Path) {
+    let required = std::env::var("COXA_E2E").is_ok_and(|value| value == "1");
+    match Command::new("dciodvfy").arg(path).output() {
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+            let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("Error")).collect();
+            assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+        }
+        Err(error) => {
+            assert!(!required, "dciodvfy: {error}");
+            eprintln!("skipped: dciodvfy is not installed");
+        }
+    }
+}
+
+#[test]
+fn proportions_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let proportions = Proportions { normal: 0.0, femoral_neck: 1.0, trochanteric: 0.0 };
+    let spec = DatasetSpec { proportions, ..small(What::Pelvis, Format::Png, 2) };
+    let set = write(&folder.path().join("neck"), &spec, &|_| {}).unwrap();
+    assert!(set.films.iter().all(|f| f.fracture_type == Some(FractureType::FemoralNeck)));
+}

@@ -1,0 +1,57 @@
+//! The simulated hospital: Table 1 of the paper within sampling error, and tables that `coxa_cohort` reads.
+
+use coxa_cohort::importers::Files;
+use coxa_cohort::{FractureType, Sex, collect::collect};
+use coxa_simulate::cohort::{Flaw, HospitalSpec, Injury, injuries, write};
+use coxa_simulate::dataset::Format;
+
+fn moments(values: impl Iterator<Item = u32>) -> (f64, f64) {
+    let values: Vec<f64> = values.map(f64::from).collect();
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())
+}
+
+#[test]
+fn the_registry_follows_table_1() {
+    let rows = injuries(&HospitalSpec { n: 6000, seed: 2, ..HospitalSpec::default() });
+    let kept: Vec<&Injury> = rows.iter().filter(|r| r.flaw == Flaw::None).collect();
+    let share = |part: usize, of: usize| part as f64 / of as f64;
+    let (with, without): (Vec<&Injury>, Vec<&Injury>) = kept.iter().partition(|r| r.fracture.is_some());
+    assert!((share(with.len(), kept.len()) - 1975.0 / 3605.0).abs() < 0.03);
+    for (group, age, iss, male) in
+        [(&with, (72.34, 16.73), (9.96, 4.21), 0.420), (&without, (44.88, 20.46), (14.01, 9.29), 0.682)]
+    {
+        let (mean, sd) = moments(group.iter().map(|r| r.age));
+        assert!((mean - age.0).abs() < 1.5 && (sd - age.1).abs() < 1.0, "age {mean} ± {sd}");
+        let (mean, sd) = moments(group.iter().map(|r| r.iss));
+        assert!((mean - iss.0).abs() < 0.7 && (sd - iss.1).abs() < 0.6, "ISS {mean} ± {sd}");
+        let men = group.iter().filter(|r| r.sex == Sex::Male).count();
+        assert!((share(men, group.len()) - male).abs() < 0.04);
+    }
+    let neck = with.iter().filter(|r| r.fracture == Some(FractureType::FemoralNeck)).count();
+    assert!((share(neck, with.len()) - 0.471).abs() < 0.04);
+    let years: std::collections::BTreeSet<i64> = rows.iter().map(|r| r.day.ymd().0).collect();
+    assert_eq!(years.into_iter().collect::<Vec<_>>(), (2008..=2017).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_collection_from_the_hospital_keeps_what_has_no_flaw() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = HospitalSpec { n: 24, seed: 3, size: 64, format: Format::Png, ..HospitalSpec::default() };
+    let hospital = folder.path().join("hospital");
+    let rows = write(&hospital, &spec, &|_| {}).unwrap();
+    assert_eq!(rows, injuries(&spec));
+    assert!(write(&hospital, &spec, &|_| {}).is_err(), "nothing is overwritten");
+    let (set, report) =
+        collect(&hospital.join("registry.csv"), &hospital.join("films.csv"), &folder.path().join("set"), Files::Copy).unwrap();
+    assert!(report.refused.is_empty(), "{report:?}");
+    let flawless: Vec<&Injury> = rows.iter().filter(|r| r.flaw == Flaw::None).collect();
+    let included: Vec<_> = set.films.iter().filter(|f| !f.excluded).collect();
+    assert_eq!(included.len(), flawless.len());
+    for film in included {
+        let row = flawless.iter().find(|r| r.patient == film.patient).unwrap();
+        assert_eq!(film.fracture_type.filter(|f| *f != FractureType::None), row.fracture, "{row:?}");
+        assert_eq!(film.age, Some(row.age as f32));
+    }
+}

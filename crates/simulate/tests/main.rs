@@ -1,0 +1,6 @@
+//! Integration tests of the simulator.
+
+mod anatomy;
+mod dataset;
+mod hospital;
+mod limbs;

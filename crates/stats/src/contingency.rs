@@ -1,0 +1,321 @@
+//! Tests of counts: McNemar's for paired readings, the chi-square test and Fisher's exact test for independent groups.
+
+use serde::{Deserialize, Serialize};
+
+use crate::distribution::{binomial_cdf, binomial_pmf, chi_square_sf, hypergeometric_pmf, root};
+use crate::estimate::{Estimate, Level, Reason, Test, Undefined, check_lengths};
+
+/// Which form of McNemar's test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum McNemar {
+    /// (|b − c| − 1)²/(b + c), chi-square with one degree of freedom (Edwards 1948); R's default. No correction when b = c.
+    Corrected,
+    /// (b − c)²/(b + c), chi-square with one degree of freedom (McNemar 1947).
+    Uncorrected,
+    /// Twice the smaller binomial tail of b in b + c at ½, at most 1; R's `binom.test(b, b + c)`.
+    #[default]
+    Exact,
+    /// The exact test less half the probability of the outcome in either tail (Fagerland, Lydersen & Laake 2013).
+    MidP,
+}
+
+/// Whether a chi-square test of a 2×2 table is corrected for continuity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Continuity {
+    /// Yates' correction min(½, |O − E|) for 2×2 tables, none for larger ones: R's default.
+    #[default]
+    Yates,
+    /// No correction.
+    None,
+}
+
+/// Fisher's exact test of a 2×2 table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fisher {
+    /// Two-sided p-value: the probability of all tables no more likely than this one.
+    pub p: f64,
+    /// The conditional maximum-likelihood odds ratio with its exact interval; undefined where it is infinite.
+    pub odds_ratio: Result<Estimate, Undefined>,
+}
+
+/// Counts the discordant pairs of two readings: (only `a` correct, only `b` correct).
+///
+/// # Errors
+/// When the lengths differ.
+pub fn discordant(a_correct: &[bool], b_correct: &[bool]) -> Result<(u64, u64), Undefined> {
+    check_lengths("McNemar's test", a_correct.len(), b_correct.len())?;
+    let pairs = || a_correct.iter().zip(b_correct);
+    Ok((
+        pairs().filter(|&(&a, &b)| a && !b).count() as u64,
+        pairs().filter(|&(&a, &b)| !a && b).count() as u64,
+    ))
+}
+
+/// McNemar's test of the discordant counts `b` and `c`; the statistic is the chi-square, or `b` itself when exact.
+///
+/// # Errors
+/// Undefined when there is no discordant pair.
+pub fn mcnemar(b: u64, c: u64, form: McNemar) -> Result<Test, Undefined> {
+    let total = b + c;
+    if total == 0 {
+        return Err(Undefined::new(
+            "McNemar's test",
+            Reason::ZeroDenominator("no discordant pair"),
+        ));
+    }
+    let chi_square = |difference: f64, method| {
+        let statistic = difference * difference / total as f64;
+        Test {
+            statistic,
+            df: Some(1.0),
+            p: chi_square_sf(statistic, 1),
+            method,
+        }
+    };
+    let both_tails = || (2.0 * binomial_cdf(b.min(c), total, 0.5)).min(1.0);
+    let difference = b.abs_diff(c) as f64;
+    Ok(match form {
+        McNemar::Corrected => chi_square(
+            (difference - 1.0).max(0.0),
+            "McNemar's test with continuity correction",
+        ),
+        McNemar::Uncorrected => chi_square(difference, "McNemar's test"),
+        McNemar::Exact => Test {
+            statistic: b as f64,
+            df: None,
+            p: both_tails(),
+            method: "exact McNemar test",
+        },
+        McNemar::MidP => Test {
+            statistic: b as f64,
+            df: None,
+            p: if b == c {
+                1.0 - binomial_pmf(b, total, 0.5)
+            } else {
+                both_tails() - binomial_pmf(b.min(c), total, 0.5)
+            },
+            method: "mid-p McNemar test",
+        },
+    })
+}
+
+/// Pearson's chi-square test of independence of a table given by rows, all of one length.
+///
+/// # Errors
+/// Undefined for fewer than two rows or columns, rows of different length, or an empty row or column.
+pub fn chi_square(table: &[&[u64]], continuity: Continuity) -> Result<Test, Undefined> {
+    let statistic = "chi-square test";
+    let rows = table.len();
+    let columns = table.first().map_or(0, |row| row.len());
+    if rows.min(columns) < 2 {
+        return Err(Undefined::new(
+            statistic,
+            Reason::TooFew {
+                n: rows.min(columns),
+                needed: 2,
+            },
+        ));
+    }
+    for row in table {
+        check_lengths(statistic, columns, row.len())?;
+    }
+    let row_sums: Vec<f64> = table
+        .iter()
+        .map(|row| row.iter().sum::<u64>() as f64)
+        .collect();
+    let column_sums: Vec<f64> = (0..columns)
+        .map(|j| table.iter().map(|row| row[j]).sum::<u64>() as f64)
+        .collect();
+    if row_sums.iter().chain(&column_sums).any(|&sum| sum == 0.0) {
+        return Err(Undefined::new(
+            statistic,
+            Reason::ZeroDenominator("a row or a column of the table is empty"),
+        ));
+    }
+    let total: f64 = row_sums.iter().sum();
+    let cells = || {
+        table.iter().zip(&row_sums).flat_map(|(row, row_sum)| {
+            row.iter()
+                .zip(&column_sums)
+                .map(move |(&observed, column_sum)| {
+                    let expected = row_sum * column_sum / total;
+                    ((observed as f64 - expected).abs(), expected)
+                })
+        })
+    };
+    let two_by_two = rows == 2 && columns == 2;
+    let (correction, method) = if two_by_two && continuity == Continuity::Yates {
+        (
+            cells().fold(0.5, |least: f64, (distance, _)| least.min(distance)),
+            "chi-square test with Yates' correction",
+        )
+    } else {
+        (0.0, "chi-square test")
+    };
+    let statistic: f64 = cells()
+        .map(|(distance, expected)| (distance - correction).powi(2) / expected)
+        .sum();
+    let df = ((rows - 1) * (columns - 1)) as u32;
+    Ok(Test {
+        statistic,
+        df: Some(f64::from(df)),
+        p: chi_square_sf(statistic, df),
+        method,
+    })
+}
+
+/// Fisher's exact test of the table [[a, b], [c, d]], as R's `fisher.test`.
+///
+/// The p-value sums the hypergeometric probabilities that are at most this table's (within 1e-7 relative, as R). The odds ratio
+/// maximizes the conditional (noncentral hypergeometric) likelihood, and its interval inverts two one-sided exact tests.
+///
+/// # Errors
+/// Undefined when a row or a column is empty.
+pub fn fisher_exact(a: u64, b: u64, c: u64, d: u64, level: Level) -> Result<Fisher, Undefined> {
+    let (marked, unmarked, draws) = (a + c, b + d, a + b);
+    if marked == 0 || unmarked == 0 || draws == 0 || c + d == 0 {
+        return Err(Undefined::new(
+            "Fisher's exact test",
+            Reason::ZeroDenominator("a row or a column of the table is empty"),
+        ));
+    }
+    let low = draws.saturating_sub(unmarked);
+    let high = draws.min(marked);
+    let null: Vec<f64> = (low..=high)
+        .map(|k| hypergeometric_pmf(k, marked, unmarked, draws))
+        .collect();
+    let cut = null[(a - low) as usize] * (1.0 + 1e-7);
+    let p: f64 = null.iter().filter(|&&probability| probability <= cut).sum();
+    let conditional = Conditional {
+        low,
+        log_null: null.iter().map(|probability| probability.ln()).collect(),
+    };
+    Ok(Fisher {
+        p: p.min(1.0),
+        odds_ratio: conditional.odds_ratio(a, low, high, (a + b + c + d) as usize, level),
+    })
+}
+
+/// The noncentral hypergeometric distribution over a table's support, by the log of the odds ratio.
+struct Conditional {
+    low: u64,
+    log_null: Vec<f64>,
+}
+
+impl Conditional {
+    /// (P(X < x), P(X = x), P(X > x), mean) at a log odds ratio.
+    fn at(&self, log_odds: f64, x: u64) -> (f64, f64, f64, f64) {
+        let exponent =
+            |index: usize| self.log_null[index] + log_odds * (self.low + index as u64) as f64;
+        let indices = 0..self.log_null.len();
+        let largest = indices
+            .clone()
+            .map(exponent)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let (mut below, mut equal, mut above, mut moment) = (0.0, 0.0, 0.0, 0.0);
+        for index in indices {
+            let k = self.low + index as u64;
+            let weight = (exponent(index) - largest).exp();
+            moment += weight * k as f64;
+            *match k.cmp(&x) {
+                std::cmp::Ordering::Less => &mut below,
+                std::cmp::Ordering::Equal => &mut equal,
+                std::cmp::Ordering::Greater => &mut above,
+            } += weight;
+        }
+        let total = below + equal + above;
+        (below / total, equal / total, above / total, moment / total)
+    }
+
+    fn odds_ratio(
+        &self,
+        x: u64,
+        low: u64,
+        high: u64,
+        n: usize,
+        level: Level,
+    ) -> Result<Estimate, Undefined> {
+        if x == high {
+            return Err(Undefined::new(
+                "odds ratio",
+                Reason::ZeroDenominator("the odds ratio is infinite"),
+            ));
+        }
+        let tail = level.tail();
+        let upper = solve_log(|t| {
+            let (below, equal, _, _) = self.at(t, x);
+            tail - (below + equal)
+        });
+        let (value, lower) = if x == low {
+            (0.0, 0.0)
+        } else {
+            (
+                solve_log(|t| self.at(t, x).3 - x as f64).exp(),
+                solve_log(|t| {
+                    let (_, equal, above, _) = self.at(t, x);
+                    equal + above - tail
+                })
+                .exp(),
+            )
+        };
+        Ok(Estimate {
+            value,
+            low: lower,
+            high: upper.exp(),
+            method: "exact conditional",
+            n,
+        })
+    }
+}
+
+/// The root of an increasing function of a log odds ratio.
+fn solve_log(f: impl Fn(f64) -> f64) -> f64 {
+    let mut bound = 1.0;
+    while bound < 700.0 && (f(-bound) > 0.0 || f(bound) < 0.0) {
+        bound *= 2.0;
+    }
+    root(f, -bound, bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tea_tasting() {
+        // R's own example: fisher.test of the lady tasting tea, p = 34/70.
+        let fisher = fisher_exact(3, 1, 1, 3, Level::P95).unwrap();
+        assert!((fisher.p - 34.0 / 70.0).abs() < 1e-14);
+        let odds = fisher.odds_ratio.unwrap();
+        assert!((odds.value - 6.408309).abs() < 1e-3, "{odds:?}");
+    }
+
+    #[test]
+    fn mcnemar_needs_discordance() {
+        assert!(mcnemar(0, 0, McNemar::Exact).is_err());
+        assert_eq!(mcnemar(3, 3, McNemar::Corrected).unwrap().p, 1.0);
+        assert_eq!(mcnemar(3, 3, McNemar::Exact).unwrap().p, 1.0);
+        let exact = mcnemar(0, 5, McNemar::Exact).unwrap();
+        assert!((exact.p - 0.0625).abs() < 1e-15);
+        let mid = mcnemar(0, 5, McNemar::MidP).unwrap();
+        assert!((mid.p - 0.03125).abs() < 1e-15);
+        assert_eq!(
+            discordant(&[true, true, false, false], &[true, false, true, true]),
+            Ok((1, 2))
+        );
+    }
+
+    #[test]
+    fn empty_margins_are_undefined() {
+        assert!(chi_square(&[&[0, 0], &[1, 2]], Continuity::Yates).is_err());
+        assert!(chi_square(&[&[1, 2]], Continuity::Yates).is_err());
+        assert!(chi_square(&[&[1, 2], &[1]], Continuity::Yates).is_err());
+        assert!(fisher_exact(0, 3, 0, 4, Level::P95).is_err());
+        let infinite = fisher_exact(4, 0, 0, 4, Level::P95).unwrap();
+        assert!(infinite.odds_ratio.is_err());
+        let zero = fisher_exact(0, 4, 4, 0, Level::P95).unwrap();
+        assert_eq!(zero.odds_ratio.unwrap().value, 0.0);
+    }
+}

@@ -1,0 +1,516 @@
+//! The empirical ROC curve with pROC's thresholds, its coordinates, its partial areas, and bootstrap intervals of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::auc::GroupWeights;
+use crate::bootstrap::{Plan, Resampling, percentile};
+use crate::confusion::Confusion;
+use crate::estimate::{Estimate, Level, Reason, Undefined};
+use crate::scored::{Groups, Scored, area};
+
+/// One vertex of the curve: what happens when scores ≥ `threshold` are called positive.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RocPoint {
+    /// A midpoint between neighboring distinct scores, or −∞ or +∞ at the ends.
+    pub threshold: f64,
+    /// TP / cases.
+    pub sensitivity: f64,
+    /// TN / controls.
+    pub specificity: f64,
+    /// The counts themselves.
+    pub confusion: Confusion,
+}
+
+/// The empirical ROC curve: higher score = positive.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Roc {
+    points: Vec<RocPoint>,
+    auc: f64,
+}
+
+/// The axis along which a partial area is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Focus {
+    /// Over a range of specificities: ∫ sensitivity d(specificity).
+    #[default]
+    Specificity,
+    /// Over a range of sensitivities: ∫ specificity d(sensitivity).
+    Sensitivity,
+}
+
+/// Whether a partial area is McClish's corrected one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Correction {
+    /// The area itself, at most the width of the range.
+    #[default]
+    Raw,
+    /// (1 + (A − min)/(max − min))/2, so that chance is 0.5 and perfection 1 (McClish 1989); undefined below the diagonal.
+    McClish,
+}
+
+/// The part of the curve that a partial area covers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Lower end of the range, from 0.
+    pub from: f64,
+    /// Upper end of the range, to 1, above `from`.
+    pub to: f64,
+    /// What the range is of.
+    pub focus: Focus,
+    /// Raw or corrected.
+    pub correction: Correction,
+}
+
+impl Roc {
+    /// Builds the curve.
+    ///
+    /// Thresholds ascend: −∞, the midpoints (a + b)/2 of neighboring distinct scores, +∞. Where a and b are so near that the
+    /// midpoint rounds to a, b itself is the threshold, as in pROC, so that a stays negative.
+    ///
+    /// # Errors
+    /// Undefined without a case or without a control.
+    pub fn new(sample: Scored<'_>) -> Result<Self, Undefined> {
+        sample.require("ROC curve", 1)?;
+        let groups = Groups::new(sample);
+        let auc = area(&groups.cases, &groups.controls)
+            .ok_or(Undefined::new("ROC curve", Reason::NoCases))?;
+        let (cases, controls) = (sample.cases() as u64, sample.controls() as u64);
+        let (mut tp, mut fp) = (cases, controls);
+        let mut points = Vec::with_capacity(groups.values.len() + 1);
+        let mut push = |threshold, tp: u64, fp: u64| {
+            points.push(RocPoint {
+                threshold,
+                sensitivity: tp as f64 / cases as f64,
+                specificity: (controls - fp) as f64 / controls as f64,
+                confusion: Confusion {
+                    tp,
+                    fp,
+                    fn_: cases - tp,
+                    tn: controls - fp,
+                },
+            });
+        };
+        push(f64::NEG_INFINITY, tp, fp);
+        for (index, &value) in groups.values.iter().enumerate() {
+            tp -= groups.cases[index];
+            fp -= groups.controls[index];
+            let threshold = groups
+                .values
+                .get(index + 1)
+                .map_or(f64::INFINITY, |&next| midpoint(value, next));
+            push(threshold, tp, fp);
+        }
+        Ok(Self { points, auc })
+    }
+
+    /// The vertices by ascending threshold: from sensitivity 1, specificity 0 to sensitivity 0, specificity 1.
+    pub fn points(&self) -> &[RocPoint] {
+        &self.points
+    }
+
+    /// The area under the curve.
+    pub fn auc(&self) -> f64 {
+        self.auc
+    }
+
+    /// Number of cases.
+    pub fn cases(&self) -> u64 {
+        self.points[0].confusion.tp
+    }
+
+    /// Number of controls.
+    pub fn controls(&self) -> u64 {
+        self.points[0].confusion.fp
+    }
+
+    /// The curve's sensitivity at a specificity: the highest of the vertices that have exactly it, else linear between the
+    /// neighbors, as pROC's `coords`.
+    ///
+    /// # Errors
+    /// When `specificity` is not from 0 to 1.
+    pub fn sensitivity_at(&self, specificity: f64) -> Result<f64, Undefined> {
+        check_part("sensitivity at a specificity", specificity)?;
+        Ok(interpolate(
+            self.points.iter().map(|p| (p.specificity, p.sensitivity)),
+            specificity,
+        ))
+    }
+
+    /// The curve's specificity at a sensitivity: the highest of the vertices that have exactly it, else linear between the
+    /// neighbors, as pROC's `coords`.
+    ///
+    /// # Errors
+    /// When `sensitivity` is not from 0 to 1.
+    pub fn specificity_at(&self, sensitivity: f64) -> Result<f64, Undefined> {
+        check_part("specificity at a sensitivity", sensitivity)?;
+        Ok(interpolate(
+            self.points
+                .iter()
+                .rev()
+                .map(|p| (p.sensitivity, p.specificity)),
+            sensitivity,
+        ))
+    }
+
+    /// A partial area, as pROC's `auc(partial.auc = …, partial.auc.correct = …)`.
+    ///
+    /// # Errors
+    /// When the range is not within [0, 1] and ascending, or when a corrected area lies below the diagonal's.
+    pub fn partial_auc(&self, part: Part) -> Result<f64, Undefined> {
+        part.check()?;
+        let raw = self.raw_partial(part);
+        match part.correction {
+            Correction::Raw => Ok(raw),
+            Correction::McClish if raw < part.chance() => Err(Undefined::new(
+                "corrected partial AUC",
+                Reason::Other("the curve lies below the diagonal over this range"),
+            )),
+            Correction::McClish => Ok(part.corrected(raw)),
+        }
+    }
+
+    fn raw_partial(&self, part: Part) -> f64 {
+        let vertices = self.points.iter();
+        match part.focus {
+            Focus::Specificity => {
+                clipped_area(vertices.map(|p| (p.specificity, p.sensitivity)), part)
+            }
+            Focus::Sensitivity => {
+                clipped_area(vertices.rev().map(|p| (p.sensitivity, p.specificity)), part)
+            }
+        }
+    }
+}
+
+impl Part {
+    /// The raw area over specificities from `from` to `to`.
+    pub fn of_specificities(from: f64, to: f64) -> Self {
+        Self {
+            from,
+            to,
+            focus: Focus::Specificity,
+            correction: Correction::Raw,
+        }
+    }
+
+    /// The raw area over sensitivities from `from` to `to`.
+    pub fn of_sensitivities(from: f64, to: f64) -> Self {
+        Self {
+            focus: Focus::Sensitivity,
+            ..Self::of_specificities(from, to)
+        }
+    }
+
+    /// The same part with McClish's correction.
+    pub fn corrected_by_mcclish(self) -> Self {
+        Self {
+            correction: Correction::McClish,
+            ..self
+        }
+    }
+
+    fn check(&self) -> Result<(), Undefined> {
+        check_part("partial AUC", self.from)?;
+        check_part("partial AUC", self.to)?;
+        if self.from < self.to {
+            Ok(())
+        } else {
+            Err(Undefined::new(
+                "partial AUC",
+                Reason::OutOfRange {
+                    index: 0,
+                    value: self.to,
+                    expected: "an upper end above the lower end",
+                },
+            ))
+        }
+    }
+
+    /// The diagonal's area over the range.
+    fn chance(&self) -> f64 {
+        (2.0 - self.from - self.to) * (self.to - self.from) / 2.0
+    }
+
+    fn corrected(&self, raw: f64) -> f64 {
+        (1.0 + (raw - self.chance()) / (self.to - self.from - self.chance())) / 2.0
+    }
+}
+
+/// [`Roc::sensitivity_at`] with a bootstrap percentile interval, as pROC's `ci.se` (whose estimate is the replicates' median;
+/// this is the curve's own value).
+///
+/// # Errors
+/// Undefined without cases or controls or outside [0, 1], or when too many replicates lack one class.
+pub fn sensitivity_at_specificity(
+    sample: Scored<'_>,
+    specificity: f64,
+    resampling: Resampling<'_>,
+    level: Level,
+    plan: Plan,
+) -> Result<Estimate, Undefined> {
+    let value = Roc::new(sample)?.sensitivity_at(specificity)?;
+    let statistic = "sensitivity at a specificity";
+    curve_bootstrap(
+        sample,
+        statistic,
+        value,
+        resampling,
+        level,
+        plan,
+        |vertices| {
+            Some(interpolate(
+                vertices.iter().map(|v| (v.specificity, v.sensitivity)),
+                specificity,
+            ))
+        },
+    )
+}
+
+/// [`Roc::specificity_at`] with a bootstrap percentile interval, as pROC's `ci.sp`.
+///
+/// # Errors
+/// As [`sensitivity_at_specificity`].
+pub fn specificity_at_sensitivity(
+    sample: Scored<'_>,
+    sensitivity: f64,
+    resampling: Resampling<'_>,
+    level: Level,
+    plan: Plan,
+) -> Result<Estimate, Undefined> {
+    let value = Roc::new(sample)?.specificity_at(sensitivity)?;
+    let statistic = "specificity at a sensitivity";
+    curve_bootstrap(
+        sample,
+        statistic,
+        value,
+        resampling,
+        level,
+        plan,
+        |vertices| {
+            Some(interpolate(
+                vertices
+                    .iter()
+                    .rev()
+                    .map(|v| (v.sensitivity, v.specificity)),
+                sensitivity,
+            ))
+        },
+    )
+}
+
+/// [`Roc::partial_auc`] with a bootstrap percentile interval. As in pROC, a replicate's corrected area may fall below 0.5.
+///
+/// # Errors
+/// As [`Roc::partial_auc`], or when too many replicates lack one class.
+pub fn partial_auc(
+    sample: Scored<'_>,
+    part: Part,
+    resampling: Resampling<'_>,
+    level: Level,
+    plan: Plan,
+) -> Result<Estimate, Undefined> {
+    let value = Roc::new(sample)?.partial_auc(part)?;
+    curve_bootstrap(
+        sample,
+        "partial AUC",
+        value,
+        resampling,
+        level,
+        plan,
+        |vertices| {
+            let raw = match part.focus {
+                Focus::Specificity => clipped_area(
+                    vertices.iter().map(|v| (v.specificity, v.sensitivity)),
+                    part,
+                ),
+                Focus::Sensitivity => clipped_area(
+                    vertices
+                        .iter()
+                        .rev()
+                        .map(|v| (v.sensitivity, v.specificity)),
+                    part,
+                ),
+            };
+            Some(match part.correction {
+                Correction::Raw => raw,
+                Correction::McClish => part.corrected(raw),
+            })
+        },
+    )
+}
+
+/// A vertex of a resampled curve.
+struct Vertex {
+    sensitivity: f64,
+    specificity: f64,
+}
+
+fn curve_bootstrap(
+    sample: Scored<'_>,
+    statistic: &'static str,
+    value: f64,
+    resampling: Resampling<'_>,
+    level: Level,
+    plan: Plan,
+    statistic_of: impl Fn(&[Vertex]) -> Option<f64>,
+) -> Result<Estimate, Undefined> {
+    let groups = Groups::new(sample);
+    let mut weights = GroupWeights::new(&groups);
+    let mut vertices = Vec::with_capacity(groups.values.len() + 1);
+    percentile(
+        statistic,
+        value,
+        sample.truth(),
+        resampling,
+        level,
+        plan,
+        |counts| {
+            weights.fill(&groups, sample.truth(), counts);
+            let cases: u64 = weights.cases.iter().sum();
+            let controls: u64 = weights.controls.iter().sum();
+            if cases == 0 || controls == 0 {
+                return None;
+            }
+            vertices.clear();
+            let (mut tp, mut tn) = (cases, 0);
+            let mut push = |tp: u64, tn: u64| {
+                vertices.push(Vertex {
+                    sensitivity: tp as f64 / cases as f64,
+                    specificity: tn as f64 / controls as f64,
+                });
+            };
+            push(tp, tn);
+            for (&case, &control) in weights.cases.iter().zip(&weights.controls) {
+                tp -= case;
+                tn += control;
+                push(tp, tn);
+            }
+            statistic_of(&vertices)
+        },
+    )
+}
+
+/// The threshold between two distinct neighbors; as pROC, halved first where the sum could overflow.
+fn midpoint(low: f64, high: f64) -> f64 {
+    let middle = (low + high) / 2.0;
+    let middle = if middle.abs() > 1e100 {
+        low / 2.0 + high / 2.0
+    } else {
+        middle
+    };
+    if middle <= low { high } else { middle }
+}
+
+/// y at `x` on a polyline with ascending x and descending y: the first vertex with exactly that x, else linear between
+/// neighbors.
+fn interpolate(vertices: impl Iterator<Item = (f64, f64)>, x: f64) -> f64 {
+    let mut before = (0.0, 1.0);
+    for (vx, vy) in vertices {
+        if vx == x {
+            return vy;
+        }
+        if vx > x {
+            let share = (x - vx) / (before.0 - vx);
+            return vy + share * (before.1 - vy);
+        }
+        before = (vx, vy);
+    }
+    before.1
+}
+
+/// The area under a polyline with ascending x between the part's ends.
+fn clipped_area(vertices: impl Iterator<Item = (f64, f64)>, part: Part) -> f64 {
+    let mut area = 0.0;
+    let mut before: Option<(f64, f64)> = None;
+    for (x1, y1) in vertices {
+        if let Some((x0, y0)) = before {
+            let (from, to) = (x0.max(part.from), x1.min(part.to));
+            if from < to {
+                let at = |x: f64| {
+                    if x == x0 {
+                        y0
+                    } else if x == x1 {
+                        y1
+                    } else {
+                        y0 + (x - x0) / (x1 - x0) * (y1 - y0)
+                    }
+                };
+                area += (to - from) * (at(from) + at(to)) / 2.0;
+            }
+        }
+        before = Some((x1, y1));
+    }
+    area
+}
+
+fn check_part(statistic: &'static str, value: f64) -> Result<(), Undefined> {
+    if (0.0..=1.0).contains(&value) {
+        Ok(())
+    } else {
+        Err(Undefined::new(
+            statistic,
+            Reason::OutOfRange {
+                index: 0,
+                value,
+                expected: "a number from 0 to 1",
+            },
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(scores: &[f64], truth: &[bool]) -> Roc {
+        Roc::new(Scored::new(scores, truth).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn thresholds_are_midpoints_and_infinities() {
+        let roc = curve(&[0.1, 0.4, 0.4, 0.8], &[false, true, false, true]);
+        let thresholds: Vec<f64> = roc.points().iter().map(|p| p.threshold).collect();
+        let expected = [f64::NEG_INFINITY, 0.25, (0.4 + 0.8) / 2.0, f64::INFINITY];
+        assert_eq!(thresholds, expected);
+        assert_eq!(roc.auc(), 0.875);
+        for point in roc.points() {
+            let counts = Confusion::at_threshold(
+                &[0.1, 0.4, 0.4, 0.8],
+                &[false, true, false, true],
+                point.threshold,
+            );
+            assert_eq!(counts, Ok(point.confusion));
+        }
+    }
+
+    #[test]
+    fn adjacent_floats_stay_apart() {
+        let next = 0.4f64.next_up();
+        let roc = curve(&[0.4, next], &[false, true]);
+        assert_eq!(roc.points()[1].threshold, next);
+        assert_eq!(roc.points()[1].sensitivity, 1.0);
+        let huge = curve(&[-f64::MAX, f64::MAX], &[false, true]);
+        assert_eq!(huge.points()[1].threshold, 0.0);
+    }
+
+    #[test]
+    fn the_whole_range_is_the_auc() {
+        let roc = curve(
+            &[0.1, 0.4, 0.35, 0.8, 0.4],
+            &[false, true, false, true, false],
+        );
+        for part in [
+            Part::of_specificities(0.0, 1.0),
+            Part::of_sensitivities(0.0, 1.0),
+        ] {
+            let area = roc.partial_auc(part).unwrap();
+            assert!((area - roc.auc()).abs() < 1e-15);
+            let corrected = roc.partial_auc(part.corrected_by_mcclish()).unwrap();
+            assert!((corrected - roc.auc()).abs() < 1e-15);
+        }
+        assert!(roc.partial_auc(Part::of_specificities(0.9, 0.8)).is_err());
+        assert!(roc.partial_auc(Part::of_specificities(0.9, 1.1)).is_err());
+    }
+}

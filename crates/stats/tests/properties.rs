@@ -1,0 +1,260 @@
+//! What must hold for any sample.
+
+use coxa_stats::auc::{self, AucInterval};
+use coxa_stats::calibration::{Binning, brier_parts};
+use coxa_stats::confusion::{F1Interval, YoudenInterval};
+use coxa_stats::contingency::{Continuity, McNemar, chi_square, fisher_exact, mcnemar};
+use coxa_stats::{
+    Clusters, Confusion, Estimate, Interval, Level, Metric, Plan, Resampling, Roc, Scored, decision,
+};
+use proptest::prelude::*;
+
+/// Scores on a coarse grid, so that ties are common, with both classes present at least twice.
+fn samples() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<bool>)> {
+    (4usize..60).prop_flat_map(|n| {
+        let scores = || prop::collection::vec((-20i32..20).prop_map(|v| f64::from(v) / 4.0), n);
+        let truth = prop::collection::vec(any::<bool>(), n).prop_map(|mut truth| {
+            (truth[0], truth[1], truth[2], truth[3]) = (true, false, true, false);
+            truth
+        });
+        (scores(), scores(), truth)
+    })
+}
+
+fn tables() -> impl Strategy<Value = Confusion> {
+    (0u64..200, 0u64..200, 0u64..200, 0u64..200).prop_map(|(tp, fp, fn_, tn)| Confusion {
+        tp,
+        fp,
+        fn_,
+        tn,
+    })
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-12 * (1.0 + a.abs().max(b.abs()))
+}
+
+/// DeLong's area and variance by comparing every case with every control.
+fn naive(scores: &[f64], truth: &[bool]) -> (f64, f64) {
+    let of = |class: bool| -> Vec<f64> {
+        let pairs = scores.iter().zip(truth);
+        pairs
+            .filter(|&(_, &t)| t == class)
+            .map(|(&s, _)| s)
+            .collect()
+    };
+    let (cases, controls) = (of(true), of(false));
+    let psi = |x: f64, y: f64| {
+        if x > y {
+            1.0
+        } else if x == y {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let (m, n) = (cases.len() as f64, controls.len() as f64);
+    let v10: Vec<f64> = cases
+        .iter()
+        .map(|&x| controls.iter().map(|&y| psi(x, y)).sum::<f64>() / n)
+        .collect();
+    let v01: Vec<f64> = controls
+        .iter()
+        .map(|&y| cases.iter().map(|&x| psi(x, y)).sum::<f64>() / m)
+        .collect();
+    let theta = v10.iter().sum::<f64>() / m;
+    let square = |v: &[f64]| v.iter().map(|x| (x - theta).powi(2)).sum::<f64>();
+    let variance = square(&v10) / (m - 1.0) / m + square(&v01) / (n - 1.0) / n;
+    (theta, variance)
+}
+
+fn contains(estimate: Estimate) -> bool {
+    estimate.low.is_finite()
+        && estimate.high.is_finite()
+        && estimate.low <= estimate.value
+        && estimate.value <= estimate.high
+}
+
+proptest! {
+    #[test]
+    fn fast_delong_is_naive_delong((a, _, truth) in samples()) {
+        let sample = Scored::new(&a, &truth).unwrap();
+        let (area, variance) = naive(&a, &truth);
+        prop_assert!(near(auc::auc(sample).unwrap(), area));
+        prop_assert!(near(auc::variance(sample).unwrap(), variance));
+        prop_assert!(near(Roc::new(sample).unwrap().auc(), area));
+        let matrix = auc::covariance(&[sample, sample]).unwrap();
+        prop_assert!(near(matrix[0][1], variance));
+    }
+
+    #[test]
+    fn reversal_is_the_complement((a, _, truth) in samples()) {
+        let reversed: Vec<f64> = a.iter().map(|s| -s).collect();
+        let (up, down) = (Scored::new(&a, &truth).unwrap(), Scored::new(&reversed, &truth).unwrap());
+        let (area, other) = (auc::auc(up).unwrap(), auc::auc(down).unwrap());
+        prop_assert!(near(area, 1.0 - other));
+        prop_assert!(near(auc::variance(up).unwrap(), auc::variance(down).unwrap()));
+        let opposite: Vec<bool> = truth.iter().map(|t| !t).collect();
+        prop_assert!(near(auc::auc(Scored::new(&a, &opposite).unwrap()).unwrap(), other));
+        let newcombe = |s| auc::delong(s, Level::P95, AucInterval::Newcombe).unwrap();
+        prop_assert!((newcombe(up).low - (1.0 - newcombe(down).high)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn monotone_transforms_change_nothing((a, b, truth) in samples()) {
+        let transformed: Vec<f64> = a.iter().map(|s| (s / 2.0).exp() * 3.0 - 7.0).collect();
+        let (x, y, z) = (
+            Scored::new(&a, &truth).unwrap(),
+            Scored::new(&transformed, &truth).unwrap(),
+            Scored::new(&b, &truth).unwrap(),
+        );
+        prop_assert_eq!(auc::placements(x).unwrap(), auc::placements(y).unwrap());
+        prop_assert_eq!(auc::paired_delong(x, z, Level::P95), auc::paired_delong(y, z, Level::P95));
+    }
+
+    #[test]
+    fn tests_are_symmetric((a, b, truth) in samples()) {
+        let (a, b) = (Scored::new(&a, &truth).unwrap(), Scored::new(&b, &truth).unwrap());
+        if let (Ok(ab), Ok(ba)) = (auc::paired_delong(a, b, Level::P95), auc::paired_delong(b, a, Level::P95)) {
+            prop_assert!(near(ab.statistic, -ba.statistic) && near(ab.p, ba.p));
+            prop_assert!(near(ab.difference.low, -ba.difference.high));
+        }
+        if let (Ok(ab), Ok(ba)) = (auc::unpaired_delong(a, b, Level::P95), auc::unpaired_delong(b, a, Level::P95)) {
+            prop_assert!(near(ab.statistic, -ba.statistic) && near(ab.p, ba.p));
+        }
+    }
+
+    #[test]
+    fn single_clusters_are_plain_delong((a, b, truth) in samples()) {
+        let ids: Vec<usize> = (0..truth.len()).collect();
+        let clusters = Clusters::new(&ids);
+        let (a, b) = (Scored::new(&a, &truth).unwrap(), Scored::new(&b, &truth).unwrap());
+        let plain = auc::delong(a, Level::P95, AucInterval::Wald).unwrap();
+        let clustered = auc::clustered_delong(a, &clusters, Level::P95, AucInterval::Wald).unwrap();
+        prop_assert!(near(plain.low, clustered.low) && near(plain.high, clustered.high));
+        if let Ok(plain) = auc::paired_delong(a, b, Level::P95) {
+            let clustered = auc::paired_clustered_delong(a, b, &clusters, Level::P95).unwrap();
+            prop_assert!(near(plain.statistic, clustered.statistic));
+        }
+    }
+
+    #[test]
+    fn area_intervals_contain_the_area((a, b, truth) in samples(), level in 0.5f64..0.999) {
+        let level = Level::new(level).unwrap();
+        let (a, b) = (Scored::new(&a, &truth).unwrap(), Scored::new(&b, &truth).unwrap());
+        for interval in [AucInterval::Wald, AucInterval::Logit, AucInterval::Newcombe] {
+            match auc::delong(a, level, interval) {
+                Ok(estimate) => prop_assert!(contains(estimate) && estimate.low >= 0.0 && estimate.high <= 1.0),
+                Err(undefined) => prop_assert!(interval == AucInterval::Logit && undefined.value().is_some()),
+            }
+        }
+        let plan = Plan { replicates: 40, seed: 5 };
+        prop_assert!(contains(auc::bootstrap(a, Resampling::Stratified, level, plan).unwrap()));
+        prop_assert!(contains(auc::paired_bootstrap(a, b, Resampling::Stratified, level, plan).unwrap()));
+    }
+
+    #[test]
+    fn table_intervals_contain_their_values(table in tables(), level in 0.5f64..0.999) {
+        let level = Level::new(level).unwrap();
+        let intervals = [
+            Interval::ClopperPearson,
+            Interval::Wilson,
+            Interval::WilsonCorrected,
+            Interval::Jeffreys,
+            Interval::AgrestiCoull,
+        ];
+        for metric in [
+            Metric::Sensitivity, Metric::Specificity, Metric::FalseNegativeRate, Metric::FalsePositiveRate,
+            Metric::Ppv, Metric::Npv, Metric::Accuracy, Metric::Prevalence, Metric::BalancedAccuracy, Metric::F1,
+            Metric::Mcc, Metric::Youden, Metric::LikelihoodRatioPositive, Metric::LikelihoodRatioNegative,
+            Metric::DiagnosticOddsRatio,
+        ] {
+            for interval in intervals {
+                match table.estimate(metric, level, interval) {
+                    Ok(estimate) => {
+                        prop_assert!(contains(estimate), "{metric:?} {interval:?} {estimate:?}");
+                        prop_assert_eq!(table.value(metric), Ok(estimate.value));
+                    }
+                    Err(undefined) => prop_assert_eq!(table.value(metric).ok(), undefined.value()),
+                }
+            }
+        }
+        for interval in [F1Interval::WilsonFStar, F1Interval::DeltaMethod, F1Interval::WilsonOfAll] {
+            if let Ok(estimate) = table.f1(level, interval) {
+                prop_assert!(contains(estimate), "{interval:?} {estimate:?}");
+            }
+        }
+        for interval in [YoudenInterval::Newcombe, YoudenInterval::Wald, YoudenInterval::SumOfLimits(Interval::Wilson)] {
+            if let Ok(estimate) = table.youden(level, interval) {
+                prop_assert!(contains(estimate), "{interval:?} {estimate:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn count_tests_are_symmetric(table in tables()) {
+        let [a, b, c, d] = [table.tp, table.fp, table.fn_, table.tn];
+        for form in [McNemar::Corrected, McNemar::Uncorrected, McNemar::Exact, McNemar::MidP] {
+            if let Ok(test) = mcnemar(b, c, form) {
+                prop_assert!(near(test.p, mcnemar(c, b, form).unwrap().p));
+                prop_assert!((0.0..=1.0).contains(&test.p));
+            }
+        }
+        if let Ok(test) = chi_square(&[&[a, b], &[c, d]], Continuity::Yates) {
+            prop_assert!(near(test.p, chi_square(&[&[a, c], &[b, d]], Continuity::Yates).unwrap().p));
+            let fisher = fisher_exact(a, b, c, d, Level::P95).unwrap();
+            let transposed = fisher_exact(a, c, b, d, Level::P95).unwrap();
+            prop_assert!((fisher.p - transposed.p).abs() < 1e-9);
+            if let Ok(odds) = fisher.odds_ratio {
+                prop_assert!(contains(odds), "{odds:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn curves_agree_with_counting((a, _, truth) in samples()) {
+        let sample = Scored::new(&a, &truth).unwrap();
+        for point in Roc::new(sample).unwrap().points() {
+            prop_assert_eq!(Confusion::at_threshold(&a, &truth, point.threshold), Ok(point.confusion));
+        }
+        let probabilities: Vec<f64> = a.iter().map(|s| (s + 5.0) / 10.0).collect();
+        let sample = Scored::new(&probabilities, &truth).unwrap();
+        for point in decision::curve(sample, &[0.0, 0.1, 0.25, 0.5, 0.875]).unwrap() {
+            let one = decision::net_benefit(sample, point.threshold, Level::P95).unwrap();
+            prop_assert!(near(one.value, point.model) && contains(one));
+        }
+    }
+
+    #[test]
+    fn brier_parts_add_up((a, _, truth) in samples(), bins in 1usize..12) {
+        let probabilities: Vec<f64> = a.iter().map(|s| (s + 5.0) / 10.0).collect();
+        for binning in [Binning::EqualWidth, Binning::EqualCount] {
+            let parts = brier_parts(&probabilities, &truth, bins, binning).unwrap();
+            let sum = parts.reliability - parts.resolution + parts.uncertainty + parts.within_variance
+                - 2.0 * parts.within_covariance;
+            prop_assert!(near(parts.score, sum));
+        }
+    }
+}
+
+/// m × n would be 2.5 billion comparisons and 20 GB: this passes only in O(n log n) time and linear memory.
+#[test]
+fn a_hundred_thousand_films() {
+    let n = 100_000usize;
+    let truth: Vec<bool> = (0..n).map(|i| i % 2 == 0).collect();
+    let scores = |step: u64| -> Vec<f64> {
+        (0..n as u64)
+            .map(|i| {
+                (i.wrapping_mul(step) % 100_003) as f64 + if i % 2 == 0 { 20_000.0 } else { 0.0 }
+            })
+            .collect()
+    };
+    let (a, b) = (scores(7_919), scores(104_729));
+    let (a, b) = (
+        Scored::new(&a, &truth).unwrap(),
+        Scored::new(&b, &truth).unwrap(),
+    );
+    let test = auc::paired_delong(a, b, Level::P95).unwrap();
+    assert!(test.auc_a > 0.6 && test.auc_a < 0.8, "{test:?}");
+    assert!((auc::variance(a).unwrap().sqrt() - 0.0016).abs() < 0.0002);
+}

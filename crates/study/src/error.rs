@@ -1,0 +1,126 @@
+//! What can be wrong with the files that a study reads; every error names the file and the row or the film.
+
+use std::path::PathBuf;
+
+use coxa_cohort::CohortError;
+
+/// An error of the evaluation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// A table or a dataset that cannot be read.
+    #[error(transparent)]
+    Cohort(#[from] CohortError),
+    /// The operating system refused.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line of JSON that is not a reading.
+    #[error("{path}, line {line}: {reason}", path = path.display())]
+    Reading {
+        /// The file of readings.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Films that only one of two prediction files has.
+    #[error(
+        "{n} film(s) are in {path} but not in {other}: {films}\n\
+         hint: compare two models on the same films",
+        path = path.display(), other = other.display()
+    )]
+    OnlyInOne {
+        /// The file that has them.
+        path: PathBuf,
+        /// The file that has not.
+        other: PathBuf,
+        /// How many.
+        n: usize,
+        /// The first of them.
+        films: String,
+    },
+    /// A film whose truth or patient differs between two prediction files.
+    #[error(transparent)]
+    Mismatch(Box<Mismatch>),
+    /// Films without a patient where the patients matter.
+    #[error(
+        "{path}, line {line}: film `{image_id}` has no patient\n\
+         hint: fill the column `patient`, or take the films as independent",
+        path = path.display()
+    )]
+    NoPatient {
+        /// The predictions.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The film.
+        image_id: String,
+    },
+    /// A column that was named as a subgroup and is not there.
+    #[error("{path}: no column `{column}` to make subgroups of (found: {found})", path = path.display())]
+    NoSubgroup {
+        /// The predictions.
+        path: PathBuf,
+        /// The missing column.
+        column: String,
+        /// The columns that are there.
+        found: String,
+    },
+    /// A setting outside its range.
+    #[error("{setting} of {value} is not {expected}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: f64,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// A film that cannot be opened to learn its size.
+    #[error("film `{image_id}`: {reason}")]
+    Film {
+        /// The film.
+        image_id: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A film whose truth or patient differs between two prediction files.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "film `{image_id}`: {column} `{a_value}` in {a} (line {a_line}), but `{b_value}` in {b} (line {b_line})",
+    a = a.display(), b = b.display()
+)]
+pub struct Mismatch {
+    /// The film.
+    pub image_id: String,
+    /// `label` or `patient`.
+    pub column: &'static str,
+    /// The first file.
+    pub a: PathBuf,
+    /// The line in the first file.
+    pub a_line: u64,
+    /// The value in the first file.
+    pub a_value: String,
+    /// The second file.
+    pub b: PathBuf,
+    /// The line in the second file.
+    pub b_line: u64,
+    /// The value in the second file.
+    pub b_value: String,
+}
+
+impl StudyError {
+    /// Wraps an operating system's error with the path it is about.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

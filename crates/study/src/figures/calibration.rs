@@ -1,0 +1,35 @@
+//! The reliability diagram: observed frequency against predicted probability, with the number of films in each bin.
+
+use super::{Anchor, Axis, Svg, color, frame};
+
+/// One bin of predicted probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bin {
+    /// Mean predicted probability.
+    pub predicted: f64,
+    /// Observed proportion of positive films.
+    pub observed: f64,
+    /// Interval of the observed proportion.
+    pub interval: (f64, f64),
+    /// Number of films.
+    pub n: usize,
+}
+
+/// Draws bins; `caption` stands in the corner (slope, intercept, Brier).
+pub fn draw(bins: &[Bin], caption: &[String], title: &str) -> String {
+    let mut svg = Svg::new(520.0, 500.0, title);
+    let x = Axis::linear((0.0, 1.0), (64.0, 500.0));
+    let y = Axis::linear((0.0, 1.0), (446.0, 14.0));
+    frame(&mut svg, &x, &y, "predicted probability", "observed proportion");
+    svg.dashed((x.place(0.0), y.place(0.0)), (x.place(1.0), y.place(1.0)), color::FAINT);
+    let points: Vec<_> = bins.iter().map(|b| (x.place(b.predicted), y.place(b.observed))).collect();
+    svg.polyline(&points, color::MODEL, 1.5);
+    for (bin, at) in bins.iter().zip(&points) {
+        svg.line((at.0, y.place(bin.interval.0)), (at.0, y.place(bin.interval.1)), color::MODEL, 1.0);
+        svg.disk(*at, 4.0, color::MODEL, &format!("{} films", bin.n));
+    }
+    for (i, line) in caption.iter().enumerate() {
+        svg.text((76.0, 32.0 + 16.0 * i as f64), Anchor::Start, 12.0, color::INK, line);
+    }
+    svg.finish()
+}

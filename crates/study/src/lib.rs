@@ -1,0 +1,28 @@
+//! Evaluation, localization, subgroups, tables, figures and the report.
+
+pub mod figures;
+pub mod page;
+pub mod baseline;
+pub mod calibrate;
+pub mod checklist;
+pub mod compare;
+pub mod demographics;
+pub mod error;
+pub mod evaluate;
+pub mod froc;
+pub mod localize;
+pub mod predictions;
+pub mod readings;
+pub mod report;
+mod site;
+pub mod statistic;
+pub mod subgroups;
+
+pub use compare::{Comparison, compare};
+pub use error::StudyError;
+pub use evaluate::{Dependence, Evaluation, EvaluationOptions, Measures, evaluate};
+pub use localize::{Localization, LocalizationOptions, localize};
+pub use predictions::{Prediction, Predictions};
+pub use readings::Readings;
+pub use statistic::Statistic;
+pub use subgroups::Subgroups;

@@ -1,0 +1,363 @@
+//! Whether the heatmap lies where the fracture is.
+//!
+//! The paper's radiologist judged the heatmap of each true-positive film: 47 of 49 at the right site, one on the opposite hip,
+//! one over the iliac bone. Here a film's strongest activation is a point (the peak of the Grad-CAM map, or the center of the
+//! strongest region when there is no map), and it is at the right site if it lies in a truth box grown on every side by a tenth of
+//! the film's width.
+
+use coxa_cohort::{Dataset, Film, Label, TruthBox};
+use coxa_imaging::{Fit, Geometry};
+use coxa_stats::{Interval, Level, Undefined, interval, means};
+use serde::Serialize;
+
+use crate::error::StudyError;
+use crate::froc::{Froc, FrocFilm};
+use crate::readings::{Cam, Mark, Reading, Readings};
+use crate::site::{CELL, Rect, Sides, peak_of, share_inside};
+use crate::statistic::Statistic;
+
+/// How localization is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalizationOptions {
+    /// By how much a truth box is grown on every side, as a share of the film's width.
+    pub margin: f64,
+    /// A film is called positive at a probability of at least this; `None` for what each reading says.
+    pub threshold: Option<f64>,
+    /// How films were brought to the network's input, to place the map's peak.
+    pub fit: Fit,
+    /// The confidence level.
+    pub level: Level,
+    /// How the interval of a proportion is made.
+    pub interval: Interval,
+}
+
+impl Default for LocalizationOptions {
+    fn default() -> Self {
+        Self {
+            margin: 0.1,
+            threshold: None,
+            fit: Fit::Letterbox,
+            level: Level::P95,
+            interval: Interval::ClopperPearson,
+        }
+    }
+}
+
+/// Where a film's strongest activation lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Site {
+    /// In a grown truth box.
+    Right,
+    /// Outside, and on the side of the body that has no fracture.
+    OppositeSide,
+    /// Outside, on the fractured side or on a film where sides are not known.
+    Elsewhere,
+    /// There is no activation.
+    None,
+}
+
+/// The localization on a fractured film with truth boxes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FilmLocalization {
+    /// The film.
+    pub image_id: String,
+    /// Whether it was called positive.
+    pub called_positive: bool,
+    /// Where the strongest activation lies.
+    pub site: Site,
+    /// The strongest activation in the film's pixels: x, y.
+    pub peak: Option<[f64; 2]>,
+    /// Whether the peak lies in a truth box as it was drawn.
+    pub in_box: bool,
+    /// The best intersection over union of a region and a truth box; 0 without regions.
+    pub iou: f64,
+    /// The best share of a truth box that one region covers; 0 without regions.
+    pub covered: f64,
+    /// The share of the map's sum that lies in the grown truth boxes; none without a map or on an empty one.
+    pub activation_inside: Option<f64>,
+}
+
+/// A share of films whose best intersection over union is at least `iou`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IouShare {
+    /// The intersection over union.
+    pub iou: f64,
+    /// The share of the true-positive films.
+    pub share: Statistic,
+}
+
+/// How many true-positive films have their strongest activation where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Sites {
+    /// At the fracture.
+    pub right: u64,
+    /// On the opposite side.
+    pub opposite_side: u64,
+    /// Elsewhere.
+    pub elsewhere: u64,
+    /// Nowhere.
+    pub none: u64,
+}
+
+/// The localization of a set of readings.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Localization {
+    /// Films that were read and whose label is known.
+    pub n: usize,
+    /// Of these, films with a fracture and a truth box.
+    pub boxed: usize,
+    /// Of these, films that were called positive: the ones that the paper judges.
+    pub true_positives: usize,
+    /// Films with a fracture but without a truth box, which cannot be judged.
+    pub without_box: Vec<String>,
+    /// Films of the dataset that were not read.
+    pub unread: Vec<String>,
+    /// By how much truth boxes are grown, as a share of the film's width.
+    pub margin: f64,
+    /// The paper's score: the share of the true-positive films whose strongest activation is at the right site.
+    pub right_site: Statistic,
+    /// Where the strongest activation of the true-positive films lies.
+    pub sites: Sites,
+    /// The pointing game over all boxed films, called positive or not, with the grown boxes.
+    pub pointing_game: Statistic,
+    /// The pointing game with the boxes as they were drawn.
+    pub pointing_game_strict: Statistic,
+    /// The share of the true-positive films with a known side whose strongest activation is on the other side.
+    pub side_confused: Statistic,
+    /// Mean of the best intersection over union over the true-positive films.
+    pub mean_iou: Statistic,
+    /// How many true-positive films reach 0.1, 0.3 and 0.5.
+    pub iou_shares: Vec<IouShare>,
+    /// Mean share of a truth box that a region covers, over the true-positive films.
+    pub mean_covered: Statistic,
+    /// Mean share of the map's sum in the grown truth boxes, over the true-positive films with a map.
+    pub mean_activation_inside: Statistic,
+    /// The share of the films without a fracture that show no region: no heatmap on a normal film (the paper's Fig. 4).
+    pub no_heatmap_on_normal: Statistic,
+    /// The same among those called negative.
+    pub no_heatmap_on_true_negative: Statistic,
+    /// The free-response curve of the regions.
+    pub froc: Froc,
+    /// The boxed films one by one.
+    pub films: Vec<FilmLocalization>,
+}
+
+/// The size of a film's image, width and height, by opening its file.
+///
+/// # Errors
+/// [`StudyError::Film`] when the file cannot be read.
+pub fn film_size(dataset: &Dataset, film: &Film) -> Result<(usize, usize), StudyError> {
+    match coxa_imaging::read(&dataset.image_path(film)) {
+        Ok(radiograph) => Ok((radiograph.width(), radiograph.height())),
+        Err(error) => Err(StudyError::Film {
+            image_id: film.image_id.clone(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Measures the localization of readings against a dataset's truth boxes. `size_of` gives a film's width and height
+/// ([`film_size`] opens its file); only boxed films are asked for.
+///
+/// # Errors
+/// [`StudyError::Reading`] for a reading of a film that the dataset does not have, [`StudyError::Setting`] for a margin that
+/// is not of 0 to 1, and what `size_of` gives.
+pub fn localize(
+    dataset: &Dataset,
+    readings: &Readings,
+    size_of: impl Fn(&Film) -> Result<(usize, usize), StudyError>,
+    options: &LocalizationOptions,
+) -> Result<Localization, StudyError> {
+    if !(0.0..=1.0).contains(&options.margin) {
+        return Err(StudyError::Setting {
+            setting: "a margin",
+            value: options.margin,
+            expected: "a share of 0 to 1",
+        });
+    }
+    let joined = readings.join(dataset)?;
+    let boxes = dataset.boxes();
+    let mut found = Found::default();
+    for (film, reading) in joined.pairs {
+        let truth = boxes
+            .get(film.image_id.as_str())
+            .map_or(&[][..], Vec::as_slice);
+        match (film.label, truth) {
+            (Label::Unknown, _) => {}
+            (Label::Absent, _) => found.normal(reading, options),
+            (Label::Present, []) => found.without_box.push(film.image_id.clone()),
+            (Label::Present, truth) => {
+                found.fractured(film, reading, truth, size_of(film)?, options)
+            }
+        }
+    }
+    Ok(found.finish(joined.unread, options))
+}
+
+#[derive(Default)]
+struct Found {
+    films: Vec<FilmLocalization>,
+    froc: Vec<FrocFilm>,
+    without_box: Vec<String>,
+    /// Of each normal film: whether it was called positive, and whether it shows a region.
+    normals: Vec<(bool, bool)>,
+    /// Of each true-positive film whose sides are known: whether they differ.
+    sides: Vec<bool>,
+}
+
+impl Found {
+    fn normal(&mut self, reading: &Reading, options: &LocalizationOptions) {
+        self.normals
+            .push((called(reading, options), !reading.regions.is_empty()));
+        self.froc.push(FrocFilm::new(
+            0,
+            reading.regions.iter().map(|mark| (mark.score, Vec::new())),
+        ));
+    }
+
+    fn fractured(
+        &mut self,
+        film: &Film,
+        reading: &Reading,
+        truth: &[&TruthBox],
+        (width, height): (usize, usize),
+        options: &LocalizationOptions,
+    ) {
+        let drawn: Vec<Rect> = truth.iter().map(|truth| Rect::of_truth(truth)).collect();
+        let margin = options.margin * width as f64;
+        let grown: Vec<Rect> = drawn.iter().map(|rect| rect.grown(margin)).collect();
+        let hits = |mark: &Mark| -> Vec<usize> {
+            (0..grown.len())
+                .filter(|&i| grown[i].contains(mark.center()))
+                .collect()
+        };
+        self.froc.push(FrocFilm::new(
+            drawn.len(),
+            reading.regions.iter().map(|mark| (mark.score, hits(mark))),
+        ));
+
+        let geometry = |cam: &Cam| Geometry::new(width, height, cam.rows * CELL, options.fit);
+        let peak = match &reading.cam {
+            Some(cam) => peak_of(cam, &geometry(cam)),
+            None => reading.regions.first().map(Mark::center),
+        };
+        let sides = Sides::of(film, &drawn, reading, peak, width);
+        let called_positive = called(reading, options);
+        if let (true, Some(differ)) = (called_positive, sides.differ()) {
+            self.sides.push(differ);
+        }
+        let site = match peak {
+            None => Site::None,
+            Some(peak) if grown.iter().any(|rect| rect.contains(peak)) => Site::Right,
+            Some(_) if sides.differ() == Some(true) => Site::OppositeSide,
+            Some(_) => Site::Elsewhere,
+        };
+        let best = |of: &dyn Fn(Rect, Rect) -> f64| {
+            let regions = reading.regions.iter().map(Rect::of_mark);
+            regions
+                .flat_map(|region| drawn.iter().map(move |&rect| of(region, rect)))
+                .fold(0.0, f64::max)
+        };
+        self.films.push(FilmLocalization {
+            image_id: film.image_id.clone(),
+            called_positive,
+            site,
+            peak: peak.map(|(x, y)| [x, y]),
+            in_box: peak.is_some_and(|peak| drawn.iter().any(|rect| rect.contains(peak))),
+            iou: best(&|region, rect| region.intersection(rect) / region.union(rect)),
+            covered: best(&|region, rect| region.intersection(rect) / rect.area()),
+            activation_inside: reading
+                .cam
+                .as_ref()
+                .and_then(|cam| share_inside(cam, &geometry(cam), &grown)),
+        });
+    }
+
+    fn finish(self, unread: Vec<String>, options: &LocalizationOptions) -> Localization {
+        let share = |k: usize, n: usize| {
+            Statistic(interval::proportion(
+                k as u64,
+                n as u64,
+                options.level,
+                options.interval,
+            ))
+        };
+        let hits: Vec<&FilmLocalization> = self
+            .films
+            .iter()
+            .filter(|film| film.called_positive)
+            .collect();
+        let mean = |values: Vec<f64>| Statistic(mean_in_unit(&values, options.level));
+        let count = |site: Site| hits.iter().filter(|film| film.site == site).count() as u64;
+        let sites = Sites {
+            right: count(Site::Right),
+            opposite_side: count(Site::OppositeSide),
+            elsewhere: count(Site::Elsewhere),
+            none: count(Site::None),
+        };
+        let quiet = |films: &[&(bool, bool)]| {
+            share(films.iter().filter(|film| !film.1).count(), films.len())
+        };
+        let negatives: Vec<&(bool, bool)> = self.normals.iter().filter(|film| !film.0).collect();
+        Localization {
+            n: self.films.len() + self.without_box.len() + self.normals.len(),
+            boxed: self.films.len(),
+            true_positives: hits.len(),
+            margin: options.margin,
+            right_site: share(sites.right as usize, hits.len()),
+            sites,
+            pointing_game: share(
+                self.films
+                    .iter()
+                    .filter(|film| film.site == Site::Right)
+                    .count(),
+                self.films.len(),
+            ),
+            pointing_game_strict: share(
+                self.films.iter().filter(|film| film.in_box).count(),
+                self.films.len(),
+            ),
+            side_confused: share(
+                self.sides.iter().filter(|&&differ| differ).count(),
+                self.sides.len(),
+            ),
+            mean_iou: mean(hits.iter().map(|film| film.iou).collect()),
+            iou_shares: [0.1, 0.3, 0.5]
+                .map(|iou| IouShare {
+                    iou,
+                    share: share(
+                        hits.iter().filter(|film| film.iou >= iou).count(),
+                        hits.len(),
+                    ),
+                })
+                .to_vec(),
+            mean_covered: mean(hits.iter().map(|film| film.covered).collect()),
+            mean_activation_inside: mean(
+                hits.iter()
+                    .filter_map(|film| film.activation_inside)
+                    .collect(),
+            ),
+            no_heatmap_on_normal: quiet(&self.normals.iter().collect::<Vec<_>>()),
+            no_heatmap_on_true_negative: quiet(&negatives),
+            froc: Froc::of(&self.froc),
+            without_box: self.without_box,
+            unread,
+            films: self.films,
+        }
+    }
+}
+
+fn called(reading: &Reading, options: &LocalizationOptions) -> bool {
+    options.threshold.map_or(reading.finding, |threshold| {
+        reading.probability >= threshold
+    })
+}
+
+/// Student's interval of a mean of values from 0 to 1, cut to that range.
+fn mean_in_unit(values: &[f64], level: Level) -> Result<coxa_stats::Estimate, Undefined> {
+    let mut estimate = means::mean(values, level)?;
+    estimate.low = estimate.low.max(0.0);
+    estimate.high = estimate.high.min(1.0);
+    Ok(estimate)
+}

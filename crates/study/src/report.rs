@@ -1,0 +1,325 @@
+//! The report of a study: the paper's tables and figures for this study's films, on one page.
+
+use coxa_cohort::flow::Flow;
+use coxa_stats::roc::{Roc, sensitivity_at_specificity};
+use coxa_stats::{Level, Plan, Resampling};
+
+use crate::evaluate::{Evaluation, Measures};
+use crate::figures::calibration::Bin;
+use crate::figures::curves::{self, Series};
+use crate::figures::flow::{self, Step};
+use crate::figures::forest::{self, ForestRow};
+use crate::figures::roc::{self, ReaderPoint, RocCurve};
+use crate::figures::{calibration, decision, froc};
+use crate::localize::Localization;
+use crate::page::{Block, FilmCard, Page, Section, Table};
+use crate::predictions::Predictions;
+use crate::statistic::Statistic;
+
+/// The paper's own figures (Cheng et al., European Radiology 2019: 100 films of 2017, positive from 0.5): name, value, low, high.
+pub const PAPER: [(&str, f64, f64, f64); 6] = [
+    ("accuracy", 0.91, 0.84, 0.96),
+    ("sensitivity", 0.98, 0.89, 1.00),
+    ("specificity", 0.84, 0.71, 0.93),
+    ("false-negative rate", 0.02, 0.003, 0.17),
+    ("F1", 0.916, 0.845, 0.956),
+    ("AUC", 0.98, 0.96, 1.00),
+];
+
+/// The paper's proportion of called fractures with the heatmap on the right site: 47 of 49.
+pub const PAPER_LOCALIZATION: f64 = 47.0 / 49.0;
+
+/// The bootstrap behind the ROC curve's band: enough for a picture.
+const BAND: Plan = Plan { replicates: 500, seed: 0 };
+
+/// An epoch of a training, for the curves of Fig. 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// From 1.
+    pub epoch: usize,
+    /// Accuracy on the training films.
+    pub train_accuracy: f64,
+    /// Loss on the training films.
+    pub train_loss: f64,
+    /// Accuracy on the validation films.
+    pub validation_accuracy: f64,
+    /// Loss on the validation films.
+    pub validation_loss: f64,
+}
+
+/// What a report is made of; what is not known is left empty, and its section out.
+pub struct Study<'a> {
+    /// The title.
+    pub title: String,
+    /// A line below it: which films, which model.
+    pub subtitle: String,
+    /// Whether the films are simulated.
+    pub simulated: bool,
+    /// The predictions.
+    pub predictions: &'a Predictions,
+    /// Their evaluation.
+    pub evaluation: &'a Evaluation,
+    /// Whether the heatmaps are in the right place.
+    pub localization: Option<&'a Localization>,
+    /// The stages of the training with their epochs.
+    pub training: Vec<(String, Vec<Epoch>)>,
+    /// How the films were selected.
+    pub flow: Option<&'a Flow>,
+    /// Table 1.
+    pub demographics: Option<Table>,
+    /// Readers to draw beside the curve.
+    pub readers: Vec<ReaderPoint>,
+    /// Films to show.
+    pub films: Vec<FilmCard>,
+    /// Films that were read wrongly or marked in the wrong place.
+    pub wrong: Vec<FilmCard>,
+    /// The model's card: name and value.
+    pub card: Vec<(String, String)>,
+    /// Commands to try next, each with what it does.
+    pub next: Vec<(String, String)>,
+}
+
+/// Builds the page.
+pub fn report(study: Study<'_>) -> Page {
+    let mut sections = vec![results(&study), curve(&study)];
+    if !study.films.is_empty() {
+        sections.push(section("Films and heatmaps", vec![Block::Films(study.films.clone())]));
+    }
+    if let Some(localization) = study.localization {
+        sections.push(localization_section(localization, study.wrong.clone()));
+    } else if !study.wrong.is_empty() {
+        sections.push(section("Films read wrongly", vec![Block::Films(study.wrong.clone())]));
+    }
+    sections.extend(subgroups(study.evaluation));
+    sections.push(calibration_section(study.predictions, study.evaluation));
+    if study.flow.is_some() || study.demographics.is_some() {
+        sections.push(films_section(study.flow, study.demographics.clone()));
+    }
+    if !study.training.is_empty() {
+        sections.push(training_section(&study.training));
+    }
+    sections.push(crate::checklist::section(&study));
+    if !study.card.is_empty() {
+        let rows = study.card.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
+        let table = Table { name: "model-card".into(), caption: "The bundle's own words.".into(), header: strings(["", ""]), rows };
+        sections.push(section("Model card", vec![Block::Table(table)]));
+    }
+    if !study.next.is_empty() {
+        let next = study.next.iter().flat_map(|(what, command)| [Block::Text(what.clone()), Block::Command(command.clone())]);
+        sections.push(section("What to try next", next.collect()));
+    }
+    Page { title: study.title, subtitle: study.subtitle, simulated: study.simulated, sections }
+}
+
+fn section(heading: &str, blocks: Vec<Block>) -> Section {
+    Section { heading: heading.to_owned(), blocks }
+}
+
+fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
+/// A statistic as a cell of a table.
+pub fn cell(statistic: &Statistic) -> String {
+    match &statistic.0 {
+        Ok(e) => format!("{:.3} ({:.3}–{:.3})", e.value, e.low, e.high),
+        Err(undefined) => match undefined.value() {
+            Some(value) => format!("{value:.3} (no interval: {})", undefined.reason),
+            None => format!("undefined: {}", undefined.reason),
+        },
+    }
+}
+
+fn measures_by_name(measures: &Measures) -> [(&'static str, &Statistic); 12] {
+    [
+        ("accuracy", &measures.accuracy),
+        ("sensitivity", &measures.sensitivity),
+        ("specificity", &measures.specificity),
+        ("false-negative rate", &measures.false_negative_rate),
+        ("false-positive rate", &measures.false_positive_rate),
+        ("positive predictive value", &measures.ppv),
+        ("negative predictive value", &measures.npv),
+        ("F1", &measures.f1),
+        ("AUC", &measures.auc),
+        ("likelihood ratio +", &measures.likelihood_ratio_positive),
+        ("likelihood ratio −", &measures.likelihood_ratio_negative),
+        ("Youden's index", &measures.youden),
+    ]
+}
+
+fn results(study: &Study<'_>) -> Section {
+    let measures = &study.evaluation.measures;
+    let c = &measures.confusion;
+    let confusion = Table {
+        name: "confusion".into(),
+        caption: format!("{} films; called positive at a probability of {} or more.", measures.n, measures.threshold),
+        header: strings(["", "called fracture", "called none"]),
+        rows: vec![
+            vec!["fracture".into(), c.tp.to_string(), c.fn_.to_string()],
+            vec!["no fracture".into(), c.fp.to_string(), c.tn.to_string()],
+        ],
+    };
+    let kind = if study.simulated { "simulated films" } else { "these films" };
+    let rows = measures_by_name(measures).map(|(name, statistic)| {
+        let paper = PAPER.iter().find(|(known, ..)| *known == name);
+        let paper = paper.map_or(String::new(), |(_, value, low, high)| format!("{value} ({low}–{high})"));
+        let method = statistic.estimate().map_or(String::new(), |e| e.method.to_owned());
+        vec![name.to_owned(), cell(statistic), paper, method]
+    });
+    let table = Table {
+        name: "measures".into(),
+        caption: "Value and 95% interval. The paper's interval of the false-negative rate is that of its negative likelihood ratio, a slip.".into(),
+        header: vec![String::new(), kind.to_owned(), "paper, 100 real films".into(), "interval".into()],
+        rows: rows.to_vec(),
+    };
+    let notes = study.evaluation.notes.iter().map(|note| Block::Text(note.clone()));
+    section("Results", [Block::Table(confusion), Block::Table(table)].into_iter().chain(notes).collect())
+}
+
+fn curve(study: &Study<'_>) -> Section {
+    let Ok(sample) = study.predictions.scored() else {
+        return section("ROC curve", vec![Block::Text("Undefined: the predictions are not scores of two classes.".into())]);
+    };
+    let Ok(curve) = Roc::new(sample) else {
+        return section("ROC curve", vec![Block::Text("Undefined: there are films of one class only.".into())]);
+    };
+    let mut points: Vec<_> = curve.points().iter().map(|p| (1.0 - p.specificity, p.sensitivity)).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let band = (0..=20).filter_map(|i| {
+        let specificity = 1.0 - f64::from(i) / 20.0;
+        let e = sensitivity_at_specificity(sample, specificity, Resampling::Stratified, Level::P95, BAND).ok()?;
+        Some((1.0 - specificity, e.low, e.high))
+    });
+    let measures = &study.evaluation.measures;
+    let operating = measures.specificity.value().zip(measures.sensitivity.value()).map(|(sp, se)| (1.0 - sp, se));
+    let auc = measures.auc.value().map_or("AUC undefined".to_owned(), |auc| format!("model, AUC {auc:.3}"));
+    let drawn = RocCurve { name: auc, points, band: band.collect(), operating };
+    let svg = roc::draw(&[drawn], &study.readers, "ROC curve");
+    let caption = "The ROC curve (Fig. 2 of the paper), the pointwise 95% band of its sensitivity (stratified bootstrap) and the operating point.";
+    section("ROC curve", vec![figure("fig2-roc", svg, caption)])
+}
+
+fn figure(name: &str, svg: String, caption: &str) -> Block {
+    Block::Figure { name: name.to_owned(), svg, caption: caption.to_owned() }
+}
+
+fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Section {
+    let l = localization;
+    let sites = &l.sites;
+    let statistics = [
+        ("heatmap's peak on the right site (the paper's score)", &l.right_site),
+        ("peak inside the true box, grown by the margin (pointing game)", &l.pointing_game),
+        ("peak inside the true box itself", &l.pointing_game_strict),
+        ("peak on the opposite hip", &l.side_confused),
+        ("mean overlap of region and box (IoU)", &l.mean_iou),
+        ("mean share of the box that is covered", &l.mean_covered),
+        ("normal films without a heatmap", &l.no_heatmap_on_normal),
+    ];
+    let mut rows: Vec<Vec<String>> = statistics.map(|(name, value)| vec![name.to_owned(), cell(value)]).to_vec();
+    let counts = format!("right {}, opposite side {}, elsewhere {}, none {}", sites.right, sites.opposite_side, sites.elsewhere, sites.none);
+    rows.push(vec!["sites of the peak in called fractures".into(), counts]);
+    rows.push(vec!["margin, share of the film's width".into(), l.margin.to_string()]);
+    let table = Table {
+        name: "localization".into(),
+        caption: format!("Heatmaps against the true boxes. The paper's radiologist found {:.1}% of 49 right.", PAPER_LOCALIZATION * 100.0),
+        header: strings(["", ""]),
+        rows,
+    };
+    let svg = froc::draw(&l.froc.points.iter().map(|p| (p.false_marks_per_film, p.marked)).collect::<Vec<_>>(), "Free-response curve");
+    let mut blocks = vec![Block::Table(table), figure("froc", svg, "Fractures marked against false marks per film, as the score of a region falls.")];
+    if !wrong.is_empty() {
+        blocks.push(Block::Text("Films with a wrong finding, or a right one in the wrong place:".into()));
+        blocks.push(Block::Films(wrong));
+    }
+    section("Localization", blocks)
+}
+
+fn subgroups(evaluation: &Evaluation) -> Option<Section> {
+    if evaluation.subgroups.is_empty() {
+        return None;
+    }
+    let mut rows = Vec::new();
+    let mut column = "";
+    for group in &evaluation.subgroups {
+        if group.column != column {
+            column = &group.column;
+            rows.push(ForestRow { name: column.to_owned(), counts: None, estimate: None, note: String::new() });
+        }
+        let measures = &group.measures;
+        // A subgroup of one class has no AUC: its accuracy is what can be said.
+        let (statistic, note) = (&measures.auc, "AUC undefined");
+        rows.push(ForestRow {
+            name: group.value.clone(),
+            counts: Some((measures.n, measures.positives)),
+            estimate: statistic.estimate().map(|e| (e.value, e.low, e.high)),
+            note: statistic.value().map_or(note.to_owned(), |value| format!("{value:.3}, no interval")),
+        });
+    }
+    let svg = forest::draw(&rows, "AUC", evaluation.measures.auc.value(), "AUC of subgroups");
+    let table_rows = evaluation.subgroups.iter().map(|group| {
+        let m = &group.measures;
+        let counts = [m.n.to_string(), m.positives.to_string()];
+        let values = [&m.auc, &m.sensitivity, &m.specificity, &m.accuracy].map(cell);
+        [group.column.clone(), group.value.clone()].into_iter().chain(counts).chain(values).collect()
+    });
+    let table = Table {
+        name: "subgroups".into(),
+        caption: "Each subgroup on its own; no correction for their number.".into(),
+        header: strings(["column", "value", "films", "fractures", "AUC", "sensitivity", "specificity", "accuracy"]),
+        rows: table_rows.collect(),
+    };
+    let blocks = vec![figure("subgroups", svg, "AUC with its interval; the dashed line is all films."), Block::Table(table)];
+    Some(section("Subgroups", blocks))
+}
+
+fn calibration_section(predictions: &Predictions, evaluation: &Evaluation) -> Section {
+    let c = &evaluation.calibration;
+    let bins: Vec<Bin> = c
+        .bins
+        .iter()
+        .map(|bin| Bin { predicted: bin.predicted, observed: bin.observed.value, interval: (bin.observed.low, bin.observed.high), n: bin.observed.n })
+        .collect();
+    let captions = [("Brier", &c.brier), ("ECE", &c.expected_calibration_error), ("slope", &c.slope), ("intercept", &c.intercept)];
+    let lines: Vec<String> = captions.iter().map(|(name, value)| format!("{name} {}", cell(value))).collect();
+    let mut blocks = vec![figure(
+        "calibration",
+        calibration::draw(&bins, &lines, "Reliability"),
+        "Observed proportion of fractures in ten bins of predicted probability, with exact intervals.",
+    )];
+    if let Some(svg) = predictions.scored().ok().and_then(|sample| decision::draw(sample, "Decision curve")) {
+        blocks.push(figure("decision", svg, "Net benefit of reading by the model, of treating all films as fractured, and of treating none."));
+    }
+    section("Calibration and use", blocks)
+}
+
+fn films_section(selected: Option<&Flow>, demographics: Option<Table>) -> Section {
+    let mut blocks = Vec::new();
+    if let Some(selected) = selected {
+        let mut steps: Vec<Step> = selected
+            .steps
+            .iter()
+            .map(|s| Step { name: s.what.clone(), n: s.n, excluded: s.left_out.iter().map(|c| (c.what.clone(), c.n)).collect() })
+            .collect();
+        steps.extend(selected.outcomes.iter().map(|c| Step { name: c.what.clone(), n: c.n, excluded: Vec::new() }));
+        blocks.push(figure("flow", flow::draw(&steps, "Flow of films"), "Flow of films (STARD)."));
+    }
+    blocks.extend(demographics.map(Block::Table));
+    section("Films", blocks)
+}
+
+fn training_section(stages: &[(String, Vec<Epoch>)]) -> Section {
+    let mut blocks = Vec::new();
+    for (name, epochs) in stages {
+        let series = |label: &str, value: fn(&Epoch) -> f64| Series {
+            name: label.to_owned(),
+            points: epochs.iter().map(|e| (e.epoch as f64, value(e))).collect(),
+        };
+        let accuracy = [series("training", |e| e.train_accuracy), series("validation", |e| e.validation_accuracy)];
+        let loss = [series("training", |e| e.train_loss), series("validation", |e| e.validation_loss)];
+        let title = format!("Accuracy, stage {name}");
+        blocks.push(figure(&format!("fig1-{name}-accuracy"), curves::draw(&accuracy, "accuracy", &title), &title));
+        let title = format!("Loss, stage {name}");
+        blocks.push(figure(&format!("fig1-{name}-loss"), curves::draw(&loss, "loss", &title), &title));
+    }
+    section("Training", blocks)
+}

@@ -1,0 +1,114 @@
+//! Subgroups: the films of each value of a further column, each evaluated on its own.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::error::StudyError;
+use crate::evaluate::{EvaluationOptions, Measures, measure};
+use crate::predictions::Predictions;
+
+/// Which further columns are evaluated as subgroups.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Subgroups {
+    /// Every column of 2 to [`MOST_VALUES`] values; others are named in a note. Ages are put into bands.
+    #[default]
+    EveryColumn,
+    /// These columns, however many values they have.
+    Named(Vec<String>),
+    /// None.
+    None,
+}
+
+/// The most values that a column may have to be taken for subgroups without being named.
+pub const MOST_VALUES: usize = 20;
+
+/// The measures of a subgroup.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Subgroup {
+    /// The column.
+    pub column: String,
+    /// The value, or the band of ages; `(empty)` where the column is empty.
+    pub value: String,
+    /// The measures; in JSON, these stand beside column and value.
+    #[serde(flatten)]
+    pub measures: Measures,
+}
+
+/// Evaluates the subgroups, in the order of the columns and, within a column, of the values; also gives notes on columns that
+/// were passed over.
+///
+/// # Errors
+/// [`StudyError::NoSubgroup`] for a named column that is not there, and as [`measure`].
+pub fn subgroups(
+    predictions: &Predictions,
+    options: &EvaluationOptions,
+) -> Result<(Vec<Subgroup>, Vec<String>), StudyError> {
+    let mut found = Vec::new();
+    let mut notes = Vec::new();
+    for (place, column) in chosen(predictions, &options.subgroups)? {
+        let value_of = |i: usize| banded(column, &predictions.rows()[i].groups[place]);
+        let values: BTreeSet<(u32, String)> = (0..predictions.len()).map(value_of).collect();
+        if options.subgroups == Subgroups::EveryColumn && !(2..=MOST_VALUES).contains(&values.len())
+        {
+            notes.push(format!(
+                "column `{column}` has {} value(s) and was not taken for subgroups",
+                values.len()
+            ));
+            continue;
+        }
+        for (_, value) in values {
+            let subset = predictions.subset(|row| banded(column, &row.groups[place]).1 == value);
+            let measures = measure(&subset, options)?;
+            found.push(Subgroup {
+                column: column.to_owned(),
+                value,
+                measures,
+            });
+        }
+    }
+    Ok((found, notes))
+}
+
+fn chosen<'a>(
+    predictions: &'a Predictions,
+    which: &Subgroups,
+) -> Result<Vec<(usize, &'a str)>, StudyError> {
+    let columns = || predictions.columns().iter().map(String::as_str).enumerate();
+    match which {
+        Subgroups::None => Ok(Vec::new()),
+        Subgroups::EveryColumn => Ok(columns().collect()),
+        Subgroups::Named(names) => names
+            .iter()
+            .map(|name| {
+                columns()
+                    .find(|(_, column)| column == name)
+                    .ok_or_else(|| StudyError::NoSubgroup {
+                        path: predictions.path().to_owned(),
+                        column: name.clone(),
+                        found: predictions.columns().join(", "),
+                    })
+            })
+            .collect(),
+    }
+}
+
+/// A value with its rank among its column's values. Ages are put into the bands of hip-fracture registries: under 50 (before
+/// fragility fractures), 50–64, 65–79, 80 and over.
+fn banded(column: &str, value: &str) -> (u32, String) {
+    if value.is_empty() {
+        return (u32::MAX, "(empty)".to_owned());
+    }
+    let age = if column == "age" {
+        value.parse::<f64>().ok()
+    } else {
+        None
+    };
+    match age {
+        Some(age) if age < 50.0 => (0, "under 50".to_owned()),
+        Some(age) if age < 65.0 => (1, "50-64".to_owned()),
+        Some(age) if age < 80.0 => (2, "65-79".to_owned()),
+        Some(_) => (3, "80 and over".to_owned()),
+        None => (0, value.to_owned()),
+    }
+}

@@ -1,0 +1,5 @@
+//! The integration tests of `coxa-study`, one module a subject.
+
+mod comparing;
+mod evaluating;
+mod localizing;

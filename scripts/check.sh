@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# What CI does, cheapest checks first. `scripts/check.sh fast` stops before the tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "format"
+cargo fmt --all --check
+
+step "layout"
+scripts/layout.sh
+
+if command -v cargo-deny >/dev/null 2>&1; then
+    step "dependencies"
+    cargo deny --offline check bans licenses sources
+else
+    echo "skipped: cargo deny is not installed"
+fi
+
+step "clippy"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+[ "${1:-}" = fast ] && exit 0
+
+step "tests"
+cargo test --workspace --locked
+
+step "docs"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet

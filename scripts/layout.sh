@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The invariants that a compiler does not see: which crate may know which, where `unsafe` may stand, what no file may hold.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+fail=0
+complain() { echo "layout: $*" >&2; fail=1; }
+
+# allowed CRATE "DEPENDENCIES": the arrows of ARCHITECTURE.md, and no others (development dependencies are free).
+allowed() {
+    local crate=$1 permitted=" $2 " found
+    for found in $(sed -n '/^\[dependencies\]/,/^\[/p' "crates/$crate/Cargo.toml" | sed -n 's/^coxa-\([a-z]*\).*/\1/p'); do
+        case "$permitted" in *" $found "*) ;; *) complain "crates/$crate depends on $found" ;; esac
+    done
+}
+allowed imaging ""
+allowed stats ""
+allowed cohort ""
+allowed engine ""
+allowed simulate "imaging cohort"
+allowed model "engine imaging cohort"
+allowed study "stats imaging cohort"
+
+if grep -rlE '\bunsafe\b *(\{|fn|impl|extern)' crates --include='*.rs' | grep -v '^crates/engine/'; then
+    complain "unsafe code outside crates/engine"
+fi
+while IFS= read -r file; do
+    head -n 1 "$file" | grep -q '^//!' || complain "$file does not open with //!"
+done < <(git ls-files 'crates/*/src/*.rs')
+
+if git grep -nE '(/home/|/root/|/tmp/|/work/)' -- '*.rs' '*.md' '*.toml' '*.sh' '*.py' '*.R' ':!scripts/layout.sh'; then
+    complain "an absolute path of one machine"
+fi
+exit $fail
