@@ -43,14 +43,34 @@ pub struct FemurTemplate {
     pub outer: Mesh,
 }
 
+/// The shape of the pelvis of this number, without building it.
+#[must_use]
+pub fn pelvis_shape(number: usize) -> PelvisShape {
+    PelvisShape::template(&mut FilmRng::seed_from_u64(
+        0x7065_6c76 + (number % PELVES) as u64,
+    ))
+}
+
+/// The shape of the femur of this number, without building it.
+#[must_use]
+pub fn femur_shape(number: usize) -> FemurShape {
+    FemurShape::template(&mut FilmRng::seed_from_u64(
+        0x6665_6d75 + (number % FEMORA) as u64,
+    ))
+}
+
 /// The pelvis of this number (modulo [`PELVES`]).
 #[must_use]
 pub fn pelvis(number: usize) -> Arc<PelvisTemplate> {
     static BANK: [OnceLock<Arc<PelvisTemplate>>; PELVES] = [const { OnceLock::new() }; PELVES];
     let n = number % PELVES;
     let make = || {
-        let shape = PelvisShape::template(&mut FilmRng::seed_from_u64(0x7065_6c76 + n as u64));
-        Arc::new(PelvisTemplate { hip_bone: shape.hip_bone_meshes(2.0), spine: shape.spine_meshes(2.4), shape })
+        let shape = pelvis_shape(n);
+        Arc::new(PelvisTemplate {
+            hip_bone: shape.hip_bone_meshes(2.0),
+            spine: shape.spine_meshes(2.4),
+            shape,
+        })
     };
     Arc::clone(BANK[n].get_or_init(make))
 }
@@ -61,9 +81,13 @@ pub fn femur(number: usize) -> Arc<FemurTemplate> {
     static BANK: [OnceLock<Arc<FemurTemplate>>; FEMORA] = [const { OnceLock::new() }; FEMORA];
     let n = number % FEMORA;
     let make = || {
-        let shape = FemurShape::template(&mut FilmRng::seed_from_u64(0x6665_6d75 + n as u64));
+        let shape = femur_shape(n);
         let field = FemurField::sample(&shape, 1.5);
-        Arc::new(FemurTemplate { outer: field.grid.mesh(&field.outer), shape, field })
+        Arc::new(FemurTemplate {
+            outer: field.grid.mesh(&field.outer),
+            shape,
+            field,
+        })
     };
     Arc::clone(BANK[n].get_or_init(make))
 }
@@ -80,7 +104,8 @@ pub fn tile() -> &'static [f32] {
             for y in 0..TILE {
                 for x in 0..TILE {
                     let amplitude = 0.8_f32.powi(octave as i32);
-                    values[y * TILE + x] += amplitude * noise.periodic(x as f32 * scale, y as f32 * scale, period, octave as i32);
+                    values[y * TILE + x] += amplitude
+                        * noise.periodic(x as f32 * scale, y as f32 * scale, period, octave as i32);
                 }
             }
         }
@@ -101,4 +126,21 @@ pub fn tile_at(tile: &[f32], x: f32, y: f32) -> f32 {
     let top = tile[y0 * TILE + x0] * (1.0 - u) + tile[y0 * TILE + x1] * u;
     let bottom = tile[y1 * TILE + x0] * (1.0 - u) + tile[y1 * TILE + x1] * u;
     top * (1.0 - v) + bottom * v
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tile_repeats_seamlessly_and_is_standardized() {
+        let tile = tile();
+        let n = tile.len() as f32;
+        assert!((tile.iter().map(|x| x * x).sum::<f32>() / n - 1.0).abs() < 1e-3);
+        assert!((tile.iter().sum::<f32>() / n).abs() < 0.2);
+        let side = TILE as f32;
+        for (x, y) in [(3.25, 7.5), (-0.5, 500.75)] {
+            assert!((tile_at(tile, x, y) - tile_at(tile, x + side, y - side)).abs() < 1e-3);
+        }
+    }
 }

@@ -14,6 +14,7 @@ pub mod body;
 pub mod cohort;
 pub mod dataset;
 pub mod display;
+mod draw;
 pub mod error;
 pub mod femur;
 pub mod film;
@@ -29,6 +30,7 @@ pub mod random;
 pub mod randomise;
 pub mod scene;
 pub mod shape;
+pub mod spine;
 
 mod types;
 pub use error::SimulateError;

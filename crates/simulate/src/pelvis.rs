@@ -65,19 +65,34 @@ impl PelvisFit {
         let aging = ((age - 45.0) / 50.0).clamp(0.0, 1.0);
         let warp = 1.0 + 2.0 * s;
         let waves = [0, 1, 2].map(|_| {
-            let mut vector = |size: f32| v(normal(rng, 0.0, size), normal(rng, 0.0, size), normal(rng, 0.0, size));
+            let mut vector = |size: f32| {
+                v(
+                    normal(rng, 0.0, size),
+                    normal(rng, 0.0, size),
+                    normal(rng, 0.0, size),
+                )
+            };
             let (wave, shift) = (vector(0.02), vector(warp));
             (wave, uniform(rng, 0.0, std::f32::consts::TAU), shift)
         });
         Self {
             scale,
-            half_distance: (83.5 + 4.5 * female) * (0.4 + 0.6 * scale) * (1.0 + normal(rng, 0.0, 0.03 * s)),
-            wing: [1.0 + 0.03 * female + normal(rng, 0.0, 0.07 * s), 1.0 + normal(rng, 0.0, 0.06 * s)],
+            half_distance: (83.5 + 4.5 * female)
+                * (0.4 + 0.6 * scale)
+                * (1.0 + normal(rng, 0.0, 0.03 * s)),
+            wing: [
+                1.0 + 0.03 * female + normal(rng, 0.0, 0.07 * s),
+                1.0 + normal(rng, 0.0, 0.06 * s),
+            ],
             depth: 1.03 - 0.05 * female + normal(rng, 0.0, 0.05 * s),
             arch: 6.0 * female - 3.0 + normal(rng, 0.0, 3.5 * s),
             fraction: (0.10 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.03)).clamp(0.03, 0.25),
             waves,
-            asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
+            asymmetry: v(
+                normal(rng, 0.0, 1.5 * s),
+                normal(rng, 0.0, 2.0 * s),
+                normal(rng, 0.0, 2.0 * s),
+            ),
         }
     }
 
@@ -100,7 +115,8 @@ impl PelvisFit {
         let flare = (self.wing[0] - 1.0) * (x - 45.0).max(0.0) * up * 1.6;
         let mut moved = v(
             q.x + widen + flare + self.arch * down * smoothstep(8.0, 40.0, x),
-            q.y + (self.wing[1] - 1.0) * (p.y - 25.0).max(0.0) + (self.depth - 1.0) * (p.y + 28.0).min(0.0),
+            q.y + (self.wing[1] - 1.0) * (p.y - 25.0).max(0.0)
+                + (self.depth - 1.0) * (p.y + 28.0).min(0.0),
             q.z,
         );
         let away = v(x - 88.0, p.y, p.z).length();
@@ -143,46 +159,46 @@ impl PelvisShape {
     #[must_use]
     pub fn hip_bone(&self) -> Skeleton {
         const NODES: [Node; 40] = [
-            node(96.0, 29.0, 14.0, 10.0),    // 0 roof, front
-            node(84.0, 32.0, -20.0, 12.0),   // 1 roof, back
-            node(106.0, 33.0, 28.0, 7.0),    // 2 anterior inferior spine
-            node(129.0, 78.0, 46.0, 5.5),    // 3 anterior superior spine
-            node(140.0, 97.0, 37.0, 5.0),    // 4 crest
-            node(143.0, 109.0, 15.0, 6.5),   // 5 tubercle
-            node(136.0, 124.0, -12.0, 5.0),  // 6 crest
-            node(117.0, 137.0, -32.0, 4.5),  // 7 crest, top
-            node(95.0, 142.0, -51.0, 5.0),   // 8 crest
-            node(71.0, 133.0, -73.0, 7.0),   // 9 crest, back
-            node(49.0, 106.0, -91.0, 7.5),   // 10 posterior superior spine
-            node(45.0, 72.0, -84.0, 7.0),    // 11 posterior inferior spine
-            node(65.0, 40.0, -52.0, 7.0),    // 12 greater notch
-            node(58.0, 91.0, -67.0, 8.5),    // 13 auricular surface
-            node(79.0, 34.0, -18.0, 7.5),    // 14 arcuate line, middle
-            node(64.0, 62.0, -46.0, 8.0),    // 15 arcuate line, back
-            node(124.0, 100.0, 10.0, 2.6),   // 16 fossa
-            node(106.0, 105.0, -24.0, 2.4),  // 17 fossa
-            node(108.0, 60.0, 12.0, 5.0),    // 18 lower wing
-            node(89.0, 62.0, -26.0, 6.0),    // 19 lower wing, back
-            node(76.0, 6.0, 18.0, 10.0),     // 20 anterior column
+            node(96.0, 29.0, 14.0, 10.0),   // 0 roof, front
+            node(84.0, 32.0, -20.0, 12.0),  // 1 roof, back
+            node(106.0, 33.0, 28.0, 7.0),   // 2 anterior inferior spine
+            node(129.0, 78.0, 46.0, 5.5),   // 3 anterior superior spine
+            node(140.0, 97.0, 37.0, 5.0),   // 4 crest
+            node(143.0, 109.0, 15.0, 6.5),  // 5 tubercle
+            node(136.0, 124.0, -12.0, 5.0), // 6 crest
+            node(117.0, 137.0, -32.0, 4.5), // 7 crest, top
+            node(95.0, 142.0, -51.0, 5.0),  // 8 crest
+            node(71.0, 133.0, -73.0, 7.0),  // 9 crest, back
+            node(49.0, 106.0, -91.0, 7.5),  // 10 posterior superior spine
+            node(45.0, 72.0, -84.0, 7.0),   // 11 posterior inferior spine
+            node(65.0, 40.0, -52.0, 7.0),   // 12 greater notch
+            node(58.0, 91.0, -67.0, 8.5),   // 13 auricular surface
+            node(79.0, 34.0, -18.0, 7.5),   // 14 arcuate line, middle
+            node(64.0, 62.0, -46.0, 8.0),   // 15 arcuate line, back
+            node(124.0, 100.0, 10.0, 2.6),  // 16 fossa
+            node(106.0, 105.0, -24.0, 2.4), // 17 fossa
+            node(108.0, 60.0, 12.0, 5.0),   // 18 lower wing
+            node(89.0, 62.0, -26.0, 6.0),   // 19 lower wing, back
+            node(76.0, 6.0, 18.0, 10.0),    // 20 anterior column
             node(58.0, -9.0, 31.0, 7.5),    // 21 superior ramus
-            node(39.0, -19.0, 44.0, 6.5),    // 22 superior ramus
-            node(22.0, -25.0, 50.0, 8.0),    // 23 pubic body
-            node(9.5, -28.0, 48.0, 8.0),     // 24 symphysis, top
-            node(9.0, -46.0, 40.0, 7.0),     // 25 symphysis, bottom
-            node(26.0, -19.0, 56.0, 4.5),    // 26 pubic tubercle
-            node(15.0, -51.0, 36.0, 5.2),    // 27 inferior ramus
-            node(26.0, -58.0, 22.0, 5.2),    // 28 inferior ramus
-            node(36.0, -63.0, 4.0, 6.0),     // 29 ischial ramus
-            node(48.0, -64.0, -18.0, 10.0),   // 30 tuberosity, front
-            node(63.0, -57.0, -30.0, 15.0),  // 31 tuberosity, back
-            node(73.0, -38.0, -32.0, 12.5),  // 32 ischium
-            node(77.0, -20.0, -24.0, 12.0),  // 33 posterior column
-            node(77.0, 16.0, -36.0, 11.0),   // 34 posterior column, top
-            node(63.0, 0.0, -46.0, 6.5),     // 35 spine's base
-            node(52.0, -5.0, -54.0, 3.0),    // 36 ischial spine
-            node(67.5, 4.0, -6.0, 3.2),      // 37 quadrilateral plate
-            node(67.0, -24.0, -18.0, 5.5),   // 38 quadrilateral plate, below
-            node(78.0, -26.0, 3.0, 6.0),     // 39 lower rim
+            node(39.0, -19.0, 44.0, 6.5),   // 22 superior ramus
+            node(22.0, -25.0, 50.0, 8.0),   // 23 pubic body
+            node(9.5, -28.0, 48.0, 8.0),    // 24 symphysis, top
+            node(9.0, -46.0, 40.0, 7.0),    // 25 symphysis, bottom
+            node(26.0, -19.0, 56.0, 4.5),   // 26 pubic tubercle
+            node(15.0, -51.0, 36.0, 5.2),   // 27 inferior ramus
+            node(26.0, -58.0, 22.0, 5.2),   // 28 inferior ramus
+            node(36.0, -63.0, 4.0, 6.0),    // 29 ischial ramus
+            node(48.0, -64.0, -18.0, 10.0), // 30 tuberosity, front
+            node(63.0, -57.0, -30.0, 15.0), // 31 tuberosity, back
+            node(73.0, -38.0, -32.0, 12.5), // 32 ischium
+            node(77.0, -20.0, -24.0, 12.0), // 33 posterior column
+            node(77.0, 16.0, -36.0, 11.0),  // 34 posterior column, top
+            node(63.0, 0.0, -46.0, 6.5),    // 35 spine's base
+            node(52.0, -5.0, -54.0, 3.0),   // 36 ischial spine
+            node(67.5, 4.0, -6.0, 3.2),     // 37 quadrilateral plate
+            node(67.0, -24.0, -18.0, 5.5),  // 38 quadrilateral plate, below
+            node(78.0, -26.0, 3.0, 6.0),    // 39 lower rim
         ];
         const SLABS: [[usize; 3]; 32] = [
             [0, 2, 18],
@@ -236,9 +252,21 @@ impl PelvisShape {
             let picked: Vec<Node> = chain.iter().map(|i| nodes[*i]).collect();
             bone.chain(&picked, 5.0);
         }
-        bone.push(Element::Ball(Node { center: self.hip() + v(2.5, 3.0, -1.0), radius: self.cavity + 4.2 }), 4.0);
+        bone.push(
+            Element::Ball(Node {
+                center: self.hip() + v(2.5, 3.0, -1.0),
+                radius: self.cavity + 4.2,
+            }),
+            4.0,
+        );
         let roof = self.hip() + v(0.66, 0.74, 0.05) * (self.cavity + 2.0);
-        bone.push(Element::Ball(Node { center: roof, radius: 4.0 + 0.5 * self.overhang }), 6.0);
+        bone.push(
+            Element::Ball(Node {
+                center: roof,
+                radius: 4.0 + 0.5 * self.overhang,
+            }),
+            6.0,
+        );
         bone
     }
 
@@ -269,10 +297,17 @@ impl PelvisShape {
         let near_socket = smoothstep(14.0, 2.0, (q.length() - self.cavity).abs());
         let roof = smoothstep(0.35, 0.9, q.unit().y) * smoothstep(-0.55, 0.1, q.unit().x);
         let brim = {
-            let line = [v(58.0, 64.0, -48.0), v(72.0, 34.0, -20.0), v(68.0, 10.0, 10.0), v(52.0, -5.0, 34.0)];
+            let line = [
+                v(58.0, 64.0, -48.0),
+                v(72.0, 34.0, -20.0),
+                v(68.0, 10.0, 10.0),
+                v(52.0, -5.0, 34.0),
+            ];
             let mut least = f32::MAX;
             for pair in line.windows(2) {
-                let t = ((p - pair[0]).dot(pair[1] - pair[0]) / (pair[1] - pair[0]).dot(pair[1] - pair[0])).clamp(0.0, 1.0);
+                let t = ((p - pair[0]).dot(pair[1] - pair[0])
+                    / (pair[1] - pair[0]).dot(pair[1] - pair[0]))
+                .clamp(0.0, 1.0);
                 least = least.min((p - pair[0].lerp(pair[1], t)).length());
             }
             smoothstep(14.0, 4.0, least)
@@ -300,127 +335,43 @@ impl PelvisShape {
                 if *d > 0.5 || *d < -8.0 {
                     return *d + 1.5;
                 }
-                d + self.thickness(v(grid.axes[0][i % nx], grid.axes[1][i / nx % ny], grid.axes[2][i / (nx * ny)]))
+                d + self.thickness(v(
+                    grid.axes[0][i % nx],
+                    grid.axes[1][i / nx % ny],
+                    grid.axes[2][i / (nx * ny)],
+                ))
             })
             .collect();
         [grid.mesh(&outer), grid.mesh(&inner)]
     }
+}
 
-    /// Sacrum, coccyx and the vertebrae L5 to L2: outer and inner surfaces.
-    #[must_use]
-    pub fn spine_meshes(&self, step: f32) -> [Mesh; 2] {
-        let hip = self.hip_bone();
-        let sacrum = self.sacrum();
-        let (mut low, mut high) = sacrum.bounding_box();
-        low.x -= 2.0;
-        high.x += 2.0;
-        let grid = Grid::even(low, high, step);
-        let holes = self.foramina();
-        let outer = grid.sample_near(4.0, 6.0, |p| {
-            let mut d = sacrum.distance(p);
-            for (a, b, r) in &holes {
-                let q = v(p.x.abs(), p.y, p.z);
-                let t = ((q - *a).dot(*b - *a) / (*b - *a).dot(*b - *a)).clamp(0.0, 1.0);
-                d = smooth_max(d, r - (q - a.lerp(*b, t)).length(), 6.0);
-            }
-            if p.x.abs() > 30.0 && d < 4.0 {
-                d = d.max(self.sacroiliac - hip.distance(v(p.x.abs(), p.y, p.z)));
-            }
-            d
-        });
-        let thickness = 0.75 * self.cortex;
-        let inner: Vec<f32> = outer.iter().map(|d| d + thickness).collect();
-        let mut meshes = [grid.mesh(&outer), grid.mesh(&inner)];
-        for level in 0..4 {
-            let part = self.vertebra(level, step);
-            meshes[0].append(&part[0]);
-            meshes[1].append(&part[1]);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bank;
+    use crate::random::{Stream, stream};
+
+    #[test]
+    fn the_socket_is_hollow_and_has_a_roof() {
+        let shape = bank::pelvis_shape(0);
+        let bone = shape.hip_bone();
+        let at = |p: Vec3| shape.carve(bone.distance(p), p);
+        assert!(at(shape.hip()) > 10.0);
+        assert!(at(shape.hip() + v(0.0, shape.cavity + 5.0, 0.0)) < 0.0);
+        assert!(at(shape.hip() + v(shape.cavity, -shape.cavity, 0.0)) > 0.0);
+    }
+
+    #[test]
+    fn fitting_keeps_sockets_round_and_halves_mirrored() {
+        let fit = PelvisFit::draw(&mut stream(1, 1, Stream::Patient), 1.05, 1.0, 70.0, 1.0);
+        let center = fit.place(v(88.0, 0.0, 0.0));
+        assert!((center - fit.hip()).length() < 1.0, "{center:?}");
+        for d in [v(25.0, 0.0, 0.0), v(0.0, 25.0, 0.0), v(0.0, 0.0, -25.0)] {
+            let radius = (fit.place(v(88.0, 0.0, 0.0) + d) - center).length();
+            assert!((radius / (25.0 * fit.scale) - 1.0).abs() < 0.12, "{radius}");
         }
-        meshes
-    }
-
-    fn sacral(&self, p: Vec3) -> Vec3 {
-        let pivot = v(0.0, 90.0, -66.0);
-        Rigid::rotate(pivot, v(1.0, 0.0, 0.0), self.sacral_tilt).apply(p)
-    }
-
-    fn sacrum(&self) -> Skeleton {
-        let n = |x: f32, y: f32, z: f32, r: f32| Node { center: self.sacral(v(x, y, z)), radius: r };
-        let levels = [
-            (107.0, -52.0, 13.0, 19.0, 52.0, 11.0),
-            (84.0, -72.0, 10.0, 15.0, 45.0, 9.0),
-            (63.0, -85.0, 8.5, 12.0, 34.0, 6.5),
-            (45.0, -91.0, 7.0, 9.0, 25.0, 5.0),
-            (30.0, -90.0, 5.5, 6.0, 17.0, 4.0),
-        ];
-        let mut bone = Skeleton::new();
-        for (i, (y, z, r, body, wing, thick)) in levels.iter().enumerate() {
-            bone.push(Element::Rod(n(-body, *y, *z, *r), n(*body, *y, *z, *r)), 3.0);
-            if let Some((y2, z2, r2, body2, wing2, thick2)) = levels.get(i + 1) {
-                for side in [-1.0, 1.0] {
-                    let (a, b) = (n(side * body, *y, *z, r * 0.8), n(side * wing, y - 2.0, z - 3.0, *thick));
-                    let (c, d) = (n(side * body2, *y2, *z2, r2 * 0.8), n(side * wing2, y2 - 2.0, z2 - 3.0, *thick2));
-                    bone.push(Element::Slab(a, b, c), 4.0);
-                    bone.push(Element::Slab(b, c, d), 4.0);
-                }
-                bone.push(Element::Rod(n(0.0, *y, *z, *r * 0.9), n(0.0, *y2, *z2, *r2 * 0.9)), 3.0);
-            }
-            // Median crest.
-            bone.push(Element::Rod(n(0.0, *y, z - 12.0, 4.0), n(0.0, y - 10.0, z - 19.0, 2.5)), 4.0);
-        }
-        let tail = [n(0.0, 20.0, -88.0, 5.0), n(0.0, 10.0, -82.0, 4.2), n(0.0, 0.0, -74.0, 3.4), n(0.0, -8.0, -65.0, 2.5)];
-        bone.chain(&tail, 2.0);
-        bone
-    }
-
-    /// Sacral foramina: capsules from front to back with a radius.
-    fn foramina(&self) -> Vec<(Vec3, Vec3, f32)> {
-        [(25.0, 95.0, -62.0, 5.0), (21.0, 73.0, -80.0, 4.4), (17.5, 54.0, -88.0, 3.4), (14.0, 37.0, -91.0, 2.4)]
-            .iter()
-            .map(|(x, y, z, r)| {
-                let (front, back) = (v(x + 7.0, y - 7.0, z + 24.0), v(x - 5.0, y + 5.0, z - 24.0));
-                (self.sacral(front), self.sacral(front.lerp(back, 0.55)), *r)
-            })
-            .collect()
-    }
-
-    /// A lumbar vertebra, 0 being L5: outer and inner surfaces.
-    fn vertebra(&self, level: usize, step: f32) -> [Mesh; 2] {
-        let l = level as f32;
-        let place = |p: Vec3| {
-            let tilt = Rigid::rotate(Vec3::default(), v(1.0, 0.0, 0.0), 22.0 - 13.0 * l + self.sacral_tilt * 0.5);
-            tilt.apply(p) + v(self.scoliosis * l * (l + 1.0) * 0.4, 129.0 + 34.0 * l + 0.5 * l * l, -38.0 + 9.0 * l - 2.0 * l * l)
-        };
-        let n = |x: f32, y: f32, z: f32, r: f32| Node { center: place(v(x, y, z)), radius: r };
-        let mut arch = Skeleton::new();
-        for s in [-1.0, 1.0] {
-            arch.push(Element::Rod(n(s * 14.0, 5.0, -14.0, 5.0), n(s * 15.0, 4.0, -30.0, 5.0)), 3.0);
-            let transverse = [n(s * 14.0, 4.0, -26.0, 5.0), n(s * 30.0, 5.0, -28.0, 4.2), n(s * (42.0 - l), 8.0, -30.0, 3.4)];
-            arch.chain(&transverse, 3.0);
-            arch.push(Element::Rod(n(s * 15.0, 15.0, -33.0, 6.0), n(s * 14.0, -2.0, -36.0, 5.0)), 3.0);
-            arch.push(Element::Rod(n(s * 14.0, -2.0, -36.0, 5.0), n(s * 13.0, -18.0, -38.0, 5.5)), 3.0);
-            arch.push(Element::Rod(n(s * 13.0, 0.0, -36.0, 4.0), n(0.0, -2.0, -46.0, 4.0)), 3.0);
-        }
-        arch.push(Element::Slab(n(0.0, 2.0, -46.0, 3.2), n(0.0, -6.0, -68.0, 3.6), n(0.0, -15.0, -62.0, 3.6)), 3.0);
-        let (arch_low, arch_high) = arch.bounding_box();
-        let center = place(Vec3::default());
-        let up = (place(v(0.0, 1.0, 0.0)) - center).unit();
-        let front = v(0.0, -up.z, up.y);
-        let body = |p: Vec3| {
-            let q = p - center;
-            let (x, y, z) = (q.x, q.dot(up), q.dot(front));
-            let waist = 1.0 - 0.10 * (1.0 - (y / (13.5)).powi(2)).max(0.0);
-            let (a, b) = (25.0 * waist, 17.5 * waist);
-            let r = ((x / a).powi(2) + (z / b).powi(2)).sqrt();
-            let radial = (r - 1.0) * b.min(a) * 1.1;
-            smooth_max(radial, y.abs() - 13.5, 4.0)
-        };
-        let low = v(arch_low.x.min(center.x - 27.0), arch_low.y.min(center.y - 24.0), arch_low.z);
-        let high = v(arch_high.x.max(center.x + 27.0), arch_high.y.max(center.y + 24.0), center.z + 25.0);
-        let grid = Grid::even(low, high, step);
-        let outer = grid.sample_near(4.0, 6.0, |p| crate::shape::smooth_min(body(p), arch.distance(p), 3.0));
-        let thickness = 1.0 * self.cortex;
-        let inner: Vec<f32> = outer.iter().map(|d| d + thickness).collect();
-        [grid.mesh(&outer), grid.mesh(&inner)]
+        let p = v(40.0, 90.0, -50.0);
+        assert!((fit.place(p.mirrored()) - fit.place(p).mirrored()).length() < 1e-3);
     }
 }

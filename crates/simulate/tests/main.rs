@@ -4,3 +4,4 @@ mod anatomy;
 mod dataset;
 mod hospital;
 mod limbs;
+mod pelvis;

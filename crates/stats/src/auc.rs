@@ -1,13 +1,21 @@
 //! The area under the empirical ROC curve, its DeLong variance in O(n log n), its intervals, and the tests that compare two areas.
 
+mod clustered;
+mod compare;
+mod resampled;
+
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Plan, Resampling, percentile};
-use crate::distribution::{normal_cdf, root, t_quantile, t_two_sided};
+pub use self::clustered::{clustered_delong, paired_clustered_delong};
+pub use self::compare::{AucComparison, paired_delong, unpaired_delong};
+pub(crate) use self::resampled::GroupWeights;
+pub use self::resampled::{bootstrap, paired_bootstrap};
+use crate::distribution::root;
 use crate::estimate::{Estimate, Level, Reason, Undefined};
-use crate::scored::{Clusters, Groups, Scored, area};
+use crate::scored::{Groups, Scored, area};
 
 const AUC: &str = "AUC";
+
 const DIFFERENCE: &str = "difference of AUCs";
 
 /// The structural components of DeLong, DeLong & Clarke-Pearson (1988).
@@ -35,25 +43,6 @@ pub enum AucInterval {
     /// V(θ) = θ(1−θ)(1 + N(1−θ)/(2−θ) + Nθ/(1+θ))/(mn) and N = (m+n)/2 − 1. Needs no DeLong variance, and has a real width
     /// under perfect separation.
     Newcombe,
-}
-
-/// A comparison of two areas.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct AucComparison {
-    /// Area of the first sample.
-    pub auc_a: f64,
-    /// Area of the second sample.
-    pub auc_b: f64,
-    /// `auc_a − auc_b` with its interval.
-    pub difference: Estimate,
-    /// The test statistic: z when paired, t when unpaired.
-    pub statistic: f64,
-    /// Degrees of freedom when the statistic is Student's.
-    pub df: Option<f64>,
-    /// Two-sided p-value.
-    pub p: f64,
-    /// The test's name.
-    pub method: &'static str,
 }
 
 /// The area under the empirical ROC curve: P(case > control) + ½ P(case = control), the Mann–Whitney statistic.
@@ -150,220 +139,6 @@ pub fn delong(
     from_variance(value, variance(sample)?, sample.n(), level, interval)
 }
 
-/// DeLong's test of two areas on the same observations: z = (θa − θb)/SE, with p from the normal distribution, as pROC's
-/// `roc.test(paired = TRUE)`. The variance is that of the differences of components, so that equal score lists give exactly 0.
-///
-/// # Errors
-/// Undefined with fewer than two cases or controls, when the truths differ, or when the areas differ and the variance is
-/// zero. Two curves that agree in every component give z = 0 and p = 1, as in pROC.
-pub fn paired_delong(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    level: Level,
-) -> Result<AucComparison, Undefined> {
-    a.require(DIFFERENCE, 2)?;
-    a.require_same_truth(&b, DIFFERENCE)?;
-    let (va, vb) = (placements(a)?, placements(b)?);
-    let variance = difference_variance(&va, &vb);
-    normal_comparison(
-        (va.auc, vb.auc),
-        variance,
-        a.n(),
-        level,
-        "DeLong's test for two correlated ROC curves",
-    )
-}
-
-/// DeLong's test of two areas on different observations: t = (θa − θb)/√(Sa + Sb) with Welch–Satterthwaite degrees of freedom
-/// (Sa + Sb)²/(Sa²/(Na−1) + Sb²/(Nb−1)), as pROC's `roc.test(paired = FALSE)`; the interval uses the same t.
-///
-/// # Errors
-/// Undefined with fewer than two cases or controls in either sample, or when both variances are zero.
-pub fn unpaired_delong(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    level: Level,
-) -> Result<AucComparison, Undefined> {
-    a.require(DIFFERENCE, 2)?;
-    b.require(DIFFERENCE, 2)?;
-    let (va, vb) = (placements(a)?, placements(b)?);
-    let (sa, sb) = (
-        component_covariance(&va, &va),
-        component_covariance(&vb, &vb),
-    );
-    let total = sa + sb;
-    if total == 0.0 {
-        return Err(Undefined::new(DIFFERENCE, Reason::ZeroVariance));
-    }
-    let df = total * total / (sa * sa / (a.n() as f64 - 1.0) + sb * sb / (b.n() as f64 - 1.0));
-    let value = va.auc - vb.auc;
-    let statistic = value / total.sqrt();
-    let half = t_quantile(1.0 - level.tail(), df) * total.sqrt();
-    Ok(AucComparison {
-        auc_a: va.auc,
-        auc_b: vb.auc,
-        difference: Estimate {
-            value,
-            low: value - half,
-            high: value + half,
-            method: "DeLong, Welch's t",
-            n: a.n() + b.n(),
-        },
-        statistic,
-        df: Some(df),
-        p: t_two_sided(statistic, df),
-        method: "DeLong's test for two ROC curves",
-    })
-}
-
-/// The area with an interval that allows for clusters, such as several films of one patient (Obuchowski 1997).
-///
-/// With the components summed within cluster i (X_i over its m_i cases, Y_i over its n_i controls), the variance is
-/// S10/m + S01/n + 2 S11/(mn): S10 = I10/((I10−1)m) Σ(X_i − m_i θ)², S01 likewise, S11 = I/(I−1) Σ(X_i − m_i θ)(Y_i − n_i θ),
-/// where I10, I01 and I count the clusters with a case, with a control, and all. Clusters of one give DeLong's variance.
-///
-/// # Errors
-/// Undefined with fewer than two clusters that hold a case, or a control; when the lengths differ; or when the variance comes
-/// out negative, which few clusters can bring about.
-pub fn clustered_delong(
-    sample: Scored<'_>,
-    clusters: &Clusters,
-    level: Level,
-    interval: AucInterval,
-) -> Result<Estimate, Undefined> {
-    let value = auc(sample)?;
-    clusters.require_length(AUC, sample.n())?;
-    if interval == AucInterval::Newcombe {
-        return Err(no_interval(
-            value,
-            "Newcombe's interval does not allow for clusters",
-        ));
-    }
-    let placements = placements(sample)?;
-    let centered = placements.centered();
-    let variance = clustered_variance(sample, clusters, &centered, AUC)?;
-    let mut estimate = from_variance(value, variance, sample.n(), level, interval)?;
-    estimate.method = match interval {
-        AucInterval::Logit => "clustered DeLong (Obuchowski 1997), logit",
-        _ => "clustered DeLong (Obuchowski 1997), Wald",
-    };
-    Ok(estimate)
-}
-
-/// The paired test of [`paired_delong`] with the clustered variance of [`clustered_delong`].
-///
-/// # Errors
-/// As those two.
-pub fn paired_clustered_delong(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    clusters: &Clusters,
-    level: Level,
-) -> Result<AucComparison, Undefined> {
-    a.require(DIFFERENCE, 1)?;
-    a.require_same_truth(&b, DIFFERENCE)?;
-    clusters.require_length(DIFFERENCE, a.n())?;
-    let (va, vb) = (placements(a)?, placements(b)?);
-    let centered = va.centered_difference(&vb);
-    let variance = clustered_variance(a, clusters, &centered, DIFFERENCE)?;
-    normal_comparison(
-        (va.auc, vb.auc),
-        variance,
-        a.n(),
-        level,
-        "clustered DeLong test for two correlated ROC curves (Obuchowski 1997)",
-    )
-}
-
-/// The area with a bootstrap percentile interval; [`Resampling::Stratified`] is pROC's default.
-///
-/// # Errors
-/// Undefined without cases or controls, when cluster lengths differ, or when too many replicates lack one class.
-pub fn bootstrap(
-    sample: Scored<'_>,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-) -> Result<Estimate, Undefined> {
-    let value = auc(sample)?;
-    let groups = Groups::new(sample);
-    let mut weights = GroupWeights::new(&groups);
-    percentile(
-        AUC,
-        value,
-        sample.truth(),
-        resampling,
-        level,
-        plan,
-        |counts| {
-            weights.fill(&groups, sample.truth(), counts);
-            area(&weights.cases, &weights.controls)
-        },
-    )
-}
-
-/// The difference of two areas on the same observations with a bootstrap percentile interval: both lists are resampled
-/// together.
-///
-/// # Errors
-/// As [`bootstrap`], and when the truths differ.
-pub fn paired_bootstrap(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-) -> Result<Estimate, Undefined> {
-    a.require_same_truth(&b, DIFFERENCE)?;
-    let value = auc(a)? - auc(b)?;
-    let (groups_a, groups_b) = (Groups::new(a), Groups::new(b));
-    let (mut weights_a, mut weights_b) =
-        (GroupWeights::new(&groups_a), GroupWeights::new(&groups_b));
-    percentile(
-        DIFFERENCE,
-        value,
-        a.truth(),
-        resampling,
-        level,
-        plan,
-        |counts| {
-            weights_a.fill(&groups_a, a.truth(), counts);
-            weights_b.fill(&groups_b, a.truth(), counts);
-            Some(
-                area(&weights_a.cases, &weights_a.controls)?
-                    - area(&weights_b.cases, &weights_b.controls)?,
-            )
-        },
-    )
-}
-
-/// Bootstrap counts summed into groups of equal score; reused between replicates.
-pub(crate) struct GroupWeights {
-    pub cases: Vec<u64>,
-    pub controls: Vec<u64>,
-}
-
-impl GroupWeights {
-    pub fn new(groups: &Groups) -> Self {
-        Self {
-            cases: vec![0; groups.values.len()],
-            controls: vec![0; groups.values.len()],
-        }
-    }
-
-    pub fn fill(&mut self, groups: &Groups, truth: &[bool], counts: &[u32]) {
-        self.cases.fill(0);
-        self.controls.fill(0);
-        for ((&group, &positive), &count) in groups.of.iter().zip(truth).zip(counts) {
-            if positive {
-                self.cases[group] += u64::from(count);
-            } else {
-                self.controls[group] += u64::from(count);
-            }
-        }
-    }
-}
-
 /// Components less their mean, of one curve or of a difference of two.
 struct Centered {
     cases: Vec<f64>,
@@ -404,66 +179,6 @@ pub(crate) fn component_covariance(a: &Placements, b: &Placements) -> f64 {
         sum / (n - 1.0) / n
     };
     part(&a.cases, &b.cases) + part(&a.controls, &b.controls)
-}
-
-fn difference_variance(a: &Placements, b: &Placements) -> f64 {
-    let centered = a.centered_difference(b);
-    let part = |values: &[f64]| {
-        let n = values.len() as f64;
-        values.iter().map(|v| v * v).sum::<f64>() / (n - 1.0) / n
-    };
-    part(&centered.cases) + part(&centered.controls)
-}
-
-fn clustered_variance(
-    sample: Scored<'_>,
-    clusters: &Clusters,
-    centered: &Centered,
-    statistic: &'static str,
-) -> Result<f64, Undefined> {
-    #[derive(Clone, Copy, Default)]
-    struct Sums {
-        x: f64,
-        y: f64,
-        has_case: bool,
-        has_control: bool,
-    }
-    let mut sums = vec![Sums::default(); clusters.count()];
-    let (mut cases, mut controls) = (centered.cases.iter(), centered.controls.iter());
-    for (&positive, &cluster) in sample.truth().iter().zip(clusters.of()) {
-        let sum = &mut sums[cluster];
-        if positive {
-            sum.x += cases.next().copied().unwrap_or_default();
-            sum.has_case = true;
-        } else {
-            sum.y += controls.next().copied().unwrap_or_default();
-            sum.has_control = true;
-        }
-    }
-    let with_case = sums.iter().filter(|s| s.has_case).count();
-    let with_control = sums.iter().filter(|s| s.has_control).count();
-    if with_case.min(with_control) < 2 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::TooFew {
-                n: with_case.min(with_control),
-                needed: 2,
-            },
-        ));
-    }
-    let (m, n) = (sample.cases() as f64, sample.controls() as f64);
-    let inflate = |count: usize| count as f64 / (count as f64 - 1.0);
-    let s10 = inflate(with_case) * sums.iter().map(|s| s.x * s.x).sum::<f64>() / m;
-    let s01 = inflate(with_control) * sums.iter().map(|s| s.y * s.y).sum::<f64>() / n;
-    let s11 = inflate(clusters.count()) * sums.iter().map(|s| s.x * s.y).sum::<f64>();
-    let variance = s10 / m + s01 / n + 2.0 * s11 / (m * n);
-    if variance < 0.0 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::Other("the clustered variance is negative: too few clusters"),
-        ));
-    }
-    Ok(variance)
 }
 
 fn from_variance(
@@ -539,37 +254,6 @@ fn newcombe(value: f64, sample: Scored<'_>, level: Level) -> Estimate {
         method: "Newcombe (method 5)",
         n: sample.n(),
     }
-}
-
-fn normal_comparison(
-    (auc_a, auc_b): (f64, f64),
-    variance: f64,
-    n: usize,
-    level: Level,
-    method: &'static str,
-) -> Result<AucComparison, Undefined> {
-    let value = auc_a - auc_b;
-    let se = variance.sqrt();
-    if se == 0.0 && value != 0.0 {
-        return Err(Undefined::new(DIFFERENCE, Reason::ZeroVariance));
-    }
-    let statistic = if se == 0.0 { 0.0 } else { value / se };
-    let half = level.z() * se;
-    Ok(AucComparison {
-        auc_a,
-        auc_b,
-        difference: Estimate {
-            value,
-            low: value - half,
-            high: value + half,
-            method: "DeLong, Wald",
-            n,
-        },
-        statistic,
-        df: None,
-        p: 2.0 * normal_cdf(-statistic.abs()),
-        method,
-    })
 }
 
 fn no_interval(value: f64, because: &'static str) -> Undefined {

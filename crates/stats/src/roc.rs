@@ -1,11 +1,15 @@
 //! The empirical ROC curve with pROC's thresholds, its coordinates, its partial areas, and bootstrap intervals of them.
 
-use serde::{Deserialize, Serialize};
+mod partial;
+mod resampled;
 
-use crate::auc::GroupWeights;
-use crate::bootstrap::{Plan, Resampling, percentile};
+use serde::Serialize;
+
+use self::partial::clipped_area;
+pub use self::partial::{Correction, Focus, Part};
+pub use self::resampled::{partial_auc, sensitivity_at_specificity, specificity_at_sensitivity};
 use crate::confusion::Confusion;
-use crate::estimate::{Estimate, Level, Reason, Undefined};
+use crate::estimate::{Reason, Undefined};
 use crate::scored::{Groups, Scored, area};
 
 /// One vertex of the curve: what happens when scores ≥ `threshold` are called positive.
@@ -26,41 +30,6 @@ pub struct RocPoint {
 pub struct Roc {
     points: Vec<RocPoint>,
     auc: f64,
-}
-
-/// The axis along which a partial area is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Focus {
-    /// Over a range of specificities: ∫ sensitivity d(specificity).
-    #[default]
-    Specificity,
-    /// Over a range of sensitivities: ∫ specificity d(sensitivity).
-    Sensitivity,
-}
-
-/// Whether a partial area is McClish's corrected one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Correction {
-    /// The area itself, at most the width of the range.
-    #[default]
-    Raw,
-    /// (1 + (A − min)/(max − min))/2, so that chance is 0.5 and perfection 1 (McClish 1989); undefined below the diagonal.
-    McClish,
-}
-
-/// The part of the curve that a partial area covers.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Part {
-    /// Lower end of the range, from 0.
-    pub from: f64,
-    /// Upper end of the range, to 1, above `from`.
-    pub to: f64,
-    /// What the range is of.
-    pub focus: Focus,
-    /// Raw or corrected.
-    pub correction: Correction,
 }
 
 impl Roc {
@@ -184,214 +153,6 @@ impl Roc {
     }
 }
 
-impl Part {
-    /// The raw area over specificities from `from` to `to`.
-    pub fn of_specificities(from: f64, to: f64) -> Self {
-        Self {
-            from,
-            to,
-            focus: Focus::Specificity,
-            correction: Correction::Raw,
-        }
-    }
-
-    /// The raw area over sensitivities from `from` to `to`.
-    pub fn of_sensitivities(from: f64, to: f64) -> Self {
-        Self {
-            focus: Focus::Sensitivity,
-            ..Self::of_specificities(from, to)
-        }
-    }
-
-    /// The same part with McClish's correction.
-    pub fn corrected_by_mcclish(self) -> Self {
-        Self {
-            correction: Correction::McClish,
-            ..self
-        }
-    }
-
-    fn check(&self) -> Result<(), Undefined> {
-        check_part("partial AUC", self.from)?;
-        check_part("partial AUC", self.to)?;
-        if self.from < self.to {
-            Ok(())
-        } else {
-            Err(Undefined::new(
-                "partial AUC",
-                Reason::OutOfRange {
-                    index: 0,
-                    value: self.to,
-                    expected: "an upper end above the lower end",
-                },
-            ))
-        }
-    }
-
-    /// The diagonal's area over the range.
-    fn chance(&self) -> f64 {
-        (2.0 - self.from - self.to) * (self.to - self.from) / 2.0
-    }
-
-    fn corrected(&self, raw: f64) -> f64 {
-        (1.0 + (raw - self.chance()) / (self.to - self.from - self.chance())) / 2.0
-    }
-}
-
-/// [`Roc::sensitivity_at`] with a bootstrap percentile interval, as pROC's `ci.se` (whose estimate is the replicates' median;
-/// this is the curve's own value).
-///
-/// # Errors
-/// Undefined without cases or controls or outside [0, 1], or when too many replicates lack one class.
-pub fn sensitivity_at_specificity(
-    sample: Scored<'_>,
-    specificity: f64,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-) -> Result<Estimate, Undefined> {
-    let value = Roc::new(sample)?.sensitivity_at(specificity)?;
-    let statistic = "sensitivity at a specificity";
-    curve_bootstrap(
-        sample,
-        statistic,
-        value,
-        resampling,
-        level,
-        plan,
-        |vertices| {
-            Some(interpolate(
-                vertices.iter().map(|v| (v.specificity, v.sensitivity)),
-                specificity,
-            ))
-        },
-    )
-}
-
-/// [`Roc::specificity_at`] with a bootstrap percentile interval, as pROC's `ci.sp`.
-///
-/// # Errors
-/// As [`sensitivity_at_specificity`].
-pub fn specificity_at_sensitivity(
-    sample: Scored<'_>,
-    sensitivity: f64,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-) -> Result<Estimate, Undefined> {
-    let value = Roc::new(sample)?.specificity_at(sensitivity)?;
-    let statistic = "specificity at a sensitivity";
-    curve_bootstrap(
-        sample,
-        statistic,
-        value,
-        resampling,
-        level,
-        plan,
-        |vertices| {
-            Some(interpolate(
-                vertices
-                    .iter()
-                    .rev()
-                    .map(|v| (v.sensitivity, v.specificity)),
-                sensitivity,
-            ))
-        },
-    )
-}
-
-/// [`Roc::partial_auc`] with a bootstrap percentile interval. As in pROC, a replicate's corrected area may fall below 0.5.
-///
-/// # Errors
-/// As [`Roc::partial_auc`], or when too many replicates lack one class.
-pub fn partial_auc(
-    sample: Scored<'_>,
-    part: Part,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-) -> Result<Estimate, Undefined> {
-    let value = Roc::new(sample)?.partial_auc(part)?;
-    curve_bootstrap(
-        sample,
-        "partial AUC",
-        value,
-        resampling,
-        level,
-        plan,
-        |vertices| {
-            let raw = match part.focus {
-                Focus::Specificity => clipped_area(
-                    vertices.iter().map(|v| (v.specificity, v.sensitivity)),
-                    part,
-                ),
-                Focus::Sensitivity => clipped_area(
-                    vertices
-                        .iter()
-                        .rev()
-                        .map(|v| (v.sensitivity, v.specificity)),
-                    part,
-                ),
-            };
-            Some(match part.correction {
-                Correction::Raw => raw,
-                Correction::McClish => part.corrected(raw),
-            })
-        },
-    )
-}
-
-/// A vertex of a resampled curve.
-struct Vertex {
-    sensitivity: f64,
-    specificity: f64,
-}
-
-fn curve_bootstrap(
-    sample: Scored<'_>,
-    statistic: &'static str,
-    value: f64,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-    statistic_of: impl Fn(&[Vertex]) -> Option<f64>,
-) -> Result<Estimate, Undefined> {
-    let groups = Groups::new(sample);
-    let mut weights = GroupWeights::new(&groups);
-    let mut vertices = Vec::with_capacity(groups.values.len() + 1);
-    percentile(
-        statistic,
-        value,
-        sample.truth(),
-        resampling,
-        level,
-        plan,
-        |counts| {
-            weights.fill(&groups, sample.truth(), counts);
-            let cases: u64 = weights.cases.iter().sum();
-            let controls: u64 = weights.controls.iter().sum();
-            if cases == 0 || controls == 0 {
-                return None;
-            }
-            vertices.clear();
-            let (mut tp, mut tn) = (cases, 0);
-            let mut push = |tp: u64, tn: u64| {
-                vertices.push(Vertex {
-                    sensitivity: tp as f64 / cases as f64,
-                    specificity: tn as f64 / controls as f64,
-                });
-            };
-            push(tp, tn);
-            for (&case, &control) in weights.cases.iter().zip(&weights.controls) {
-                tp -= case;
-                tn += control;
-                push(tp, tn);
-            }
-            statistic_of(&vertices)
-        },
-    )
-}
-
 /// The threshold between two distinct neighbors; as pROC, halved first where the sum could overflow.
 fn midpoint(low: f64, high: f64) -> f64 {
     let middle = (low + high) / 2.0;
@@ -418,31 +179,6 @@ fn interpolate(vertices: impl Iterator<Item = (f64, f64)>, x: f64) -> f64 {
         before = (vx, vy);
     }
     before.1
-}
-
-/// The area under a polyline with ascending x between the part's ends.
-fn clipped_area(vertices: impl Iterator<Item = (f64, f64)>, part: Part) -> f64 {
-    let mut area = 0.0;
-    let mut before: Option<(f64, f64)> = None;
-    for (x1, y1) in vertices {
-        if let Some((x0, y0)) = before {
-            let (from, to) = (x0.max(part.from), x1.min(part.to));
-            if from < to {
-                let at = |x: f64| {
-                    if x == x0 {
-                        y0
-                    } else if x == x1 {
-                        y1
-                    } else {
-                        y0 + (x - x0) / (x1 - x0) * (y1 - y0)
-                    }
-                };
-                area += (to - from) * (at(from) + at(to)) / 2.0;
-            }
-        }
-        before = Some((x1, y1));
-    }
-    area
 }
 
 fn check_part(statistic: &'static str, value: f64) -> Result<(), Undefined> {

@@ -12,7 +12,7 @@ use coxa_model::{Reader, Reading, history};
 use coxa_study::evaluate::{Evaluation, EvaluationOptions, evaluate};
 use coxa_study::figures::roc::ReaderPoint;
 use coxa_study::localize::{FilmLocalization, Localization, LocalizationOptions, Site, localize};
-use coxa_study::page::{FilmCard, Page, Verdict};
+use coxa_study::page::{FilmCard, Verdict};
 use coxa_study::report::{Epoch, Study, report};
 use coxa_study::{Readings, StudyError, demographics};
 
@@ -32,8 +32,6 @@ pub struct Assessment {
     pub evaluation: Evaluation,
     /// The places; `None` where no film has a true box.
     pub localization: Option<Localization>,
-    /// The page.
-    pub page: Page,
     /// Films that could not be read.
     pub failed: usize,
 }
@@ -88,7 +86,7 @@ pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Asses
     };
     let page = report(study);
     page.write(request.out).with_context(|| format!("{}", request.out.display()))?;
-    Ok(Assessment { evaluation, localization, page, failed: gathered.failed })
+    Ok(Assessment { evaluation, localization, failed: gathered.failed })
 }
 
 /// What is kept of the readings besides the files that they are written to.

@@ -46,7 +46,14 @@ impl PackedB {
     ///
     /// # Panics
     /// When `values` is too short.
-    pub fn pack(isa: Isa, k: usize, n: usize, values: &[f32], k_stride: usize, n_stride: usize) -> Self {
+    pub fn pack(
+        isa: Isa,
+        k: usize,
+        n: usize,
+        values: &[f32],
+        k_stride: usize,
+        n_stride: usize,
+    ) -> Self {
         Self::pack_as(Format::F32, isa, k, n, values, k_stride, n_stride)
     }
 
@@ -66,7 +73,9 @@ impl PackedB {
     ) -> Self {
         match format {
             Format::F32 => Self::pack_words::<F32>(isa, k, n, values, k_stride, n_stride),
-            Format::RoundedF32 => Self::pack_words::<RoundedF32>(isa, k, n, values, k_stride, n_stride),
+            Format::RoundedF32 => {
+                Self::pack_words::<RoundedF32>(isa, k, n, values, k_stride, n_stride)
+            }
             Format::Bf16 => Self::pack_words::<Bf16>(isa, k, n, values, k_stride, n_stride),
             Format::Int8 => Self::pack_words::<Int8>(isa, k, n, values, k_stride, n_stride),
         }
@@ -96,9 +105,20 @@ impl PackedB {
     }
 
     fn room(isa: Isa, format: Format, k: usize, n: usize, per_word: usize) -> Self {
-        assert!(k.is_multiple_of(per_word), "a depth of {k} in words of {per_word}");
+        assert!(
+            k.is_multiple_of(per_word),
+            "a depth of {k} in words of {per_word}"
+        );
         let (width, words) = (2 * isa.lanes(), k / per_word);
-        PackedB { isa, format, k, n, width, words, data: Buffer::zeroed(n.div_ceil(width) * words * width) }
+        PackedB {
+            isa,
+            format,
+            k,
+            n,
+            width,
+            words,
+            data: Buffer::zeroed(n.div_ceil(width) * words * width),
+        }
     }
 
     /// The depth k.
@@ -161,14 +181,63 @@ pub struct Epilogue<'a> {
 impl<'a> Epilogue<'a> {
     /// Whether there is a bias and a factor for each of n columns, or none at all.
     pub(super) fn covers(&self, n: usize) -> bool {
-        [self.bias, self.scale].into_iter().flatten().all(|values| values.len() >= n)
+        [self.bias, self.scale]
+            .into_iter()
+            .flatten()
+            .all(|values| values.len() >= n)
     }
 
     /// The epilogue of columns from `first` on.
     #[inline(always)]
     fn from_column(&self, first: usize) -> Self {
         let cut = |values: Option<&'a [f32]>| values.map(|values| &values[first..]);
-        Epilogue { scale: cut(self.scale), bias: cut(self.bias), ..*self }
+        Epilogue {
+            scale: cut(self.scale),
+            bias: cut(self.bias),
+            ..*self
+        }
+    }
+}
+
+/// Memory that will be read next: fetched into the cache a little at a time while a product is computed.
+#[derive(Debug, Clone, Copy)]
+pub struct Ahead {
+    /// The first value of the first row.
+    pub ptr: *const f32,
+    /// Values between rows.
+    pub row_stride: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Cache lines (of 16 values) in each row.
+    pub lines: usize,
+}
+
+impl Ahead {
+    /// Nothing to fetch.
+    pub const NOTHING: Ahead = Ahead {
+        ptr: std::ptr::null(),
+        row_stride: 0,
+        rows: 0,
+        lines: 0,
+    };
+
+    /// Fetches `count` lines, beginning at line `at` of the first row; gives back the line to begin at next time.
+    #[inline(always)]
+    unsafe fn fetch<S: Simd>(&mut self, mut at: usize, count: usize) -> usize {
+        for _ in 0..count {
+            if self.rows == 0 {
+                break;
+            }
+            // SAFETY: fetching is a hint, whatever the address.
+            unsafe { S::prefetch(self.ptr.wrapping_add(16 * at)) };
+            at += 1;
+            if at == self.lines {
+                at = 0;
+                self.rows -= 1;
+                self.ptr = self.ptr.wrapping_add(self.row_stride);
+            }
+        }
+        at
     }
 }
 
@@ -189,10 +258,28 @@ pub unsafe fn gemm(
     b: &PackedB,
     c: MatrixC,
     epilogue: Epilogue<'_>,
+    ahead: Ahead,
 ) {
-    assert!(epilogue.covers(b.n), "a bias value and a factor for each column");
-    assert!(from + segments.count * segments.length <= b.words, "{segments:?} from {from} in {} words", b.words);
-    let work = Gemm { m, a, from, segments, b, c, epilogue, format: PhantomData };
+    assert!(
+        epilogue.covers(b.n),
+        "a bias value and a factor for each column"
+    );
+    assert!(
+        from + segments.count * segments.length <= b.words,
+        "{segments:?} from {from} in {} words",
+        b.words
+    );
+    let work = Gemm {
+        m,
+        a,
+        from,
+        segments,
+        b,
+        c,
+        epilogue,
+        ahead,
+        format: PhantomData,
+    };
     match b.format {
         Format::F32 | Format::RoundedF32 => b.isa.dispatch(work),
         Format::Bf16 => b.isa.dispatch(work.with_format::<Bf16>()),
@@ -208,13 +295,34 @@ struct Gemm<'a, P> {
     b: &'a PackedB,
     c: MatrixC,
     epilogue: Epilogue<'a>,
+    ahead: Ahead,
     format: PhantomData<P>,
 }
 
 impl<'a> Gemm<'a, F32> {
     fn with_format<P>(self) -> Gemm<'a, P> {
-        let Gemm { m, a, from, segments, b, c, epilogue, .. } = self;
-        Gemm { m, a, from, segments, b, c, epilogue, format: PhantomData }
+        let Gemm {
+            m,
+            a,
+            from,
+            segments,
+            b,
+            c,
+            epilogue,
+            ahead,
+            ..
+        } = self;
+        Gemm {
+            m,
+            a,
+            from,
+            segments,
+            b,
+            c,
+            epilogue,
+            ahead,
+            format: PhantomData,
+        }
     }
 }
 
@@ -223,21 +331,42 @@ impl<P: Product> Op for Gemm<'_, P> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Gemm { m, a, from, segments, b, c, epilogue, .. } = self;
-        assert!(S::BF16 || P::FORMAT != Format::Bf16, "bfloat16 products need the instructions");
+        let Gemm {
+            m,
+            a,
+            from,
+            segments,
+            b,
+            c,
+            epilogue,
+            mut ahead,
+            ..
+        } = self;
+        assert!(
+            S::BF16 || P::FORMAT != Format::Bf16,
+            "bfloat16 products need the instructions"
+        );
         for first in (0..m).step_by(ROW_BLOCK) {
             let rows = ROW_BLOCK.min(m - first);
             // SAFETY: the offsets stay inside the matrices, which the caller vouches for.
             unsafe {
-                let a = MatrixA { ptr: a.ptr.add(first * a.row_stride), ..a };
-                let c = MatrixC { ptr: c.ptr.add(first * c.row_stride), ..c };
-                row_block::<S, P>(rows, from, segments, a, b, c, epilogue);
+                let a = MatrixA {
+                    ptr: a.ptr.add(first * a.row_stride),
+                    ..a
+                };
+                let c = MatrixC {
+                    ptr: c.ptr.add(first * c.row_stride),
+                    ..c
+                };
+                row_block::<S, P>(rows, from, segments, a, b, c, epilogue, ahead);
             }
+            ahead = Ahead::NOTHING;
         }
     }
 }
 
 /// One block of rows and depth (in words), over all panels.
+#[expect(clippy::too_many_arguments)]
 #[inline(always)]
 unsafe fn row_block<S: Simd, P: Product>(
     rows: usize,
@@ -247,18 +376,23 @@ unsafe fn row_block<S: Simd, P: Product>(
     b: &PackedB,
     c: MatrixC,
     epilogue: Epilogue<'_>,
+    mut ahead: Ahead,
 ) {
     let width = 2 * S::LANES;
+    let per_panel = (ahead.rows * ahead.lines).div_ceil(b.panels());
     debug_assert_eq!(width, b.width);
     for panel in 0..b.panels() {
         let columns = width.min(b.n - panel * width);
         // SAFETY: inside the packed matrix, and inside C and the bias by the contract of `gemm`.
         unsafe {
             let b = b.data.as_ptr().add((panel * b.words + from) * width);
-            let c = MatrixC { ptr: c.ptr.add(panel * width), ..c };
+            let c = MatrixC {
+                ptr: c.ptr.add(panel * width),
+                ..c
+            };
             let epilogue = epilogue.from_column(panel * width);
             if columns == width {
-                panel_tiles::<S, P>(rows, depth, a, b, c, epilogue);
+                panel_tiles::<S, P>(rows, depth, a, b, c, epilogue, &mut ahead, per_panel);
             } else {
                 narrow_panel::<S, P>(rows, depth, a, b, c, epilogue, columns);
             }
@@ -266,17 +400,34 @@ unsafe fn row_block<S: Simd, P: Product>(
     }
 }
 
-/// The rows of one panel, cut into register tiles as evenly as can be.
+/// The rows of one panel, cut into register tiles as evenly as can be; between them, `lines` cache lines are fetched ahead.
+#[expect(clippy::too_many_arguments)]
 #[inline(always)]
-unsafe fn panel_tiles<S: Simd, P: Product>(rows: usize, depth: Segments, a: MatrixA, b: *const f32, c: MatrixC, epilogue: Epilogue<'_>) {
+unsafe fn panel_tiles<S: Simd, P: Product>(
+    rows: usize,
+    depth: Segments,
+    a: MatrixA,
+    b: *const f32,
+    c: MatrixC,
+    epilogue: Epilogue<'_>,
+    ahead: &mut Ahead,
+    lines: usize,
+) {
     let tiles = rows.div_ceil(S::ROWS);
-    let mut first = 0;
+    let (mut first, mut line) = (0, 0);
     for tile in 0..tiles {
         let height = (rows - first).div_ceil(tiles - tile);
         // SAFETY: rows first..first + height are inside the matrices.
         unsafe {
-            let a = MatrixA { ptr: a.ptr.add(first * a.row_stride), ..a };
-            let c = MatrixC { ptr: c.ptr.add(first * c.row_stride), ..c };
+            line = ahead.fetch::<S>(line, lines.div_ceil(tiles));
+            let a = MatrixA {
+                ptr: a.ptr.add(first * a.row_stride),
+                ..a
+            };
+            let c = MatrixC {
+                ptr: c.ptr.add(first * c.row_stride),
+                ..c
+            };
             register_tile::<S, P>(height, depth, a, b, c, epilogue);
         }
         first += height;
@@ -312,8 +463,14 @@ unsafe fn narrow_panel<S: Simd, P: Product>(
         unsafe {
             let c = std::slice::from_raw_parts_mut(c.ptr.add(i * c.row_stride), columns);
             row[..columns].copy_from_slice(c);
-            let beside = MatrixC { ptr: row.as_mut_ptr(), row_stride: width };
-            let a = MatrixA { ptr: a.ptr.add(i * a.row_stride), ..a };
+            let beside = MatrixC {
+                ptr: row.as_mut_ptr(),
+                row_stride: width,
+            };
+            let a = MatrixA {
+                ptr: a.ptr.add(i * a.row_stride),
+                ..a
+            };
             register_tile::<S, P>(1, depth, a, b, beside, widened);
             c.copy_from_slice(&row[..columns]);
         }

@@ -52,6 +52,10 @@ pub unsafe trait Simd: Copy + Send + Sync + 'static {
         unsafe { Self::splat(0.0) }
     }
 
+    /// Fetches a cache line into the second-level cache, where the processor can; a hint that may be of any address.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
+
     /// Each value rounded to the nearest bfloat16 (ties to even), as f32. Values are finite.
     #[inline(always)]
     unsafe fn round_bf16(v: Self::V) -> Self::V {
@@ -59,7 +63,11 @@ pub unsafe trait Simd: Copy + Send + Sync + 'static {
         unsafe {
             let mut lanes = [0.0f32; 16];
             Self::store(lanes.as_mut_ptr(), v);
-            Self::load(lanes.map(|x| f32::from_bits(u32::from(bf16_bits(x)) << 16)).as_ptr())
+            Self::load(
+                lanes
+                    .map(|x| f32::from_bits(u32::from(bf16_bits(x)) << 16))
+                    .as_ptr(),
+            )
         }
     }
 

@@ -61,13 +61,21 @@ unsafe impl Simd for Avx2 {
         unsafe { _mm256_min_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn prefetch(at: *const f32) {
+        // SAFETY: the trait's contract; fetching touches no memory that the program can see.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[inline(always)]
     unsafe fn round_bf16(v: __m256) -> __m256 {
         // SAFETY: the trait's contract.
         unsafe {
             let bits = _mm256_castps_si256(v);
             let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
             let rounded = _mm256_add_epi32(_mm256_add_epi32(bits, odd), _mm256_set1_epi32(0x7FFF));
-            _mm256_castsi256_ps(_mm256_and_si256(rounded, _mm256_set1_epi32(0xFFFF_0000_u32 as i32)))
+            _mm256_castsi256_ps(_mm256_and_si256(
+                rounded,
+                _mm256_set1_epi32(0xFFFF_0000_u32 as i32),
+            ))
         }
     }
     #[inline(always)]
@@ -75,7 +83,10 @@ unsafe impl Simd for Avx2 {
         // SAFETY: the trait's contract; eight bytes are written.
         unsafe {
             let whole = _mm256_cvtps_epi32(v);
-            let words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
+            let words = _mm_packs_epi32(
+                _mm256_castsi256_si128(whole),
+                _mm256_extracti128_si256::<1>(whole),
+            );
             _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
         }
     }
@@ -152,6 +163,11 @@ macro_rules! avx512_simd {
             unsafe fn min(a: __m512, b: __m512) -> __m512 {
                 // SAFETY: the trait's contract.
                 unsafe { _mm512_min_ps(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn prefetch(at: *const f32) {
+                // SAFETY: the trait's contract; fetching touches no memory that the program can see.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
             }
             #[inline(always)]
             unsafe fn round_bf16(v: __m512) -> __m512 {

@@ -33,7 +33,11 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new(threads: usize, isa: Isa) -> Self {
         let threads = threads.max(1);
-        Machine { pool: Pool::new(threads), isa, scratch: (0..threads).map(|_| Buffer::new(0)).collect() }
+        Machine {
+            pool: Pool::new(threads),
+            isa,
+            scratch: (0..threads).map(|_| Buffer::new(0)).collect(),
+        }
     }
 
     /// Columns that a product computes at once, on which the packing of weights depends.
@@ -65,7 +69,9 @@ impl Machine {
                     #[cfg(target_arch = "x86_64")]
                     Isa::Avx2 => run_avx2(pass, task, memory),
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Bf16 => run_avx512(pass, task, memory),
+                    Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Bf16 => {
+                        run_avx512(pass, task, memory)
+                    }
                     _ => pass.run::<Portable>(task, memory),
                 }
             }

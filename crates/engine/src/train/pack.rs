@@ -4,7 +4,8 @@ use super::PLANE;
 use super::machine::Pass;
 use super::pointwise::SUM_PLANES;
 use super::simd::Simd;
-use super::spatial::{INPUT_PLANES, PLANE_STEPS};
+use super::spatial::POINT_WEIGHTS;
+use super::winograd::{POINTS, kernel_gradients, transform_kernels};
 use crate::architecture::{BOTTLENECK, GROWTH};
 use crate::threads::SharedMut;
 
@@ -16,7 +17,10 @@ pub(crate) fn pointwise_forward(weights: &[f32], outputs: usize, columns: usize,
         let end = (start + SUM_PLANES * PLANE).min(inputs);
         for panel in weights.chunks_exact(columns * inputs) {
             for input in start..end {
-                for (to, row) in to[at..at + columns].iter_mut().zip(panel.chunks_exact(inputs)) {
+                for (to, row) in to[at..at + columns]
+                    .iter_mut()
+                    .zip(panel.chunks_exact(inputs))
+                {
                     *to = row[input];
                 }
                 at += columns;
@@ -29,33 +33,54 @@ pub(crate) fn pointwise_forward(weights: &[f32], outputs: usize, columns: usize,
 pub(crate) fn pointwise_backward(weights: &[f32], outputs: usize, columns: usize, to: &mut [f32]) {
     let inputs = weights.len() / outputs;
     for (panel, to) in to.chunks_exact_mut(outputs * columns).enumerate() {
-        for (to, row) in to.chunks_exact_mut(columns).zip(weights.chunks_exact(inputs)) {
+        for (to, row) in to
+            .chunks_exact_mut(columns)
+            .zip(weights.chunks_exact(inputs))
+        {
             to.copy_from_slice(&row[panel * columns..(panel + 1) * columns]);
         }
     }
 }
 
-/// `[input plane][output panel][tap][input channel][COLUMNS]` of a 3×3 convolution.
+/// `[point][output panel][input channel][COLUMNS]` of a 3×3 convolution, transformed.
+#[inline(always)]
 pub(crate) fn spatial_forward(weights: &[f32], columns: usize, to: &mut [f32]) {
     let panels = GROWTH / columns;
-    for (index, to) in to.chunks_exact_mut(PLANE_STEPS * columns).enumerate() {
-        let (plane, panel) = (index / panels, index % panels);
-        for (step, to) in to.chunks_exact_mut(columns).enumerate() {
-            let (tap, channel) = (step / PLANE, plane * PLANE + step % PLANE);
-            for (column, to) in to.iter_mut().enumerate() {
-                *to = weights[((panel * columns + column) * BOTTLENECK + channel) * 9 + tap];
+    for channel in 0..BOTTLENECK {
+        let mut kernels = [[0.0; GROWTH]; 9];
+        for output in 0..GROWTH {
+            let from = &weights[(output * BOTTLENECK + channel) * 9..][..9];
+            for (kernel, value) in kernels.iter_mut().zip(from) {
+                kernel[output] = *value;
+            }
+        }
+        for (point, values) in transform_kernels(&kernels).iter().enumerate() {
+            for (panel, values) in values.chunks_exact(columns).enumerate() {
+                let at = ((point * panels + panel) * BOTTLENECK + channel) * columns;
+                to[at..at + columns].copy_from_slice(values);
             }
         }
     }
 }
 
-/// `[input panel][tap, turned by 180°][output channel][COLUMNS]` of a 3×3 convolution.
+/// `[point][input panel][output channel][COLUMNS]` of a 3×3 convolution turned by 180°, transformed.
+#[inline(always)]
 pub(crate) fn spatial_backward(weights: &[f32], columns: usize, to: &mut [f32]) {
-    for (panel, to) in to.chunks_exact_mut(PLANE_STEPS * columns).enumerate() {
-        for (step, to) in to.chunks_exact_mut(columns).enumerate() {
-            let (tap, output) = (8 - step / PLANE, step % PLANE);
-            for (column, to) in to.iter_mut().enumerate() {
-                *to = weights[(output * BOTTLENECK + panel * columns + column) * 9 + tap];
+    let panels = BOTTLENECK / columns;
+    for (output, weights) in weights.chunks_exact(BOTTLENECK * 9).enumerate() {
+        for (plane, weights) in weights.chunks_exact(PLANE * 9).enumerate() {
+            let mut kernels = [[0.0; PLANE]; 9];
+            for (channel, from) in weights.chunks_exact(9).enumerate() {
+                for (kernel, value) in kernels.iter_mut().rev().zip(from) {
+                    kernel[channel] = *value;
+                }
+            }
+            for (point, values) in transform_kernels(&kernels).iter().enumerate() {
+                for (half, values) in values.chunks_exact(columns).enumerate() {
+                    let panel = plane * (PLANE / columns) + half;
+                    let at = ((point * panels + panel) * GROWTH + output) * columns;
+                    to[at..at + columns].copy_from_slice(values);
+                }
             }
         }
     }
@@ -93,6 +118,13 @@ pub(crate) struct Packing {
     pub packed: usize,
 }
 
+impl Packing {
+    /// Values of a packed form, and of a part of the weight gradient.
+    pub(crate) fn packed_len(&self) -> usize {
+        if self.shape == Shape::Spatial { POINT_WEIGHTS } else { self.len }
+    }
+}
+
 /// Packs every convolution's weights for both directions.
 pub(crate) struct PackAll<'a> {
     pub list: &'a [Packing],
@@ -116,7 +148,10 @@ impl Pass for PackAll<'_> {
         let weights = &self.values[packing.weights..packing.weights + packing.len];
         // SAFETY: each convolution has its own part of the packed buffers.
         let (forward, backward) = unsafe {
-            (self.forward.part(packing.packed, packing.len), self.backward.part(packing.packed, packing.len))
+            (
+                self.forward.part(packing.packed, packing.len),
+                self.backward.part(packing.packed, packing.len),
+            )
         };
         match packing.shape {
             Shape::Stem => stem_forward(weights, S::COLUMNS, forward),
@@ -134,51 +169,50 @@ impl Pass for PackAll<'_> {
 
 /// Adds up a weight gradient's parts in order, into torch's OIHW.
 pub(crate) struct GradientSum<'a> {
-    pub shape: Shape,
+    pub packing: Packing,
     pub parts: usize,
     /// `[part][…]` as the convolution's backward pass leaves them.
     pub partial: &'a [f32],
-    pub len: usize,
     pub gradient: SharedMut<f32>,
 }
 
+/// Input channels of a task of a 3×3 convolution.
+const SPATIAL_CHANNELS: usize = 8;
+
 impl Pass for GradientSum<'_> {
     fn tasks(&self) -> usize {
-        match self.shape {
+        match self.packing.shape {
             Shape::Stem => 1,
-            Shape::Pointwise(outputs) => self.len / outputs / PLANE,
-            Shape::Spatial => INPUT_PLANES,
+            Shape::Pointwise(outputs) => self.packing.len / outputs / PLANE,
+            Shape::Spatial => BOTTLENECK / SPATIAL_CHANNELS,
         }
     }
 
     fn scratch(&self, _columns: usize) -> usize {
-        self.len.div_ceil(self.tasks())
+        self.packing.packed_len() / self.tasks()
     }
 
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, task: usize, scratch: *mut f32) {
-        let values = self.len / self.tasks();
+        let values = self.packing.packed_len() / self.tasks();
         // SAFETY: scratch memory is as asked for.
         let sum = unsafe {
             scratch.write_bytes(0, values);
             std::slice::from_raw_parts_mut(scratch, values)
         };
-        for part in self.partial.chunks_exact(self.len).take(self.parts) {
-            for (sum, value) in sum.iter_mut().zip(&part[task * values..(task + 1) * values]) {
-                *sum += value;
-            }
-        }
         // SAFETY: each task writes its own input channels.
         unsafe {
-            match self.shape {
+            match self.packing.shape {
                 Shape::Stem => {
+                    self.add_parts(sum, 0);
                     for (at, &value) in sum.iter().enumerate() {
                         let (plane, tap, channel) = (at / (49 * PLANE), at / PLANE % 49, at % PLANE);
                         *self.gradient.ptr().add((plane * PLANE + channel) * 49 + tap) = value;
                     }
                 }
                 Shape::Pointwise(outputs) => {
-                    let inputs = self.len / outputs;
+                    self.add_parts(sum, task * values);
+                    let inputs = self.packing.len / outputs;
                     for output in 0..outputs {
                         let row = self.gradient.part(output * inputs + task * PLANE, PLANE);
                         let from = &sum[output / PLANE * PLANE * PLANE + output % PLANE..];
@@ -187,15 +221,46 @@ impl Pass for GradientSum<'_> {
                         }
                     }
                 }
-                Shape::Spatial => {
-                    for output in 0..GROWTH {
-                        let row = self.gradient.part((output * BOTTLENECK + task * PLANE) * 9, PLANE * 9);
-                        for (channel, to) in row.chunks_exact_mut(9).enumerate() {
-                            for (tap, to) in to.iter_mut().enumerate() {
-                                *to = sum[(tap * PLANE + channel) * PLANE + output];
-                            }
-                        }
-                    }
+                Shape::Spatial => self.spatial(task, sum),
+            }
+        }
+    }
+}
+
+impl GradientSum<'_> {
+    /// Adds all parts' values from `start` on.
+    #[inline(always)]
+    fn add_parts(&self, sum: &mut [f32], start: usize) {
+        for part in self.partial.chunks_exact(self.packing.packed_len()).take(self.parts) {
+            for (sum, value) in sum.iter_mut().zip(&part[start..]) {
+                *sum += value;
+            }
+        }
+    }
+
+    /// Some input channels of a 3×3 convolution, from `[input plane][point][input channel][output channel]`.
+    ///
+    /// # Safety
+    /// Each task once.
+    #[inline(always)]
+    unsafe fn spatial(&self, task: usize, sum: &mut [f32]) {
+        let per_plane = PLANE / SPATIAL_CHANNELS;
+        let (plane, first) = (task / per_plane, task % per_plane * SPATIAL_CHANNELS);
+        for (point, sum) in sum.chunks_exact_mut(SPATIAL_CHANNELS * GROWTH).enumerate() {
+            self.add_parts(sum, ((plane * POINTS + point) * PLANE + first) * GROWTH);
+        }
+        for channel in 0..SPATIAL_CHANNELS {
+            let mut points = [[0.0; GROWTH]; POINTS];
+            for (to, from) in points.iter_mut().zip(sum.chunks_exact(SPATIAL_CHANNELS * GROWTH)) {
+                to.copy_from_slice(&from[channel * GROWTH..(channel + 1) * GROWTH]);
+            }
+            let gradients = kernel_gradients(&points);
+            for output in 0..GROWTH {
+                let at = (output * BOTTLENECK + plane * PLANE + first + channel) * 9;
+                // SAFETY: this task alone has this input channel.
+                let to = unsafe { self.gradient.part(at, 9) };
+                for (to, from) in to.iter_mut().zip(&gradients) {
+                    *to = from[output];
                 }
             }
         }

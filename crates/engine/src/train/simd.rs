@@ -43,7 +43,12 @@ pub(crate) struct Four([f32; 4]);
 
 #[inline(always)]
 fn map2(a: Four, b: Four, f: impl Fn(f32, f32) -> f32) -> Four {
-    Four([f(a.0[0], b.0[0]), f(a.0[1], b.0[1]), f(a.0[2], b.0[2]), f(a.0[3], b.0[3])])
+    Four([
+        f(a.0[0], b.0[0]),
+        f(a.0[1], b.0[1]),
+        f(a.0[2], b.0[2]),
+        f(a.0[3], b.0[3]),
+    ])
 }
 
 impl Simd for Portable {
@@ -114,7 +119,10 @@ mod x86 {
     pub(crate) struct Avx512;
 
     // SAFETY (all methods): the trait's contract gives the instruction set and the pointers.
-    #[expect(clippy::undocumented_unsafe_blocks, reason = "one contract for all, stated above")]
+    #[expect(
+        clippy::undocumented_unsafe_blocks,
+        reason = "one contract for all, stated above"
+    )]
     impl Simd for Avx2 {
         const LANES: usize = 8;
         type V = __m256;
@@ -172,7 +180,10 @@ mod x86 {
         unsafe { product::<Avx2, ROW, STEP, 6>(p) }
     }
 
-    #[expect(clippy::undocumented_unsafe_blocks, reason = "one contract for all, stated above")]
+    #[expect(
+        clippy::undocumented_unsafe_blocks,
+        reason = "one contract for all, stated above"
+    )]
     impl Simd for Avx512 {
         const LANES: usize = 16;
         type V = __m512;

@@ -1,5 +1,5 @@
-//! The 3×3 convolutions of the dense layers (128 to 32 channels, padding 1) with the normalization before them, as products
-//! over padded rows: with 32 channels in a plane, the three taps of a row are 96 contiguous values.
+//! The 3×3 convolutions of the dense layers (128 to 32 channels, padding 1) with the normalization before them, by Winograd's
+//! F(4×4, 3×3): forward, data gradient and weight gradient all take a quarter of the products.
 
 use super::PLANE;
 use super::machine::Pass;
@@ -8,57 +8,26 @@ use super::norm::{Affine, Correction};
 use super::ops;
 use super::product::Product;
 use super::simd::Simd;
-use crate::architecture::BOTTLENECK;
+use super::winograd::{PATCH, POINTS, TILE, Tile, Tiles, collect_tile, spread_tile, transform_patch};
+use crate::architecture::{BOTTLENECK, GROWTH};
 use crate::threads::SharedMut;
 
 /// Planes of the 3×3 convolution's input.
 pub(crate) const INPUT_PLANES: usize = BOTTLENECK / PLANE;
-/// Channels of one plane at the three taps of a row.
-const ROW_STEPS: usize = 3 * PLANE;
-/// Steps of one input plane's nine taps.
-pub(crate) const PLANE_STEPS: usize = 3 * ROW_STEPS;
-/// Values of one weight gradient, `[input plane][tap][input channel][output channel]`.
-pub(crate) const WEIGHTS: usize = INPUT_PLANES * PLANE_STEPS * PLANE;
-/// Pixels that are worked on together, at least (a row if that has more).
-const STRIP: usize = 128;
+/// Values of the transformed weights, and of a weight gradient in transformed form,
+/// `[input plane][point][input channel][output channel]`.
+pub(crate) const POINT_WEIGHTS: usize = POINTS * BOTTLENECK * GROWTH;
+/// Values of a patch of one plane.
+const PATCH_VALUES: usize = PATCH * PATCH * PLANE;
 
-/// Images cut into bands of rows, and bands into tasks: by the shape alone.
-#[derive(Clone, Copy)]
-pub(crate) struct Bands {
-    images: usize,
-    side: usize,
-    rows: usize,
-    /// The number of tasks.
-    pub tasks: usize,
+/// Tiles for the forward pass: groups of which all planes fit in the second-level cache.
+pub(crate) fn forward_tiles(images: usize, side: usize) -> Tiles {
+    Tiles::new(images, side, 18, 64, 1)
 }
 
-impl Bands {
-    /// Bands of up to 16 rows, shared out over at most `most` tasks.
-    pub(crate) fn new(images: usize, side: usize, most: usize) -> Self {
-        let rows = (images * side / 32).clamp(4, 16).min(side);
-        Bands { images, side, rows, tasks: (images * side.div_ceil(rows)).min(most) }
-    }
-
-    /// A task's bands as (image, first row, end row).
-    #[inline(always)]
-    fn of_task(self, task: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-        let bands = self.side.div_ceil(self.rows);
-        let total = self.images * bands;
-        (task * total / self.tasks..(task + 1) * total / self.tasks).map(move |band| {
-            let first = band % bands * self.rows;
-            (band / bands, first, (first + self.rows).min(self.side))
-        })
-    }
-
-    /// Rows that are worked on together.
-    fn strip(self) -> usize {
-        STRIP.div_ceil(self.side).min(self.rows)
-    }
-
-    /// Values of a strip of one plane, with a row above and below and a pixel on each side.
-    fn padded(self) -> usize {
-        (self.strip() + 2) * (self.side + 2) * PLANE
-    }
+/// Tiles for the backward pass: each chunk holds a weight gradient of its own, so they are few.
+pub(crate) fn backward_tiles(images: usize, side: usize) -> Tiles {
+    Tiles::new(images, side, 24, 16, 4)
 }
 
 /// output = W ∗ relu(norm(input)), with the sums of the output's channels.
@@ -69,139 +38,139 @@ pub(crate) struct SpatialForward<'a> {
     pub weights: &'a [f32],
     /// One plane.
     pub output: Planes,
-    pub bands: Bands,
-    /// `[task][output channel][Σx, Σx²]`, zeroed.
+    pub tiles: Tiles,
+    /// `[chunk][output channel][Σx, Σx²]`, zeroed.
     pub sums: SharedMut<f64>,
 }
 
 impl Pass for SpatialForward<'_> {
     fn tasks(&self) -> usize {
-        self.bands.tasks
+        self.tiles.chunks
     }
 
     fn scratch(&self, _columns: usize) -> usize {
-        INPUT_PLANES * self.bands.padded()
+        POINTS * (self.tiles.point(INPUT_PLANES) + self.tiles.point(1)) + PATCH_VALUES
     }
 
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, task: usize, scratch: *mut f32) {
-        let side = self.bands.side;
-        let (strip, padded) = (self.bands.strip(), self.bands.padded());
-        let row_values = (side + 2) * PLANE;
+        let tiles = self.tiles;
         let halves = PLANE / S::COLUMNS;
-        for (image, first, end) in self.bands.of_task(task) {
-            let mut row = first;
-            while row < end {
-                let rows = strip.min(end - row);
-                // SAFETY: rows are within the image; this task alone writes these pixels and its sums.
-                unsafe {
-                    for plane in 0..INPUT_PLANES {
-                        let to = scratch.add(plane * padded);
-                        let from = Normalized { input: self.input.at(plane, image * side * side), affine: self.affine, plane };
-                        fill_rows::<S>(to, row, rows, row == first, strip, side, &from);
-                        for half in 0..halves {
-                            let panel = (plane * halves + half) * PLANE_STEPS * S::COLUMNS;
-                            for at in 0..rows {
-                                S::product::<PLANE, 1>(&Product {
-                                    rows: side,
-                                    segments: 3,
-                                    steps: ROW_STEPS,
-                                    a: to.add(at * row_values),
-                                    segment: row_values,
-                                    b: self.weights.as_ptr().add(panel),
-                                    c: self.output.at(0, (image * side + row + at) * side).add(half * S::COLUMNS),
-                                    accumulate: plane > 0,
-                                });
-                            }
+        let (point, point_out) = (tiles.point(INPUT_PLANES), tiles.point(1));
+        let segment = tiles.group * PLANE;
+        let products = scratch.wrapping_add(POINTS * point);
+        let patch = products.wrapping_add(POINTS * point_out);
+        let source = Normalized { input: self.input, affine: self.affine, side: tiles.side };
+        for (first, count) in tiles.groups(task) {
+            // SAFETY: tiles are within the images; this task alone writes their pixels and its sums.
+            unsafe {
+                for plane in 0..INPUT_PLANES {
+                    for index in 0..count {
+                        let to = scratch.add(plane * segment + index * PLANE);
+                        source.transform::<S>(plane, tiles.tile(first + index), patch, to, point);
+                    }
+                }
+                for at in 0..POINTS {
+                    for half in 0..halves {
+                        S::product::<PLANE, 1>(&Product {
+                            rows: count,
+                            segments: INPUT_PLANES,
+                            steps: PLANE,
+                            a: scratch.add(at * point),
+                            segment,
+                            b: self.weights.as_ptr().add((at * halves + half) * BOTTLENECK * S::COLUMNS),
+                            c: products.add(at * point_out + half * S::COLUMNS),
+                            accumulate: false,
+                        });
+                    }
+                }
+                self.collect::<S>(task, first, count, products);
+            }
+        }
+    }
+}
+
+impl SpatialForward<'_> {
+    /// Writes a group's output pixels and adds them to the task's sums.
+    #[inline(always)]
+    unsafe fn collect<S: Simd>(&self, task: usize, first: usize, count: usize, products: *const f32) {
+        let tiles = self.tiles;
+        // SAFETY: as `run`.
+        unsafe {
+            let mut lane = 0;
+            while lane < PLANE {
+                let (mut sum, mut squares) = (S::splat(0.0), S::splat(0.0));
+                for index in 0..count {
+                    let tile = tiles.tile(first + index);
+                    let values = collect_tile::<S>(products.add(index * PLANE + lane), tiles.point(1));
+                    let origin = (tile.image * tiles.side + tile.row) * tiles.side + tile.column;
+                    for (row, values) in values.iter().enumerate().take(tile.rows) {
+                        let to = self.output.at(0, origin + row * tiles.side).add(lane);
+                        for (column, &value) in values.iter().enumerate().take(tile.columns) {
+                            sum = S::add(sum, value);
+                            squares = S::fma(value, value, squares);
+                            S::store(to.add(column * PLANE), value);
                         }
                     }
-                    let from = self.output.at(0, (image * side + row) * side);
-                    ops::add_moments::<S>(from, rows * side, self.sums.ptr().add(2 * task * PLANE));
                 }
-                row += rows;
+                ops::add_pairs::<S>(sum, squares, self.sums.ptr().add(2 * (task * PLANE + lane)));
+                lane += S::LANES;
             }
         }
     }
 }
 
-/// Where a padded strip's rows come from: one plane of one image.
-trait Rows {
-    /// Writes the pixels of row `row`.
-    ///
-    /// # Safety
-    /// The instruction set; a row within the image; room for a row.
-    unsafe fn write<S: Simd>(&self, row: usize, side: usize, to: *mut f32);
-}
-
-/// relu(norm(input)).
+/// relu(norm(input)) as a source of transformed patches, zero outside of the image.
 struct Normalized<'a> {
-    input: *const f32,
+    input: Planes,
     affine: &'a Affine,
-    plane: usize,
+    side: usize,
 }
 
-impl Rows for Normalized<'_> {
+impl Normalized<'_> {
+    /// Transforms one tile's patch of one plane, points `point` values apart, by way of `patch` at the image's edges.
     #[inline(always)]
-    unsafe fn write<S: Simd>(&self, row: usize, side: usize, to: *mut f32) {
-        let channel = self.plane * PLANE;
-        // SAFETY: the caller's.
+    unsafe fn transform<S: Simd>(&self, plane: usize, tile: Tile, patch: *mut f32, to: *mut f32, point: usize) {
+        let side = self.side;
+        // SAFETY: the patch's pixels are within the image where they are read.
         unsafe {
-            let (scale, shift) = (self.affine.scale.as_ptr().add(channel), self.affine.shift.as_ptr().add(channel));
-            ops::normalize_relu::<S>(self.input.add(row * side * PLANE), to, side, scale, shift);
+            let scale = self.affine.scale.as_ptr().add(plane * PLANE);
+            let shift = self.affine.shift.as_ptr().add(plane * PLANE);
+            if tile.is_inner(side) {
+                let from = self.input.at(plane, (tile.image * side + tile.row - 1) * side + tile.column - 1);
+                let mut lane = 0;
+                while lane < PLANE {
+                    let (scale, shift) = (S::load(scale.add(lane)), S::load(shift.add(lane)));
+                    transform_patch::<S, true>(from.add(lane), side * PLANE, scale, shift, to.add(lane), point);
+                    lane += S::LANES;
+                }
+                return;
+            }
+            for at in 0..PATCH * PATCH {
+                let to = patch.add(at * PLANE);
+                match tile.pixel(at / PATCH, at % PATCH, side) {
+                    Some(pixel) => ops::normalize_relu::<S>(self.input.at(plane, pixel), to, 1, scale, shift),
+                    None => to.write_bytes(0, PLANE),
+                }
+            }
+            transform_lanes::<S>(patch, to, point);
         }
     }
 }
 
-/// A gradient with what normalizations subtract.
-struct Corrected<'a> {
-    gradient: *const f32,
-    values: *const f32,
-    correction: &'a Correction,
-}
-
-impl Rows for Corrected<'_> {
-    #[inline(always)]
-    unsafe fn write<S: Simd>(&self, row: usize, side: usize, to: *mut f32) {
-        let at = row * side * PLANE;
-        // SAFETY: the caller's.
-        unsafe { ops::correct::<S>(self.gradient.add(at), self.values.add(at), to, side, self.correction, 0) }
-    }
-}
-
-/// Fills a padded strip: rows `row - 1..=row + rows` at slots 0.., zero outside the image and on both sides. Unless `fresh`,
-/// the strip holds the one before it (of `strip` rows), whose last two rows become the first two.
+/// Transforms a stored patch of one plane.
 ///
 /// # Safety
-/// The instruction set; `to` has room for `strip + 2` padded rows.
+/// The instruction set, and pointers that cover the patch and the points.
 #[inline(always)]
-unsafe fn fill_rows<S: Simd>(
-    to: *mut f32,
-    row: usize,
-    rows: usize,
-    fresh: bool,
-    strip: usize,
-    side: usize,
-    from: &impl Rows,
-) {
-    let row_values = (side + 2) * PLANE;
-    // SAFETY: slots 0..rows + 2 are within the strip.
+unsafe fn transform_lanes<S: Simd>(patch: *const f32, to: *mut f32, point: usize) {
+    // SAFETY: the caller's.
     unsafe {
-        let mut slot = 0;
-        if !fresh {
-            std::ptr::copy(to.add(strip * row_values), to, 2 * row_values);
-            slot = 2;
-        }
-        while slot < rows + 2 {
-            let start = to.add(slot * row_values);
-            let at = (row + slot).wrapping_sub(1);
-            if at < side {
-                start.write_bytes(0, PLANE);
-                from.write::<S>(at, side, start.add(PLANE));
-                start.add((side + 1) * PLANE).write_bytes(0, PLANE);
-            } else {
-                start.write_bytes(0, row_values);
-            }
-            slot += 1;
+        let zero = S::splat(0.0);
+        let mut lane = 0;
+        while lane < PLANE {
+            transform_patch::<S, false>(patch.add(lane), PATCH * PLANE, zero, zero, to.add(lane), point);
+            lane += S::LANES;
         }
     }
 }
@@ -219,125 +188,145 @@ pub(crate) struct SpatialBackward<'a> {
     pub weights: &'a [f32],
     /// The gradient at the normalization's output where that is positive, zero elsewhere.
     pub input_gradient: Planes,
-    pub bands: Bands,
-    /// `[task][WEIGHTS]`.
+    pub tiles: Tiles,
+    /// `[chunk][POINT_WEIGHTS]`.
     pub weight_gradient: SharedMut<f32>,
-    /// `[task][input channel][Σv, Σv·(x − mean)]`, zeroed.
+    /// `[chunk][input channel][Σv, Σv·(x − mean)]`, zeroed.
     pub sums: SharedMut<f64>,
+}
+
+impl SpatialBackward<'_> {
+    /// The input's planes are tasks of their own where there are few chunks.
+    fn splits(&self) -> usize {
+        if self.tiles.chunks >= 8 { 1 } else { INPUT_PLANES }
+    }
 }
 
 impl Pass for SpatialBackward<'_> {
     fn tasks(&self) -> usize {
-        self.bands.tasks
+        self.tiles.chunks * self.splits()
     }
 
     fn scratch(&self, _columns: usize) -> usize {
-        (INPUT_PLANES + 1) * self.bands.padded() + self.bands.strip() * self.bands.side * PLANE
+        4 * POINTS * self.tiles.point(1) + PATCH_VALUES
     }
 
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, task: usize, scratch: *mut f32) {
-        let side = self.bands.side;
-        let (strip, padded) = (self.bands.strip(), self.bands.padded());
-        let row_values = (side + 2) * PLANE;
-        let units = scratch;
-        let above = scratch.wrapping_add(INPUT_PLANES * padded);
-        let panels = above.wrapping_add(padded);
-        let mut started = false;
-        for (image, first, end) in self.bands.of_task(task) {
-            let mut row = first;
-            while row < end {
-                let rows = strip.min(end - row);
-                let panel = rows * side * S::COLUMNS;
-                // SAFETY: rows are within the image; this task alone writes these pixels, its weight gradient and its sums.
-                unsafe {
-                    let pixel = image * side * side;
-                    let (gradient, values) = (self.gradient.at(0, pixel), self.values.at(0, pixel));
-                    let from = Corrected { gradient, values, correction: self.correction };
-                    fill_rows::<S>(above, row, rows, row == first, strip, side, &from);
-                    for at in 0..rows {
-                        let from = above.add((at + 1) * row_values + PLANE);
-                        ops::pack_panels::<S>(from, panels.add(at * side * S::COLUMNS), panel, side);
-                    }
-                    for plane in 0..INPUT_PLANES {
-                        let unit = units.add(plane * padded);
-                        let from = Normalized { input: self.input.at(plane, image * side * side), affine: self.affine, plane };
-                        fill_rows::<S>(unit, row, rows, row == first, strip, side, &from);
-                        self.data::<S>(task, plane, (image * side + row) * side, rows, above, unit);
-                        let to = self.weight_gradient.ptr().add(task * WEIGHTS + plane * PLANE_STEPS * PLANE);
-                        for tap in 0..9 {
-                            for half in 0..PLANE / S::COLUMNS {
-                                S::product::<1, PLANE>(&Product {
-                                    rows: PLANE,
-                                    segments: rows,
-                                    steps: side,
-                                    a: unit.add(tap / 3 * row_values + tap % 3 * PLANE),
-                                    segment: row_values,
-                                    b: panels.add(half * panel),
-                                    c: to.add(tap * PLANE * PLANE + half * S::COLUMNS),
-                                    accumulate: started,
-                                });
-                            }
-                        }
+        let tiles = self.tiles;
+        let (chunk, split) = (task / self.splits(), task % self.splits());
+        let planes = INPUT_PLANES / self.splits();
+        let halves = PLANE / S::COLUMNS;
+        let point = tiles.point(1);
+        let (above, spread) = (scratch, scratch.wrapping_add(POINTS * point));
+        let units = spread.wrapping_add(POINTS * point);
+        let products = units.wrapping_add(POINTS * point);
+        let patch = products.wrapping_add(POINTS * point);
+        let source = Normalized { input: self.input, affine: self.affine, side: tiles.side };
+        for (group, (first, count)) in tiles.groups(chunk).enumerate() {
+            // SAFETY: tiles are within the images; this task alone writes their pixels of its planes, its weight gradient and
+            // its sums.
+            unsafe {
+                for index in 0..count {
+                    self.read_patch::<S>(tiles.tile(first + index), patch);
+                    transform_lanes::<S>(patch, above.add(index * PLANE), point);
+                    let inner = patch.add((PATCH + 1) * PLANE);
+                    let mut lane = 0;
+                    while lane < PLANE {
+                        let panel = lane / S::COLUMNS * tiles.group * S::COLUMNS;
+                        let to = spread.add(panel + index * S::COLUMNS + lane % S::COLUMNS);
+                        spread_tile::<S>(inner.add(lane), PATCH * PLANE, to, point);
+                        lane += S::LANES;
                     }
                 }
-                started = true;
-                row += rows;
+                for plane in split * planes..(split + 1) * planes {
+                    for index in 0..count {
+                        let to = units.add(index * PLANE);
+                        source.transform::<S>(plane, tiles.tile(first + index), patch, to, point);
+                    }
+                    let to = self.weight_gradient.ptr().add(chunk * POINT_WEIGHTS + plane * POINTS * PLANE * PLANE);
+                    for at in 0..POINTS {
+                        for half in 0..halves {
+                            S::product::<1, PLANE>(&Product {
+                                rows: PLANE,
+                                segments: 1,
+                                steps: count,
+                                a: units.add(at * point),
+                                segment: 0,
+                                b: spread.add(at * point + half * tiles.group * S::COLUMNS),
+                                c: to.add(at * PLANE * PLANE + half * S::COLUMNS),
+                                accumulate: group > 0,
+                            });
+                            let panel = (at * INPUT_PLANES + plane) * halves + half;
+                            S::product::<PLANE, 1>(&Product {
+                                rows: count,
+                                segments: 1,
+                                steps: PLANE,
+                                a: above.add(at * point),
+                                segment: 0,
+                                b: self.weights.as_ptr().add(panel * GROWTH * S::COLUMNS),
+                                c: products.add(at * point + half * S::COLUMNS),
+                                accumulate: false,
+                            });
+                        }
+                    }
+                    self.collect::<S>(chunk, plane, first, count, products);
+                }
             }
         }
     }
 }
 
 impl SpatialBackward<'_> {
-    /// The gradient at one plane of the input, for `rows` rows from pixel `first` on.
+    /// The corrected gradient of a tile's patch, zero outside of the image.
     #[inline(always)]
-    unsafe fn data<S: Simd>(
-        &self,
-        task: usize,
-        plane: usize,
-        first: usize,
-        rows: usize,
-        above: *const f32,
-        unit: *const f32,
-    ) {
-        let side = self.bands.side;
-        let row_values = (side + 2) * PLANE;
-        let halves = PLANE / S::COLUMNS;
+    unsafe fn read_patch<S: Simd>(&self, tile: Tile, patch: *mut f32) {
         // SAFETY: as `run`.
         unsafe {
-            for half in 0..halves {
-                for at in 0..rows {
-                    S::product::<PLANE, 1>(&Product {
-                        rows: side,
-                        segments: 3,
-                        steps: ROW_STEPS,
-                        a: above.add(at * row_values),
-                        segment: row_values,
-                        b: self.weights.as_ptr().add((plane * halves + half) * PLANE_STEPS * S::COLUMNS),
-                        c: self.input_gradient.at(plane, first + at * side).add(half * S::COLUMNS),
-                        accumulate: false,
-                    });
+            for at in 0..PATCH * PATCH {
+                let to = patch.add(at * PLANE);
+                match tile.pixel(at / PATCH, at % PATCH, self.tiles.side) {
+                    Some(pixel) => {
+                        let (gradient, values) = (self.gradient.at(0, pixel), self.values.at(0, pixel));
+                        ops::correct::<S>(gradient, values, to, 1, self.correction, 0);
+                    }
+                    None => to.write_bytes(0, PLANE),
                 }
             }
-            let sums = self.sums.ptr().add(2 * (task * INPUT_PLANES + plane) * PLANE);
+        }
+    }
+
+    /// Writes a group's gradient at one plane of the input, and adds it to the chunk's sums.
+    #[inline(always)]
+    unsafe fn collect<S: Simd>(&self, chunk: usize, plane: usize, first: usize, count: usize, products: *const f32) {
+        let tiles = self.tiles;
+        // SAFETY: as `run`.
+        unsafe {
             let zero = S::splat(0.0);
             let mut lane = 0;
             while lane < PLANE {
-                let mean = S::load(self.mean.as_ptr().add(plane * PLANE + lane));
+                let channel = plane * PLANE + lane;
+                let scale = S::load(self.affine.scale.as_ptr().add(channel));
+                let shift = S::load(self.affine.shift.as_ptr().add(channel));
+                let mean = S::load(self.mean.as_ptr().add(channel));
                 let (mut sum, mut product) = (zero, zero);
-                for at in 0..rows {
-                    let unit = unit.add((at + 1) * row_values + PLANE + lane);
-                    let gradient = self.input_gradient.at(plane, first + at * side).add(lane);
-                    let input = self.input.at(plane, first + at * side).add(lane);
-                    for pixel in 0..side {
-                        let to = gradient.add(pixel * PLANE);
-                        let v = S::select_gt(S::load(unit.add(pixel * PLANE)), zero, S::load(to), zero);
-                        sum = S::add(sum, v);
-                        product = S::fma(v, S::sub(S::load(input.add(pixel * PLANE)), mean), product);
-                        S::store(to, v);
+                for index in 0..count {
+                    let tile = tiles.tile(first + index);
+                    let values = collect_tile::<S>(products.add(index * PLANE + lane), tiles.point(1));
+                    let origin = (tile.image * tiles.side + tile.row) * tiles.side + tile.column;
+                    for (row, values) in values.iter().enumerate().take(TILE.min(tile.rows)) {
+                        let input = self.input.at(plane, origin + row * tiles.side).add(lane);
+                        let to = self.input_gradient.at(plane, origin + row * tiles.side).add(lane);
+                        for (column, &value) in values.iter().enumerate().take(tile.columns) {
+                            let x = S::load(input.add(column * PLANE));
+                            let v = S::select_gt(S::fma(x, scale, shift), zero, value, zero);
+                            sum = S::add(sum, v);
+                            product = S::fma(v, S::sub(x, mean), product);
+                            S::store(to.add(column * PLANE), v);
+                        }
                     }
                 }
-                ops::add_pairs::<S>(sum, product, sums.add(2 * lane));
+                ops::add_pairs::<S>(sum, product, self.sums.ptr().add(2 * (chunk * BOTTLENECK + channel)));
                 lane += S::LANES;
             }
         }

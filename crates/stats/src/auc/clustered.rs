@@ -1,0 +1,116 @@
+//! Areas and their differences where observations come in clusters, such as several films of one patient.
+
+use super::compare::{AucComparison, normal_comparison};
+use super::{AUC, AucInterval, Centered, DIFFERENCE, auc, from_variance, no_interval, placements};
+use crate::estimate::{Estimate, Level, Reason, Undefined};
+use crate::scored::{Clusters, Scored};
+
+/// The area with an interval that allows for clusters, such as several films of one patient (Obuchowski 1997).
+///
+/// With the components summed within cluster i (X_i over its m_i cases, Y_i over its n_i controls), the variance is
+/// S10/m + S01/n + 2 S11/(mn): S10 = I10/((I10−1)m) Σ(X_i − m_i θ)², S01 likewise, S11 = I/(I−1) Σ(X_i − m_i θ)(Y_i − n_i θ),
+/// where I10, I01 and I count the clusters with a case, with a control, and all. Clusters of one give DeLong's variance.
+///
+/// # Errors
+/// Undefined with fewer than two clusters that hold a case, or a control; when the lengths differ; or when the variance comes
+/// out negative, which few clusters can bring about.
+pub fn clustered_delong(
+    sample: Scored<'_>,
+    clusters: &Clusters,
+    level: Level,
+    interval: AucInterval,
+) -> Result<Estimate, Undefined> {
+    let value = auc(sample)?;
+    clusters.require_length(AUC, sample.n())?;
+    if interval == AucInterval::Newcombe {
+        return Err(no_interval(
+            value,
+            "Newcombe's interval does not allow for clusters",
+        ));
+    }
+    let placements = placements(sample)?;
+    let centered = placements.centered();
+    let variance = clustered_variance(sample, clusters, &centered, AUC)?;
+    let mut estimate = from_variance(value, variance, sample.n(), level, interval)?;
+    estimate.method = match interval {
+        AucInterval::Logit => "clustered DeLong (Obuchowski 1997), logit",
+        _ => "clustered DeLong (Obuchowski 1997), Wald",
+    };
+    Ok(estimate)
+}
+
+/// The paired test of [`paired_delong`] with the clustered variance of [`clustered_delong`].
+///
+/// # Errors
+/// As those two.
+pub fn paired_clustered_delong(
+    a: Scored<'_>,
+    b: Scored<'_>,
+    clusters: &Clusters,
+    level: Level,
+) -> Result<AucComparison, Undefined> {
+    a.require(DIFFERENCE, 1)?;
+    a.require_same_truth(&b, DIFFERENCE)?;
+    clusters.require_length(DIFFERENCE, a.n())?;
+    let (va, vb) = (placements(a)?, placements(b)?);
+    let centered = va.centered_difference(&vb);
+    let variance = clustered_variance(a, clusters, &centered, DIFFERENCE)?;
+    normal_comparison(
+        (va.auc, vb.auc),
+        variance,
+        a.n(),
+        level,
+        "clustered DeLong test for two correlated ROC curves (Obuchowski 1997)",
+    )
+}
+
+fn clustered_variance(
+    sample: Scored<'_>,
+    clusters: &Clusters,
+    centered: &Centered,
+    statistic: &'static str,
+) -> Result<f64, Undefined> {
+    #[derive(Clone, Copy, Default)]
+    struct Sums {
+        x: f64,
+        y: f64,
+        has_case: bool,
+        has_control: bool,
+    }
+    let mut sums = vec![Sums::default(); clusters.count()];
+    let (mut cases, mut controls) = (centered.cases.iter(), centered.controls.iter());
+    for (&positive, &cluster) in sample.truth().iter().zip(clusters.of()) {
+        let sum = &mut sums[cluster];
+        if positive {
+            sum.x += cases.next().copied().unwrap_or_default();
+            sum.has_case = true;
+        } else {
+            sum.y += controls.next().copied().unwrap_or_default();
+            sum.has_control = true;
+        }
+    }
+    let with_case = sums.iter().filter(|s| s.has_case).count();
+    let with_control = sums.iter().filter(|s| s.has_control).count();
+    if with_case.min(with_control) < 2 {
+        return Err(Undefined::new(
+            statistic,
+            Reason::TooFew {
+                n: with_case.min(with_control),
+                needed: 2,
+            },
+        ));
+    }
+    let (m, n) = (sample.cases() as f64, sample.controls() as f64);
+    let inflate = |count: usize| count as f64 / (count as f64 - 1.0);
+    let s10 = inflate(with_case) * sums.iter().map(|s| s.x * s.x).sum::<f64>() / m;
+    let s01 = inflate(with_control) * sums.iter().map(|s| s.y * s.y).sum::<f64>() / n;
+    let s11 = inflate(clusters.count()) * sums.iter().map(|s| s.x * s.y).sum::<f64>();
+    let variance = s10 / m + s01 / n + 2.0 * s11 / (m * n);
+    if variance < 0.0 {
+        return Err(Undefined::new(
+            statistic,
+            Reason::Other("the clustered variance is negative: too few clusters"),
+        ));
+    }
+    Ok(variance)
+}

@@ -1,0 +1,133 @@
+//! DeLong's tests of two areas, on the same observations and on different ones.
+
+use serde::Serialize;
+
+use super::{DIFFERENCE, Placements, component_covariance, placements};
+use crate::distribution::{normal_cdf, t_quantile, t_two_sided};
+use crate::estimate::{Estimate, Level, Reason, Undefined};
+use crate::scored::Scored;
+
+/// A comparison of two areas.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct AucComparison {
+    /// Area of the first sample.
+    pub auc_a: f64,
+    /// Area of the second sample.
+    pub auc_b: f64,
+    /// `auc_a − auc_b` with its interval.
+    pub difference: Estimate,
+    /// The test statistic: z when paired, t when unpaired.
+    pub statistic: f64,
+    /// Degrees of freedom when the statistic is Student's.
+    pub df: Option<f64>,
+    /// Two-sided p-value.
+    pub p: f64,
+    /// The test's name.
+    pub method: &'static str,
+}
+
+/// DeLong's test of two areas on the same observations: z = (θa − θb)/SE, with p from the normal distribution, as pROC's
+/// `roc.test(paired = TRUE)`. The variance is that of the differences of components, so that equal score lists give exactly 0.
+///
+/// # Errors
+/// Undefined with fewer than two cases or controls, when the truths differ, or when the areas differ and the variance is
+/// zero. Two curves that agree in every component give z = 0 and p = 1, as in pROC.
+pub fn paired_delong(
+    a: Scored<'_>,
+    b: Scored<'_>,
+    level: Level,
+) -> Result<AucComparison, Undefined> {
+    a.require(DIFFERENCE, 2)?;
+    a.require_same_truth(&b, DIFFERENCE)?;
+    let (va, vb) = (placements(a)?, placements(b)?);
+    let variance = difference_variance(&va, &vb);
+    normal_comparison(
+        (va.auc, vb.auc),
+        variance,
+        a.n(),
+        level,
+        "DeLong's test for two correlated ROC curves",
+    )
+}
+
+/// DeLong's test of two areas on different observations: t = (θa − θb)/√(Sa + Sb) with Welch–Satterthwaite degrees of freedom
+/// (Sa + Sb)²/(Sa²/(Na−1) + Sb²/(Nb−1)), as pROC's `roc.test(paired = FALSE)`; the interval uses the same t.
+///
+/// # Errors
+/// Undefined with fewer than two cases or controls in either sample, or when both variances are zero.
+pub fn unpaired_delong(
+    a: Scored<'_>,
+    b: Scored<'_>,
+    level: Level,
+) -> Result<AucComparison, Undefined> {
+    a.require(DIFFERENCE, 2)?;
+    b.require(DIFFERENCE, 2)?;
+    let (va, vb) = (placements(a)?, placements(b)?);
+    let (sa, sb) = (
+        component_covariance(&va, &va),
+        component_covariance(&vb, &vb),
+    );
+    let total = sa + sb;
+    if total == 0.0 {
+        return Err(Undefined::new(DIFFERENCE, Reason::ZeroVariance));
+    }
+    let df = total * total / (sa * sa / (a.n() as f64 - 1.0) + sb * sb / (b.n() as f64 - 1.0));
+    let value = va.auc - vb.auc;
+    let statistic = value / total.sqrt();
+    let half = t_quantile(1.0 - level.tail(), df) * total.sqrt();
+    Ok(AucComparison {
+        auc_a: va.auc,
+        auc_b: vb.auc,
+        difference: Estimate {
+            value,
+            low: value - half,
+            high: value + half,
+            method: "DeLong, Welch's t",
+            n: a.n() + b.n(),
+        },
+        statistic,
+        df: Some(df),
+        p: t_two_sided(statistic, df),
+        method: "DeLong's test for two ROC curves",
+    })
+}
+
+fn difference_variance(a: &Placements, b: &Placements) -> f64 {
+    let centered = a.centered_difference(b);
+    let part = |values: &[f64]| {
+        let n = values.len() as f64;
+        values.iter().map(|v| v * v).sum::<f64>() / (n - 1.0) / n
+    };
+    part(&centered.cases) + part(&centered.controls)
+}
+
+pub(super) fn normal_comparison(
+    (auc_a, auc_b): (f64, f64),
+    variance: f64,
+    n: usize,
+    level: Level,
+    method: &'static str,
+) -> Result<AucComparison, Undefined> {
+    let value = auc_a - auc_b;
+    let se = variance.sqrt();
+    if se == 0.0 && value != 0.0 {
+        return Err(Undefined::new(DIFFERENCE, Reason::ZeroVariance));
+    }
+    let statistic = if se == 0.0 { 0.0 } else { value / se };
+    let half = level.z() * se;
+    Ok(AucComparison {
+        auc_a,
+        auc_b,
+        difference: Estimate {
+            value,
+            low: value - half,
+            high: value + half,
+            method: "DeLong, Wald",
+            n,
+        },
+        statistic,
+        df: None,
+        p: 2.0 * normal_cdf(-statistic.abs()),
+        method,
+    })
+}
