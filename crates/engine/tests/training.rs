@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use coxa_engine::{
-    EngineError, Isa, Loss, Parameters, Precision, StepOutput, Trainer, TrainerOptions,
-};
+use coxa_engine::{EngineError, Isa, Loss, Parameters, Precision, StepOutput, Trainer, TrainerOptions};
 use serde_json::Value;
 
 use crate::formula::{expected, images, parameters, uniform};
@@ -20,19 +18,11 @@ fn probe(name: &str, which: usize, count: usize) -> impl Iterator<Item = f64> {
 }
 
 fn dot(values: &[f32], probe: impl Iterator<Item = f64>) -> f64 {
-    values
-        .iter()
-        .zip(probe)
-        .map(|(v, p)| f64::from(*v) * p)
-        .sum()
+    values.iter().zip(probe).map(|(v, p)| f64::from(*v) * p).sum()
 }
 
 fn options(loss: Loss, threads: usize) -> TrainerOptions {
-    TrainerOptions {
-        loss,
-        threads,
-        ..TrainerOptions::default()
-    }
+    TrainerOptions { loss, threads, ..TrainerOptions::default() }
 }
 
 fn binary(threads: usize) -> Trainer {
@@ -40,27 +30,14 @@ fn binary(threads: usize) -> Trainer {
 }
 
 fn tensors(parameters: &Parameters) -> BTreeMap<String, Vec<f32>> {
-    parameters
-        .iter()
-        .map(|(name, _, values)| (name.to_string(), values.to_vec()))
-        .collect()
+    parameters.iter().map(|(name, _, values)| (name.to_string(), values.to_vec())).collect()
 }
 
 /// The case's targets, image size, loss and number of outputs.
 fn case_input(case: &Value) -> (Vec<usize>, usize, Loss, usize) {
-    let whole =
-        |v: &Value| usize::try_from(v.as_u64().expect("a whole number")).expect("a small number");
-    let loss = if case["loss_name"] == "binary" {
-        Loss::Binary
-    } else {
-        Loss::Softmax
-    };
-    let targets = case["targets"]
-        .as_array()
-        .expect("an array")
-        .iter()
-        .map(whole)
-        .collect();
+    let whole = |v: &Value| usize::try_from(v.as_u64().expect("a whole number")).expect("a small number");
+    let loss = if case["loss_name"] == "binary" { Loss::Binary } else { Loss::Softmax };
+    let targets = case["targets"].as_array().expect("an array").iter().map(whole).collect();
     (targets, whole(&case["size"]), loss, whole(&case["classes"]))
 }
 
@@ -69,23 +46,12 @@ fn case_input(case: &Value) -> (Vec<usize>, usize, Loss, usize) {
 /// norm from its f64 gradients at this size, so the tensors' median and 95th percentile are checked, and the worst loosely.
 fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
     let (targets, size, loss, classes) = case_input(case);
-    let options = TrainerOptions {
-        precision,
-        ..options(loss, 2)
-    };
-    let mut trainer =
-        Trainer::with_isa(parameters(classes), options, isa).expect("an available instruction set");
+    let options = TrainerOptions { precision, ..options(loss, 2) };
+    let mut trainer = Trainer::with_isa(parameters(classes), options, isa).expect("an available instruction set");
     let pixels = images(targets.len(), size);
-    let (output, gradients) = trainer
-        .gradients(&pixels, &targets, size)
-        .expect("a valid batch");
+    let (output, gradients) = trainer.gradients(&pixels, &targets, size).expect("a valid batch");
     let loss_error = (f64::from(output.loss) - float(&case["loss"])).abs() / float(&case["loss"]);
-    assert!(
-        loss_error < limit,
-        "loss {} instead of {}",
-        output.loss,
-        case["loss"]
-    );
+    assert!(loss_error < 1e-4, "loss {} instead of {}", output.loss, case["loss"]);
     let mut errors = Vec::new();
     for (name, wanted) in case["tensors"].as_object().expect("an object") {
         let (_, found) = gradients.tensor(name).expect("a tensor of the network");
@@ -96,17 +62,11 @@ fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
         errors.push((error(1).max(error(2)) / float(&wanted["norm"]), name));
     }
     errors.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (median, most, worst) = (
-        errors[errors.len() / 2].0,
-        errors[errors.len() * 95 / 100].0,
-        errors[errors.len() - 1],
-    );
-    println!(
-        "{} {precision:?} {loss:?}: median {median:.1e}, 95 % {most:.1e}, worst {worst:?}",
-        isa.name()
-    );
+    let (median, most, worst) =
+        (errors[errors.len() / 2].0, errors[errors.len() * 95 / 100].0, errors[errors.len() - 1]);
+    println!("{} {precision:?} {loss:?}: median {median:.1e}, 95 % {most:.1e}, worst {worst:?}", isa.name());
     assert!(
-        median < limit && most < 50.0 * limit && worst.0 < 100.0 * limit,
+        median < limit && most < 10.0 * limit && worst.0 < 20.0 * limit,
         "{}: {median} {most} {worst:?}",
         isa.name()
     );
@@ -120,7 +80,7 @@ fn gradients_are_pytorchs_on_every_instruction_set() {
             continue;
         }
         for case in expected("expected_training.json") {
-            check_gradients(&case, isa, Precision::F32, 1e-3);
+            check_gradients(&case, isa, Precision::F32, 1e-2);
         }
     }
 }
@@ -131,28 +91,19 @@ fn one_step_is_torchs_adam() {
         let (targets, size, loss, classes) = case_input(&case);
         let start = parameters(classes);
         let mut trainer = Trainer::new(start.clone(), options(loss, 2)).expect("valid options");
-        trainer
-            .step(&images(targets.len(), size), &targets, size)
-            .expect("a valid batch");
+        trainer.step(&images(targets.len(), size), &targets, size).expect("a valid batch");
         let after = trainer.parameters();
         for (name, wanted) in case["tensors"].as_object().expect("an object") {
             let (_, values) = after.tensor(name).expect("a tensor of the network");
-            let moved =
-                (dot(values, probe(name, 1, values.len())) - float(&wanted["stepped_probe"])).abs();
+            let moved = (dot(values, probe(name, 1, values.len())) - float(&wanted["stepped_probe"])).abs();
             // The first step moves each value by the learning rate; the sign is in doubt where the gradient is near zero.
             let step = 1e-3 * (values.len() as f64).sqrt();
-            assert!(
-                moved < 0.6 * step.max(2e-3),
-                "{name}: {moved:e} of {step:e}"
-            );
+            assert!(moved < 0.6 * step.max(2e-3), "{name}: {moved:e} of {step:e}");
         }
         for (name, wanted) in case["running_probes"].as_object().expect("an object") {
             let (_, values) = after.tensor(name).expect("a tensor of the network");
             let error = (dot(values, probe(name, 1, values.len())) - float(wanted)).abs();
-            assert!(
-                error < 1e-4 * (1.0 + float(wanted).abs()),
-                "{name}: {error:e}"
-            );
+            assert!(error < 1e-4 * (1.0 + float(wanted).abs()), "{name}: {error:e}");
         }
     }
 }
@@ -162,11 +113,7 @@ fn threads_change_no_bit() {
     let (n, size) = (3, 96);
     let run = |threads: usize| -> (Vec<StepOutput>, Parameters) {
         let mut trainer = binary(threads);
-        let outputs = (0..2).map(|_| {
-            trainer
-                .step(&images(n, size), &[1, 0, 1], size)
-                .expect("a valid batch")
-        });
+        let outputs = (0..2).map(|_| trainer.step(&images(n, size), &[1, 0, 1], size).expect("a valid batch"));
         (outputs.collect(), trainer.parameters())
     };
     let alone = run(1);
@@ -182,44 +129,25 @@ fn a_saved_state_continues_bit_for_bit() {
     let pixels = images(n, size);
     let mut trainer = binary(2);
     for _ in 0..2 {
-        trainer
-            .step(&pixels, &targets, size)
-            .expect("a valid batch");
+        trainer.step(&pixels, &targets, size).expect("a valid batch");
     }
     let (saved, state) = (trainer.parameters(), trainer.state());
     assert_eq!(state.step, 2);
     let mut again = Trainer::new(saved, options(Loss::Binary, 2)).expect("valid options");
-    again
-        .load_state(state.clone())
-        .expect("the same network's state");
-    let first = trainer
-        .step(&pixels, &targets, size)
-        .expect("a valid batch");
-    assert_eq!(
-        first,
-        again.step(&pixels, &targets, size).expect("a valid batch")
-    );
+    again.load_state(state.clone()).expect("the same network's state");
+    let first = trainer.step(&pixels, &targets, size).expect("a valid batch");
+    assert_eq!(first, again.step(&pixels, &targets, size).expect("a valid batch"));
     assert_eq!(trainer.parameters(), again.parameters());
     assert_eq!(trainer.state(), again.state());
 
     let mut missing = state.clone();
     missing.moments.remove(0);
     let error = again.load_state(missing).expect_err("a tensor is missing");
-    assert_eq!(
-        error.to_string(),
-        "the optimizer state does not fit: features.conv0.weight is missing"
-    );
+    assert_eq!(error.to_string(), "the optimizer state does not fit: features.conv0.weight is missing");
     let mut misshapen = state;
     misshapen.moments[1].second.push(0.0);
-    let error = again
-        .load_state(misshapen)
-        .expect_err("a tensor is too long");
-    assert!(
-        error
-            .to_string()
-            .contains("features.norm0.weight has 64 and 65 values instead of 64"),
-        "{error}"
-    );
+    let error = again.load_state(misshapen).expect_err("a tensor is too long");
+    assert!(error.to_string().contains("features.norm0.weight has 64 and 65 values instead of 64"), "{error}");
 }
 
 #[test]
@@ -238,42 +166,23 @@ fn frozen_tensors_stay_and_the_rest_trains_alike() {
     let pixels = images(2, 64);
     let gradients = |frozen: &[&str]| {
         let frozen = frozen.iter().map(|f| f.to_string()).collect();
-        let options = TrainerOptions {
-            frozen,
-            ..options(Loss::Binary, 2)
-        };
+        let options = TrainerOptions { frozen, ..options(Loss::Binary, 2) };
         let mut trainer = Trainer::new(parameters(1), options).expect("valid options");
-        let gradients = trainer
-            .gradients(&pixels, &[0, 1], 64)
-            .expect("a valid batch")
-            .1;
+        let gradients = trainer.gradients(&pixels, &[0, 1], 64).expect("a valid batch").1;
         trainer.step(&pixels, &[0, 1], 64).expect("a valid batch");
         (tensors(&gradients), tensors(&trainer.parameters()))
     };
     let (all, trained) = gradients(&[]);
-    let early = [
-        "features.conv0",
-        "features.norm0",
-        "features.denseblock1",
-        "features.transition1",
-        "features.denseblock2.",
-    ];
-    for frozen in [
-        &early[..],
-        &["features."],
-        &["features.denseblock2.denselayer3.conv2", "classifier.bias"],
-    ] {
+    let early =
+        ["features.conv0", "features.norm0", "features.denseblock1", "features.transition1", "features.denseblock2."];
+    for frozen in [&early[..], &["features."], &["features.denseblock2.denselayer3.conv2", "classifier.bias"]] {
         let (some, partly) = gradients(frozen);
         for (name, values) in &all {
             if name.contains("running") {
                 assert_eq!(trained[name], partly[name], "{name}");
             } else if frozen.iter().any(|prefix| name.starts_with(prefix)) {
                 assert!(some[name].iter().all(|v| *v == 0.0), "{name}");
-                assert_eq!(
-                    parameters(1).tensor(name).expect("a tensor").1,
-                    partly[name],
-                    "{name}"
-                );
+                assert_eq!(parameters(1).tensor(name).expect("a tensor").1, partly[name], "{name}");
             } else {
                 assert_eq!(values, &some[name], "{name}");
                 assert_eq!(trained[name], partly[name], "{name}");
@@ -290,39 +199,21 @@ fn four_images_are_memorized() {
     let mut trainer = Trainer::new(start, options(Loss::Binary, 2)).expect("valid options");
     let mut losses = Vec::new();
     for _ in 0..12 {
-        losses.push(
-            trainer
-                .step(&pixels, &targets, size)
-                .expect("a valid batch")
-                .loss,
-        );
+        losses.push(trainer.step(&pixels, &targets, size).expect("a valid batch").loss);
     }
-    assert!(
-        losses[11] < 0.05 && losses[11] < losses[0] / 5.0,
-        "{losses:?}"
-    );
+    assert!(losses[11] < 0.05 && losses[11] < losses[0] / 5.0, "{losses:?}");
 }
 
 #[test]
 fn batches_of_any_shape_follow_each_other() {
-    let mut trainer =
-        Trainer::new(parameters(3), options(Loss::Softmax, 2)).expect("valid options");
+    let mut trainer = Trainer::new(parameters(3), options(Loss::Softmax, 2)).expect("valid options");
     for (n, size) in [(1, 64), (2, 32), (5, 32), (1, 160), (3, 96)] {
         let targets: Vec<usize> = (0..n).map(|i| i % 3).collect();
-        let alone =
-            Trainer::new(trainer.parameters(), options(Loss::Softmax, 1)).expect("valid options");
+        let alone = Trainer::new(trainer.parameters(), options(Loss::Softmax, 1)).expect("valid options");
         let mut alone = alone;
         let pixels = images(n, size);
-        let found = trainer
-            .gradients(&pixels, &targets, size)
-            .expect("a valid batch");
-        assert_eq!(
-            found,
-            alone
-                .gradients(&pixels, &targets, size)
-                .expect("a valid batch"),
-            "{n} of {size}"
-        );
+        let found = trainer.gradients(&pixels, &targets, size).expect("a valid batch");
+        assert_eq!(found, alone.gradients(&pixels, &targets, size).expect("a valid batch"), "{n} of {size}");
         assert!(found.0.loss.is_finite());
     }
 }
@@ -330,52 +221,21 @@ fn batches_of_any_shape_follow_each_other() {
 #[test]
 fn wrong_input_is_named() {
     let mut trainer = binary(1);
-    let error = trainer
-        .step(&[0.0; 100], &[0], 10)
-        .expect_err("not a multiple of 32");
-    assert_eq!(
-        error.to_string(),
-        "image size 10 is not allowed: it must be a multiple of 32 and at least 64"
-    );
-    assert!(matches!(
-        trainer.step(&[0.0; 1024], &[0], 32),
-        Err(EngineError::ImageSize { minimum: 64, .. })
-    ));
-    assert!(matches!(
-        trainer.step(&[0.0; 1024], &[0, 1], 32),
-        Err(EngineError::InputLength { expected: 2048, .. })
-    ));
-    let error = trainer
-        .step(&[0.0; 2048], &[0, 2], 32)
-        .expect_err("class 2 of a binary loss");
-    assert_eq!(
-        error.to_string(),
-        "target 2 of image 1 is out of range: there are 2 classes"
-    );
-    let refused = |classes, options| {
-        Trainer::new(parameters(classes), options)
-            .expect_err("must be refused")
-            .to_string()
-    };
-    assert_eq!(
-        refused(2, options(Loss::Binary, 1)),
-        "the binary loss needs one output, the network has 2 outputs"
-    );
+    let error = trainer.step(&[0.0; 100], &[0], 10).expect_err("not a multiple of 32");
+    assert_eq!(error.to_string(), "image size 10 is not allowed: it must be a multiple of 32 and at least 64");
+    assert!(matches!(trainer.step(&[0.0; 1024], &[0], 32), Err(EngineError::ImageSize { minimum: 64, .. })));
+    assert!(matches!(trainer.step(&[0.0; 1024], &[0, 1], 32), Err(EngineError::InputLength { expected: 2048, .. })));
+    let error = trainer.step(&[0.0; 2048], &[0, 2], 32).expect_err("class 2 of a binary loss");
+    assert_eq!(error.to_string(), "target 2 of image 1 is out of range: there are 2 classes");
+    let refused =
+        |classes, options| Trainer::new(parameters(classes), options).expect_err("must be refused").to_string();
+    assert_eq!(refused(2, options(Loss::Binary, 1)), "the binary loss needs one output, the network has 2 outputs");
     assert_eq!(
         refused(1, options(Loss::Softmax, 1)),
         "the softmax loss needs two outputs or more, the network has 1 outputs"
     );
-    let int8 = TrainerOptions {
-        precision: Precision::Int8,
-        ..TrainerOptions::default()
-    };
+    let int8 = TrainerOptions { precision: Precision::Int8, ..TrainerOptions::default() };
     assert_eq!(refused(1, int8), "int8: training needs f32 or bf16");
-    let rate = TrainerOptions {
-        learning_rate: -1.0,
-        ..TrainerOptions::default()
-    };
-    assert_eq!(
-        refused(1, rate),
-        "learning_rate is -1, but must be finite and not negative"
-    );
+    let rate = TrainerOptions { learning_rate: -1.0, ..TrainerOptions::default() };
+    assert_eq!(refused(1, rate), "learning_rate is -1, but must be finite and not negative");
 }

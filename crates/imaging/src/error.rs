@@ -90,7 +90,9 @@ pub enum ReadError {
         hint: &'static str,
     },
     /// A DICOM attribute has a value that cannot be right.
-    #[error("{file}: {name} {tag} is {value}, where {expected} is needed; correct the attribute or export the film again")]
+    #[error(
+        "{file}: {name} {tag} is {value}, where {expected} is needed; correct the attribute or export the film again"
+    )]
     Attribute {
         /// The file as the caller named it.
         file: String,
@@ -134,7 +136,10 @@ pub enum ReadError {
         limit: String,
     },
     /// The film is smaller than [`crate::MIN_SIDE`] on a side.
-    #[error("{file}: {width}×{height} pixels is no film, a side needs at least {}; give the film itself, not an icon", crate::MIN_SIDE)]
+    #[error(
+        "{file}: {width}×{height} pixels is no film, a side needs at least {}; give the film itself, not an icon",
+        crate::MIN_SIDE
+    )]
     TooSmall {
         /// The file as the caller named it.
         file: String,
@@ -144,7 +149,9 @@ pub enum ReadError {
         height: usize,
     },
     /// The decoder of the named encoding gave up or gave something else than the header promised.
-    #[error("{file}: the pixels cannot be decoded as {encoding} ({detail}); export the film again, uncompressed if possible")]
+    #[error(
+        "{file}: the pixels cannot be decoded as {encoding} ({detail}); export the film again, uncompressed if possible"
+    )]
     Decode {
         /// The file as the caller named it.
         file: String,

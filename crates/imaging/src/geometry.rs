@@ -43,16 +43,7 @@ impl Geometry {
                 (scaled(film_width), scaled(film_height))
             }
         };
-        Self {
-            film_width,
-            film_height,
-            size,
-            fit,
-            columns,
-            rows,
-            left: (size - columns) / 2,
-            top: (size - rows) / 2,
-        }
+        Self { film_width, film_height, size, fit, columns, rows, left: (size - columns) / 2, top: (size - rows) / 2 }
     }
 
     /// The part of the input that the film covers: left, top, columns, rows.
@@ -69,19 +60,13 @@ impl Geometry {
     /// A point of the film, in film pixels, to the input's pixels.
     pub fn to_input(&self, x: f32, y: f32) -> (f32, f32) {
         let (scale_x, scale_y) = self.scale_f64();
-        (
-            (f64::from(x) * scale_x + self.left as f64) as f32,
-            (f64::from(y) * scale_y + self.top as f64) as f32,
-        )
+        ((f64::from(x) * scale_x + self.left as f64) as f32, (f64::from(y) * scale_y + self.top as f64) as f32)
     }
 
     /// A point of the input, in input pixels, to the film's pixels.
     pub fn to_film(&self, x: f32, y: f32) -> (f32, f32) {
         let (scale_x, scale_y) = self.scale_f64();
-        (
-            ((f64::from(x) - self.left as f64) / scale_x) as f32,
-            ((f64::from(y) - self.top as f64) / scale_y) as f32,
-        )
+        (((f64::from(x) - self.left as f64) / scale_x) as f32, ((f64::from(y) - self.top as f64) / scale_y) as f32)
     }
 
     fn scale_f64(&self) -> (f64, f64) {

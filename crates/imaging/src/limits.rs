@@ -22,7 +22,10 @@ pub(crate) fn check_size(file: &str, width: usize, height: usize) -> Result<(), 
         return too_large(format!("a film of {width}×{height} pixels"), format!("{MAX_SIDE} pixels a side"));
     }
     if width * height > MAX_PIXELS {
-        return too_large(format!("a film of {width}×{height} pixels"), format!("{} million pixels", MAX_PIXELS / 1_000_000));
+        return too_large(
+            format!("a film of {width}×{height} pixels"),
+            format!("{} million pixels", MAX_PIXELS / 1_000_000),
+        );
     }
     if width < MIN_SIDE || height < MIN_SIDE {
         return Err(ReadError::TooSmall { file: file.to_owned(), width, height });

@@ -31,19 +31,23 @@ pub(crate) fn read(bytes: &[u8], file: &str, format: FileFormat) -> Result<Radio
         _ => {}
     }
     let image = guarded(|| decode(bytes, file, format)).unwrap_or_else(|| {
-        Err(ReadError::Malformed { file: file.to_owned(), format, detail: "its decoder stopped at an impossible value".into() })
+        Err(ReadError::Malformed {
+            file: file.to_owned(),
+            format,
+            detail: "its decoder stopped at an impossible value".into(),
+        })
     })?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (pixels, bit_depth, photometric) = match image {
         DynamicImage::ImageLuma8(gray) => (gray.iter().map(|&v| f32::from(v)).collect(), 8, Photometric::Monochrome2),
-        DynamicImage::ImageLumaA8(gray) => (gray.pixels().map(|p| f32::from(p.0[0])).collect(), 8, Photometric::Monochrome2),
+        DynamicImage::ImageLumaA8(gray) => {
+            (gray.pixels().map(|p| f32::from(p.0[0])).collect(), 8, Photometric::Monochrome2)
+        }
         DynamicImage::ImageRgb8(rgb) => (rgb.pixels().map(|p| luma(p.0)).collect(), 8, Photometric::Rgb),
         DynamicImage::ImageRgba8(rgb) => {
             (rgb.pixels().map(|p| luma([p.0[0], p.0[1], p.0[2]])).collect(), 8, Photometric::Rgb)
         }
-        DynamicImage::ImageLuma16(gray) => {
-            (window::display_of_raw(gray.as_raw(), width), 16, Photometric::Monochrome2)
-        }
+        DynamicImage::ImageLuma16(gray) => (window::display_of_raw(gray.as_raw(), width), 16, Photometric::Monochrome2),
         DynamicImage::ImageLumaA16(gray) => {
             let raw: Vec<u16> = gray.pixels().map(|p| p.0[0]).collect();
             (window::display_of_raw(&raw, width), 16, Photometric::Monochrome2)
@@ -64,11 +68,19 @@ pub(crate) fn read(bytes: &[u8], file: &str, format: FileFormat) -> Result<Radio
             });
         }
     };
-    let photometric = if inverted && photometric == Photometric::Monochrome2 { Photometric::Monochrome1 } else { photometric };
+    let photometric =
+        if inverted && photometric == Photometric::Monochrome2 { Photometric::Monochrome1 } else { photometric };
     Ok(film(width, height, pixels, bit_depth, photometric, bytes))
 }
 
-fn film(width: usize, height: usize, pixels: Vec<f32>, bit_depth: u8, photometric: Photometric, bytes: &[u8]) -> Radiograph {
+fn film(
+    width: usize,
+    height: usize,
+    pixels: Vec<f32>,
+    bit_depth: u8,
+    photometric: Photometric,
+    bytes: &[u8],
+) -> Radiograph {
     Radiograph {
         width,
         height,
@@ -141,8 +153,10 @@ fn explain(error: ImageError, file: &str, format: FileFormat) -> ReadError {
 /// Refuses a JPEG file without an end (the decoder would paint the missing part gray), and reads one of 12 bits, which the
 /// decoder does not know.
 fn check_jpeg(bytes: &[u8], file: &str) -> Result<Option<Radiograph>, ReadError> {
-    let header = jpeg_header::scan(bytes).map_err(|detail| {
-        ReadError::Malformed { file: file.to_owned(), format: FileFormat::Jpeg, detail: detail.to_owned() }
+    let header = jpeg_header::scan(bytes).map_err(|detail| ReadError::Malformed {
+        file: file.to_owned(),
+        format: FileFormat::Jpeg,
+        detail: detail.to_owned(),
     })?;
     if !header.complete {
         return Err(ReadError::Truncated {
@@ -155,8 +169,10 @@ fn check_jpeg(bytes: &[u8], file: &str) -> Result<Option<Radiograph>, ReadError>
         return Ok(None);
     }
     check_size(file, header.width, header.height)?;
-    let raw = jpeg_extended::decode(bytes, header.width, header.height).map_err(|detail| {
-        ReadError::Malformed { file: file.to_owned(), format: FileFormat::Jpeg, detail: detail.to_string() }
+    let raw = jpeg_extended::decode(bytes, header.width, header.height).map_err(|detail| ReadError::Malformed {
+        file: file.to_owned(),
+        format: FileFormat::Jpeg,
+        detail: detail.to_string(),
     })?;
     let pixels = window::display_of_raw(&raw, header.width);
     Ok(Some(film(header.width, header.height, pixels, 12, Photometric::Monochrome2, bytes)))
@@ -189,10 +205,8 @@ fn check_tiff(bytes: &[u8], file: &str) -> Result<bool, ReadError> {
         });
     }
     // Tag 262, PhotometricInterpretation: 0 is WhiteIsZero.
-    let photometric = (0..entries)
-        .map(|i| directory + 2 + 12 * i)
-        .find(|&at| u16_at(at) == Some(262))
-        .and_then(|at| u16_at(at + 8));
+    let photometric =
+        (0..entries).map(|i| directory + 2 + 12 * i).find(|&at| u16_at(at) == Some(262)).and_then(|at| u16_at(at + 8));
     Ok(photometric == Some(0))
 }
 

@@ -53,7 +53,8 @@ fn sniff(bytes: &[u8], name: &str) -> Result<FileFormat, ReadError> {
     }
     let start = &bytes[..bytes.len().min(512)];
     let is_text = start.iter().all(|&b| b >= 0x20 || matches!(b, b'\t' | b'\n' | b'\r'));
-    let hint = if is_text { "it looks like text; give the film itself" } else { "give the film in one of these formats" };
+    let hint =
+        if is_text { "it looks like text; give the film itself" } else { "give the film in one of these formats" };
     Err(ReadError::UnknownFormat { file: name.to_owned(), hint })
 }
 

@@ -30,7 +30,9 @@ pub(crate) fn robust_range(codes: &[u16], width: usize, levels: &[f32]) -> Optio
 /// Display values, 0 to 255, of raw 16-bit values whose low end is black, through [`robust_range`].
 pub(crate) fn display_of_raw(codes: &[u16], width: usize) -> Vec<f32> {
     let levels: Vec<f32> = (0..=u16::MAX).map(f32::from).collect();
-    let Some(range) = robust_range(codes, width, &levels) else { return vec![0.0; codes.len()] };
+    let Some(range) = robust_range(codes, width, &levels) else {
+        return vec![0.0; codes.len()];
+    };
     let table: Vec<f32> = levels.iter().map(|&v| 255.0 * fraction(v, range)).collect();
     codes.iter().map(|&code| table[usize::from(code)]).collect()
 }
@@ -59,7 +61,8 @@ impl Film<'_> {
                 counts[usize::from(code)] += 1;
             }
         }
-        let mut present: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0 && !self.levels[c].is_nan()).collect();
+        let mut present: Vec<usize> =
+            (0..counts.len()).filter(|&c| counts[c] > 0 && !self.levels[c].is_nan()).collect();
         present.sort_by(|&a, &b| self.levels[a].total_cmp(&self.levels[b]));
         let total: u64 = present.iter().map(|&c| u64::from(counts[c])).sum();
         let at = |share: f64| {
@@ -80,8 +83,7 @@ impl Film<'_> {
         let top = (0..top_most).take_while(|&y| row(y)).count();
         let bottom = height - (0..top_most).take_while(|&y| row(height - 1 - y)).count();
         let rows = bottom - top;
-        let column =
-            |x: usize| self.is_uniform(span, (top..bottom).step_by(step(rows)).map(|y| self.level(x, y)));
+        let column = |x: usize| self.is_uniform(span, (top..bottom).step_by(step(rows)).map(|y| self.level(x, y)));
         let left_most = (width as f64 * MAX_BORDER) as usize;
         let left = (0..left_most).take_while(|&x| column(x)).count();
         let right = width - (0..left_most).take_while(|&x| column(width - 1 - x)).count();
@@ -91,7 +93,9 @@ impl Film<'_> {
     fn is_uniform(&self, span: f32, line: impl Iterator<Item = f32>) -> bool {
         let mut values: Vec<f32> = line.filter(|v| !v.is_nan()).collect();
         values.sort_by(f32::total_cmp);
-        let Some(last) = values.len().checked_sub(1) else { return true };
+        let Some(last) = values.len().checked_sub(1) else {
+            return true;
+        };
         values[last - last / 20] - values[last / 20] < span
     }
 }
@@ -120,7 +124,11 @@ mod tests {
         let codes: Vec<u16> = (0..200 * 200)
             .map(|i| {
                 let (x, y) = (i % 200, i / 200);
-                if (40..160).contains(&x) && (60..190).contains(&y) { 1000 + (x * 13 + y * 29) as u16 % 500 } else { 4095 }
+                if (40..160).contains(&x) && (60..190).contains(&y) {
+                    1000 + (x * 13 + y * 29) as u16 % 500
+                } else {
+                    4095
+                }
             })
             .collect();
         let (low, high) = robust_range(&codes, 200, &identity()).unwrap();

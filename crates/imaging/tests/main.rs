@@ -1,6 +1,8 @@
 //! Integration tests: golden files of pydicom, the conformance and malformed files where they are at hand, and a fixed run of
 //! mutated files.
 
+#![expect(clippy::print_stdout, reason = "a test says what it skipped and what it measured")]
+
 mod conformance;
 mod dx;
 mod golden;

@@ -22,7 +22,9 @@ fn us(value: u16) -> [u8; 2] {
 
 #[test]
 fn every_known_malformed_file_is_refused_in_one_line() {
-    let Some(folder) = data("dicom/malformed") else { return };
+    let Some(folder) = data("dicom/malformed") else {
+        return;
+    };
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -156,7 +158,18 @@ fn encodings_that_are_not_read_are_named() {
 /// Cut anywhere, a file is an error and never a panic. Only padding at the very end may be lost.
 #[test]
 fn truncated_files_are_refused_wherever_they_stop() {
-    for name in ["linear", "implicit", "deflated", "rle", "jpeg_ls", "j2k_lossless", "htj2k", "jpeg_12", "jpeg_lossless", "jpeg_8"] {
+    for name in [
+        "linear",
+        "implicit",
+        "deflated",
+        "rle",
+        "jpeg_ls",
+        "j2k_lossless",
+        "htj2k",
+        "jpeg_12",
+        "jpeg_lossless",
+        "jpeg_8",
+    ] {
         let bytes = golden_file(name);
         for end in (0..bytes.len() - 12).step_by(if bytes.len() > 2000 { 7 } else { 3 }) {
             assert!(read_bytes(&bytes[..end], "film.dcm").is_err(), "{name} cut to {end} of {}", bytes.len());

@@ -69,7 +69,10 @@ fn mutated_files_never_panic() {
                 }
                 Err(error) => {
                     let message = error.to_string();
-                    assert!(message.lines().count() == 1 && !message.contains("SECRET"), "{name}, round {round}: {message}");
+                    assert!(
+                        message.lines().count() == 1 && !message.contains("SECRET"),
+                        "{name}, round {round}: {message}"
+                    );
                     refused += 1;
                 }
             }

@@ -39,7 +39,9 @@ fn a_jpeg_is_what_another_decoder_makes_of_it() {
 fn color_becomes_luma_and_alpha_is_left_out() {
     let rgb: Vec<u8> = (0..20 * 18).flat_map(|i| [i as u8, (i * 3) as u8, (i * 7) as u8]).collect();
     let rgba: Vec<u8> = rgb.chunks(3).flat_map(|p| [p[0], p[1], p[2], 9]).collect();
-    let expected = |i: usize| 0.299 * f32::from(rgb[3 * i]) + 0.587 * f32::from(rgb[3 * i + 1]) + 0.114 * f32::from(rgb[3 * i + 2]);
+    let expected = |i: usize| {
+        0.299 * f32::from(rgb[3 * i]) + 0.587 * f32::from(rgb[3 * i + 1]) + 0.114 * f32::from(rgb[3 * i + 2])
+    };
     let plain = DynamicImage::ImageRgb8(RgbImage::from_raw(20, 18, rgb.clone()).unwrap());
     let clear = DynamicImage::ImageRgba8(RgbaImage::from_raw(20, 18, rgba).unwrap());
     for image in [plain, clear] {
@@ -100,7 +102,10 @@ fn a_white_is_zero_tiff_comes_out_bone_bright() {
     assert_eq!(film.photometric(), Photometric::Monochrome1);
     assert!(film.pixels().iter().enumerate().all(|(i, &v)| v == (255 - i) as f32));
     let error = read_bytes(&white_is_zero(2), "film.tif").unwrap_err();
-    assert_eq!(error.to_string(), "film.tif: the TIFF file has several pages; save the page to read as a file of its own");
+    assert_eq!(
+        error.to_string(),
+        "film.tif: the TIFF file has several pages; save the page to read as a file of its own"
+    );
 }
 
 #[test]

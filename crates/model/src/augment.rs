@@ -139,7 +139,8 @@ impl Variation {
     pub fn apply(&self, film: &[u8], size: usize, out: &mut [f32]) {
         assert!(film.len() == size * size && out.len() == size * size, "a film of another size");
         let tone = self.tone_curve(film);
-        if self.zoom == [1.0, 1.0] && self.degrees == 0.0 && self.flip == [false, false] && self.crop == [0.0, 0.0, 1.0] {
+        if self.zoom == [1.0, 1.0] && self.degrees == 0.0 && self.flip == [false, false] && self.crop == [0.0, 0.0, 1.0]
+        {
             for (value, &pixel) in out.iter_mut().zip(film) {
                 *value = tone[usize::from(pixel)];
             }
@@ -294,8 +295,8 @@ mod tests {
     fn outside_the_film_is_black() {
         let shrunk = applied(Variation { zoom: [0.5, 0.5], ..Variation::NONE });
         assert_eq!(shrunk[0], 0);
-        // The output's inner pixel (1, 1) comes from the middle of the film's first four.
-        assert_eq!(shrunk[5], ((0 + 1 + 4 + 5) as f64 / 4.0 * 17.0).round() as u8);
+        // The output's inner pixel (1, 1) comes from the middle of the film's first four, of levels 0, 1, 4 and 5.
+        assert_eq!(shrunk[5], (f64::from(1 + 4 + 5) / 4.0 * 17.0).round() as u8);
     }
 
     #[test]

@@ -101,7 +101,8 @@ impl Films<'_> {
     fn batch(&self, plan: &Plan, index: usize) -> Result<Batch, ModelError> {
         let size = self.cache.size();
         let places = index * plan.batch..((index + 1) * plan.batch).min(plan.order.len());
-        let mut batch = Batch { images: vec![0.0; places.len() * size * size], targets: Vec::with_capacity(places.len()) };
+        let mut batch =
+            Batch { images: vec![0.0; places.len() * size * size], targets: Vec::with_capacity(places.len()) };
         let mut pixels = vec![0u8; size * size];
         for (place, image) in places.zip(batch.images.chunks_exact_mut(size * size)) {
             let (slot, target) = self.films[plan.order[place]];

@@ -96,7 +96,8 @@ impl Checkpoint {
         let json = serde_json::to_string(&position).map_err(|error| ModelError::format(path, error))?;
         // Moments are flat: their shape is that of the parameter of the same name.
         let lengths: Vec<[usize; 1]> = self.optimizer.moments.iter().map(|moments| [moments.first.len()]).collect();
-        let parameters = self.parameters.iter().map(|(name, shape, values)| (format!("{PARAMETERS}{name}"), shape, values));
+        let parameters =
+            self.parameters.iter().map(|(name, shape, values)| (format!("{PARAMETERS}{name}"), shape, values));
         let moments = self.optimizer.moments.iter().zip(&lengths).flat_map(|(moments, length)| {
             [
                 (format!("{FIRST}{}", moments.name), &length[..], &moments.first[..]),
@@ -143,8 +144,7 @@ impl Checkpoint {
 /// Replaces a file of parameters alone.
 pub(crate) fn save_parameters(path: &Path, parameters: &Parameters) -> Result<(), ModelError> {
     let tensors = parameters.iter().map(|(name, shape, values)| (name.to_string(), shape, values));
-    let bytes =
-        to_safetensors(tensors, WeightsFormat::F32, None).map_err(|reason| ModelError::format(path, reason))?;
+    let bytes = to_safetensors(tensors, WeightsFormat::F32, None).map_err(|reason| ModelError::format(path, reason))?;
     files::write_atomic(path, &bytes)
 }
 

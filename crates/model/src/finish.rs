@@ -7,7 +7,9 @@ use coxa_engine::Output;
 use sha2::{Digest, Sha256};
 
 use crate::batches::{Batch, Films, Plan};
-use crate::bundle::{CamSpec, Card, DataSummary, FORMAT, INTENDED_USE, InputSpec, Threshold, WEIGHTS_FILE, WeightsSummary};
+use crate::bundle::{
+    CamSpec, Card, DataSummary, FORMAT, INTENDED_USE, InputSpec, Threshold, WEIGHTS_FILE, WeightsSummary,
+};
 use crate::cache::FilmCache;
 use crate::calibrate::{self, auc, binary_loss, softmax_loss};
 use crate::predict::probability;
@@ -15,6 +17,9 @@ use crate::progress::{Control, Event, Progress};
 use crate::recipe::{Calibration, Recipe, Stage};
 use crate::train::n_right;
 use crate::{ModelError, WeightsFormat, files};
+
+/// Runs a network on so many images.
+pub(crate) type Run<'a> = dyn FnMut(&[f32], usize) -> Result<Output, ModelError> + 'a;
 
 /// What a network says of the validation films, and how right that is.
 pub(crate) struct Validation {
@@ -34,7 +39,7 @@ impl Validation {
         stage: &Stage,
         films: &Films<'_>,
         n_classes: usize,
-        run: &mut dyn FnMut(&[f32], usize) -> Result<Output, ModelError>,
+        run: &mut Run<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Option<Validation>, ModelError> {
         let plan = Plan::in_order(films.films.len(), stage.batch);

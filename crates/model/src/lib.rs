@@ -25,7 +25,6 @@ pub mod regions;
 mod run;
 mod schedule;
 mod tensorboard;
-pub mod shipped;
 pub mod train;
 pub mod weights;
 

@@ -266,7 +266,8 @@ impl Reader {
         waiting: &mut Vec<Decoded>,
         each: &mut impl FnMut(usize, Result<Reading, ModelError>) -> bool,
     ) -> Result<bool, ModelError> {
-        let good: Vec<_> = waiting.iter().filter_map(|decoded| decoded.as_ref().ok()).map(|(film, input)| (film, input)).collect();
+        let good: Vec<_> =
+            waiting.iter().filter_map(|decoded| decoded.as_ref().ok()).map(|(film, input)| (film, input)).collect();
         let mut predictions = if good.is_empty() { Vec::new() } else { self.read_inputs(&good)? }.into_iter();
         for (i, decoded) in waiting.drain(..).enumerate() {
             let result = match decoded {
@@ -288,7 +289,10 @@ impl Reader {
         let mut n = 0;
         for input in inputs {
             if input.size != self.size {
-                return Err(ModelError::Setting(format!("an input of size {} for a reader of size {}", input.size, self.size)));
+                return Err(ModelError::Setting(format!(
+                    "an input of size {} for a reader of size {}",
+                    input.size, self.size
+                )));
             }
             extend_scaled(&mut self.images, input);
             n += 1;

@@ -314,10 +314,7 @@ impl Recipe {
             Some((_, text)) => Recipe::parse(text, name),
             None => Err(ModelError::Recipe {
                 origin: name.into(),
-                reason: format!(
-                    "not a built-in recipe; there are {}",
-                    BUILT_IN.map(|(known, _)| known).join(" and ")
-                ),
+                reason: format!("not a built-in recipe; there are {}", BUILT_IN.map(|(known, _)| known).join(" and ")),
             }),
         }
     }
@@ -428,7 +425,12 @@ impl Stage {
         )?;
         within("steps_per_epoch", format!("{:?}", self.steps_per_epoch), self.steps_per_epoch != Some(0), "1 or more")?;
         let o = &self.optimizer;
-        within("optimizer.learning_rate", o.learning_rate, o.learning_rate > 0.0 && o.learning_rate <= 10.0, "above 0 and at most 10")?;
+        within(
+            "optimizer.learning_rate",
+            o.learning_rate,
+            o.learning_rate > 0.0 && o.learning_rate <= 10.0,
+            "above 0 and at most 10",
+        )?;
         within("optimizer.beta1", o.beta1, (0.0..1.0).contains(&o.beta1), "in [0, 1)")?;
         within("optimizer.beta2", o.beta2, (0.0..1.0).contains(&o.beta2), "in [0, 1)")?;
         within("optimizer.epsilon", o.epsilon, o.epsilon > 0.0 && o.epsilon < 1.0, "above 0 and below 1")?;
@@ -436,7 +438,12 @@ impl Stage {
         let s = &self.schedule;
         within("schedule.factor", s.factor, s.factor > 0.0 && s.factor < 1.0, "above 0 and below 1")?;
         within("schedule.min_delta", s.min_delta, s.min_delta >= 0.0 && s.min_delta.is_finite(), "0 or more")?;
-        within("schedule.min_lr", s.min_lr, s.min_lr >= 0.0 && s.min_lr <= o.learning_rate, "between 0 and optimizer.learning_rate")?;
+        within(
+            "schedule.min_lr",
+            s.min_lr,
+            s.min_lr >= 0.0 && s.min_lr <= o.learning_rate,
+            "between 0 and optimizer.learning_rate",
+        )?;
         match self.threshold {
             ThresholdRule::Fixed { value } => {
                 within("threshold.value", value, (0.0..=1.0).contains(&value), "between 0 and 1")?;
@@ -514,7 +521,11 @@ mod tests {
             ("kind = \"plateau\"", "kind = \"plato\"", "plato"),
             ("start = \"scratch\"", "start = \"previous\"", "no stage comes before"),
             ("start = \"scratch\"", "start = { wights = \"a.pth\" }", "wights"),
-            ("threshold = { rule = \"fixed\", value = 0.5 }", "threshold = { rule = \"youden\", value = 0.5 }", "value"),
+            (
+                "threshold = { rule = \"fixed\", value = 0.5 }",
+                "threshold = { rule = \"youden\", value = 0.5 }",
+                "value",
+            ),
             ("name = \"films\"", "name = \"limbs\"", "two stages are named limbs"),
             ("name = \"films\"", "name = \"../films\"", "../films"),
             ("target = \"fracture\"", "target = \"fractures\"", "fractures"),

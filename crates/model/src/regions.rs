@@ -30,9 +30,7 @@ pub fn find(
     let map = enlarge(cam, size);
     let (left, top, columns, rows) = geometry.covered();
     let covered = |x: usize, y: usize| (left..left + columns).contains(&x) && (top..top + rows).contains(&y);
-    let peak = (top..top + rows)
-        .flat_map(|y| map[y * size + left..][..columns].iter().copied())
-        .fold(0.0f32, f32::max);
+    let peak = (top..top + rows).flat_map(|y| map[y * size + left..][..columns].iter().copied()).fold(0.0f32, f32::max);
     if peak <= 0.0 {
         return Vec::new();
     }

@@ -22,8 +22,7 @@ impl Events {
     pub(crate) fn open(folder: &Path, length: u64) -> Result<Self, ModelError> {
         let path = folder.join(FILE);
         let mut options = OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(false).open(&path).map_err(ModelError::io(&path))?;
+        let mut file = options.write(true).create(true).truncate(false).open(&path).map_err(ModelError::io(&path))?;
         let there = file.metadata().map_err(ModelError::io(&path))?.len();
         // A file that is shorter than the checkpoint says was lost in part; it starts anew.
         let length = if there < length { 0 } else { length };

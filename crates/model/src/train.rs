@@ -108,7 +108,12 @@ pub fn resume(folder: &Path, options: &TrainOptions, progress: &mut dyn Progress
     run_stages(&recipe, &run, options, progress)
 }
 
-fn run_stages(recipe: &Recipe, run: &Run, options: &TrainOptions, progress: &mut dyn Progress) -> Result<Outcome, ModelError> {
+fn run_stages(
+    recipe: &Recipe,
+    run: &Run,
+    options: &TrainOptions,
+    progress: &mut dyn Progress,
+) -> Result<Outcome, ModelError> {
     progress.on(&Event::Run { folder: &run.folder });
     let mut outcome = Outcome { run: run.folder.clone(), bundle: None, stages: Vec::new() };
     let mut previous: Option<Bundle> = None;
@@ -222,7 +227,8 @@ impl Training<'_> {
             if improved {
                 checkpoint::save_parameters(&self.path("best"), &parameters)?;
             }
-            Checkpoint { position: position.clone(), parameters, optimizer: network.state()? }.save(&self.path("last"))?;
+            Checkpoint { position: position.clone(), parameters, optimizer: network.state()? }
+                .save(&self.path("last"))?;
             history::write_csv(&self.folder.join("history.csv"), &position.history)?;
             let control = progress.on(&Event::Epoch { stage: &stage.name, record: &record, improved });
             if control != Control::Continue && position.epoch < stage.epochs {
@@ -270,7 +276,10 @@ impl Training<'_> {
                     learning_rate: rate,
                     seconds_left: began.elapsed().as_secs_f64() / done as f64 * left as f64,
                 });
-                let due = self.options.checkpoint_every.is_some_and(|every| every > 0 && position.batch % every == 0);
+                let due = self
+                    .options
+                    .checkpoint_every
+                    .is_some_and(|every| every > 0 && position.batch.is_multiple_of(every));
                 let stops = control == Control::Stop;
                 if (due && position.batch < n_batches) || stops {
                     let optimizer = network.state()?;
@@ -294,7 +303,9 @@ impl Training<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Option<Bundle>, ModelError> {
         let (epoch, parameters) = match (self.stage.keep, position.best) {
-            (Keep::Best, Some((epoch, _))) => (epoch, checkpoint::load_parameters(&self.path("best"), position.outputs)?),
+            (Keep::Best, Some((epoch, _))) => {
+                (epoch, checkpoint::load_parameters(&self.path("best"), position.outputs)?)
+            }
             _ => (position.epoch, network.parameters()?),
         };
         let precision = self.stage.precision.engine();
@@ -327,14 +338,16 @@ impl Training<'_> {
         if classes.len() < 2 {
             return Err(self.fault(format!("all films are of one class, {}", classes.join(", "))));
         }
-        let cache = FilmCache::build(&self.options.cache_folder(), &samples, stage.input_size, stage.fit, |done, total| {
-            progress.on(&Event::Preparing { stage: &stage.name, done, total }) == Control::Continue
-        })?;
+        let cache =
+            FilmCache::build(&self.options.cache_folder(), &samples, stage.input_size, stage.fit, |done, total| {
+                progress.on(&Event::Preparing { stage: &stage.name, done, total }) == Control::Continue
+            })?;
         let cache = match cache {
             Built::Whole(cache) => cache,
             Built::Stopped => return Ok(None),
             Built::Unreadable(films) => {
-                let named: Vec<_> = films.iter().take(10).map(|film| format!("{}: {}", film.image_id, film.reason)).collect();
+                let named: Vec<_> =
+                    films.iter().take(10).map(|film| format!("{}: {}", film.image_id, film.reason)).collect();
                 return Err(self.fault(format!(
                     "{} of {} films cannot be read; exclude them in the manifest: {}",
                     films.len(),
@@ -355,7 +368,8 @@ impl Training<'_> {
             split.save(&split_path)?;
             split
         };
-        let places = |part: &[coxa_cohort::Sample]| part.iter().map(|sample| (slots[&sample.image_id], sample.target)).collect();
+        let places =
+            |part: &[coxa_cohort::Sample]| part.iter().map(|sample| (slots[&sample.image_id], sample.target)).collect();
         let (train, validation): (Vec<_>, Vec<_>) = (places(split.train()), places(split.validation()));
         if train.is_empty() || validation.is_empty() {
             return Err(self.fault(format!("{} films to train on, {} to validate", train.len(), validation.len())));
@@ -403,7 +417,12 @@ impl Training<'_> {
     }
 
     /// The weights to start from, and whether they stem from simulated films.
-    fn start(&self, classes: &[String], outputs: usize, previous: Option<&Bundle>) -> Result<(Parameters, bool), ModelError> {
+    fn start(
+        &self,
+        classes: &[String],
+        outputs: usize,
+        previous: Option<&Bundle>,
+    ) -> Result<(Parameters, bool), ModelError> {
         let seed = self.seed();
         let from_bundle = |bundle: &Bundle| -> Result<(Parameters, bool), ModelError> {
             let same = bundle.card().classes == classes;
@@ -413,9 +432,7 @@ impl Training<'_> {
             Ok((parameters, bundle.card().simulated()))
         };
         match (&self.stage.start, previous) {
-            (Start::Scratch, _) => {
-                Ok((Parameters::initialize(&coxa_engine::Architecture::new(outputs), seed), false))
-            }
+            (Start::Scratch, _) => Ok((Parameters::initialize(&coxa_engine::Architecture::new(outputs), seed), false)),
             (Start::Previous, Some(bundle)) => from_bundle(bundle),
             (Start::Previous, None) => Err(self.fault("there is no stage before it to start from")),
             (Start::Bundle(folder), _) => from_bundle(&Bundle::load(folder)?),

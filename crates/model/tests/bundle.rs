@@ -74,9 +74,7 @@ fn faulty_tensors_are_named() {
     assert!(missing.contains(victim) && missing.contains("missing"), "{missing}");
     let extra = error_after(|n, s, d| keep(if n == victim { "features.extra.weight" } else { n }, s, d));
     assert!(extra.contains("features.extra.weight"), "{extra}");
-    let misshapen = error_after(|n, s, d| {
-        if n == victim { keep(n, &[32, 3, 128, 3], d) } else { keep(n, s, d) }
-    });
+    let misshapen = error_after(|n, s, d| if n == victim { keep(n, &[32, 3, 128, 3], d) } else { keep(n, s, d) });
     assert!(misshapen.contains(victim) && misshapen.contains("[32, 3, 128, 3]"), "{misshapen}");
     let not_finite = error_after(|n, s, d| {
         let mut data = d.to_vec();

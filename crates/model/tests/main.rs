@@ -1,4 +1,5 @@
 //! The model crate's integration tests.
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod bundle;
 mod cache;

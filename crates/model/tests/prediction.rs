@@ -131,6 +131,19 @@ fn many_files_are_read_in_order_with_their_errors() {
 }
 
 #[test]
+fn int8_is_calibrated_on_films_and_stays_near_f32() {
+    let bundle = bundle(0.0, |_| {});
+    let films: Vec<_> = (0..4).map(film).collect();
+    let options = ReaderOptions { precision: coxa_model::Precision::Int8, ..ReaderOptions::default() };
+    let mut int8 = Reader::calibrated(&bundle, &options, &films).unwrap();
+    let mut f32 = reader(&bundle);
+    for film in &films {
+        let (a, b) = (int8.read_film(film).unwrap(), f32.read_film(film).unwrap());
+        assert!((a.probability - b.probability).abs() < 0.1, "{} {}", a.probability, b.probability);
+    }
+}
+
+#[test]
 fn a_bundle_of_many_classes_gives_their_probabilities_and_no_finding() {
     let classes = ["ankle", "foot", "knee"];
     let bundle = Bundle::new(card(&classes), Parameters::initialize(&Architecture::new(3), 2)).unwrap();

@@ -7,12 +7,7 @@ use coxa_simulate::{FilmKind, FilmOptions, display8, pelvis};
 
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let number = |i: usize, default: usize| {
-        arguments
-            .get(i)
-            .and_then(|a| a.parse().ok())
-            .unwrap_or(default)
-    };
+    let number = |i: usize, default: usize| arguments.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
     let (seed, count, size) = (number(2, 1), number(3, 12), number(4, 512));
     let kind = match arguments.get(5).map(String::as_str) {
         Some("normal") => FilmKind::Normal,
@@ -25,15 +20,7 @@ fn main() -> std::io::Result<()> {
     let mut sheet = vec![0_u8; columns * size * rows * size];
     let started = Instant::now();
     for n in 0..count {
-        let film = pelvis(
-            seed as u64,
-            n as u64,
-            &FilmOptions {
-                size,
-                kind,
-                ..FilmOptions::default()
-            },
-        );
+        let film = pelvis(seed as u64, n as u64, &FilmOptions { size, kind, ..FilmOptions::default() });
         let mut values = display8(&film);
         if let Some(fracture) = film.truth.fracture
             && arguments.get(6).is_some()

@@ -46,17 +46,13 @@ pub struct FemurTemplate {
 /// The shape of the pelvis of this number, without building it.
 #[must_use]
 pub fn pelvis_shape(number: usize) -> PelvisShape {
-    PelvisShape::template(&mut FilmRng::seed_from_u64(
-        0x7065_6c76 + (number % PELVES) as u64,
-    ))
+    PelvisShape::template(&mut FilmRng::seed_from_u64(0x7065_6c76 + (number % PELVES) as u64))
 }
 
 /// The shape of the femur of this number, without building it.
 #[must_use]
 pub fn femur_shape(number: usize) -> FemurShape {
-    FemurShape::template(&mut FilmRng::seed_from_u64(
-        0x6665_6d75 + (number % FEMORA) as u64,
-    ))
+    FemurShape::template(&mut FilmRng::seed_from_u64(0x6665_6d75 + (number % FEMORA) as u64))
 }
 
 /// The pelvis of this number (modulo [`PELVES`]).
@@ -66,11 +62,7 @@ pub fn pelvis(number: usize) -> Arc<PelvisTemplate> {
     let n = number % PELVES;
     let make = || {
         let shape = pelvis_shape(n);
-        Arc::new(PelvisTemplate {
-            hip_bone: shape.hip_bone_meshes(2.0),
-            spine: shape.spine_meshes(2.4),
-            shape,
-        })
+        Arc::new(PelvisTemplate { hip_bone: shape.hip_bone_meshes(2.0), spine: shape.spine_meshes(2.4), shape })
     };
     Arc::clone(BANK[n].get_or_init(make))
 }
@@ -83,11 +75,7 @@ pub fn femur(number: usize) -> Arc<FemurTemplate> {
     let make = || {
         let shape = femur_shape(n);
         let field = FemurField::sample(&shape, 1.5);
-        Arc::new(FemurTemplate {
-            outer: field.grid.mesh(&field.outer),
-            shape,
-            field,
-        })
+        Arc::new(FemurTemplate { outer: field.grid.mesh(&field.outer), shape, field })
     };
     Arc::clone(BANK[n].get_or_init(make))
 }
@@ -104,8 +92,8 @@ pub fn tile() -> &'static [f32] {
             for y in 0..TILE {
                 for x in 0..TILE {
                     let amplitude = 0.8_f32.powi(octave as i32);
-                    values[y * TILE + x] += amplitude
-                        * noise.periodic(x as f32 * scale, y as f32 * scale, period, octave as i32);
+                    values[y * TILE + x] +=
+                        amplitude * noise.periodic(x as f32 * scale, y as f32 * scale, period, octave as i32);
                 }
             }
         }

@@ -62,10 +62,7 @@ impl Exposure {
             photons: 2.5e6 * (variation * normal(rng, 0.0, 0.9)).exp(),
             scatter: uniform(rng, 0.15, 0.35 + 0.7 * variation),
             blur_mm: uniform(rng, 0.08, 0.2 + 0.25 * variation),
-            slope: [
-                normal(rng, 0.0, 0.06 * variation),
-                normal(rng, 0.0, 0.06 * variation),
-            ],
+            slope: [normal(rng, 0.0, 0.06 * variation), normal(rng, 0.0, 0.06 * variation)],
         }
     }
 }
@@ -74,19 +71,12 @@ impl Exposure {
 ///
 /// The scene's raster is `oversampling` times finer than the film along each axis; the signal returned has the film's size.
 #[must_use]
-pub fn expose(
-    scene: &Scene,
-    exposure: &Exposure,
-    oversampling: usize,
-    rng: &mut FilmRng,
-) -> Vec<f32> {
+pub fn expose(scene: &Scene, exposure: &Exposure, oversampling: usize, rng: &mut FilmRng) -> Vec<f32> {
     let camera = &scene.camera;
     let (width, height) = (camera.width / oversampling, camera.height / oversampling);
     let spacing = camera.spacing * oversampling as f32;
-    let used: Vec<([f32; 3], &[f32])> = Material::ALL
-        .iter()
-        .filter_map(|m| Some((coefficients(*m), scene.plane(*m)?)))
-        .collect();
+    let used: Vec<([f32; 3], &[f32])> =
+        Material::ALL.iter().filter_map(|m| Some((coefficients(*m), scene.plane(*m)?))).collect();
     let share = 1.0 / (oversampling * oversampling) as f32;
     let mut signal = vec![0.0_f32; width * height];
     let mut line = vec![[0.0_f32; 3]; camera.width];
@@ -102,9 +92,7 @@ pub fn expose(
         }
         let out = &mut signal[y / oversampling * width..][..width];
         for (x, sum) in line.iter().enumerate().take(width * oversampling) {
-            let primary: f32 = (0..3)
-                .map(|k| exposure.spectrum[k] * fast_exp(-sum[k]))
-                .sum();
+            let primary: f32 = (0..3).map(|k| exposure.spectrum[k] * fast_exp(-sum[k])).sum();
             out[x / oversampling] += share * primary;
         }
     }
@@ -156,13 +144,8 @@ fn add_scatter(signal: &mut [f32], scene: &Scene, oversampling: usize, spacing: 
     gaussian_blur(&mut source, w, h, 45.0 / (cell as f32 * spacing));
     for y in 0..height {
         for x in 0..width {
-            signal[y * width + x] += bilinear(
-                &source,
-                w,
-                h,
-                x as f32 / cell as f32 - 0.5,
-                y as f32 / cell as f32 - 0.5,
-            );
+            signal[y * width + x] +=
+                bilinear(&source, w, h, x as f32 / cell as f32 - 0.5, y as f32 / cell as f32 - 0.5);
         }
     }
 }
@@ -170,10 +153,7 @@ fn add_scatter(signal: &mut [f32], scene: &Scene, oversampling: usize, spacing: 
 /// The value between samples of a row-major plane, held at its border.
 #[must_use]
 pub fn bilinear(plane: &[f32], width: usize, height: usize, x: f32, y: f32) -> f32 {
-    let (x, y) = (
-        x.clamp(0.0, (width - 1) as f32),
-        y.clamp(0.0, (height - 1) as f32),
-    );
+    let (x, y) = (x.clamp(0.0, (width - 1) as f32), y.clamp(0.0, (height - 1) as f32));
     let (x0, y0) = (x as usize, y as usize);
     let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
     let (u, v) = (x - x0 as f32, y - y0 as f32);
@@ -189,28 +169,23 @@ pub fn gaussian_blur(plane: &mut [f32], width: usize, height: usize, sigma: f32)
     }
     if sigma <= 2.0 {
         let radius = (3.0 * sigma).ceil() as i32;
-        let weights: Vec<f32> = (-radius..=radius)
-            .map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp())
-            .collect();
+        let weights: Vec<f32> = (-radius..=radius).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()).collect();
         let total: f32 = weights.iter().sum();
         lines(plane, width, height, |from, to| {
             let n = from.len() as i32;
             for (i, out) in to.iter_mut().enumerate() {
                 let at = |k: usize| from[(i as i32 + k as i32 - radius).clamp(0, n - 1) as usize];
-                *out = weights
-                    .iter()
-                    .enumerate()
-                    .map(|(k, w)| w * at(k))
-                    .sum::<f32>()
-                    / total;
+                *out = weights.iter().enumerate().map(|(k, w)| w * at(k)).sum::<f32>() / total;
             }
         });
     } else {
-        // Kovesi, "Fast almost-Gaussian filtering" (DICTA 2010): three boxes of this half width.
-        let half = (((12.0 * sigma * sigma / 3.0 + 1.0).sqrt() - 1.0) / 2.0)
-            .round()
-            .max(1.0) as i32;
-        for _ in 0..3 {
+        // Kovesi, "Fast almost-Gaussian filtering" (DICTA 2010): three boxes of two neighboring widths.
+        let low = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) / 2.0).floor().max(1.0) as i32;
+        let variance = |half: i32| ((2 * half + 1).pow(2) - 1) as f32 / 12.0;
+        let wider = (sigma * sigma - 3.0 * variance(low)) / (variance(low + 1) - variance(low));
+        let wider = wider.round().clamp(0.0, 3.0) as i32;
+        for pass in 0..3 {
+            let half = low + i32::from(pass < wider);
             lines(plane, width, height, |from, to| {
                 let n = from.len() as i32;
                 let at = |i: i32| from[i.clamp(0, n - 1) as usize];
@@ -261,9 +236,8 @@ pub fn fast_exp(x: f32) -> f32 {
     let whole = t.floor();
     let f = t - whole;
     let p = 1.0
-        + f * (0.693_147_2
-            + f * (0.240_226_46
-                + f * (0.055_502_93 + f * (0.009_630_93 + f * (0.001_264_2 + f * 0.000_228_2)))));
+        + f * (std::f32::consts::LN_2
+            + f * (0.240_226_46 + f * (0.055_502_93 + f * (0.009_630_93 + f * (0.001_264_2 + f * 0.000_228_2)))));
     p * f32::from_bits(((whole as i32 + 127) as u32) << 23)
 }
 
@@ -285,9 +259,7 @@ mod tests {
             let mut plane = vec![0.0; 101 * 81];
             plane[40 * 101 + 50] = 1.0;
             gaussian_blur(&mut plane, 101, 81, sigma);
-            let variance: f32 = (0..101 * 81)
-                .map(|i| plane[i] * ((i % 101) as f32 - 50.0).powi(2))
-                .sum();
+            let variance: f32 = (0..101 * 81).map(|i| plane[i] * ((i % 101) as f32 - 50.0).powi(2)).sum();
             assert!((plane.iter().sum::<f32>() - 1.0).abs() < 1e-4);
             assert!((variance.sqrt() / sigma - 1.0).abs() < 0.06, "{variance}");
         }

@@ -43,16 +43,8 @@ impl BodyShape {
             thigh: 79.0 + 14.0 * corpulence + 3.0 * female + normal(rng, 0.0, 5.0),
             fat: (13.0 + 16.0 * corpulence + 6.0 * female + normal(rng, 0.0, 3.0)).max(3.0),
             buttocks: 88.0 + 14.0 * corpulence + normal(rng, 0.0, 10.0),
-            bladder: if chance(rng, 0.6) {
-                uniform(rng, 18.0, 48.0)
-            } else {
-                0.0
-            },
-            genitals: if female < 0.5 {
-                uniform(rng, 0.0, 1.3)
-            } else {
-                0.0
-            },
+            bladder: if chance(rng, 0.6) { uniform(rng, 18.0, 48.0) } else { 0.0 },
+            genitals: if female < 0.5 { uniform(rng, 0.0, 1.3) } else { 0.0 },
             apron: (corpulence > 0.5 && chance(rng, 0.5)).then(|| uniform(rng, -30.0, 60.0)),
         }
     }
@@ -94,14 +86,8 @@ impl BodyShape {
             body.chain(&chain, 12.0);
             let low = self.buttocks;
             let buttock = [
-                n(
-                    v(side * self.hips * 0.48, -low + 85.0, -self.depth * 0.35),
-                    70.0,
-                ),
-                n(
-                    v(side * self.hips * 0.42, -low + 42.0, -self.depth * 0.45),
-                    52.0,
-                ),
+                n(v(side * self.hips * 0.48, -low + 85.0, -self.depth * 0.35), 70.0),
+                n(v(side * self.hips * 0.42, -low + 42.0, -self.depth * 0.45), 52.0),
             ];
             body.chain(&buttock, 14.0);
         }
@@ -113,11 +99,7 @@ impl BodyShape {
     pub fn meshes(&self, legs: [(Vec3, Vec3); 2], lowest: f32) -> [Mesh; 2] {
         let body = self.envelope(legs);
         let (low, high) = body.bounding_box();
-        let grid = Grid::even(
-            v(low.x, low.y.max(lowest), low.z),
-            v(high.x, high.y.min(330.0), high.z),
-            11.0,
-        );
+        let grid = Grid::even(v(low.x, low.y.max(lowest), low.z), v(high.x, high.y.min(330.0), high.z), 11.0);
         let outer = grid.sample_near(12.0, 50.0, |p| body.distance(p));
         let [nx, ny, _] = grid.shape();
         let inner: Vec<f32> = outer
@@ -149,17 +131,9 @@ impl BodyShape {
                 let points = (0..12).map(|i| {
                     let t = i as f32 / 11.0;
                     let x = self.hips * 0.92 * (1.0 - t) + 22.0 * t;
-                    v(
-                        side * x,
-                        62.0 + lift - 128.0 * t + 26.0 * (t * std::f32::consts::PI).sin(),
-                        self.depth * 0.72,
-                    )
+                    v(side * x, 62.0 + lift - 128.0 * t + 26.0 * (t * std::f32::consts::PI).sin(), self.depth * 0.72)
                 });
-                folds.push((
-                    points.collect(),
-                    uniform(rng, 0.8, 4.0),
-                    uniform(rng, 0.0, 1.6),
-                ));
+                folds.push((points.collect(), uniform(rng, 0.8, 4.0), uniform(rng, 0.0, 1.6)));
             }
             if chance(rng, 0.7) {
                 let sag = uniform(rng, 4.0, 20.0);
@@ -167,17 +141,9 @@ impl BodyShape {
                 let points = (0..12).map(|i| {
                     let t = i as f32 / 11.0;
                     let x = base.x.abs() + 62.0 - (base.x.abs() + 54.0) * t;
-                    v(
-                        side * x,
-                        base.y + 8.0 - sag * (t * std::f32::consts::PI).sin(),
-                        -self.depth * 0.75,
-                    )
+                    v(side * x, base.y + 8.0 - sag * (t * std::f32::consts::PI).sin(), -self.depth * 0.75)
                 });
-                folds.push((
-                    points.collect(),
-                    uniform(rng, 0.8, 3.5),
-                    uniform(rng, 0.0, 1.2),
-                ));
+                folds.push((points.collect(), uniform(rng, 0.8, 3.5), uniform(rng, 0.0, 1.2)));
             }
         }
         folds
@@ -188,11 +154,7 @@ impl BodyShape {
     pub fn genital_mesh(&self) -> Option<Mesh> {
         let s = self.genitals;
         (s > 0.3).then(|| {
-            let mut mesh = Mesh::ellipsoid(
-                v(3.0, -92.0 - 18.0 * s, 45.0),
-                v(26.0 * s, 36.0 * s, 24.0 * s),
-                40,
-            );
+            let mut mesh = Mesh::ellipsoid(v(3.0, -92.0 - 18.0 * s, 45.0), v(26.0 * s, 36.0 * s, 24.0 * s), 40);
             let shaft = [
                 (v(0.0, -45.0, 60.0), 4.0 * s),
                 (v(0.0, -62.0, 66.0), 13.0 * s),

@@ -344,11 +344,11 @@ fn save_film(
     row.age = Some(truth.age.round());
     row.sex = Some(truth.sex);
     row.source = "simulated".to_owned();
-    if let Some((kind, side)) = truth.hardware {
-        row.extra.insert("hardware".to_owned(), format!("{} {side}", hardware_name(kind)));
-    }
-    if let Some(fracture) = truth.fracture {
-        row.extra.insert("displacement_mm".to_owned(), format!("{:.1}", fracture.displacement));
+    if spec.what == What::Pelvis {
+        // Every film has every column, empty or not, as the manifest has.
+        let hardware = truth.hardware.map_or_else(String::new, |(kind, side)| format!("{} {side}", hardware_name(kind)));
+        let displacement = truth.fracture.map_or_else(String::new, |f| format!("{:.1}", f.displacement));
+        row.extra = [("hardware".to_owned(), hardware), ("displacement_mm".to_owned(), displacement)].into();
     }
     let boxed = truth.fracture.filter(|f| f.bbox[2] > 0.0 && f.bbox[3] > 0.0).map(|f| {
         let [x, y, width, height] = f.bbox.map(|q| (q * 10.0).round() / 10.0);

@@ -58,21 +58,9 @@ impl Development {
     pub fn draw(rng: &mut FilmRng, variation: f32) -> Self {
         let modern = chance(rng, 0.5);
         let s = variation;
-        let fine = if modern {
-            uniform(rng, 0.2, 0.6 + 1.2 * s)
-        } else {
-            uniform(rng, 0.0, 0.5)
-        };
-        let medium = if modern {
-            uniform(rng, 0.1, 0.3 + 0.9 * s)
-        } else {
-            uniform(rng, 0.0, 0.25)
-        };
-        let equalize = if modern {
-            uniform(rng, 0.4, 0.7 + 0.3 * s)
-        } else {
-            uniform(rng, 0.0, 0.7)
-        };
+        let fine = if modern { uniform(rng, 0.2, 0.6 + 1.2 * s) } else { uniform(rng, 0.0, 0.5) };
+        let medium = if modern { uniform(rng, 0.1, 0.3 + 0.9 * s) } else { uniform(rng, 0.0, 0.25) };
+        let equalize = if modern { uniform(rng, 0.4, 0.7 + 0.3 * s) } else { uniform(rng, 0.0, 0.7) };
         let mut collimation = [0.0; 4];
         for edge in &mut collimation {
             if chance(rng, 0.15) {
@@ -80,21 +68,10 @@ impl Development {
             }
         }
         Self {
-            range: [
-                uniform(rng, 0.03, 0.08 + 0.17 * s),
-                uniform(rng, 0.99 - 0.01 * s, 0.9999),
-            ],
+            range: [uniform(rng, 0.03, 0.08 + 0.17 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
             body_from: 0.5,
-            base: if chance(rng, 0.3) {
-                uniform(rng, 0.0, 0.12)
-            } else {
-                0.0
-            },
-            ceiling: if chance(rng, 0.3) {
-                1.0
-            } else {
-                uniform(rng, 0.85 - 0.3 * s, 1.0)
-            },
+            base: if chance(rng, 0.3) { uniform(rng, 0.0, 0.12) } else { 0.0 },
+            ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.3 * s, 1.0) },
             gamma: (normal(rng, 0.35, 0.25 * s)).exp(),
             sigmoid: uniform(rng, 0.0, 0.3 + 0.6 * s),
             fine: [fine, uniform(rng, 1.0, 4.0)],
@@ -102,24 +79,9 @@ impl Development {
             equalize,
             collimation,
             collimator_turn: normal(rng, 0.0, 0.8 * s),
-            surround: if chance(rng, 0.25) {
-                Surround::White
-            } else {
-                Surround::Black
-            },
-            frame: if chance(rng, 0.2) {
-                uniform(rng, 0.001, 0.008)
-            } else {
-                0.0
-            },
-            dirt: (
-                if chance(rng, 0.25) {
-                    uniform(rng, 1.0, 24.0) as usize
-                } else {
-                    0
-                },
-                uniform(rng, 0.0, 4e9) as u32,
-            ),
+            surround: if chance(rng, 0.25) { Surround::White } else { Surround::Black },
+            frame: if chance(rng, 0.2) { uniform(rng, 0.001, 0.008) } else { 0.0 },
+            dirt: (if chance(rng, 0.25) { uniform(rng, 1.0, 24.0) as usize } else { 0 }, uniform(rng, 0.0, 4e9) as u32),
             bits: [8, 10, 12, 12, 12, 14][(uniform(rng, 0.0, 6.0) as usize).min(5)],
             monochrome1: chance(rng, 0.15),
         }
@@ -128,19 +90,10 @@ impl Development {
 
 /// Display values 0..=1, bone bright, of a signal (1 in the open field) on a film of `width * height` pixels of `spacing` mm.
 #[must_use]
-pub fn develop(
-    signal: &[f32],
-    width: usize,
-    height: usize,
-    spacing: f32,
-    d: &Development,
-) -> Vec<f32> {
+pub fn develop(signal: &[f32], width: usize, height: usize, spacing: f32, d: &Development) -> Vec<f32> {
     let depth: Vec<f32> = signal.iter().map(|s| -s.ln()).collect();
     let (low, high) = range(&depth, d.range, d.body_from);
-    let mut value: Vec<f32> = depth
-        .iter()
-        .map(|x| ((x - low) / (high - low)).clamp(-0.6, 1.5))
-        .collect();
+    let mut value: Vec<f32> = depth.iter().map(|x| ((x - low) / (high - low)).clamp(-0.6, 1.5)).collect();
     if d.equalize > 0.0 {
         let mut smooth = value.clone();
         gaussian_blur(&mut smooth, width, height, 60.0 / spacing);
@@ -171,12 +124,7 @@ pub fn develop(
 /// Black and white points: quantiles of the optical depth over what is not open field.
 fn range(depth: &[f32], quantiles: [f32; 2], body_from: f32) -> (f32, f32) {
     let step = (depth.len() / 20_000).max(1);
-    let mut body: Vec<f32> = depth
-        .iter()
-        .step_by(step)
-        .copied()
-        .filter(|x| *x > body_from)
-        .collect();
+    let mut body: Vec<f32> = depth.iter().step_by(step).copied().filter(|x| *x > body_from).collect();
     if body.len() < 100 {
         body = depth.iter().step_by(step).copied().collect();
     }
@@ -198,20 +146,9 @@ fn curve(x: f32, d: &Development) -> f32 {
 fn soil(value: &mut [f32], width: usize, height: usize, (count, seed): (usize, u32)) {
     let mut rng = stream(u64::from(seed), 0, Stream::Display);
     for _ in 0..count {
-        let (x, y) = (
-            uniform(&mut rng, 0.0, width as f32 - 1.0),
-            uniform(&mut rng, 0.0, height as f32 - 1.0),
-        );
-        let shade = if chance(&mut rng, 0.7) {
-            uniform(&mut rng, 0.05, 0.5)
-        } else {
-            uniform(&mut rng, -0.3, -0.05)
-        };
-        let length = if chance(&mut rng, 0.25) {
-            uniform(&mut rng, 0.02, 0.2) * width as f32
-        } else {
-            1.0
-        };
+        let (x, y) = (uniform(&mut rng, 0.0, width as f32 - 1.0), uniform(&mut rng, 0.0, height as f32 - 1.0));
+        let shade = if chance(&mut rng, 0.7) { uniform(&mut rng, 0.05, 0.5) } else { uniform(&mut rng, -0.3, -0.05) };
+        let length = if chance(&mut rng, 0.25) { uniform(&mut rng, 0.02, 0.2) * width as f32 } else { 1.0 };
         let row = y as usize * width;
         for i in x as usize..((x + length) as usize + 1).min(width) {
             value[row + i] = (value[row + i] + shade).clamp(0.0, 1.0);
@@ -221,11 +158,7 @@ fn soil(value: &mut [f32], width: usize, height: usize, (count, seed): (usize, u
 
 fn collimate(value: &mut [f32], width: usize, height: usize, d: &Development) {
     let (w, h) = (width as f32, height as f32);
-    let outside = if d.surround == Surround::White {
-        0.92
-    } else {
-        0.0
-    };
+    let outside = if d.surround == Surround::White { 0.92 } else { 0.0 };
     let (sin, cos) = d.collimator_turn.to_radians().sin_cos();
     let [left, top, right, bottom] = d.collimation;
     let none = d.collimation == [0.0; 4];
@@ -291,18 +224,10 @@ mod tests {
     fn the_open_field_is_black_and_bone_brighter_than_soft_tissue() {
         let mut d = Development::draw(&mut stream(5, 0, Stream::Display), 0.0);
         (d.collimation, d.frame, d.base, d.dirt) = ([0.0; 4], 0.0, 0.0, (0, 0));
-        let signal: Vec<f32> = (0..120 * 90)
-            .map(|i| [1.0, 0.2, 0.03, 0.008][i % 120 / 30])
-            .collect();
+        let signal: Vec<f32> = (0..120 * 90).map(|i| [1.0, 0.2, 0.03, 0.008][i % 120 / 30]).collect();
         let film = develop(&signal, 120, 90, 2.0, &d);
         let at = |x: usize| film[45 * 120 + x];
-        assert!(
-            at(15) < 0.1 && at(75) > at(15) && at(105) > at(75),
-            "{} {} {}",
-            at(15),
-            at(75),
-            at(105)
-        );
+        assert!(at(15) < 0.1 && at(75) > at(15) && at(105) > at(75), "{} {} {}", at(15), at(75), at(105));
     }
 
     #[test]
@@ -324,11 +249,6 @@ mod tests {
         });
         assert_ne!(films[0].pixels, films[1].pixels);
         let pictures = films.each_ref().map(crate::types::display8);
-        assert!(
-            pictures[0]
-                .iter()
-                .zip(&pictures[1])
-                .all(|(a, b)| a.abs_diff(*b) <= 1)
-        );
+        assert!(pictures[0].iter().zip(&pictures[1]).all(|(a, b)| a.abs_diff(*b) <= 1));
     }
 }

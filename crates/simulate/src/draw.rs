@@ -15,12 +15,7 @@ use crate::randomise::Patient;
 use crate::scene::{Material, Scene};
 
 /// Hip bones, sacrum and spine, their own or from a folder.
-pub(crate) fn draw_pelvis(
-    scene: &mut Scene,
-    patient: &Patient,
-    anatomy: Option<&Anatomy>,
-    offset: [f32; 2],
-) {
+pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, anatomy: Option<&Anatomy>, offset: [f32; 2]) {
     let template = bank::pelvis(patient.pelvis_number);
     let fit = &patient.pelvis;
     let motion = patient.pelvis_motion();
@@ -31,30 +26,20 @@ pub(crate) fn draw_pelvis(
         [outer, inner]
     };
     let left = own[0].as_ref().map_or_else(
-        || {
-            template
-                .hip_bone
-                .each_ref()
-                .map(|m| m.mapped(|p| motion.apply(fit.place(p))))
-        },
+        || template.hip_bone.each_ref().map(|m| m.mapped(|p| motion.apply(fit.place(p)))),
         |surface| shell(surface, 1.4),
     );
     let right = own[1].as_ref().map_or_else(
         || {
-            template.hip_bone.each_ref().map(|m| {
-                m.mirrored()
-                    .mapped(|p| motion.apply(fit.place_right(p.mirrored()).mirrored()))
-            })
+            template
+                .hip_bone
+                .each_ref()
+                .map(|m| m.mirrored().mapped(|p| motion.apply(fit.place_right(p.mirrored()).mirrored())))
         },
         |surface| shell(surface, 1.4),
     );
     let middle = own[2].as_ref().map_or_else(
-        || {
-            template
-                .spine
-                .each_ref()
-                .map(|m| m.mapped(|p| motion.apply(fit.place(p))))
-        },
+        || template.spine.each_ref().map(|m| m.mapped(|p| motion.apply(fit.place(p)))),
         |surface| shell(surface, 0.9),
     );
     for [outer, inner] in [&left, &right, &middle] {
@@ -64,11 +49,7 @@ pub(crate) fn draw_pelvis(
     }
     let (width, spacing) = (scene.camera.width, scene.camera.spacing);
     let tile = bank::tile();
-    for (y, row) in scene
-        .plane_mut(Material::Spongy)
-        .chunks_mut(width)
-        .enumerate()
-    {
+    for (y, row) in scene.plane_mut(Material::Spongy).chunks_mut(width).enumerate() {
         let v = y as f32 * spacing * 2.6 + offset[1];
         for (x, value) in row.iter_mut().enumerate() {
             if *value > 0.05 {
@@ -92,10 +73,7 @@ pub(crate) fn draw_fragment(
     let posed = |mesh: &Mesh| {
         let moved = mesh.mapped(to_world);
         if side == Side::Right {
-            Mesh {
-                vertices: moved.vertices,
-                triangles: moved.triangles.iter().map(|t| [t[0], t[2], t[1]]).collect(),
-            }
+            Mesh { vertices: moved.vertices, triangles: moved.triangles.iter().map(|t| [t[0], t[2], t[1]]).collect() }
         } else {
             moved
         }
@@ -106,26 +84,20 @@ pub(crate) fn draw_fragment(
     let depth = scene.depth(&inner);
     let camera = scene.camera;
     let to_rest = RestPlane::new(patient, side, fragment, camera.source);
-    let salt = [
-        offset[0] + if side == Side::Left { 0.0 } else { 211.0 },
-        offset[1],
-    ];
-    let [x0, y0, x1, y1] =
-        raster_bounds(&inner, |p| camera.project(p), camera.width, camera.height);
+    let salt = [offset[0] + if side == Side::Left { 0.0 } else { 211.0 }, offset[1]];
+    let [x0, y0, x1, y1] = raster_bounds(&inner, |p| camera.project(p), camera.width, camera.height);
     let tile = bank::tile();
     let plane = scene.plane_mut(Material::Spongy);
     // The fraction changes slowly: it is taken once for a film pixel, which is a block of the raster.
     for by in (y0..y1).step_by(block) {
         for bx in (x0..x1).step_by(block) {
             let corner = by * camera.width + bx;
-            let last = (by + block - 1).min(camera.height - 1) * camera.width
-                + (bx + block - 1).min(camera.width - 1);
+            let last = (by + block - 1).min(camera.height - 1) * camera.width + (bx + block - 1).min(camera.width - 1);
             if depth[corner] < 0.02 && depth[last] < 0.02 {
                 continue;
             }
             let half = 0.5 * block as f32;
-            let on_detector =
-                camera.unproject([bx as f32 + half, by as f32 + half], camera.detector_z);
+            let on_detector = camera.unproject([bx as f32 + half, by as f32 + half], camera.detector_z);
             let p = to_rest.hit(on_detector);
             let fraction = shape.spongy_fraction(p) * trabeculae(shape, p, tile, salt);
             for y in by..(by + block).min(camera.height) {
@@ -142,9 +114,7 @@ pub(crate) fn draw_fragment(
 fn trabeculae(shape: &FemurShape, p: Vec3, tile: &[f32], offset: [f32; 2]) -> f32 {
     let (compressive, tensile) = shape.groups(p);
     let [c, t] = shape.trabecular_coordinates(p);
-    let streak = |q: [f32; 2], salt: f32| {
-        bank::tile_at(tile, q[0] * 7.0 + offset[0] + salt, q[1] * 1.1 + offset[1])
-    };
+    let streak = |q: [f32; 2], salt: f32| bank::tile_at(tile, q[0] * 7.0 + offset[0] + salt, q[1] * 1.1 + offset[1]);
     let grain = bank::tile_at(tile, p.x * 3.5 + offset[0], p.y * 3.5 + offset[1] + 100.0);
     let texture = (0.3 + compressive) * streak(c, 0.0) + (0.25 + tensile) * streak(t, 150.0);
     (1.0 + 0.10 * texture + 0.09 * grain).max(0.2)
@@ -162,10 +132,7 @@ struct RestPlane {
 impl RestPlane {
     fn new(patient: &Patient, side: Side, fragment: &Fragment, source: Vec3) -> Self {
         // In this patient's millimetres the fragment's shift is larger by the bone's scale.
-        let moved = Rigid {
-            translation: fragment.motion.translation * patient.femur_scale,
-            ..fragment.motion
-        };
+        let moved = Rigid { translation: fragment.motion.translation * patient.femur_scale, ..fragment.motion };
         let back = moved.then(&patient.leg_motion(side)).inverse();
         let mut plane = Self {
             back,
@@ -180,9 +147,7 @@ impl RestPlane {
 
     fn to_rest(&self, world: Vec3) -> Vec3 {
         let q = self.patient.apply(world);
-        self.back
-            .apply(if self.mirrored { q.mirrored() } else { q })
-            * self.shrink
+        self.back.apply(if self.mirrored { q.mirrored() } else { q }) * self.shrink
     }
 
     /// Where the ray to a point of the detector crosses the plane `z = 0` of the rest frame.
@@ -193,40 +158,22 @@ impl RestPlane {
     }
 }
 
-fn raster_bounds(
-    mesh: &Mesh,
-    project: impl Fn(Vec3) -> [f32; 2],
-    width: usize,
-    height: usize,
-) -> [usize; 4] {
+fn raster_bounds(mesh: &Mesh, project: impl Fn(Vec3) -> [f32; 2], width: usize, height: usize) -> [usize; 4] {
     let mut b = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
     for p in &mesh.vertices {
         let [x, y] = project(*p);
         b = [b[0].min(x), b[1].min(y), b[2].max(x), b[3].max(y)];
     }
     let fit = |q: f32, n: usize| (q.max(0.0) as usize).min(n);
-    [
-        fit(b[0], width),
-        fit(b[1], height),
-        fit(b[2] + 1.0, width),
-        fit(b[3] + 1.0, height),
-    ]
+    [fit(b[0], width), fit(b[1], height), fit(b[2] + 1.0, width), fit(b[3] + 1.0, height)]
 }
 
 /// Skin, fat, muscle, bladder, folds.
-pub(crate) fn draw_soft(
-    scene: &mut Scene,
-    patient: &Patient,
-    offset: [f32; 2],
-    folds: &mut FilmRng,
-) {
+pub(crate) fn draw_soft(scene: &mut Scene, patient: &Patient, offset: [f32; 2], folds: &mut FilmRng) {
     let legs = [Side::Right, Side::Left].map(|side| {
         let motion = patient.leg_motion(side);
         let turn = |p: Vec3| if side == Side::Right { p.mirrored() } else { p };
-        (
-            turn(motion.translation),
-            turn(motion.direction(v(0.0, -1.0, 0.0))),
-        )
+        (turn(motion.translation), turn(motion.direction(v(0.0, -1.0, 0.0))))
     });
     // Soft tissue is smooth: its path lengths are taken on a raster some 2 mm wide.
     let fine = scene.camera;
@@ -248,64 +195,32 @@ pub(crate) fn draw_soft(
     gaussian_blur(&mut lean, camera.width, camera.height, 4.0 / camera.spacing);
     if let Some(genitals) = patient.body.genital_mesh() {
         let mut depth = coarse.depth(&genitals.moved(&motion));
-        gaussian_blur(
-            &mut depth,
-            camera.width,
-            camera.height,
-            1.5 / camera.spacing,
-        );
-        skin.iter_mut()
-            .zip(&depth)
-            .for_each(|(skin, depth)| *skin += 0.8 * depth);
+        gaussian_blur(&mut depth, camera.width, camera.height, 1.5 / camera.spacing);
+        skin.iter_mut().zip(&depth).for_each(|(skin, depth)| *skin += 0.8 * depth);
     }
     let mut fat = vec![0.0_f32; skin.len()];
     let thick = (patient.body.depth * 2.0).max(1.0);
     let tile = bank::tile();
     for (i, fat) in fat.iter_mut().enumerate() {
         let (skin, lean) = (skin[i].max(0.0), lean[i].max(0.0));
-        let (x, y) = (
-            (i % camera.width) as f32 * camera.spacing,
-            (i / camera.width) as f32 * camera.spacing,
-        );
+        let (x, y) = ((i % camera.width) as f32 * camera.spacing, (i / camera.width) as f32 * camera.spacing);
         let broad = bank::tile_at(tile, x * 0.42 + offset[1], y * 0.25 + offset[0]);
         let narrow = bank::tile_at(tile, x * 1.7 + offset[0] + 99.0, y * 0.9 + offset[1]);
-        *fat = (skin - lean).max(0.0)
-            + (9.0 + 7.0 * broad + 3.5 * narrow) * (lean / thick).clamp(0.0, 1.0);
+        *fat = (skin - lean).max(0.0) + (9.0 + 7.0 * broad + 3.5 * narrow) * (lean / thick).clamp(0.0, 1.0);
     }
     if let Some(bladder) = patient.body.bladder_mesh() {
         let mut depth = coarse.depth(&bladder.moved(&motion));
-        gaussian_blur(
-            &mut depth,
-            camera.width,
-            camera.height,
-            1.5 / camera.spacing,
-        );
-        fat.iter_mut()
-            .zip(&depth)
-            .for_each(|(fat, depth)| *fat -= 0.35 * depth);
+        gaussian_blur(&mut depth, camera.width, camera.height, 1.5 / camera.spacing);
+        fat.iter_mut().zip(&depth).for_each(|(fat, depth)| *fat -= 0.35 * depth);
     }
     for (material, plane) in [(Material::Soft, &skin), (Material::Fat, &fat)] {
-        spread(
-            plane,
-            camera.width,
-            camera.height,
-            scene.plane_mut(material),
-            fine.width,
-            cell,
-        );
+        spread(plane, camera.width, camera.height, scene.plane_mut(material), fine.width, cell);
     }
     for (path, fold, air) in patient.body.folds(folds, legs) {
         let tube = |radius: f32| {
             let ends = path.len() - 1;
             let along = path.iter().enumerate().map(|(i, p)| {
-                (
-                    motion.apply(*p),
-                    radius
-                        * (std::f32::consts::PI * i as f32 / ends as f32)
-                            .sin()
-                            .max(0.02)
-                            .powf(0.4),
-                )
+                (motion.apply(*p), radius * (std::f32::consts::PI * i as f32 / ends as f32).sin().max(0.02).powf(0.4))
             });
             Mesh::tube(&along.collect::<Vec<_>>(), 12)
         };
@@ -317,14 +232,7 @@ pub(crate) fn draw_soft(
 }
 
 /// Adds a coarse plane to a fine one `cell` times as dense, by bilinear interpolation.
-fn spread(
-    from: &[f32],
-    width: usize,
-    height: usize,
-    to: &mut [f32],
-    fine_width: usize,
-    cell: usize,
-) {
+fn spread(from: &[f32], width: usize, height: usize, to: &mut [f32], fine_width: usize, cell: usize) {
     let step = 1.0 / cell as f32;
     let place = |i: usize, n: usize| {
         let q = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (n - 1) as f32);

@@ -67,17 +67,9 @@ impl FemurShape {
             lesser: 1.0 + normal(rng, 0.0, 0.15),
             bow: uniform(rng, 2.0, 16.0),
             varus_bow: normal(rng, 0.0, 5.0),
-            collar: if arthritic {
-                uniform(rng, 0.5, 4.5)
-            } else {
-                uniform(rng, 0.0, 0.4)
-            },
+            collar: if arthritic { uniform(rng, 0.5, 4.5) } else { uniform(rng, 0.0, 0.4) },
             collar_place: uniform(rng, 0.0, 1.0),
-            flattening: if arthritic {
-                uniform(rng, 0.0, 3.5)
-            } else {
-                0.0
-            },
+            flattening: if arthritic { uniform(rng, 0.0, 3.5) } else { 0.0 },
             length: 300.0,
         }
     }
@@ -98,12 +90,7 @@ impl FemurShape {
     /// This bone with the cortex, density and trabeculae of another.
     #[must_use]
     pub fn with_quality_of(self, other: &FemurShape) -> Self {
-        Self {
-            cortex: other.cortex,
-            density: other.density,
-            singh: other.singh,
-            ..self
-        }
+        Self { cortex: other.cortex, density: other.density, singh: other.singh, ..self }
     }
 
     /// Unit vector along the neck from the shaft towards the head.
@@ -162,19 +149,10 @@ impl FemurShape {
     #[must_use]
     pub fn skeleton(&self) -> Skeleton {
         let k = self.scale();
-        let n = |p: Vec3, r: f32| Node {
-            center: p,
-            radius: r * k,
-        };
+        let n = |p: Vec3, r: f32| Node { center: p, radius: r * k };
         let w = self.neck_width;
         let mut bone = Skeleton::new();
-        bone.push(
-            Element::Ball(Node {
-                center: Vec3::default(),
-                radius: self.head_radius,
-            }),
-            0.0,
-        );
+        bone.push(Element::Ball(Node { center: Vec3::default(), radius: self.head_radius }), 0.0);
         // The neck is taller than deep: two rods side by side in the frontal plane.
         let superior = [
             n(self.on_neck(0.88, 5.0 * k * w), 12.0 * w),
@@ -190,13 +168,7 @@ impl FemurShape {
         bone.chain(&inferior, 5.0);
         if self.collar > 0.3 {
             let up = (self.collar_place * 2.0 - 1.0) * 15.0 * k;
-            bone.push(
-                Element::Ball(Node {
-                    center: self.on_neck(0.74, up),
-                    radius: 7.0 + self.collar,
-                }),
-                5.0,
-            );
+            bone.push(Element::Ball(Node { center: self.on_neck(0.74, up), radius: 7.0 + self.collar }), 5.0);
         }
         // Trochanteric mass.
         let g = self.greater;
@@ -210,15 +182,7 @@ impl FemurShape {
             n(self.at(13.0, -24.0, 2.0), 10.5),
             n(self.at(8.0, 4.0, 5.0), 9.0),
         ];
-        let slabs = [
-            [0, 2, 3],
-            [3, 4, 5],
-            [2, 3, 7],
-            [0, 3, 5],
-            [0, 2, 6],
-            [1, 0, 7],
-            [0, 7, 3],
-        ];
+        let slabs = [[0, 2, 3], [3, 4, 5], [2, 3, 7], [0, 3, 5], [0, 2, 6], [1, 0, 7], [0, 7, 3]];
         bone.slabs(&mass, &slabs, 6.0);
         // Intertrochanteric crest and lesser trochanter.
         let l = self.lesser;
@@ -252,10 +216,7 @@ impl FemurShape {
             ),
             6.0,
         );
-        let mut shaft = vec![
-            n(self.at(-1.0, -24.0, 0.0), 17.5),
-            n(self.at(-1.0, -42.0, 0.0), 0.8 + r * 1.06),
-        ];
+        let mut shaft = vec![n(self.at(-1.0, -24.0, 0.0), 17.5), n(self.at(-1.0, -42.0, 0.0), 0.8 + r * 1.06)];
         for below in [62.0, 95.0, 140.0, 190.0, 240.0] {
             shaft.push(n(self.on_shaft(below), r * (1.04 - 0.0003 * below)));
         }
@@ -274,9 +235,8 @@ impl FemurShape {
         let lateral = 1.0 - medial;
         // Full thickness along the shaft, reached earlier on the medial side (calcar).
         let early = smoothstep(4.0, -42.0, q.y) * medial;
-        let base = 1.15
-            + (5.6 * shaft).max(4.2 * early)
-            + 1.0 * lateral * smoothstep(-20.0, -45.0, q.y) * (1.0 - shaft);
+        let base =
+            1.15 + (5.6 * shaft).max(4.2 * early) + 1.0 * lateral * smoothstep(-20.0, -45.0, q.y) * (1.0 - shaft);
         // The inferior neck is thick, the superior thin, the head's shell thinner still.
         let n = self.neck_axis();
         let s = -(p.dot(-n)) / self.neck_length + 1.0;
@@ -298,8 +258,7 @@ impl FemurShape {
         let trochanter = smoothstep(2.0, 14.0, q.x) * smoothstep(-40.0, -10.0, q.y);
         let ground = 0.075 + 0.025 * self.singh - 0.025 * trochanter;
         let keep = 0.25 + 0.75 * self.singh;
-        let fraction =
-            ground + 0.085 * compressive * (0.5 + 0.5 * self.singh) + 0.065 * tensile * keep;
+        let fraction = ground + 0.085 * compressive * (0.5 + 0.5 * self.singh) + 0.065 * tensile * keep;
         let head = smoothstep(1.05, 0.75, p.length() / self.head_radius);
         (fraction + 0.01 * head) * canal * self.density + 0.012
     }
@@ -314,8 +273,7 @@ impl FemurShape {
         let t = (p - foot).dot(axis) / axis.dot(axis);
         let off = ((p - foot) - axis * t).length() / k;
         let width = 5.0 + 8.0 * t.clamp(0.0, 1.2);
-        let compressive =
-            (-(off / width).powi(2)).exp() * smoothstep(-0.15, 0.15, t) * smoothstep(1.3, 1.0, t);
+        let compressive = (-(off / width).powi(2)).exp() * smoothstep(-0.15, 0.15, t) * smoothstep(1.3, 1.0, t);
         // Tensile: an arch from the lateral cortex through the upper neck into the lower head.
         let (center, radius) = self.tensile_circle();
         let from = (p - center).length();
@@ -343,10 +301,7 @@ impl FemurShape {
         let (center, _) = self.tensile_circle();
         let arch = p - center;
         let r = arch.length();
-        [
-            [angle * 55.0 * k, length],
-            [r, arch.x.atan2(arch.y) * 45.0 * k],
-        ]
+        [[angle * 55.0 * k, length], [r, arch.x.atan2(arch.y) * 45.0 * k]]
     }
 }
 
@@ -370,7 +325,7 @@ impl FemurField {
         let fine = shape.neck_base().y - 75.0 * shape.scale();
         let mut ys = Vec::new();
         let (mut y, mut gap) = (high.y + 2.0 * step, step);
-        while y > low.y - 6.0 {
+        while y > low.y - 16.0 {
             ys.push(y);
             if y < fine {
                 gap = (gap * 1.12).min(7.0);
@@ -379,22 +334,12 @@ impl FemurField {
         }
         ys.reverse();
         let m = 2.0 * step;
-        let grid = Grid {
-            axes: [
-                ticks(low.x - m, high.x + m, step),
-                ys,
-                ticks(low.z - m, high.z + m, step),
-            ],
-        };
+        let grid = Grid { axes: [ticks(low.x - m, high.x + m, step), ys, ticks(low.z - m, high.z + m, step)] };
         let flat = shape.flattening;
         let outer = grid.sample_near(3.0, 11.0, |p| {
             let d = bone.distance(p);
             if flat > 0.0 && p.y > -5.0 && p.x < shape.head_radius {
-                smooth_max(
-                    d,
-                    p.dot(v(0.17, 0.98, 0.0)) - (shape.head_radius - flat),
-                    6.0,
-                )
+                smooth_max(d, p.dot(v(0.17, 0.98, 0.0)) - (shape.head_radius - flat), 6.0)
             } else {
                 d
             }
@@ -406,11 +351,7 @@ impl FemurField {
     /// A field of sampled distances; `shape` gives the thickness of the cortex.
     #[must_use]
     pub fn of(grid: Grid, outer: Vec<f32>, shape: &FemurShape) -> Self {
-        let mut field = Self {
-            grid,
-            thickness: vec![1.0; outer.len()],
-            outer,
-        };
+        let mut field = Self { grid, thickness: vec![1.0; outer.len()], outer };
         for i in 0..field.outer.len() {
             if field.outer[i] < 0.5 && field.outer[i] > -14.0 {
                 field.thickness[i] = shape.thickness(field.position(i));
@@ -423,22 +364,14 @@ impl FemurField {
     #[must_use]
     pub fn position(&self, i: usize) -> Vec3 {
         let [nx, ny, _] = self.grid.shape();
-        Vec3 {
-            x: self.grid.axes[0][i % nx],
-            y: self.grid.axes[1][i / nx % ny],
-            z: self.grid.axes[2][i / (nx * ny)],
-        }
+        Vec3 { x: self.grid.axes[0][i % nx], y: self.grid.axes[1][i / nx % ny], z: self.grid.axes[2][i / (nx * ny)] }
     }
 
     /// Signed distance to the inner surface of a cortex `cortex` times as thick as a healthy adult's.
     #[must_use]
     pub fn inner(&self, cortex: f32) -> Vec<f32> {
         let scale = 0.35 + 0.65 * cortex;
-        self.outer
-            .iter()
-            .zip(&self.thickness)
-            .map(|(d, t)| d + (t * scale).max(0.45))
-            .collect()
+        self.outer.iter().zip(&self.thickness).map(|(d, t)| d + (t * scale).max(0.45)).collect()
     }
 }
 
@@ -454,15 +387,8 @@ mod tests {
             let bone = shape.skeleton();
             assert!(bone.distance(Vec3::default()) < -shape.head_radius + 1.0);
             assert!(bone.distance(v(0.0, shape.head_radius, 0.0)).abs() < 2.5);
-            for (name, p) in [
-                ("greater", shape.greater_trochanter()),
-                ("lesser", shape.lesser_trochanter()),
-            ] {
-                assert!(
-                    bone.distance(p).abs() < 6.0,
-                    "{name} trochanter of {n}: {}",
-                    bone.distance(p)
-                );
+            for (name, p) in [("greater", shape.greater_trochanter()), ("lesser", shape.lesser_trochanter())] {
+                assert!(bone.distance(p).abs() < 6.0, "{name} trochanter of {n}: {}", bone.distance(p));
             }
             assert!(bone.distance(shape.on_shaft(150.0)) < -10.0);
         }
@@ -473,10 +399,7 @@ mod tests {
         let shape = bank::femur_shape(0);
         let shaft = shape.thickness(shape.on_shaft(140.0) + v(15.0, 0.0, 0.0));
         let head = shape.thickness(v(-20.0, 5.0, 0.0));
-        assert!(
-            (5.0..9.0).contains(&shaft) && head < 1.5,
-            "{shaft} and {head}"
-        );
+        assert!((5.0..9.0).contains(&shaft) && head < 1.5, "{shaft} and {head}");
     }
 
     #[test]

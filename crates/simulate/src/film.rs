@@ -14,8 +14,7 @@ use crate::random::{Stream, chance, choose, stream, uniform};
 use crate::randomise::{Frame, Patient, View, place};
 use crate::scene::Scene;
 use crate::types::{
-    FilmKind, FilmOptions, Hardware, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm,
-    SimulatedFracture,
+    FilmKind, FilmOptions, Hardware, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture,
 };
 
 /// Makes a frontal film of the pelvis or of one hip: a pure function of its arguments.
@@ -27,12 +26,7 @@ pub fn pelvis(seed: u64, index: u64, options: &FilmOptions) -> SimulatedFilm {
 }
 
 /// [`pelvis`] with bones from a folder in place of the built-in ones.
-pub(crate) fn pelvis_with(
-    seed: u64,
-    index: u64,
-    options: &FilmOptions,
-    anatomy: Option<&Anatomy>,
-) -> SimulatedFilm {
+pub(crate) fn pelvis_with(seed: u64, index: u64, options: &FilmOptions, anatomy: Option<&Anatomy>) -> SimulatedFilm {
     let kind = kind_of(seed, index, options);
     let domain = &options.domain;
     let mut patient = Patient::draw(seed, index, domain);
@@ -43,10 +37,7 @@ pub(crate) fn pelvis_with(
     let view = View::draw(seed, index, &patient, options);
     let mut scene = Scene::new(view.camera);
     let mut texture = stream(seed, index, Stream::Texture);
-    let offset = [
-        uniform(&mut texture, 0.0, 512.0),
-        uniform(&mut texture, 0.0, 512.0),
-    ];
+    let offset = [uniform(&mut texture, 0.0, 512.0), uniform(&mut texture, 0.0, 512.0)];
 
     let landmarks = landmarks(&patient);
     let mut accessories = stream(seed, index, Stream::Accessories);
@@ -63,9 +54,8 @@ pub(crate) fn pelvis_with(
         let shape = &patient.femora[place(side)];
         let built_in = bank::femur(patient.femur_numbers[place(side)]);
         let template = own_femur.unwrap_or(&built_in);
-        let headless = hardware.is_some_and(|(kind, on)| {
-            on == side && matches!(kind, Hardware::TotalHip | Hardware::Hemiarthroplasty)
-        });
+        let headless = hardware
+            .is_some_and(|(kind, on)| on == side && matches!(kind, Hardware::TotalHip | Hardware::Hemiarthroplasty));
         let broken = fracture.as_ref().filter(|_| side == patient.index_side);
         let fragments = match broken {
             Some(fracture) => fracture.break_bone(shape, &template.field),
@@ -73,15 +63,7 @@ pub(crate) fn pelvis_with(
             None => vec![Fragment::whole(template, shape)],
         };
         for fragment in &fragments {
-            draw_fragment(
-                &mut scene,
-                &patient,
-                side,
-                shape,
-                fragment,
-                view.oversampling,
-                offset,
-            );
+            draw_fragment(&mut scene, &patient, side, shape, fragment, view.oversampling, offset);
             for p in &fragment.face {
                 let moved = fragment.motion.apply(*p);
                 displacement = displacement.max((moved - *p).length() * patient.femur_scale);
@@ -90,36 +72,17 @@ pub(crate) fn pelvis_with(
         }
     }
     draw_soft(&mut scene, &patient, offset, &mut texture);
-    accessories::draw(
-        &mut accessories,
-        &mut scene,
-        &landmarks,
-        hardware,
-        patient.age,
-        domain,
-    );
+    accessories::draw(&mut accessories, &mut scene, &landmarks, hardware, patient.age, domain);
 
     let mut quantum = stream(seed, index, Stream::Exposure);
     let exposure = Exposure::draw(&mut quantum, domain.variation);
     let signal = expose(&scene, &exposure, view.oversampling, &mut quantum);
-    let development =
-        Development::draw(&mut stream(seed, index, Stream::Display), domain.variation);
+    let development = Development::draw(&mut stream(seed, index, Stream::Display), domain.variation);
     let spacing = view.camera.spacing * view.oversampling as f32;
     let mut display = develop(&signal, view.width, view.height, spacing, &development);
     let mut notes = stream(seed, index, Stream::Annotation);
-    let letter = if chance(&mut notes, 0.5) {
-        Side::Left
-    } else {
-        Side::Right
-    };
-    accessories::annotation::draw(
-        &mut notes,
-        &mut display,
-        view.width,
-        view.height,
-        letter,
-        domain.clutter,
-    );
+    let letter = if chance(&mut notes, 0.5) { Side::Left } else { Side::Right };
+    accessories::annotation::draw(&mut notes, &mut display, view.width, view.height, letter, domain.clutter);
     let fracture = fracture.map(|fracture| SimulatedFracture {
         kind: fracture.kind,
         side: patient.index_side,
@@ -134,19 +97,8 @@ pub(crate) fn pelvis_with(
         hardware,
         covariates: covariates(&patient, &view, &exposure, &development),
     };
-    let part = if view.frame == Frame::CloseUp {
-        BodyPart::Hip
-    } else {
-        BodyPart::Pelvis
-    };
-    store(
-        &display,
-        [view.width, view.height],
-        spacing,
-        &development,
-        part,
-        truth,
-    )
+    let part = if view.frame == Frame::CloseUp { BodyPart::Hip } else { BodyPart::Pelvis };
+    store(&display, [view.width, view.height], spacing, &development, part, truth)
 }
 
 /// Which fracture a film has, or none.
@@ -155,11 +107,8 @@ pub fn kind_of(seed: u64, index: u64, options: &FilmOptions) -> Option<FractureT
     let rng = &mut stream(seed, index, Stream::Class);
     match options.kind {
         FilmKind::Random => {
-            let kinds = [
-                (None, 0.5),
-                (Some(FractureType::FemoralNeck), 0.25),
-                (Some(FractureType::Trochanteric), 0.25),
-            ];
+            let kinds =
+                [(None, 0.5), (Some(FractureType::FemoralNeck), 0.25), (Some(FractureType::Trochanteric), 0.25)];
             choose(rng, &kinds)
         }
         FilmKind::Normal => None,
@@ -176,14 +125,10 @@ fn landmarks(patient: &Patient) -> Landmarks {
         let (base, shaft) = (at(shape.neck_base()), at(shape.on_shaft(60.0)));
         let lateral = (at(shape.neck_base() + v(10.0, 0.0, 0.0)) - base).unit();
         let cup = patient.pelvis.hip();
-        let cup = patient.pelvis_motion().apply(if side == Side::Right {
-            cup.mirrored()
-        } else {
-            cup
-        });
+        let cup = patient.pelvis_motion().apply(if side == Side::Right { cup.mirrored() } else { cup });
         let k = patient.femur_scale;
-        let wall = shape.thickness(shape.on_shaft(120.0) + v(shape.shaft_radius, 0.0, 0.0))
-            * (0.35 + 0.65 * shape.cortex);
+        let wall =
+            shape.thickness(shape.on_shaft(120.0) + v(shape.shaft_radius, 0.0, 0.0)) * (0.35 + 0.65 * shape.cortex);
         HipLandmarks {
             side,
             head: at(Vec3::default()),
@@ -205,9 +150,7 @@ fn landmarks(patient: &Patient) -> Landmarks {
         hips,
         index_side: patient.index_side,
         inlet: pelvis.apply(v(0.0, 30.0, -10.0) * k),
-        crest_y: pelvis
-            .apply(v(0.0, 143.0 * k * patient.pelvis.wing[1], -20.0))
-            .y,
+        crest_y: pelvis.apply(v(0.0, 143.0 * k * patient.pelvis.wing[1], -20.0)).y,
         body_half_width: patient.body.waist,
         body_half_depth: patient.body.depth,
         symphysis: pelvis.apply(v(0.0, -33.0, 44.0) * k),
@@ -236,20 +179,10 @@ pub fn covariates_of(seed: u64, index: u64, options: &FilmOptions) -> Vec<(&'sta
     let patient = Patient::draw(seed, index, &options.domain);
     let view = View::draw(seed, index, &patient, options);
     let exposure = Exposure::draw(&mut stream(seed, index, Stream::Exposure), variation);
-    covariates(
-        &patient,
-        &view,
-        &exposure,
-        &Development::draw(&mut stream(seed, index, Stream::Display), variation),
-    )
+    covariates(&patient, &view, &exposure, &Development::draw(&mut stream(seed, index, Stream::Display), variation))
 }
 
-fn covariates(
-    patient: &Patient,
-    view: &View,
-    exposure: &Exposure,
-    d: &Development,
-) -> Vec<(&'static str, f32)> {
+fn covariates(patient: &Patient, view: &View, exposure: &Exposure, d: &Development) -> Vec<(&'static str, f32)> {
     let index = place(patient.index_side);
     let (leg, femur) = (patient.legs[index], patient.femora[index]);
     vec![
@@ -269,10 +202,7 @@ fn covariates(
         ("hips", patient.body.hips),
         ("fat", patient.body.fat),
         ("aspect", view.width as f32 / view.height as f32),
-        (
-            "close_up",
-            f32::from(u8::from(view.frame == Frame::CloseUp)),
-        ),
+        ("close_up", f32::from(u8::from(view.frame == Frame::CloseUp))),
         ("spacing", view.camera.spacing),
         ("photons", exposure.photons.ln()),
         ("scatter", exposure.scatter),
@@ -292,71 +222,36 @@ mod tests {
     fn kolmogorov_smirnov(mut a: Vec<f32>, mut b: Vec<f32>) -> f32 {
         a.sort_by(f32::total_cmp);
         b.sort_by(f32::total_cmp);
-        let below = |sorted: &[f32], x: f32| {
-            sorted.partition_point(|q| *q <= x) as f32 / sorted.len() as f32
-        };
-        a.iter()
-            .chain(&b)
-            .map(|x| (below(&a, *x) - below(&b, *x)).abs())
-            .fold(0.0, f32::max)
+        let below = |sorted: &[f32], x: f32| sorted.partition_point(|q| *q <= x) as f32 / sorted.len() as f32;
+        a.iter().chain(&b).map(|x| (below(&a, *x) - below(&b, *x)).abs()).fold(0.0, f32::max)
     }
 
     #[test]
     fn classes_do_not_differ_in_anything_else_that_is_drawn() {
         let options = FilmOptions::default();
-        let rows: Vec<_> = (0..1200)
-            .map(|i| {
-                (
-                    kind_of(7, i, &options).is_some(),
-                    covariates_of(7, i, &options),
-                )
-            })
-            .collect();
+        let rows: Vec<_> =
+            (0..1200).map(|i| (kind_of(7, i, &options).is_some(), covariates_of(7, i, &options))).collect();
         for (c, (name, _)) in rows[0].1.iter().enumerate() {
-            let of = |label: bool| {
-                rows.iter()
-                    .filter(|r| r.0 == label)
-                    .map(|r| r.1[c].1)
-                    .collect::<Vec<_>>()
-            };
+            let of = |label: bool| rows.iter().filter(|r| r.0 == label).map(|r| r.1[c].1).collect::<Vec<_>>();
             let (with, without) = (of(true), of(false));
             // The 0.01 % point of the statistic for these sizes, as 25 variables are looked at.
-            let limit = 2.23
-                * ((with.len() + without.len()) as f32 / (with.len() * without.len()) as f32)
-                    .sqrt();
+            let limit = 2.23 * ((with.len() + without.len()) as f32 / (with.len() * without.len()) as f32).sqrt();
             let d = kolmogorov_smirnov(with, without);
-            assert!(
-                d < limit,
-                "{name} differs between the classes: {d} ≥ {limit}"
-            );
+            assert!(d < limit, "{name} differs between the classes: {d} ≥ {limit}");
         }
     }
 
     #[test]
     fn the_kind_changes_no_covariate() {
-        let small = |kind| FilmOptions {
-            size: 64,
-            kind,
-            ..FilmOptions::default()
-        };
+        let small = |kind| FilmOptions { size: 64, kind, ..FilmOptions::default() };
         for index in 0..4 {
-            let films = [
-                FilmKind::Normal,
-                FilmKind::FemoralNeck,
-                FilmKind::Trochanteric,
-            ]
-            .map(|k| pelvis(3, index, &small(k)));
+            let films =
+                [FilmKind::Normal, FilmKind::FemoralNeck, FilmKind::Trochanteric].map(|k| pelvis(3, index, &small(k)));
             assert_eq!(films[0].truth.covariates, films[1].truth.covariates);
             assert_eq!(films[0].truth.covariates, films[2].truth.covariates);
             assert_eq!(films[0].truth.hardware, films[1].truth.hardware);
-            assert_eq!(
-                (films[0].width, films[0].height),
-                (films[1].width, films[1].height)
-            );
-            assert_eq!(
-                films[0].truth.covariates,
-                covariates_of(3, index, &small(FilmKind::Normal))
-            );
+            assert_eq!((films[0].width, films[0].height), (films[1].width, films[1].height));
+            assert_eq!(films[0].truth.covariates, covariates_of(3, index, &small(FilmKind::Normal)));
         }
     }
 }

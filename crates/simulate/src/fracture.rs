@@ -61,41 +61,21 @@ impl Fragment {
     /// A whole bone as the one fragment.
     #[must_use]
     pub fn whole(template: &FemurTemplate, shape: &FemurShape) -> Self {
-        let inner = template
-            .field
-            .grid
-            .mesh(&template.field.inner(shape.cortex));
-        Self {
-            outer: template.outer.clone(),
-            inner,
-            motion: Rigid::identity(),
-            face: Vec::new(),
-        }
+        let inner = template.field.grid.mesh(&template.field.inner(shape.cortex));
+        Self { outer: template.outer.clone(), inner, motion: Rigid::identity(), face: Vec::new() }
     }
 
     /// What is left of a femur whose head has been taken out for a prosthesis.
     #[must_use]
     pub fn resected(template: &FemurTemplate, shape: &FemurShape) -> Self {
         let field = &template.field;
-        let (center, normal) = (
-            shape.on_neck(0.3, 0.0),
-            (shape.neck_axis() + v(0.0, 0.2, 0.0)).unit(),
-        );
+        let (center, normal) = (shape.on_neck(0.3, 0.0), (shape.neck_axis() + v(0.0, 0.2, 0.0)).unit());
         let cut = |surface: &[f32]| -> Vec<f32> {
-            surface
-                .iter()
-                .enumerate()
-                .map(|(i, d)| d.max((field.position(i) - center).dot(normal)))
-                .collect()
+            surface.iter().enumerate().map(|(i, d)| d.max((field.position(i) - center).dot(normal))).collect()
         };
         let outer = field.grid.mesh(&cut(&field.outer));
         let inner = field.grid.mesh(&cut(&field.inner(shape.cortex)));
-        Self {
-            outer,
-            inner,
-            motion: Rigid::identity(),
-            face: Vec::new(),
-        }
+        Self { outer, inner, motion: Rigid::identity(), face: Vec::new() }
     }
 }
 
@@ -132,94 +112,68 @@ impl Fracture {
         );
         let k = shape.scale();
         // Subcapital, transcervical, basicervical.
-        let place =
-            choose(rng, &[(0.72, 0.5), (0.52, 0.33), (0.24, 0.17)]) + uniform(rng, -0.07, 0.07);
+        let place = choose(rng, &[(0.72, 0.5), (0.52, 0.33), (0.24, 0.17)]) + uniform(rng, -0.07, 0.07);
         let center = shape.on_neck(place, 0.0);
         let axis = shape.neck_axis();
         let tilt = uniform(rng, -24.0, 20.0);
         let normal = Rigid::rotate(Vec3::default(), v(0.0, 0.0, 1.0), tilt)
-            .then(&Rigid::rotate(
-                Vec3::default(),
-                v(0.0, 1.0, 0.0),
-                uniform(rng, -18.0, 18.0),
-            ))
+            .then(&Rigid::rotate(Vec3::default(), v(0.0, 1.0, 0.0), uniform(rng, -18.0, 18.0)))
             .direction(axis);
-        let (proximal, distal, gap) =
-            match severity {
-                Severity::Hairline => {
-                    let slip = v(uniform(rng, -0.6, 0.6), uniform(rng, -0.6, 0.9), 0.0);
-                    (
-                        Rigid::rotate(center, v(0.0, 0.0, 1.0), uniform(rng, -2.5, 2.5)),
-                        Rigid::translate(slip),
-                        uniform(rng, 0.5, 1.8),
-                    )
-                }
-                Severity::Impacted => {
-                    let valgus = uniform(rng, 6.0, 24.0);
-                    let drive = uniform(rng, 1.0, 5.5);
-                    let tilt = Rigid::rotate(center, v(0.0, 0.0, 1.0), -valgus).then(
-                        &Rigid::rotate(center, v(0.0, 1.0, 0.0), uniform(rng, -14.0, 8.0)),
-                    );
-                    (
-                        tilt.then(&Rigid::translate(
-                            -axis * drive + v(uniform(rng, -1.0, 3.0), 0.0, 0.0),
-                        )),
-                        Rigid::identity(),
-                        0.0,
-                    )
-                }
-                Severity::Partial => {
-                    let head = displace(
-                        center,
-                        uniform(rng, -15.0, 5.0),
-                        uniform(rng, 5.0, 28.0),
-                        uniform(rng, -10.0, 10.0),
-                        Vec3::default(),
-                    );
-                    let shift = v(
-                        uniform(rng, -2.0, 5.0),
-                        uniform(rng, 2.0, 12.0) * k,
-                        uniform(rng, -3.0, 4.0),
-                    );
-                    (
-                        head,
-                        displace(
-                            center,
-                            uniform(rng, 5.0, 35.0),
-                            uniform(rng, -6.0, 4.0),
-                            0.0,
-                            shift,
-                        ),
-                        uniform(rng, 0.2, 1.5),
-                    )
-                }
-                Severity::Complete => {
-                    let head = displace(
-                        Vec3::default(),
-                        uniform(rng, -25.0, 15.0),
-                        uniform(rng, -12.0, 30.0),
-                        uniform(rng, -15.0, 15.0),
-                        Vec3::default(),
-                    );
-                    let shift = v(
-                        uniform(rng, -1.0, 13.0) * k,
-                        uniform(rng, 8.0, 34.0) * k,
-                        uniform(rng, -6.0, 6.0),
-                    );
-                    let pivot = shape.neck_base();
-                    (
-                        head,
-                        displace(
-                            pivot,
-                            uniform(rng, 10.0, 60.0),
-                            uniform(rng, -9.0, 6.0),
-                            0.0,
-                            shift,
-                        ),
-                        uniform(rng, 0.5, 3.0),
-                    )
-                }
-            };
+        let (proximal, distal, gap) = match severity {
+            Severity::Hairline => {
+                let slip = v(uniform(rng, -0.6, 0.6), uniform(rng, -0.6, 0.9), 0.0);
+                (
+                    Rigid::rotate(center, v(0.0, 0.0, 1.0), uniform(rng, -2.5, 2.5)),
+                    Rigid::translate(slip),
+                    uniform(rng, 0.5, 1.8),
+                )
+            }
+            Severity::Impacted => {
+                let valgus = uniform(rng, 6.0, 24.0);
+                let drive = uniform(rng, 1.0, 5.5);
+                let tilt = Rigid::rotate(center, v(0.0, 0.0, 1.0), -valgus).then(&Rigid::rotate(
+                    center,
+                    v(0.0, 1.0, 0.0),
+                    uniform(rng, -14.0, 8.0),
+                ));
+                (
+                    tilt.then(&Rigid::translate(-axis * drive + v(uniform(rng, -1.0, 3.0), 0.0, 0.0))),
+                    Rigid::identity(),
+                    0.0,
+                )
+            }
+            Severity::Partial => {
+                let head = displace(
+                    center,
+                    uniform(rng, -15.0, 5.0),
+                    uniform(rng, 5.0, 28.0),
+                    uniform(rng, -10.0, 10.0),
+                    Vec3::default(),
+                );
+                let shift = v(uniform(rng, -2.0, 5.0), uniform(rng, 2.0, 12.0) * k, uniform(rng, -3.0, 4.0));
+                (
+                    head,
+                    displace(center, uniform(rng, 5.0, 35.0), uniform(rng, -6.0, 4.0), 0.0, shift),
+                    uniform(rng, 0.2, 1.5),
+                )
+            }
+            Severity::Complete => {
+                let head = displace(
+                    Vec3::default(),
+                    uniform(rng, -25.0, 15.0),
+                    uniform(rng, -12.0, 30.0),
+                    uniform(rng, -15.0, 15.0),
+                    Vec3::default(),
+                );
+                let shift = v(uniform(rng, -1.0, 13.0) * k, uniform(rng, 8.0, 34.0) * k, uniform(rng, -6.0, 6.0));
+                let pivot = shape.neck_base();
+                (
+                    head,
+                    displace(pivot, uniform(rng, 10.0, 60.0), uniform(rng, -9.0, 6.0), 0.0, shift),
+                    uniform(rng, 0.5, 3.0),
+                )
+            }
+        };
         Self {
             kind: FractureType::FemoralNeck,
             severity,
@@ -258,33 +212,22 @@ impl Fracture {
                 ((v(-15.0, -36.0, 0.0), v(18.0, -92.0, 0.0)), 0.08),
             ],
         );
-        let jitter = |rng: &mut FilmRng, p: Vec3| {
-            shape.neck_base() + (p + v(0.0, uniform(rng, -6.0, 6.0), 0.0)) * k
-        };
+        let jitter = |rng: &mut FilmRng, p: Vec3| shape.neck_base() + (p + v(0.0, uniform(rng, -6.0, 6.0), 0.0)) * k;
         let (a, b) = (jitter(rng, high), jitter(rng, low));
         let along = (a - b).unit();
         let across = v(-along.y, along.x, 0.0);
         let upward = if across.y < 0.0 { -across } else { across };
-        let normal =
-            Rigid::rotate(Vec3::default(), along, uniform(rng, -30.0, 30.0)).direction(upward);
+        let normal = Rigid::rotate(Vec3::default(), along, uniform(rng, -30.0, 30.0)).direction(upward);
         let center = a.lerp(b, 0.5);
         let (proximal, distal, gap) = match severity {
             Severity::Hairline => {
                 let slip = v(uniform(rng, -0.8, 0.8), uniform(rng, -0.8, 1.0), 0.0);
-                (
-                    Rigid::identity(),
-                    Rigid::translate(slip),
-                    uniform(rng, 0.5, 2.0),
-                )
+                (Rigid::identity(), Rigid::translate(slip), uniform(rng, 0.5, 2.0))
             }
             Severity::Impacted => {
                 let varus = uniform(rng, 2.0, 14.0);
                 let shift = v(uniform(rng, -5.0, 1.0), uniform(rng, 2.0, 8.0), 0.0);
-                (
-                    Rigid::rotate(center, v(0.0, 0.0, 1.0), varus),
-                    Rigid::translate(shift),
-                    0.0,
-                )
+                (Rigid::rotate(center, v(0.0, 0.0, 1.0), varus), Rigid::translate(shift), 0.0)
             }
             Severity::Partial => {
                 let head = displace(
@@ -294,20 +237,10 @@ impl Fracture {
                     uniform(rng, -8.0, 8.0),
                     Vec3::default(),
                 );
-                let shift = v(
-                    uniform(rng, -7.0, 4.0),
-                    uniform(rng, 0.0, 12.0),
-                    uniform(rng, -4.0, 4.0),
-                ) * k;
+                let shift = v(uniform(rng, -7.0, 4.0), uniform(rng, 0.0, 12.0), uniform(rng, -4.0, 4.0)) * k;
                 (
                     head,
-                    displace(
-                        center,
-                        uniform(rng, 0.0, 30.0),
-                        uniform(rng, -6.0, 5.0),
-                        0.0,
-                        shift,
-                    ),
+                    displace(center, uniform(rng, 0.0, 30.0), uniform(rng, -6.0, 5.0), 0.0, shift),
                     uniform(rng, 0.8, 3.5),
                 )
             }
@@ -319,20 +252,10 @@ impl Fracture {
                     uniform(rng, -20.0, 15.0),
                     Vec3::default(),
                 );
-                let shift = v(
-                    uniform(rng, -20.0, 9.0),
-                    uniform(rng, 4.0, 34.0),
-                    uniform(rng, -10.0, 8.0),
-                ) * k;
+                let shift = v(uniform(rng, -20.0, 9.0), uniform(rng, 4.0, 34.0), uniform(rng, -10.0, 8.0)) * k;
                 (
                     head,
-                    displace(
-                        center,
-                        uniform(rng, 5.0, 50.0),
-                        uniform(rng, -14.0, 9.0),
-                        0.0,
-                        shift,
-                    ),
+                    displace(center, uniform(rng, 5.0, 50.0), uniform(rng, -14.0, 9.0), 0.0, shift),
                     uniform(rng, 1.5, 6.0),
                 )
             }
@@ -342,17 +265,9 @@ impl Fracture {
             Severity::Impacted | Severity::Partial => 0.45,
             Severity::Complete => 0.7,
         };
-        let far = if severity == Severity::Complete {
-            1.0
-        } else {
-            0.4
-        };
+        let far = if severity == Severity::Complete { 1.0 } else { 0.4 };
         let lesser = chance(rng, loose).then(|| {
-            let shift = v(
-                uniform(rng, -14.0, -1.0),
-                uniform(rng, -4.0, 16.0),
-                uniform(rng, -8.0, 4.0),
-            ) * far;
+            let shift = v(uniform(rng, -14.0, -1.0), uniform(rng, -4.0, 16.0), uniform(rng, -8.0, 4.0)) * far;
             let turn = displace(
                 shape.lesser_trochanter(),
                 uniform(rng, -25.0, 25.0),
@@ -363,11 +278,7 @@ impl Fracture {
             (uniform(rng, 15.0, 27.0) * k, turn)
         });
         let greater = chance(rng, loose * 0.8).then(|| {
-            let shift = v(
-                uniform(rng, -2.0, 9.0),
-                uniform(rng, -2.0, 15.0),
-                uniform(rng, -8.0, 2.0),
-            ) * far;
+            let shift = v(uniform(rng, -2.0, 9.0), uniform(rng, -2.0, 15.0), uniform(rng, -8.0, 2.0)) * far;
             let turn = displace(
                 shape.greater_trochanter(),
                 uniform(rng, -20.0, 20.0),
@@ -415,11 +326,7 @@ impl Fracture {
     /// Distance from the surface of a broken-off trochanter, negative in it.
     fn bite(&self, p: Vec3, tip: Vec3, radius: f32) -> f32 {
         let d = (p - tip).length() - radius;
-        if d.abs() > 12.0 {
-            d
-        } else {
-            d + 0.7 * self.roughness(p)
-        }
+        if d.abs() > 12.0 { d } else { d + 0.7 * self.roughness(p) }
     }
 
     /// Breaks a bone: closed fragments, displaced so that the head stays at the origin.
@@ -439,10 +346,8 @@ impl Fracture {
             regions[0][i] = half - side;
             let mut rest = side + half;
             let mut piece = 2;
-            for (part, tip) in [
-                (&self.lesser, shape.lesser_trochanter()),
-                (&self.greater, shape.greater_trochanter()),
-            ] {
+            for (part, tip) in [(&self.lesser, shape.lesser_trochanter()), (&self.greater, shape.greater_trochanter())]
+            {
                 let Some((radius, _)) = part else { continue };
                 let bite = self.bite(p, tip, *radius);
                 regions[piece][i] = rest.max(bite + 0.4);
@@ -452,10 +357,8 @@ impl Fracture {
             regions[1][i] = rest;
         }
         let mut motions = vec![self.proximal, self.distal];
-        for part in [&self.lesser, &self.greater] {
-            if let Some((_, own)) = part {
-                motions.push(own.then(&self.distal));
-            }
+        for (_, own) in [&self.lesser, &self.greater].into_iter().flatten() {
+            motions.push(own.then(&self.distal));
         }
         // The head stays in its socket: everything is shifted by what its center would have moved.
         let home = Rigid::translate(-self.proximal.apply(Vec3::default()));
@@ -463,18 +366,12 @@ impl Fracture {
             .iter()
             .zip(motions)
             .map(|(region, motion)| {
-                let cut = |surface: &[f32]| -> Vec<f32> {
-                    surface.iter().zip(region).map(|(a, b)| a.max(*b)).collect()
-                };
+                let cut =
+                    |surface: &[f32]| -> Vec<f32> { surface.iter().zip(region).map(|(a, b)| a.max(*b)).collect() };
                 let outer = field.grid.mesh(&cut(&field.outer));
                 let inner = field.grid.mesh(&cut(&hollow));
                 let face = self.face(shape, &outer);
-                Fragment {
-                    outer,
-                    inner,
-                    motion: motion.then(&home),
-                    face,
-                }
+                Fragment { outer, inner, motion: motion.then(&home), face }
             })
             .filter(|f| !f.outer.triangles.is_empty())
             .collect()
@@ -485,12 +382,8 @@ impl Fracture {
         let near = self.gap * 0.5 + 1.0;
         let on = |p: &&Vec3| {
             self.side(**p).abs() < near
-                || self
-                    .lesser
-                    .is_some_and(|(r, _)| self.bite(**p, shape.lesser_trochanter(), r).abs() < 1.2)
-                || self
-                    .greater
-                    .is_some_and(|(r, _)| self.bite(**p, shape.greater_trochanter(), r).abs() < 1.2)
+                || self.lesser.is_some_and(|(r, _)| self.bite(**p, shape.lesser_trochanter(), r).abs() < 1.2)
+                || self.greater.is_some_and(|(r, _)| self.bite(**p, shape.greater_trochanter(), r).abs() < 1.2)
         };
         outer.vertices.iter().filter(on).copied().collect()
     }
@@ -512,25 +405,17 @@ mod tests {
                 *edges.entry((t[k], t[(k + 1) % 3])).or_default() += 1;
             }
         }
-        edges
-            .iter()
-            .all(|((a, b), n)| edges.get(&(*b, *a)) == Some(n))
+        edges.iter().all(|((a, b), n)| edges.get(&(*b, *a)) == Some(n))
     }
 
     #[test]
     fn fragments_are_closed_and_together_make_up_the_bone() {
         let template = bank::femur(0);
         let whole = template.outer.volume();
-        for (seed, kind) in [
-            (1, FractureType::FemoralNeck),
-            (2, FractureType::Trochanteric),
-            (3, FractureType::Trochanteric),
-        ] {
-            let fracture = Fracture::draw(
-                &mut stream(seed, 0, Stream::Fracture),
-                kind,
-                &template.shape,
-            );
+        for (seed, kind) in
+            [(1, FractureType::FemoralNeck), (2, FractureType::Trochanteric), (3, FractureType::Trochanteric)]
+        {
+            let fracture = Fracture::draw(&mut stream(seed, 0, Stream::Fracture), kind, &template.shape);
             let fragments = fracture.break_bone(&template.shape, &template.field);
             assert!(fragments.len() >= 2);
             let sum: f64 = fragments.iter().map(|f| f.outer.volume()).sum();
@@ -546,14 +431,9 @@ mod tests {
     fn the_head_stays_in_its_socket() {
         let template = bank::femur(1);
         for seed in 0..20 {
-            let fracture = Fracture::draw(
-                &mut stream(seed, 0, Stream::Fracture),
-                FractureType::FemoralNeck,
-                &template.shape,
-            );
-            let home = fracture
-                .proximal
-                .then(&Rigid::translate(-fracture.proximal.apply(Vec3::default())));
+            let fracture =
+                Fracture::draw(&mut stream(seed, 0, Stream::Fracture), FractureType::FemoralNeck, &template.shape);
+            let home = fracture.proximal.then(&Rigid::translate(-fracture.proximal.apply(Vec3::default())));
             assert!(home.apply(Vec3::default()).length() < 1e-3);
         }
     }

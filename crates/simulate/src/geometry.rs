@@ -32,11 +32,7 @@ impl Vec3 {
     /// Vector product.
     #[must_use]
     pub fn cross(self, o: Vec3) -> Vec3 {
-        v(
-            self.y * o.z - self.z * o.y,
-            self.z * o.x - self.x * o.z,
-            self.x * o.y - self.y * o.x,
-        )
+        v(self.y * o.z - self.z * o.y, self.z * o.x - self.x * o.z, self.x * o.y - self.y * o.x)
     }
 
     /// Euclidean length.
@@ -49,11 +45,7 @@ impl Vec3 {
     #[must_use]
     pub fn unit(self) -> Vec3 {
         let length = self.length();
-        if length > 0.0 {
-            self * (1.0 / length)
-        } else {
-            self
-        }
+        if length > 0.0 { self * (1.0 / length) } else { self }
     }
 
     /// The point `t` of the way to `o`.
@@ -116,19 +108,13 @@ impl Rigid {
     /// The motion that moves nothing.
     #[must_use]
     pub fn identity() -> Self {
-        Self {
-            rows: [v(1.0, 0.0, 0.0), v(0.0, 1.0, 0.0), v(0.0, 0.0, 1.0)],
-            translation: Vec3::default(),
-        }
+        Self { rows: [v(1.0, 0.0, 0.0), v(0.0, 1.0, 0.0), v(0.0, 0.0, 1.0)], translation: Vec3::default() }
     }
 
     /// A translation.
     #[must_use]
     pub fn translate(t: Vec3) -> Self {
-        Self {
-            translation: t,
-            ..Self::identity()
-        }
+        Self { translation: t, ..Self::identity() }
     }
 
     /// Rotation by `degrees` (right-handed) about `axis` through `center` (Rodrigues' formula).
@@ -137,30 +123,12 @@ impl Rigid {
         let (a, (s, c)) = (axis.unit(), degrees.to_radians().sin_cos());
         let d = 1.0 - c;
         let rows = [
-            v(
-                c + a.x * a.x * d,
-                a.x * a.y * d - a.z * s,
-                a.x * a.z * d + a.y * s,
-            ),
-            v(
-                a.y * a.x * d + a.z * s,
-                c + a.y * a.y * d,
-                a.y * a.z * d - a.x * s,
-            ),
-            v(
-                a.z * a.x * d - a.y * s,
-                a.z * a.y * d + a.x * s,
-                c + a.z * a.z * d,
-            ),
+            v(c + a.x * a.x * d, a.x * a.y * d - a.z * s, a.x * a.z * d + a.y * s),
+            v(a.y * a.x * d + a.z * s, c + a.y * a.y * d, a.y * a.z * d - a.x * s),
+            v(a.z * a.x * d - a.y * s, a.z * a.y * d + a.x * s, c + a.z * a.z * d),
         ];
-        let rotation = Self {
-            rows,
-            translation: Vec3::default(),
-        };
-        Self {
-            rows,
-            translation: center - rotation.apply(center),
-        }
+        let rotation = Self { rows, translation: Vec3::default() };
+        Self { rows, translation: center - rotation.apply(center) }
     }
 
     /// Where the point goes.
@@ -172,11 +140,7 @@ impl Rigid {
     /// Where the direction goes (no translation).
     #[must_use]
     pub fn direction(&self, d: Vec3) -> Vec3 {
-        v(
-            self.rows[0].dot(d),
-            self.rows[1].dot(d),
-            self.rows[2].dot(d),
-        )
+        v(self.rows[0].dot(d), self.rows[1].dot(d), self.rows[2].dot(d))
     }
 
     /// This motion first, `next` after it.
@@ -188,29 +152,16 @@ impl Rigid {
             v(self.rows[0].z, self.rows[1].z, self.rows[2].z),
         ];
         let row = |r: Vec3| v(r.dot(columns[0]), r.dot(columns[1]), r.dot(columns[2]));
-        Rigid {
-            rows: next.rows.map(row),
-            translation: next.apply(self.translation),
-        }
+        Rigid { rows: next.rows.map(row), translation: next.apply(self.translation) }
     }
 
     /// The motion back.
     #[must_use]
     pub fn inverse(&self) -> Rigid {
         let r = &self.rows;
-        let rows = [
-            v(r[0].x, r[1].x, r[2].x),
-            v(r[0].y, r[1].y, r[2].y),
-            v(r[0].z, r[1].z, r[2].z),
-        ];
-        let back = Rigid {
-            rows,
-            translation: Vec3::default(),
-        };
-        Rigid {
-            rows,
-            translation: -back.apply(self.translation),
-        }
+        let rows = [v(r[0].x, r[1].x, r[2].x), v(r[0].y, r[1].y, r[2].y), v(r[0].z, r[1].z, r[2].z)];
+        let back = Rigid { rows, translation: Vec3::default() };
+        Rigid { rows, translation: -back.apply(self.translation) }
     }
 }
 
@@ -227,8 +178,7 @@ mod tests {
 
     #[test]
     fn a_motion_and_its_inverse_cancel() {
-        let m = Rigid::rotate(v(1.0, 2.0, 3.0), v(0.3, -0.5, 0.8), 40.0)
-            .then(&Rigid::translate(v(4.0, 5.0, 6.0)));
+        let m = Rigid::rotate(v(1.0, 2.0, 3.0), v(0.3, -0.5, 0.8), 40.0).then(&Rigid::translate(v(4.0, 5.0, 6.0)));
         let p = v(7.0, -8.0, 9.0);
         assert!((m.inverse().apply(m.apply(p)) - p).length() < 1e-4);
         assert!((m.then(&m.inverse()).apply(p) - p).length() < 1e-4);

@@ -59,11 +59,7 @@ impl Grid {
         let mut values = vec![0.0; nx * ny * nz];
         let span = |axis: &[f32], from: usize| {
             let to = (from + BLOCK).min(axis.len());
-            (
-                to,
-                (axis[from] + axis[to - 1]) * 0.5,
-                (axis[to - 1] - axis[from]) * 0.5,
-            )
+            (to, (axis[from] + axis[to - 1]) * 0.5, (axis[to - 1] - axis[from]) * 0.5)
         };
         for z0 in (0..nz).step_by(BLOCK) {
             let (z1, cz, hz) = span(&self.axes[2], z0);
@@ -71,11 +67,7 @@ impl Grid {
                 let (y1, cy, hy) = span(&self.axes[1], y0);
                 for x0 in (0..nx).step_by(BLOCK) {
                     let (x1, cx, hx) = span(&self.axes[0], x0);
-                    let middle = f(Vec3 {
-                        x: cx,
-                        y: cy,
-                        z: cz,
-                    });
+                    let middle = f(Vec3 { x: cx, y: cy, z: cz });
                     let reach = (hx * hx + hy * hy + hz * hz).sqrt();
                     let far = middle > reach + outside || middle < -(reach + inside);
                     for z in z0..z1 {
@@ -86,11 +78,7 @@ impl Grid {
                                 continue;
                             }
                             for (value, x) in row.iter_mut().zip(&self.axes[0][x0..x1]) {
-                                *value = f(Vec3 {
-                                    x: *x,
-                                    y: self.axes[1][y],
-                                    z: self.axes[2][z],
-                                });
+                                *value = f(Vec3 { x: *x, y: self.axes[1][y], z: self.axes[2][z] });
                             }
                         }
                     }
@@ -128,8 +116,7 @@ impl Grid {
             .enumerate()
             .map(|(i, value)| {
                 let (x, y, z) = (i % nx, i / nx % ny, i / (nx * ny));
-                let border =
-                    x == 0 || y == 0 || z == 0 || x + 1 == nx || y + 1 == ny || z + 1 == nz;
+                let border = x == 0 || y == 0 || z == 0 || x + 1 == nx || y + 1 == ny || z + 1 == nz;
                 u8::from(*value < 0.0 && !border)
             })
             .collect();
@@ -155,32 +142,24 @@ impl Grid {
                         continue;
                     }
                     vertex_of[i] = mesh.vertices.len() as u32;
-                    mesh.vertices
-                        .push(self.net_vertex(values, &corners, [x, y, z], strides));
+                    mesh.vertices.push(self.net_vertex(values, &corners, [x, y, z], strides));
                 }
             }
         }
-        for z in 1..nz - 1 {
-            for y in 1..ny - 1 {
-                for x in 1..nx - 1 {
+        // Edges that leave the border inwards count too: there a bone is closed that leaves the grid.
+        for z in 0..nz - 1 {
+            for y in 0..ny - 1 {
+                for x in 0..nx - 1 {
                     let i = z * strides[2] + y * nx + x;
+                    let at = [x, y, z];
                     for axis in 0..3 {
                         let (here, there) = (inside[i], inside[i + strides[axis]]);
-                        if here == there {
+                        if here == there || at[(axis + 1) % 3] == 0 || at[(axis + 2) % 3] == 0 {
                             continue;
                         }
                         let (u, w) = (strides[(axis + 1) % 3], strides[(axis + 2) % 3]);
-                        let quad = [
-                            vertex_of[i - u - w],
-                            vertex_of[i - w],
-                            vertex_of[i],
-                            vertex_of[i - u],
-                        ];
-                        let [a, b, c, d] = if here == 1 {
-                            quad
-                        } else {
-                            [quad[0], quad[3], quad[2], quad[1]]
-                        };
+                        let quad = [vertex_of[i - u - w], vertex_of[i - w], vertex_of[i], vertex_of[i - u]];
+                        let [a, b, c, d] = if here == 1 { quad } else { [quad[0], quad[3], quad[2], quad[1]] };
                         mesh.triangles.push([a, b, c]);
                         mesh.triangles.push([a, c, d]);
                     }
@@ -191,30 +170,11 @@ impl Grid {
     }
 
     /// The mean of the crossings on the cell's twelve edges.
-    fn net_vertex(
-        &self,
-        values: &[f32],
-        corners: &[u8; 8],
-        cell: [usize; 3],
-        strides: [usize; 3],
-    ) -> Vec3 {
-        const EDGES: [(usize, usize); 12] = [
-            (0, 1),
-            (2, 3),
-            (4, 5),
-            (6, 7),
-            (0, 2),
-            (1, 3),
-            (4, 6),
-            (5, 7),
-            (0, 4),
-            (1, 5),
-            (2, 6),
-            (3, 7),
-        ];
+    fn net_vertex(&self, values: &[f32], corners: &[u8; 8], cell: [usize; 3], strides: [usize; 3]) -> Vec3 {
+        const EDGES: [(usize, usize); 12] =
+            [(0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (0, 4), (1, 5), (2, 6), (3, 7)];
         let origin = cell[0] + cell[1] * strides[1] + cell[2] * strides[2];
-        let at =
-            |c: usize| values[origin + (c & 1) + (c >> 1 & 1) * strides[1] + (c >> 2) * strides[2]];
+        let at = |c: usize| values[origin + (c & 1) + (c >> 1 & 1) * strides[1] + (c >> 2) * strides[2]];
         let (mut sum, mut n) = ([0.0_f32; 3], 0.0_f32);
         for (e, (a, b)) in EDGES.iter().enumerate() {
             if corners[*a] == corners[*b] {
@@ -222,11 +182,7 @@ impl Grid {
             }
             let (va, vb) = (at(*a), at(*b));
             // On the border a value may disagree with the side it was given: then the crossing is put in the middle.
-            let t = if (va < 0.0) == (vb < 0.0) {
-                0.5
-            } else {
-                va / (va - vb)
-            };
+            let t = if (va < 0.0) == (vb < 0.0) { 0.5 } else { va / (va - vb) };
             let mut point = [(a & 1) as f32, (a >> 1 & 1) as f32, (a >> 2) as f32];
             point[e / 4] = t;
             for k in 0..3 {
@@ -238,11 +194,7 @@ impl Grid {
             let (low, high) = (self.axes[k][cell[k]], self.axes[k][cell[k] + 1]);
             low + (high - low) * sum[k] / n
         };
-        Vec3 {
-            x: along(0),
-            y: along(1),
-            z: along(2),
-        }
+        Vec3 { x: along(0), y: along(1), z: along(2) }
     }
 }
 
@@ -261,21 +213,22 @@ mod tests {
 
     #[test]
     fn a_meshed_ball_is_closed_outward_and_of_the_right_volume() {
-        let ball = mesh_of(v(-10.0, -10.0, -10.0), v(10.0, 10.0, 10.0), 1.0, |p| {
-            p.length() - 10.0
-        });
+        let ball = mesh_of(v(-10.0, -10.0, -10.0), v(10.0, 10.0, 10.0), 1.0, |p| p.length() - 10.0);
         let exact = 4.0 / 3.0 * std::f64::consts::PI * 1000.0;
         assert!((ball.volume() / exact - 1.0).abs() < 0.02);
+        assert!(closed(&ball));
+        // A ball that sticks out of its grid is closed at the border.
+        let grid = Grid { axes: [ticks(-12.0, 12.0, 1.0), ticks(-12.0, 3.0, 1.0), ticks(-12.0, 12.0, 1.0)] };
+        assert!(closed(&grid.mesh(&grid.sample(|p| p.length() - 10.0))));
+    }
+
+    fn closed(mesh: &Mesh) -> bool {
         let mut edges: HashMap<(u32, u32), i32> = HashMap::new();
-        for t in &ball.triangles {
+        for t in &mesh.triangles {
             for k in 0..3 {
                 *edges.entry((t[k], t[(k + 1) % 3])).or_default() += 1;
             }
         }
-        assert!(
-            edges
-                .iter()
-                .all(|((a, b), n)| edges.get(&(*b, *a)) == Some(n))
-        );
+        edges.iter().all(|((a, b), n)| edges.get(&(*b, *a)) == Some(n))
     }
 }

@@ -21,10 +21,7 @@ impl Mesh {
     /// The same mesh with every vertex taken through `f`, which must keep orientation.
     #[must_use]
     pub fn mapped(&self, f: impl Fn(Vec3) -> Vec3) -> Mesh {
-        Mesh {
-            vertices: self.vertices.iter().map(|p| f(*p)).collect(),
-            triangles: self.triangles.clone(),
-        }
+        Mesh { vertices: self.vertices.iter().map(|p| f(*p)).collect(), triangles: self.triangles.clone() }
     }
 
     /// Mirrored at `x = 0`, the winding turned so that it stays outward.
@@ -40,8 +37,7 @@ impl Mesh {
     pub fn append(&mut self, other: &Mesh) {
         let base = self.vertices.len() as u32;
         self.vertices.extend_from_slice(&other.vertices);
-        self.triangles
-            .extend(other.triangles.iter().map(|t| t.map(|i| i + base)));
+        self.triangles.extend(other.triangles.iter().map(|t| t.map(|i| i + base)));
     }
 
     /// Area-weighted unit normals of the vertices.
@@ -63,16 +59,8 @@ impl Mesh {
     #[must_use]
     pub fn shrunk(&self, thickness: impl Fn(Vec3) -> f32) -> Mesh {
         let normals = self.normals();
-        let vertices = self
-            .vertices
-            .iter()
-            .zip(&normals)
-            .map(|(p, n)| *p - *n * thickness(*p))
-            .collect();
-        Mesh {
-            vertices,
-            triangles: self.triangles.clone(),
-        }
+        let vertices = self.vertices.iter().zip(&normals).map(|(p, n)| *p - *n * thickness(*p)).collect();
+        Mesh { vertices, triangles: self.triangles.clone() }
     }
 
     /// The enclosed volume in mm³ (divergence theorem); negative when the winding points inwards.
@@ -114,18 +102,9 @@ impl Mesh {
             for i in 0..segments {
                 let (sin, cos) = (std::f32::consts::TAU * i as f32 / segments as f32).sin_cos();
                 let power = 2.0 / s.square;
-                let (x, z) = (
-                    cos.abs().powf(power).copysign(cos) * s.half[0],
-                    sin.abs().powf(power).copysign(sin) * s.half[1],
-                );
-                mesh.vertices.push(
-                    s.center
-                        + v(
-                            x * turn_cos - z * turn_sin,
-                            0.0,
-                            x * turn_sin + z * turn_cos,
-                        ),
-                );
+                let (x, z) =
+                    (cos.abs().powf(power).copysign(cos) * s.half[0], sin.abs().powf(power).copysign(sin) * s.half[1]);
+                mesh.vertices.push(s.center + v(x * turn_cos - z * turn_sin, 0.0, x * turn_sin + z * turn_cos));
             }
         }
         mesh.stitch(sections.len(), segments);
@@ -138,20 +117,10 @@ impl Mesh {
         let mut mesh = Mesh::default();
         let mut side = Vec3::default();
         for (i, (p, r)) in path.iter().enumerate() {
-            let (before, after) = (
-                path[i.saturating_sub(1)].0,
-                path[(i + 1).min(path.len() - 1)].0,
-            );
+            let (before, after) = (path[i.saturating_sub(1)].0, path[(i + 1).min(path.len() - 1)].0);
             let axis = (after - before).unit();
-            let start = if i == 0 {
-                if axis.x.abs() < 0.8 {
-                    v(1.0, 0.0, 0.0)
-                } else {
-                    v(0.0, 0.0, 1.0)
-                }
-            } else {
-                side
-            };
+            let start =
+                if i == 0 { if axis.x.abs() < 0.8 { v(1.0, 0.0, 0.0) } else { v(0.0, 0.0, 1.0) } } else { side };
             side = (start - axis * start.dot(axis)).unit();
             let other = axis.cross(side);
             for k in 0..segments {
@@ -172,27 +141,11 @@ impl Mesh {
     pub fn cuboid(center: Vec3, axes: [Vec3; 3], half: [f32; 3]) -> Mesh {
         let corner = |i: usize| {
             let sign = |bit: usize| if i >> bit & 1 == 1 { 1.0 } else { -1.0 };
-            center
-                + axes[0] * (half[0] * sign(0))
-                + axes[1] * (half[1] * sign(1))
-                + axes[2] * (half[2] * sign(2))
+            center + axes[0] * (half[0] * sign(0)) + axes[1] * (half[1] * sign(1)) + axes[2] * (half[2] * sign(2))
         };
-        let quads = [
-            [0, 4, 6, 2],
-            [1, 3, 7, 5],
-            [0, 1, 5, 4],
-            [2, 6, 7, 3],
-            [0, 2, 3, 1],
-            [4, 5, 7, 6],
-        ];
-        let triangles = quads
-            .iter()
-            .flat_map(|q| [[q[0], q[1], q[2]], [q[0], q[2], q[3]]])
-            .collect();
-        Mesh {
-            vertices: (0..8).map(corner).collect(),
-            triangles,
-        }
+        let quads = [[0, 4, 6, 2], [1, 3, 7, 5], [0, 1, 5, 4], [2, 6, 7, 3], [0, 2, 3, 1], [4, 5, 7, 6]];
+        let triangles = quads.iter().flat_map(|q| [[q[0], q[1], q[2]], [q[0], q[2], q[3]]]).collect();
+        Mesh { vertices: (0..8).map(corner).collect(), triangles }
     }
 
     /// Joins `rings` rings of `segments` vertices into a closed tube with fans over the two ends.
@@ -241,24 +194,11 @@ mod tests {
     fn made_meshes_are_wound_outwards() {
         let ball = Mesh::ellipsoid(v(3.0, 4.0, 5.0), v(10.0, 20.0, 30.0), 48);
         let exact = 4.0 / 3.0 * std::f64::consts::PI * 6000.0;
-        assert!(
-            (ball.volume() / exact - 1.0).abs() < 0.03,
-            "{}",
-            ball.volume()
-        );
-        let tube = Mesh::tube(
-            &[
-                (v(0.0, 0.0, 0.0), 2.0),
-                (v(5.0, 5.0, 5.0), 2.0),
-                (v(9.0, 12.0, 5.0), 2.0),
-            ],
-            16,
-        );
+        assert!((ball.volume() / exact - 1.0).abs() < 0.03, "{}", ball.volume());
+        let tube = Mesh::tube(&[(v(0.0, 0.0, 0.0), 2.0), (v(5.0, 5.0, 5.0), 2.0), (v(9.0, 12.0, 5.0), 2.0)], 16);
         assert!(tube.volume() > 0.0);
         let axes = [v(1.0, 0.0, 0.0), v(0.0, 1.0, 0.0), v(0.0, 0.0, 1.0)];
-        assert!(
-            (Mesh::cuboid(v(1.0, 1.0, 1.0), axes, [1.0, 2.0, 3.0]).volume() - 48.0).abs() < 1e-3
-        );
+        assert!((Mesh::cuboid(v(1.0, 1.0, 1.0), axes, [1.0, 2.0, 3.0]).volume() - 48.0).abs() < 1e-3);
         assert!((ball.mirrored().volume() - ball.volume()).abs() < 1.0);
     }
 }

@@ -40,8 +40,7 @@ impl Noise {
         let (fx, fy) = (x.floor(), y.floor());
         let (ix, iy) = (fx as i32, fy as i32);
         let (u, w) = (fade(x - fx), fade(y - fy));
-        let at =
-            |i: i32, j: i32| self.lattice(i.rem_euclid(period), j.rem_euclid(period), layer + 1);
+        let at = |i: i32, j: i32| self.lattice(i.rem_euclid(period), j.rem_euclid(period), layer + 1);
         let row = |j| mix(at(ix, j), at(ix + 1, j), u);
         mix(row(iy), row(iy + 1), w)
     }
@@ -62,9 +61,7 @@ impl Noise {
     pub fn octaves(&self, x: f32, y: f32, octaves: u32, gain: f32) -> f32 {
         let (mut sum, mut amplitude, mut scale) = (0.0, 1.0, 1.0);
         for octave in 0..octaves {
-            let one = Noise {
-                seed: self.seed.wrapping_add(octave.wrapping_mul(0x9E37_79B9)),
-            };
+            let one = Noise { seed: self.seed.wrapping_add(octave.wrapping_mul(0x9E37_79B9)) };
             sum += amplitude * one.plane(x * scale, y * scale);
             amplitude *= gain;
             scale *= 2.0;

@@ -9,7 +9,7 @@
 //! 1993); joint space 3–5 mm (Lequesne et al., Ann Rheum Dis 2004); L4 and L5 bodies 34 × 48 mm, 27 mm high (Zhou et al., Eur
 //! Spine J 2000).
 
-use crate::geometry::{Rigid, Vec3, smoothstep, v};
+use crate::geometry::{Vec3, smoothstep, v};
 use crate::grid::Grid;
 use crate::mesh::Mesh;
 use crate::random::{FilmRng, normal, uniform};
@@ -65,34 +65,19 @@ impl PelvisFit {
         let aging = ((age - 45.0) / 50.0).clamp(0.0, 1.0);
         let warp = 1.0 + 2.0 * s;
         let waves = [0, 1, 2].map(|_| {
-            let mut vector = |size: f32| {
-                v(
-                    normal(rng, 0.0, size),
-                    normal(rng, 0.0, size),
-                    normal(rng, 0.0, size),
-                )
-            };
+            let mut vector = |size: f32| v(normal(rng, 0.0, size), normal(rng, 0.0, size), normal(rng, 0.0, size));
             let (wave, shift) = (vector(0.02), vector(warp));
             (wave, uniform(rng, 0.0, std::f32::consts::TAU), shift)
         });
         Self {
             scale,
-            half_distance: (83.5 + 4.5 * female)
-                * (0.4 + 0.6 * scale)
-                * (1.0 + normal(rng, 0.0, 0.03 * s)),
-            wing: [
-                1.0 + 0.03 * female + normal(rng, 0.0, 0.07 * s),
-                1.0 + normal(rng, 0.0, 0.06 * s),
-            ],
+            half_distance: (83.5 + 4.5 * female) * (0.4 + 0.6 * scale) * (1.0 + normal(rng, 0.0, 0.03 * s)),
+            wing: [1.0 + 0.03 * female + normal(rng, 0.0, 0.07 * s), 1.0 + normal(rng, 0.0, 0.06 * s)],
             depth: 1.03 - 0.05 * female + normal(rng, 0.0, 0.05 * s),
             arch: 6.0 * female - 3.0 + normal(rng, 0.0, 3.5 * s),
             fraction: (0.10 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.03)).clamp(0.03, 0.25),
             waves,
-            asymmetry: v(
-                normal(rng, 0.0, 1.5 * s),
-                normal(rng, 0.0, 2.0 * s),
-                normal(rng, 0.0, 2.0 * s),
-            ),
+            asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
         }
     }
 
@@ -115,8 +100,7 @@ impl PelvisFit {
         let flare = (self.wing[0] - 1.0) * (x - 45.0).max(0.0) * up * 1.6;
         let mut moved = v(
             q.x + widen + flare + self.arch * down * smoothstep(8.0, 40.0, x),
-            q.y + (self.wing[1] - 1.0) * (p.y - 25.0).max(0.0)
-                + (self.depth - 1.0) * (p.y + 28.0).min(0.0),
+            q.y + (self.wing[1] - 1.0) * (p.y - 25.0).max(0.0) + (self.depth - 1.0) * (p.y + 28.0).min(0.0),
             q.z,
         );
         let away = v(x - 88.0, p.y, p.z).length();
@@ -252,21 +236,9 @@ impl PelvisShape {
             let picked: Vec<Node> = chain.iter().map(|i| nodes[*i]).collect();
             bone.chain(&picked, 5.0);
         }
-        bone.push(
-            Element::Ball(Node {
-                center: self.hip() + v(2.5, 3.0, -1.0),
-                radius: self.cavity + 4.2,
-            }),
-            4.0,
-        );
+        bone.push(Element::Ball(Node { center: self.hip() + v(2.5, 3.0, -1.0), radius: self.cavity + 4.2 }), 4.0);
         let roof = self.hip() + v(0.66, 0.74, 0.05) * (self.cavity + 2.0);
-        bone.push(
-            Element::Ball(Node {
-                center: roof,
-                radius: 4.0 + 0.5 * self.overhang,
-            }),
-            6.0,
-        );
+        bone.push(Element::Ball(Node { center: roof, radius: 4.0 + 0.5 * self.overhang }), 6.0);
         bone
     }
 
@@ -297,17 +269,11 @@ impl PelvisShape {
         let near_socket = smoothstep(14.0, 2.0, (q.length() - self.cavity).abs());
         let roof = smoothstep(0.35, 0.9, q.unit().y) * smoothstep(-0.55, 0.1, q.unit().x);
         let brim = {
-            let line = [
-                v(58.0, 64.0, -48.0),
-                v(72.0, 34.0, -20.0),
-                v(68.0, 10.0, 10.0),
-                v(52.0, -5.0, 34.0),
-            ];
+            let line = [v(58.0, 64.0, -48.0), v(72.0, 34.0, -20.0), v(68.0, 10.0, 10.0), v(52.0, -5.0, 34.0)];
             let mut least = f32::MAX;
             for pair in line.windows(2) {
-                let t = ((p - pair[0]).dot(pair[1] - pair[0])
-                    / (pair[1] - pair[0]).dot(pair[1] - pair[0]))
-                .clamp(0.0, 1.0);
+                let t =
+                    ((p - pair[0]).dot(pair[1] - pair[0]) / (pair[1] - pair[0]).dot(pair[1] - pair[0])).clamp(0.0, 1.0);
                 least = least.min((p - pair[0].lerp(pair[1], t)).length());
             }
             smoothstep(14.0, 4.0, least)
@@ -335,11 +301,7 @@ impl PelvisShape {
                 if *d > 0.5 || *d < -8.0 {
                     return *d + 1.5;
                 }
-                d + self.thickness(v(
-                    grid.axes[0][i % nx],
-                    grid.axes[1][i / nx % ny],
-                    grid.axes[2][i / (nx * ny)],
-                ))
+                d + self.thickness(v(grid.axes[0][i % nx], grid.axes[1][i / nx % ny], grid.axes[2][i / (nx * ny)]))
             })
             .collect();
         [grid.mesh(&outer), grid.mesh(&inner)]

@@ -40,16 +40,10 @@ impl Camera {
         let magnification = (self.source.z - self.detector_z) / (self.source.z - p.z);
         let x = self.source.x + (p.x - self.source.x) * magnification;
         let y = self.source.y + (p.y - self.source.y) * magnification;
-        let (px, py) = (
-            (x - self.left) / self.spacing,
-            (self.top - y) / self.spacing,
-        );
+        let (px, py) = ((x - self.left) / self.spacing, (self.top - y) / self.spacing);
         let [cx, cy] = self.pivot;
         let (dx, dy) = (px - cx, py - cy);
-        [
-            cx + dx * self.roll[0] - dy * self.roll[1],
-            cy + dx * self.roll[1] + dy * self.roll[0],
-        ]
+        [cx + dx * self.roll[0] - dy * self.roll[1], cy + dx * self.roll[1] + dy * self.roll[0]]
     }
 
     /// The world point at depth `z` that projects to a raster position.
@@ -61,11 +55,7 @@ impl Camera {
         let py = cy - dx * self.roll[1] + dy * self.roll[0];
         let (x, y) = (self.left + px * self.spacing, self.top - py * self.spacing);
         let shrink = (self.source.z - z) / (self.source.z - self.detector_z);
-        v(
-            self.source.x + (x - self.source.x) * shrink,
-            self.source.y + (y - self.source.y) * shrink,
-            z,
-        )
+        v(self.source.x + (x - self.source.x) * shrink, self.source.y + (y - self.source.y) * shrink, z)
     }
 
     /// How many times larger than life a thing at depth `z` appears on the detector.
@@ -83,11 +73,7 @@ impl Camera {
             .map(|p| {
                 let [x, y] = self.project(*p);
                 let depth = (*p - self.source).length() - middle;
-                Corner {
-                    x: (x * SUBPIXELS).round() as i32,
-                    y: (y * SUBPIXELS).round() as i32,
-                    depth,
-                }
+                Corner { x: (x * SUBPIXELS).round() as i32, y: (y * SUBPIXELS).round() as i32, depth }
             })
             .collect();
         for t in &mesh.triangles {
@@ -99,8 +85,7 @@ impl Camera {
     fn triangle(&self, a: Corner, b: Corner, c: Corner, weight: f32, buffer: &mut [f32]) {
         let one = SUBPIXELS as i32;
         // A pixel's sample is its center: the first pixel whose center is at or after the corner, and the last before it.
-        let first =
-            |q: i32| (q - one / 2).div_euclid(one) + i32::from((q - one / 2).rem_euclid(one) != 0);
+        let first = |q: i32| (q - one / 2).div_euclid(one) + i32::from((q - one / 2).rem_euclid(one) != 0);
         let last = |q: i32| (q - one / 2).div_euclid(one);
         let x0 = first(a.x.min(b.x).min(c.x)).max(0);
         let x1 = last(a.x.max(b.x).max(c.x)).min(self.width as i32 - 1);
@@ -191,16 +176,9 @@ mod tests {
             let ray = (p - camera.source).unit();
             let to = v(5.0, -8.0, 3.0) - camera.source;
             let off = (to - ray * to.dot(ray)).length();
-            let exact = if off < 20.0 {
-                2.0 * (400.0 - off * off).sqrt()
-            } else {
-                0.0
-            };
-            if off < 19.0 || off > 20.1 {
-                assert!(
-                    (got - exact).abs() < 0.25,
-                    "at {i}: {got} instead of {exact}"
-                );
+            let exact = if off < 20.0 { 2.0 * (400.0 - off * off).sqrt() } else { 0.0 };
+            if !(19.0..=20.1).contains(&off) {
+                assert!((got - exact).abs() < 0.25, "at {i}: {got} instead of {exact}");
             }
         }
     }

@@ -33,8 +33,7 @@ pub enum Stream {
 /// The generator of one stream of one film.
 #[must_use]
 pub fn stream(seed: u64, index: u64, purpose: Stream) -> FilmRng {
-    let mut rng =
-        ChaCha8Rng::seed_from_u64(seed ^ index.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ index.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17));
     rng.set_stream(purpose as u64);
     rng
 }

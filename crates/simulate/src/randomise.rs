@@ -69,34 +69,17 @@ impl Patient {
         let rng = &mut stream(seed, index, Stream::Patient);
         let variation = domain.variation;
         let s = 0.4 + 0.6 * variation;
-        let sex = if chance(rng, 0.58) {
-            Sex::Female
-        } else {
-            Sex::Male
-        };
+        let sex = if chance(rng, 0.58) { Sex::Female } else { Sex::Male };
         let female = if sex == Sex::Female { 1.0 } else { 0.0 };
-        let age = if chance(rng, 0.3) {
-            uniform(rng, 20.0, 60.0)
-        } else {
-            normal(rng, 74.0, 11.0).clamp(40.0, 98.0)
-        };
+        let age = if chance(rng, 0.3) { uniform(rng, 20.0, 60.0) } else { normal(rng, 74.0, 11.0).clamp(40.0, 98.0) };
         // Head diameters 43 ± 3 mm in women, 48 ± 3 mm in men, over 47.6 mm.
         let scale = (1.0 - 0.093 * female) * (1.0 + normal(rng, 0.0, 0.045));
-        let number =
-            |rng: &mut FilmRng, n: usize| (uniform(rng, 0.0, n as f32) as usize).min(n - 1);
+        let number = |rng: &mut FilmRng, n: usize| (uniform(rng, 0.0, n as f32) as usize).min(n - 1);
         let first = number(rng, bank::FEMORA);
         let second = number(rng, bank::FEMORA);
         // Hips of a person are alike, but for old disease or injury of one of them.
-        let second = if chance(rng, 0.12 * variation) {
-            second
-        } else {
-            first
-        };
-        let femur_numbers = if chance(rng, 0.5) {
-            [first, second]
-        } else {
-            [second, first]
-        };
+        let second = if chance(rng, 0.12 * variation) { second } else { first };
+        let femur_numbers = if chance(rng, 0.5) { [first, second] } else { [second, first] };
         let aged = bank::femur_shape(first).aged(rng, age, variation);
         let femora = femur_numbers.map(|n| FemurShape {
             cortex: aged.cortex * (1.0 + normal(rng, 0.0, 0.03)),
@@ -113,44 +96,26 @@ impl Patient {
         let version = normal(rng, 12.0, 8.0);
         let both = normal(rng, 3.0, 14.0 * s);
         let legs = [0, 1].map(|_| {
-            let alone = if chance(rng, 0.2 * variation) {
-                uniform(rng, -10.0, 48.0)
-            } else {
-                normal(rng, 0.0, 7.0 * s)
-            };
-            let spread = if chance(rng, 0.22 * variation) {
-                uniform(rng, 0.0, 34.0)
-            } else {
-                normal(rng, -3.0, 4.5 * s)
-            };
+            let alone =
+                if chance(rng, 0.2 * variation) { uniform(rng, -10.0, 48.0) } else { normal(rng, 0.0, 7.0 * s) };
+            let spread =
+                if chance(rng, 0.22 * variation) { uniform(rng, 0.0, 34.0) } else { normal(rng, -3.0, 4.5 * s) };
             LegPose {
                 rotation: (version + both + alone).clamp(-30.0, 75.0),
                 abduction: spread,
-                flexion: if chance(rng, 0.15) {
-                    uniform(rng, 0.0, 28.0)
-                } else {
-                    normal(rng, 2.0, 3.0)
-                },
+                flexion: if chance(rng, 0.15) { uniform(rng, 0.0, 28.0) } else { normal(rng, 2.0, 3.0) },
             }
         });
         let gap = (bank::pelvis_shape(pelvis_number).cavity - 22.0) * pelvis_scale;
         let seating = [0, 1].map(|_| {
             let worn = chance(rng, 0.2);
-            let up = if worn {
-                uniform(rng, 0.4, 0.85)
-            } else {
-                uniform(rng, -0.15, 0.25)
-            } * gap;
+            let up = if worn { uniform(rng, 0.4, 0.85) } else { uniform(rng, -0.15, 0.25) } * gap;
             v(uniform(rng, -0.2, 0.3) * gap, up, 0.0)
         });
         Self {
             age,
             sex,
-            index_side: if chance(rng, 0.5) {
-                Side::Left
-            } else {
-                Side::Right
-            },
+            index_side: if chance(rng, 0.5) { Side::Left } else { Side::Right },
             pelvis_number,
             pelvis,
             femur_numbers,
@@ -172,20 +137,14 @@ impl Patient {
         Rigid::rotate(zero, v(0.0, 1.0, 0.0), leg.rotation)
             .then(&Rigid::rotate(zero, v(0.0, 0.0, 1.0), leg.abduction))
             .then(&Rigid::rotate(zero, v(1.0, 0.0, 0.0), -leg.flexion))
-            .then(&Rigid::translate(
-                self.pelvis.hip() + self.seating[place(side)],
-            ))
+            .then(&Rigid::translate(self.pelvis.hip() + self.seating[place(side)]))
     }
 
     /// From the patient's frame to the world.
     #[must_use]
     pub fn motion(&self) -> Rigid {
         let zero = Vec3::default();
-        Rigid::rotate(zero, v(0.0, 1.0, 0.0), self.turn[0]).then(&Rigid::rotate(
-            zero,
-            v(0.0, 0.0, 1.0),
-            self.turn[1],
-        ))
+        Rigid::rotate(zero, v(0.0, 1.0, 0.0), self.turn[0]).then(&Rigid::rotate(zero, v(0.0, 0.0, 1.0), self.turn[1]))
     }
 
     /// From the pelvis' frame to the world: tilted, then as the patient.
@@ -198,8 +157,7 @@ impl Patient {
     #[must_use]
     pub fn femur_point(&self, side: Side, p: Vec3) -> Vec3 {
         let q = self.leg_motion(side).apply(p * self.femur_scale);
-        self.motion()
-            .apply(if side == Side::Right { q.mirrored() } else { q })
+        self.motion().apply(if side == Side::Right { q.mirrored() } else { q })
     }
 }
 
@@ -244,17 +202,9 @@ impl View {
                 (Frame::CloseUp, close),
             ],
         );
-        let side = if patient.index_side == Side::Left {
-            1.0
-        } else {
-            -1.0
-        };
+        let side = if patient.index_side == Side::Left { 1.0 } else { -1.0 };
         let aspect = choose(rng, &[(1.217, 0.4), (1.25, 0.3), (1.0, 0.0)]);
-        let aspect = if chance(rng, 0.3 * s) {
-            uniform(rng, 1.0, 1.45)
-        } else {
-            aspect
-        };
+        let aspect = if chance(rng, 0.3 * s) { uniform(rng, 1.0, 1.45) } else { aspect };
         // Width and height at the detector in millimetres, and where the middle of the film is on the patient.
         let (size, aim) = match frame {
             Frame::Landscape => {
@@ -264,11 +214,7 @@ impl View {
             }
             Frame::Portrait => {
                 let width = uniform(rng, 345.0, 355.0 + 45.0 * s);
-                let aim = v(
-                    side * uniform(rng, -10.0, 10.0 + 30.0 * s),
-                    normal(rng, -5.0, 35.0 * s),
-                    0.0,
-                );
+                let aim = v(side * uniform(rng, -10.0, 10.0 + 30.0 * s), normal(rng, -5.0, 35.0 * s), 0.0);
                 ([width, width * aspect], aim)
             }
             Frame::CloseUp => {
@@ -278,41 +224,25 @@ impl View {
                     normal(rng, -32.0, 35.0 * s),
                     0.0,
                 );
-                let tall = if chance(rng, 0.8) {
-                    aspect
-                } else {
-                    1.0 / aspect
-                };
+                let tall = if chance(rng, 0.8) { aspect } else { 1.0 / aspect };
                 ([width, width * tall], aim)
             }
         };
         let magnification_at_hips = 1.14;
-        let reach = [
-            size[0] * 0.5 / magnification_at_hips,
-            size[1] * 0.5 / magnification_at_hips,
-        ];
+        let reach = [size[0] * 0.5 / magnification_at_hips, size[1] * 0.5 / magnification_at_hips];
         // Keep what may break well inside: from above the greater trochanter to below the lesser, head to lateral cortex.
         let hip = patient.femur_point(patient.index_side, v(22.0, -30.0, 0.0));
         let slack = [(reach[0] - 62.0).max(4.0), (reach[1] - 75.0).max(4.0)];
-        let aim = v(
-            aim.x.clamp(hip.x - slack[0], hip.x + slack[0]),
-            aim.y.clamp(hip.y - slack[1], hip.y + slack[1]),
-            0.0,
-        );
+        let aim =
+            v(aim.x.clamp(hip.x - slack[0], hip.x + slack[0]), aim.y.clamp(hip.y - slack[1], hip.y + slack[1]), 0.0);
         let longest = size[0].max(size[1]);
-        let pixels = |mm: f32| {
-            ((mm / longest * options.size as f32).round() as usize).clamp(1, options.size)
-        };
+        let pixels = |mm: f32| ((mm / longest * options.size as f32).round() as usize).clamp(1, options.size);
         let (width, height) = (pixels(size[0]), pixels(size[1]));
         let spacing = longest / options.size as f32;
         let oversampling = if spacing > 0.55 { 2 } else { 1 };
         let detector_z = -(patient.body.depth * 1.02 + uniform(rng, 45.0, 90.0));
         let distance = uniform(rng, 1000.0 - 40.0 * s, 1150.0 + 60.0 * s);
-        let source = v(
-            aim.x + normal(rng, 0.0, 18.0 * s),
-            aim.y + normal(rng, 0.0, 22.0 * s),
-            detector_z + distance,
-        );
+        let source = v(aim.x + normal(rng, 0.0, 18.0 * s), aim.y + normal(rng, 0.0, 22.0 * s), detector_z + distance);
         let magnification = distance / source.z;
         let middle = source + (aim - source) * magnification;
         let roll = normal(rng, 0.0, 2.2 * s).to_radians();
@@ -326,17 +256,8 @@ impl View {
             width: width * oversampling,
             height: height * oversampling,
             roll: [roll.cos(), roll.sin()],
-            pivot: [
-                0.5 * (width * oversampling) as f32,
-                0.5 * (height * oversampling) as f32,
-            ],
+            pivot: [0.5 * (width * oversampling) as f32, 0.5 * (height * oversampling) as f32],
         };
-        Self {
-            frame,
-            width,
-            height,
-            camera,
-            oversampling,
-        }
+        Self { frame, width, height, camera, oversampling }
     }
 }

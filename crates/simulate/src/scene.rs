@@ -56,10 +56,7 @@ impl Scene {
     /// An empty scene.
     #[must_use]
     pub fn new(camera: Camera) -> Self {
-        Self {
-            camera,
-            planes: Default::default(),
-        }
+        Self { camera, planes: Default::default() }
     }
 
     /// Adds a closed mesh (world coordinates, millimetres) of a material, `weight` times.

@@ -18,10 +18,7 @@ pub struct Node {
 /// Short constructor of a [`Node`].
 #[must_use]
 pub const fn node(x: f32, y: f32, z: f32, radius: f32) -> Node {
-    Node {
-        center: Vec3 { x, y, z },
-        radius,
-    }
+    Node { center: Vec3 { x, y, z }, radius }
 }
 
 /// One element of a skeleton.
@@ -70,10 +67,7 @@ impl Element {
         let nodes = self.nodes();
         let sum = nodes.iter().fold(Vec3::default(), |s, n| s + n.center);
         let center = sum * (1.0 / nodes.len() as f32);
-        let radius = nodes
-            .iter()
-            .map(|n| (n.center - center).length() + n.radius)
-            .fold(0.0, f32::max);
+        let radius = nodes.iter().map(|n| (n.center - center).length() + n.radius).fold(0.0, f32::max);
         (center, radius)
     }
 }
@@ -156,19 +150,14 @@ impl Skeleton {
 
     /// A chain of rods through `nodes`.
     pub fn chain(&mut self, nodes: &[Node], blend: f32) {
-        let rods: Vec<Element> = nodes
-            .windows(2)
-            .map(|pair| Element::Rod(pair[0], pair[1]))
-            .collect();
+        let rods: Vec<Element> = nodes.windows(2).map(|pair| Element::Rod(pair[0], pair[1])).collect();
         self.group(&rods, blend);
     }
 
     /// Slabs between `nodes`, three indices each.
     pub fn slabs(&mut self, nodes: &[Node], triangles: &[[usize; 3]], blend: f32) {
-        let slabs: Vec<Element> = triangles
-            .iter()
-            .map(|t| Element::Slab(nodes[t[0]], nodes[t[1]], nodes[t[2]]))
-            .collect();
+        let slabs: Vec<Element> =
+            triangles.iter().map(|t| Element::Slab(nodes[t[0]], nodes[t[1]], nodes[t[2]])).collect();
         self.group(&slabs, blend);
     }
 
@@ -185,16 +174,8 @@ impl Skeleton {
             return;
         };
         let center = elements.iter().fold(Vec3::default(), |sum, e| sum + e.1) * (1.0 / count);
-        let radius = elements
-            .iter()
-            .map(|e| (e.1 - center).length() + e.2)
-            .fold(0.0, f32::max);
-        self.groups.push(Group {
-            blend,
-            center,
-            radius,
-            elements,
-        });
+        let radius = elements.iter().map(|e| (e.1 - center).length() + e.2).fold(0.0, f32::max);
+        self.groups.push(Group { blend, center, radius, elements });
     }
 
     /// Signed distance in millimetres; exact near the surface, a lower bound far from it.
@@ -228,35 +209,11 @@ impl Skeleton {
     /// The corners (low, high) of a box that holds the whole skeleton.
     #[must_use]
     pub fn bounding_box(&self) -> (Vec3, Vec3) {
-        let (mut low, mut high) = (
-            Vec3 {
-                x: 1e9,
-                y: 1e9,
-                z: 1e9,
-            },
-            Vec3 {
-                x: -1e9,
-                y: -1e9,
-                z: -1e9,
-            },
-        );
-        for node in self
-            .groups
-            .iter()
-            .flat_map(|g| &g.elements)
-            .flat_map(|e| e.0.nodes())
-        {
+        let (mut low, mut high) = (Vec3 { x: 1e9, y: 1e9, z: 1e9 }, Vec3 { x: -1e9, y: -1e9, z: -1e9 });
+        for node in self.groups.iter().flat_map(|g| &g.elements).flat_map(|e| e.0.nodes()) {
             let (c, r) = (node.center, node.radius);
-            low = Vec3 {
-                x: low.x.min(c.x - r),
-                y: low.y.min(c.y - r),
-                z: low.z.min(c.z - r),
-            };
-            high = Vec3 {
-                x: high.x.max(c.x + r),
-                y: high.y.max(c.y + r),
-                z: high.z.max(c.z + r),
-            };
+            low = Vec3 { x: low.x.min(c.x - r), y: low.y.min(c.y - r), z: low.z.min(c.z - r) };
+            high = Vec3 { x: high.x.max(c.x + r), y: high.y.max(c.y + r), z: high.z.max(c.z + r) };
         }
         (low, high)
     }
@@ -273,11 +230,7 @@ mod tests {
         assert!((ball.distance(v(5.0, 0.0, 0.0)) - 3.0).abs() < 1e-6);
         let rod = Element::Rod(node(0.0, 0.0, 0.0, 1.0), node(10.0, 0.0, 0.0, 3.0));
         assert!((rod.distance(v(5.0, 6.0, 0.0)) - 4.0).abs() < 1e-6);
-        let slab = Element::Slab(
-            node(0.0, 0.0, 0.0, 1.0),
-            node(10.0, 0.0, 0.0, 1.0),
-            node(0.0, 10.0, 0.0, 1.0),
-        );
+        let slab = Element::Slab(node(0.0, 0.0, 0.0, 1.0), node(10.0, 0.0, 0.0, 1.0), node(0.0, 10.0, 0.0, 1.0));
         assert!((slab.distance(v(2.0, 2.0, 4.0)) - 3.0).abs() < 1e-5);
         assert!((slab.distance(v(2.0, 2.0, 0.0)) + 1.0).abs() < 1e-5);
     }

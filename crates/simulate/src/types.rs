@@ -33,12 +33,7 @@ pub struct Domain {
 
 impl Default for Domain {
     fn default() -> Self {
-        Self {
-            variation: 1.0,
-            hardware: 0.08,
-            close_up: 0.35,
-            clutter: 0.3,
-        }
+        Self { variation: 1.0, hardware: 0.08, close_up: 0.35, clutter: 0.3 }
     }
 }
 
@@ -55,11 +50,7 @@ pub struct FilmOptions {
 
 impl Default for FilmOptions {
     fn default() -> Self {
-        Self {
-            size: 512,
-            kind: FilmKind::Random,
-            domain: Domain::default(),
-        }
+        Self { size: 512, kind: FilmKind::Random, domain: Domain::default() }
     }
 }
 

@@ -4,11 +4,7 @@ use coxa_cohort::{BodyPart, FractureType};
 use coxa_simulate::{FilmKind, FilmOptions, display8, pelvis};
 
 fn options(size: usize, kind: FilmKind) -> FilmOptions {
-    FilmOptions {
-        size,
-        kind,
-        ..FilmOptions::default()
-    }
+    FilmOptions { size, kind, ..FilmOptions::default() }
 }
 
 #[test]
@@ -16,15 +12,8 @@ fn a_film_is_a_pure_function_of_seed_index_and_options() {
     let options = options(96, FilmKind::Random);
     let once: Vec<_> = (0..4).map(|i| pelvis(9, i, &options)).collect();
     let again = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .rev()
-            .map(|i| scope.spawn(move || pelvis(9, i, &options)))
-            .collect();
-        threads
-            .into_iter()
-            .rev()
-            .map(|t| t.join().expect("no panic"))
-            .collect::<Vec<_>>()
+        let threads: Vec<_> = (0..4).rev().map(|i| scope.spawn(move || pelvis(9, i, &options))).collect();
+        threads.into_iter().rev().map(|t| t.join().expect("no panic")).collect::<Vec<_>>()
     });
     assert_eq!(once, again);
     assert_ne!(once[0].pixels, pelvis(10, 0, &options).pixels);
@@ -32,10 +21,9 @@ fn a_film_is_a_pure_function_of_seed_index_and_options() {
 
 #[test]
 fn fractures_are_labelled_and_boxed_inside_the_film() {
-    for (kind, expected) in [
-        (FilmKind::FemoralNeck, FractureType::FemoralNeck),
-        (FilmKind::Trochanteric, FractureType::Trochanteric),
-    ] {
+    for (kind, expected) in
+        [(FilmKind::FemoralNeck, FractureType::FemoralNeck), (FilmKind::Trochanteric, FractureType::Trochanteric)]
+    {
         for index in 0..12 {
             let film = pelvis(4, index, &options(128, kind));
             let fracture = film.truth.fracture.expect("a fracture was asked for");
@@ -49,10 +37,7 @@ fn fractures_are_labelled_and_boxed_inside_the_film() {
             );
             // Wider than a crack, smaller than a thigh.
             let (w, h) = (w * film.spacing_mm, h * film.spacing_mm);
-            assert!(
-                (8.0..190.0).contains(&w) && (8.0..230.0).contains(&h),
-                "{index}: {w} × {h} mm"
-            );
+            assert!((8.0..190.0).contains(&w) && (8.0..230.0).contains(&h), "{index}: {w} × {h} mm");
         }
     }
 }
@@ -69,11 +54,7 @@ fn a_fracture_changes_the_picture_most_where_its_box_is() {
         let (mut inside, mut outside) = ((0.0, 0.0), (0.0, 0.0));
         for (i, (p, q)) in a.iter().zip(&b).enumerate() {
             let (px, py) = ((i % normal.width) as f32, (i / normal.width) as f32);
-            let part = if px >= x && px < x + w && py >= y && py < y + h {
-                &mut inside
-            } else {
-                &mut outside
-            };
+            let part = if px >= x && px < x + w && py >= y && py < y + h { &mut inside } else { &mut outside };
             part.0 += f64::from(p.abs_diff(*q));
             part.1 += 1.0;
         }
@@ -90,18 +71,11 @@ fn films_of_every_kind_and_frame_are_well_formed() {
         assert_eq!(film.pixels.len(), film.width * film.height);
         assert_eq!(film.width.max(film.height), 72);
         assert!((8..=16).contains(&film.bits_stored));
-        assert!(
-            film.pixels
-                .iter()
-                .all(|p| u32::from(*p) < 1 << film.bits_stored)
-        );
+        assert!(film.pixels.iter().all(|p| u32::from(*p) < 1 << film.bits_stored));
         assert!((15.0..105.0).contains(&film.truth.age));
         let shown = display8(&film);
         let (low, high) = (shown.iter().min().copied(), shown.iter().max().copied());
-        assert!(
-            high.zip(low).is_some_and(|(high, low)| high - low > 60),
-            "film {index} is flat"
-        );
+        assert!(high.zip(low).is_some_and(|(high, low)| high - low > 60), "film {index} is flat");
         parts.push(film.body_part);
     }
     assert!(parts.contains(&BodyPart::Hip) && parts.contains(&BodyPart::Pelvis));

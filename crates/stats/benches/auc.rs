@@ -12,12 +12,8 @@ const FILMS: usize = 100_000;
 fn films() -> (Vec<f64>, Vec<f64>, Vec<bool>) {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let truth: Vec<bool> = (0..FILMS).map(|_| rng.random_bool(0.3)).collect();
-    let mut scores = || {
-        truth
-            .iter()
-            .map(|&positive| rng.random::<f64>() + if positive { 0.4 } else { 0.0 })
-            .collect::<Vec<f64>>()
-    };
+    let mut scores =
+        || truth.iter().map(|&positive| rng.random::<f64>() + if positive { 0.4 } else { 0.0 }).collect::<Vec<f64>>();
     let (a, b) = (scores(), scores());
     (a, b, truth)
 }
@@ -38,10 +34,7 @@ fn benches(criterion: &mut Criterion) {
     });
     group.bench_function("roc curve", |bench| bench.iter(|| Roc::new(black_box(a))));
     group.bench_function("bootstrap of 100", |bench| {
-        let plan = Plan {
-            replicates: 100,
-            seed: 0,
-        };
+        let plan = Plan { replicates: 100, seed: 0 };
         bench.iter(|| auc::bootstrap(black_box(a), Resampling::Stratified, Level::P95, plan));
     });
     group.finish();

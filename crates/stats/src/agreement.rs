@@ -32,11 +32,7 @@ impl Weights {
 ///
 /// # Errors
 /// When the lengths differ or a category is out of range, naming its index.
-pub fn table(
-    first: &[usize],
-    second: &[usize],
-    categories: usize,
-) -> Result<Vec<Vec<u64>>, Undefined> {
+pub fn table(first: &[usize], second: &[usize], categories: usize) -> Result<Vec<Vec<u64>>, Undefined> {
     check_lengths("kappa", first.len(), second.len())?;
     let mut counts = vec![vec![0; categories]; categories];
     for (index, (&i, &j)) in first.iter().zip(second).enumerate() {
@@ -66,20 +62,14 @@ pub fn kappa(counts: &[Vec<u64>], weights: Weights, level: Level) -> Result<Esti
     let statistic = "kappa";
     let k = counts.len();
     if k < 2 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::TooFew { n: k, needed: 2 },
-        ));
+        return Err(Undefined::new(statistic, Reason::TooFew { n: k, needed: 2 }));
     }
     for row in counts {
         check_lengths(statistic, k, row.len())?;
     }
     let n: u64 = counts.iter().flatten().sum();
     if n == 0 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::ZeroDenominator("no observation"),
-        ));
+        return Err(Undefined::new(statistic, Reason::ZeroDenominator("no observation")));
     }
     let total = n as f64;
     let share = |i: usize, j: usize| counts[i][j] as f64 / total;
@@ -88,23 +78,14 @@ pub fn kappa(counts: &[Vec<u64>], weights: Weights, level: Level) -> Result<Esti
     let cells = || (0..k).flat_map(|i| (0..k).map(move |j| (i, j)));
     let weight = |i, j| weights.of(i, j, k);
     let observed: f64 = cells().map(|(i, j)| weight(i, j) * share(i, j)).sum();
-    let chance: f64 = cells()
-        .map(|(i, j)| weight(i, j) * rows[i] * columns[j])
-        .sum();
+    let chance: f64 = cells().map(|(i, j)| weight(i, j) * rows[i] * columns[j]).sum();
     // Exact when one category holds everything; rounding cannot reach it otherwise with fewer than 2^52 observations.
     if 1.0 - chance <= f64::EPSILON {
-        return Err(Undefined::new(
-            statistic,
-            Reason::ZeroDenominator("both raters used one and the same category"),
-        ));
+        return Err(Undefined::new(statistic, Reason::ZeroDenominator("both raters used one and the same category")));
     }
     let value = (observed - chance) / (1.0 - chance);
-    let row_weight: Vec<f64> = (0..k)
-        .map(|i| (0..k).map(|j| columns[j] * weight(i, j)).sum())
-        .collect();
-    let column_weight: Vec<f64> = (0..k)
-        .map(|j| (0..k).map(|i| rows[i] * weight(i, j)).sum())
-        .collect();
+    let row_weight: Vec<f64> = (0..k).map(|i| (0..k).map(|j| columns[j] * weight(i, j)).sum()).collect();
+    let column_weight: Vec<f64> = (0..k).map(|j| (0..k).map(|i| rows[i] * weight(i, j)).sum()).collect();
     let spread: f64 = cells()
         .map(|(i, j)| {
             let part = weight(i, j) - (row_weight[i] + column_weight[j]) * (1.0 - value);
@@ -150,10 +131,7 @@ mod tests {
 
     #[test]
     fn ratings_are_tabulated() {
-        assert_eq!(
-            table(&[0, 1, 1], &[0, 1, 0], 2),
-            Ok(vec![vec![1, 0], vec![1, 1]])
-        );
+        assert_eq!(table(&[0, 1, 1], &[0, 1, 0], 2), Ok(vec![vec![1, 0], vec![1, 1]]));
         assert!(table(&[0, 2], &[0, 1], 2).is_err());
         assert!(table(&[0], &[0, 1], 2).is_err());
     }

@@ -73,11 +73,8 @@ pub fn placements(sample: Scored<'_>) -> Result<Placements, Undefined> {
         control_share.push((2 * cases_above + cases) as f64 / (2.0 * m));
         controls_below += controls;
     }
-    let mut result = Placements {
-        auc,
-        cases: Vec::with_capacity(sample.cases()),
-        controls: Vec::with_capacity(sample.controls()),
-    };
+    let mut result =
+        Placements { auc, cases: Vec::with_capacity(sample.cases()), controls: Vec::with_capacity(sample.controls()) };
     for (&group, &positive) in groups.of.iter().zip(sample.truth()) {
         if positive {
             result.cases.push(case_share[group]);
@@ -110,10 +107,7 @@ pub fn covariance(samples: &[Scored<'_>]) -> Result<Vec<Vec<f64>>, Undefined> {
         samples[0].require_same_truth(sample, statistic)?;
         all.push(placements(*sample)?);
     }
-    Ok(all
-        .iter()
-        .map(|a| all.iter().map(|b| component_covariance(a, b)).collect())
-        .collect())
+    Ok(all.iter().map(|a| all.iter().map(|b| component_covariance(a, b)).collect()).collect())
 }
 
 /// The area with an interval; see [`AucInterval`].
@@ -121,20 +115,13 @@ pub fn covariance(samples: &[Scored<'_>]) -> Result<Vec<Vec<f64>>, Undefined> {
 /// # Errors
 /// Undefined without cases or controls. With one case or one control (for [`AucInterval::Newcombe`], never) the value exists,
 /// but not the interval: [`Undefined::value`] gives it.
-pub fn delong(
-    sample: Scored<'_>,
-    level: Level,
-    interval: AucInterval,
-) -> Result<Estimate, Undefined> {
+pub fn delong(sample: Scored<'_>, level: Level, interval: AucInterval) -> Result<Estimate, Undefined> {
     let value = auc(sample)?;
     if interval == AucInterval::Newcombe {
         return Ok(newcombe(value, sample, level));
     }
     if sample.cases().min(sample.controls()) < 2 {
-        return Err(no_interval(
-            value,
-            "DeLong's variance needs two cases and two controls",
-        ));
+        return Err(no_interval(value, "DeLong's variance needs two cases and two controls"));
     }
     from_variance(value, variance(sample)?, sample.n(), level, interval)
 }
@@ -155,10 +142,7 @@ impl Placements {
 
     fn centered_difference(&self, other: &Self) -> Centered {
         let differences = |ours: &[f64], theirs: &[f64]| {
-            ours.iter()
-                .zip(theirs)
-                .map(|(a, b)| (a - self.auc) - (b - other.auc))
-                .collect()
+            ours.iter().zip(theirs).map(|(a, b)| (a - self.auc) - (b - other.auc)).collect()
         };
         Centered {
             cases: differences(&self.cases, &other.cases),
@@ -170,11 +154,7 @@ impl Placements {
 /// Cov(θa, θb) = S10/m + S01/n; needs two cases and two controls.
 pub(crate) fn component_covariance(a: &Placements, b: &Placements) -> f64 {
     let part = |va: &[f64], vb: &[f64]| {
-        let sum: f64 = va
-            .iter()
-            .zip(vb)
-            .map(|(x, y)| (x - a.auc) * (y - b.auc))
-            .sum();
+        let sum: f64 = va.iter().zip(vb).map(|(x, y)| (x - a.auc) * (y - b.auc)).sum();
         let n = va.len() as f64;
         sum / (n - 1.0) / n
     };
@@ -198,29 +178,15 @@ fn from_variance(
             let half = level.z() * se / slope;
             let center = (value / (1.0 - value)).ln();
             let back = |x: f64| 1.0 / (1.0 + (-x).exp());
-            (
-                back(center - half).min(value),
-                back(center + half).max(value),
-                "DeLong, logit",
-            )
+            (back(center - half).min(value), back(center + half).max(value), "DeLong, logit")
         }
         _ if se == 0.0 => (value, value, "DeLong, Wald (zero variance)"),
         _ => {
             let half = level.z() * se;
-            (
-                (value - half).max(0.0),
-                (value + half).min(1.0),
-                "DeLong, Wald",
-            )
+            ((value - half).max(0.0), (value + half).min(1.0), "DeLong, Wald")
         }
     };
-    Ok(Estimate {
-        value,
-        low,
-        high,
-        method,
-        n,
-    })
+    Ok(Estimate { value, low, high, method, n })
 }
 
 fn newcombe(value: f64, sample: Scored<'_>, level: Level) -> Estimate {
@@ -247,13 +213,7 @@ fn newcombe(value: f64, sample: Scored<'_>, level: Level) -> Estimate {
         let from = if value == 0.0 { 1.0 - APART } else { reversed };
         1.0 - root(|theta| theta + distance(theta) - reversed, 0.0, from)
     };
-    Estimate {
-        value,
-        low: low.min(value),
-        high: high.max(value),
-        method: "Newcombe (method 5)",
-        n: sample.n(),
-    }
+    Estimate { value, low: low.min(value), high: high.max(value), method: "Newcombe (method 5)", n: sample.n() }
 }
 
 fn no_interval(value: f64, because: &'static str) -> Undefined {
@@ -264,8 +224,7 @@ fn no_interval(value: f64, because: &'static str) -> Undefined {
 mod tests {
     use super::*;
 
-    const PERFECT: ([f64; 5], [bool; 5]) =
-        ([0.1, 0.2, 0.3, 0.8, 0.9], [false, false, false, true, true]);
+    const PERFECT: ([f64; 5], [bool; 5]) = ([0.1, 0.2, 0.3, 0.8, 0.9], [false, false, false, true, true]);
 
     #[test]
     fn perfect_separation() {
@@ -302,12 +261,7 @@ mod tests {
     fn constant_scores_are_worth_a_coin() {
         let scores = [0.7; 6];
         let truth = [true, false, true, false, true, false];
-        let estimate = delong(
-            Scored::new(&scores, &truth).unwrap(),
-            Level::P95,
-            AucInterval::Wald,
-        )
-        .unwrap();
+        let estimate = delong(Scored::new(&scores, &truth).unwrap(), Level::P95, AucInterval::Wald).unwrap();
         assert_eq!((estimate.value, estimate.low), (0.5, 0.5));
     }
 
@@ -317,10 +271,7 @@ mod tests {
         let truth = [false, false, true, true, false, true];
         let sample = Scored::new(&scores, &truth).unwrap();
         let test = paired_delong(sample, sample, Level::P95).unwrap();
-        assert_eq!(
-            (test.statistic, test.p, test.difference.value),
-            (0.0, 1.0, 0.0)
-        );
+        assert_eq!((test.statistic, test.p, test.difference.value), (0.0, 1.0, 0.0));
         let reversed: Vec<f64> = PERFECT.0.iter().map(|s| -s).collect();
         let error = paired_delong(
             Scored::new(&PERFECT.0, &PERFECT.1).unwrap(),

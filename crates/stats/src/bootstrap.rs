@@ -21,10 +21,7 @@ pub struct Plan {
 impl Default for Plan {
     /// 2,000 replicates, as pROC, and seed 0.
     fn default() -> Self {
-        Self {
-            replicates: 2000,
-            seed: 0,
-        }
+        Self { replicates: 2000, seed: 0 }
     }
 }
 
@@ -61,13 +58,7 @@ pub fn percentile(
     mut statistic_of: impl FnMut(&[u32]) -> Option<f64>,
 ) -> Result<Estimate, Undefined> {
     if plan.replicates < 2 || truth.is_empty() {
-        return Err(Undefined::new(
-            statistic,
-            Reason::TooFew {
-                n: plan.replicates.min(truth.len()),
-                needed: 2,
-            },
-        ));
+        return Err(Undefined::new(statistic, Reason::TooFew { n: plan.replicates.min(truth.len()), needed: 2 }));
     }
     let strata = Strata::new(truth, resampling, statistic)?;
     let base = ChaCha8Rng::seed_from_u64(plan.seed);
@@ -85,10 +76,7 @@ pub fn percentile(
     if (replicates.len() as f64) < LEAST_DEFINED * plan.replicates as f64 {
         return Err(Undefined::new(
             statistic,
-            Reason::Bootstrap {
-                undefined: plan.replicates - replicates.len(),
-                replicates: plan.replicates,
-            },
+            Reason::Bootstrap { undefined: plan.replicates - replicates.len(), replicates: plan.replicates },
         ));
     }
     replicates.sort_unstable_by(f64::total_cmp);
@@ -118,26 +106,18 @@ pub fn metric(
     plan: Plan,
 ) -> Result<Estimate, Undefined> {
     let value = Confusion::from_calls(called, truth)?.value(metric)?;
-    percentile(
-        "bootstrap interval",
-        value,
-        truth,
-        resampling,
-        level,
-        plan,
-        |counts| {
-            let mut table = Confusion::default();
-            for ((&called, &truth), &count) in called.iter().zip(truth).zip(counts) {
-                *match (called, truth) {
-                    (true, true) => &mut table.tp,
-                    (true, false) => &mut table.fp,
-                    (false, true) => &mut table.fn_,
-                    (false, false) => &mut table.tn,
-                } += u64::from(count);
-            }
-            table.value(metric).ok()
-        },
-    )
+    percentile("bootstrap interval", value, truth, resampling, level, plan, |counts| {
+        let mut table = Confusion::default();
+        for ((&called, &truth), &count) in called.iter().zip(truth).zip(counts) {
+            *match (called, truth) {
+                (true, true) => &mut table.tp,
+                (true, false) => &mut table.fp,
+                (false, true) => &mut table.fn_,
+                (false, false) => &mut table.tn,
+            } += u64::from(count);
+        }
+        table.value(metric).ok()
+    })
 }
 
 /// The quantile of R's type 7 of ascending values: linear between order statistics at (N − 1)p.
@@ -160,25 +140,13 @@ struct Strata {
 }
 
 impl Strata {
-    fn new(
-        truth: &[bool],
-        resampling: Resampling<'_>,
-        statistic: &'static str,
-    ) -> Result<Self, Undefined> {
+    fn new(truth: &[bool], resampling: Resampling<'_>, statistic: &'static str) -> Result<Self, Undefined> {
         let n = truth.len();
         Ok(match resampling {
-            Resampling::Simple => Self {
-                lists: vec![(0..n).collect()],
-                unit_of: None,
-                units: n,
-            },
+            Resampling::Simple => Self { lists: vec![(0..n).collect()], unit_of: None, units: n },
             Resampling::Stratified => {
                 let (cases, controls) = (0..n).partition(|&i| truth[i]);
-                Self {
-                    lists: vec![controls, cases],
-                    unit_of: None,
-                    units: n,
-                }
+                Self { lists: vec![controls, cases], unit_of: None, units: n }
             }
             Resampling::Clustered(clusters) => {
                 check_lengths(statistic, n, clusters.of().len())?;
@@ -192,11 +160,7 @@ impl Strata {
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng, unit_counts: &mut [u32], counts: &mut [u32]) {
-        let drawn: &mut [u32] = if self.unit_of.is_some() {
-            &mut *unit_counts
-        } else {
-            &mut *counts
-        };
+        let drawn: &mut [u32] = if self.unit_of.is_some() { &mut *unit_counts } else { &mut *counts };
         drawn.fill(0);
         for list in &self.lists {
             // A 64-bit range draws the same on every platform.
@@ -229,39 +193,20 @@ mod tests {
     #[test]
     fn strata_keep_their_sizes_and_clusters_stay_whole() {
         let truth: Vec<bool> = (0..40).map(|i| i % 4 == 0).collect();
-        let plan = Plan {
-            replicates: 50,
-            seed: 3,
-        };
-        percentile(
-            "test",
-            0.0,
-            &truth,
-            Resampling::Stratified,
-            Level::P95,
-            plan,
-            |counts| {
-                let cases: u32 = counts.iter().step_by(4).sum();
-                assert_eq!((cases, counts.iter().sum::<u32>()), (10, 40));
-                Some(0.0)
-            },
-        )
+        let plan = Plan { replicates: 50, seed: 3 };
+        percentile("test", 0.0, &truth, Resampling::Stratified, Level::P95, plan, |counts| {
+            let cases: u32 = counts.iter().step_by(4).sum();
+            assert_eq!((cases, counts.iter().sum::<u32>()), (10, 40));
+            Some(0.0)
+        })
         .unwrap();
         let ids: Vec<usize> = (0..40).map(|i| i / 4).collect();
         let clusters = Clusters::new(&ids);
-        percentile(
-            "test",
-            0.0,
-            &truth,
-            Resampling::Clustered(&clusters),
-            Level::P95,
-            plan,
-            |counts| {
-                assert!(counts.chunks(4).all(|c| c.iter().all(|&x| x == c[0])));
-                assert_eq!(counts.iter().sum::<u32>(), 40);
-                Some(0.0)
-            },
-        )
+        percentile("test", 0.0, &truth, Resampling::Clustered(&clusters), Level::P95, plan, |counts| {
+            assert!(counts.chunks(4).all(|c| c.iter().all(|&x| x == c[0])));
+            assert_eq!(counts.iter().sum::<u32>(), 40);
+            Some(0.0)
+        })
         .unwrap();
     }
 
@@ -270,19 +215,8 @@ mod tests {
         let truth: Vec<bool> = (0..60).map(|i| i % 3 == 0).collect();
         let called: Vec<bool> = (0..60).map(|i| i % 5 < 2).collect();
         let run = |seed| {
-            let plan = Plan {
-                replicates: 200,
-                seed,
-            };
-            metric(
-                &called,
-                &truth,
-                Metric::F1,
-                Resampling::Simple,
-                Level::P95,
-                plan,
-            )
-            .unwrap()
+            let plan = Plan { replicates: 200, seed };
+            metric(&called, &truth, Metric::F1, Resampling::Simple, Level::P95, plan).unwrap()
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
@@ -291,22 +225,10 @@ mod tests {
     #[test]
     fn undefined_replicates_are_counted() {
         let truth = [true, false, false, false];
-        let error = percentile(
-            "test",
-            0.0,
-            &truth,
-            Resampling::Simple,
-            Level::P95,
-            Plan::default(),
-            |counts| (counts[0] > 0).then_some(1.0),
-        )
+        let error = percentile("test", 0.0, &truth, Resampling::Simple, Level::P95, Plan::default(), |counts| {
+            (counts[0] > 0).then_some(1.0)
+        })
         .unwrap_err();
-        assert!(matches!(
-            error.reason,
-            Reason::Bootstrap {
-                replicates: 2000,
-                ..
-            }
-        ));
+        assert!(matches!(error.reason, Reason::Bootstrap { replicates: 2000, .. }));
     }
 }

@@ -4,12 +4,8 @@ mod bins;
 
 use serde::Serialize;
 
-pub use self::bins::{
-    Binning, BrierParts, ReliabilityBin, brier_parts, expected_calibration_error, reliability,
-};
-use crate::estimate::{
-    Estimate, Level, Reason, Undefined, check_finite, check_lengths, check_unit,
-};
+pub use self::bins::{Binning, BrierParts, ReliabilityBin, brier_parts, expected_calibration_error, reliability};
+use crate::estimate::{Estimate, Level, Reason, Undefined, check_finite, check_lengths, check_unit};
 use crate::logistic;
 
 /// Logistic recalibration: logit P(y = 1) = intercept + slope · logit(p).
@@ -23,10 +19,7 @@ pub struct Recalibration {
 
 /// Moves probabilities into [`epsilon`, 1 − `epsilon`], so that saturated ones have a finite logit.
 pub fn clamp(probabilities: &[f64], epsilon: f64) -> Vec<f64> {
-    probabilities
-        .iter()
-        .map(|p| p.max(epsilon).min(1.0 - epsilon))
-        .collect()
+    probabilities.iter().map(|p| p.max(epsilon).min(1.0 - epsilon)).collect()
 }
 
 /// ln(p/(1 − p)).
@@ -45,22 +38,12 @@ pub fn sigmoid(x: f64) -> f64 {
 /// # Errors
 /// When a probability is not strictly between 0 and 1 (see [`clamp`]), lengths differ, one class is missing, the probabilities
 /// are all equal, or they separate the classes perfectly.
-pub fn recalibration(
-    probabilities: &[f64],
-    truth: &[bool],
-    level: Level,
-) -> Result<Recalibration, Undefined> {
+pub fn recalibration(probabilities: &[f64], truth: &[bool], level: Level) -> Result<Recalibration, Undefined> {
     let logits = checked_logits("calibration slope", probabilities, truth)?;
     let fit = logistic::fit_line("calibration slope", &logits, truth)?;
     let wald = |value: f64, variance: f64| {
         let half = level.z() * variance.sqrt();
-        Estimate {
-            value,
-            low: value - half,
-            high: value + half,
-            method: "logistic regression, Wald",
-            n: truth.len(),
-        }
+        Estimate { value, low: value - half, high: value + half, method: "logistic regression, Wald", n: truth.len() }
     };
     Ok(Recalibration {
         intercept: wald(fit.intercept, fit.intercept_variance),
@@ -73,11 +56,7 @@ pub fn recalibration(
 ///
 /// # Errors
 /// As [`recalibration`], but equal or separating probabilities are no trouble.
-pub fn in_the_large(
-    probabilities: &[f64],
-    truth: &[bool],
-    level: Level,
-) -> Result<Estimate, Undefined> {
+pub fn in_the_large(probabilities: &[f64], truth: &[bool], level: Level) -> Result<Estimate, Undefined> {
     let statistic = "calibration in the large";
     let logits = checked_logits(statistic, probabilities, truth)?;
     let (value, variance) = logistic::fit_offset(statistic, &logits, truth)?;
@@ -106,20 +85,14 @@ pub fn temperature(logits: &[f64], truth: &[bool], level: Level) -> Result<Estim
     both_classes(statistic, truth)?;
     let (inverse, variance) = logistic::fit_scale(statistic, logits, truth)?;
     if inverse <= 0.0 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::Other("the logits speak against the truth"),
-        ));
+        return Err(Undefined::new(statistic, Reason::Other("the logits speak against the truth")));
     }
     let value = 1.0 / inverse;
     let half = level.z() * variance.sqrt();
     if inverse - half <= 0.0 {
         return Err(Undefined::new(
             statistic,
-            Reason::NoInterval {
-                value,
-                because: "the interval of 1/T reaches zero",
-            },
+            Reason::NoInterval { value, because: "the interval of 1/T reaches zero" },
         ));
     }
     Ok(Estimate {
@@ -136,20 +109,14 @@ pub fn temperature(logits: &[f64], truth: &[bool], level: Level) -> Result<Estim
 /// # Errors
 /// When a probability is outside [0, 1], lengths differ, or there are fewer than two observations.
 pub fn brier(probabilities: &[f64], truth: &[bool], level: Level) -> Result<Estimate, Undefined> {
-    mean_loss("Brier score", probabilities, truth, level, 1.0, |p, y| {
-        (p - y) * (p - y)
-    })
+    mean_loss("Brier score", probabilities, truth, level, 1.0, |p, y| (p - y) * (p - y))
 }
 
 /// The log loss, mean −ln P(truth), with the normal interval of that mean cut at 0.
 ///
 /// # Errors
 /// As [`brier`], and when a probability rules out what happened (see [`clamp`]).
-pub fn log_loss(
-    probabilities: &[f64],
-    truth: &[bool],
-    level: Level,
-) -> Result<Estimate, Undefined> {
+pub fn log_loss(probabilities: &[f64], truth: &[bool], level: Level) -> Result<Estimate, Undefined> {
     let statistic = "log loss";
     check_lengths(statistic, probabilities.len(), truth.len())?;
     let ruled_out = |(p, y): (&f64, &bool)| *p == f64::from(u8::from(!*y));
@@ -185,13 +152,8 @@ fn mean_loss(
 ) -> Result<Estimate, Undefined> {
     check_lengths(statistic, probabilities.len(), truth.len())?;
     check_unit(statistic, probabilities)?;
-    let losses: Vec<f64> = probabilities
-        .iter()
-        .zip(truth)
-        .map(|(&p, &y)| loss(p, f64::from(u8::from(y))))
-        .collect();
-    let summary =
-        crate::means::Summary::of(&losses).map_err(|error| Undefined { statistic, ..error })?;
+    let losses: Vec<f64> = probabilities.iter().zip(truth).map(|(&p, &y)| loss(p, f64::from(u8::from(y)))).collect();
+    let summary = crate::means::Summary::of(&losses).map_err(|error| Undefined { statistic, ..error })?;
     let half = level.z() * summary.sd / (summary.n as f64).sqrt();
     Ok(Estimate {
         value: summary.mean,
@@ -202,11 +164,7 @@ fn mean_loss(
     })
 }
 
-fn checked_logits(
-    statistic: &'static str,
-    probabilities: &[f64],
-    truth: &[bool],
-) -> Result<Vec<f64>, Undefined> {
+fn checked_logits(statistic: &'static str, probabilities: &[f64], truth: &[bool]) -> Result<Vec<f64>, Undefined> {
     check_lengths(statistic, probabilities.len(), truth.len())?;
     check_finite(statistic, probabilities)?;
     let inside = |p: &f64| *p > 0.0 && *p < 1.0;
@@ -268,13 +226,7 @@ mod tests {
     fn bins_hold_their_edges_and_ties() {
         let bins = assign("t", &[0.0, 0.5, 1.0], &[true; 3], 2, Binning::EqualWidth);
         assert_eq!(bins, Ok(vec![0, 1, 1]));
-        let bins = assign(
-            "t",
-            &[0.3, 0.3, 0.3, 0.9],
-            &[true; 4],
-            2,
-            Binning::EqualCount,
-        );
+        let bins = assign("t", &[0.3, 0.3, 0.3, 0.9], &[true; 4], 2, Binning::EqualCount);
         assert_eq!(bins, Ok(vec![0, 0, 0, 1]));
         let curve = reliability(&P, &Y, 2, Binning::EqualWidth, Level::P95).unwrap();
         assert_eq!(curve.len(), 2);

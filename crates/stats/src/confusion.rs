@@ -135,10 +135,7 @@ impl Confusion {
                 self.both_classes(statistic)?;
                 let fpr = self.fp as f64 / self.negatives() as f64;
                 if self.fp == 0 {
-                    return Err(Undefined::new(
-                        statistic,
-                        Reason::ZeroDenominator("no false positive"),
-                    ));
+                    return Err(Undefined::new(statistic, Reason::ZeroDenominator("no false positive")));
                 }
                 Ok(self.tp as f64 / self.positives() as f64 / fpr)
             }
@@ -146,10 +143,7 @@ impl Confusion {
                 let statistic = "negative likelihood ratio";
                 self.both_classes(statistic)?;
                 if self.tn == 0 {
-                    return Err(Undefined::new(
-                        statistic,
-                        Reason::ZeroDenominator("no true negative"),
-                    ));
+                    return Err(Undefined::new(statistic, Reason::ZeroDenominator("no true negative")));
                 }
                 let specificity = self.tn as f64 / self.negatives() as f64;
                 Ok(self.fn_ as f64 / self.positives() as f64 / specificity)
@@ -173,36 +167,18 @@ impl Confusion {
     }
 
     fn counts(&self, metric: Metric) -> (&'static str, &'static str, u64, u64) {
-        let (no_case, no_control, nothing) =
-            ("no positive case", "no negative case", "no observation");
+        let (no_case, no_control, nothing) = ("no positive case", "no negative case", "no observation");
         match metric {
             Metric::Sensitivity => ("sensitivity", no_case, self.tp, self.positives()),
             Metric::Specificity => ("specificity", no_control, self.tn, self.negatives()),
-            Metric::FalseNegativeRate => {
-                ("false-negative rate", no_case, self.fn_, self.positives())
-            }
-            Metric::FalsePositiveRate => {
-                ("false-positive rate", no_control, self.fp, self.negatives())
-            }
-            Metric::Ppv => (
-                "positive predictive value",
-                "no positive reading",
-                self.tp,
-                self.tp + self.fp,
-            ),
-            Metric::Npv => (
-                "negative predictive value",
-                "no negative reading",
-                self.tn,
-                self.tn + self.fn_,
-            ),
+            Metric::FalseNegativeRate => ("false-negative rate", no_case, self.fn_, self.positives()),
+            Metric::FalsePositiveRate => ("false-positive rate", no_control, self.fp, self.negatives()),
+            Metric::Ppv => ("positive predictive value", "no positive reading", self.tp, self.tp + self.fp),
+            Metric::Npv => ("negative predictive value", "no negative reading", self.tn, self.tn + self.fn_),
             Metric::Prevalence => ("prevalence", nothing, self.positives(), self.n()),
-            Metric::F1 => (
-                "F1",
-                "neither a positive case nor a positive reading",
-                2 * self.tp,
-                2 * self.tp + self.fp + self.fn_,
-            ),
+            Metric::F1 => {
+                ("F1", "neither a positive case nor a positive reading", 2 * self.tp, 2 * self.tp + self.fp + self.fn_)
+            }
             // The metrics that are no proportion are taken before this table is asked.
             _ => ("accuracy", nothing, self.tp + self.tn, self.n()),
         }
@@ -229,10 +205,7 @@ impl Confusion {
         let [a, b, c, d] = [self.tp, self.fp, self.fn_, self.tn].map(|count| count as f64);
         let root = ((a + b) * (c + d) * (a + c) * (b + d)).sqrt();
         if root == 0.0 {
-            return Err(Undefined::new(
-                "MCC",
-                Reason::ZeroDenominator("a row or a column of the table is empty"),
-            ));
+            return Err(Undefined::new("MCC", Reason::ZeroDenominator("a row or a column of the table is empty")));
         }
         Ok(((a * d - b * c) / root).clamp(-1.0, 1.0))
     }

@@ -47,10 +47,7 @@ pub struct Fisher {
 pub fn discordant(a_correct: &[bool], b_correct: &[bool]) -> Result<(u64, u64), Undefined> {
     check_lengths("McNemar's test", a_correct.len(), b_correct.len())?;
     let pairs = || a_correct.iter().zip(b_correct);
-    Ok((
-        pairs().filter(|&(&a, &b)| a && !b).count() as u64,
-        pairs().filter(|&(&a, &b)| !a && b).count() as u64,
-    ))
+    Ok((pairs().filter(|&(&a, &b)| a && !b).count() as u64, pairs().filter(|&(&a, &b)| !a && b).count() as u64))
 }
 
 /// McNemar's test of the discordant counts `b` and `c`; the statistic is the chi-square, or `b` itself when exact.
@@ -60,34 +57,18 @@ pub fn discordant(a_correct: &[bool], b_correct: &[bool]) -> Result<(u64, u64), 
 pub fn mcnemar(b: u64, c: u64, form: McNemar) -> Result<Test, Undefined> {
     let total = b + c;
     if total == 0 {
-        return Err(Undefined::new(
-            "McNemar's test",
-            Reason::ZeroDenominator("no discordant pair"),
-        ));
+        return Err(Undefined::new("McNemar's test", Reason::ZeroDenominator("no discordant pair")));
     }
     let chi_square = |difference: f64, method| {
         let statistic = difference * difference / total as f64;
-        Test {
-            statistic,
-            df: Some(1.0),
-            p: chi_square_sf(statistic, 1),
-            method,
-        }
+        Test { statistic, df: Some(1.0), p: chi_square_sf(statistic, 1), method }
     };
     let both_tails = || (2.0 * binomial_cdf(b.min(c), total, 0.5)).min(1.0);
     let difference = b.abs_diff(c) as f64;
     Ok(match form {
-        McNemar::Corrected => chi_square(
-            (difference - 1.0).max(0.0),
-            "McNemar's test with continuity correction",
-        ),
+        McNemar::Corrected => chi_square((difference - 1.0).max(0.0), "McNemar's test with continuity correction"),
         McNemar::Uncorrected => chi_square(difference, "McNemar's test"),
-        McNemar::Exact => Test {
-            statistic: b as f64,
-            df: None,
-            p: both_tails(),
-            method: "exact McNemar test",
-        },
+        McNemar::Exact => Test { statistic: b as f64, df: None, p: both_tails(), method: "exact McNemar test" },
         McNemar::MidP => Test {
             statistic: b as f64,
             df: None,
@@ -110,60 +91,34 @@ pub fn chi_square(table: &[&[u64]], continuity: Continuity) -> Result<Test, Unde
     let rows = table.len();
     let columns = table.first().map_or(0, |row| row.len());
     if rows.min(columns) < 2 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::TooFew {
-                n: rows.min(columns),
-                needed: 2,
-            },
-        ));
+        return Err(Undefined::new(statistic, Reason::TooFew { n: rows.min(columns), needed: 2 }));
     }
     for row in table {
         check_lengths(statistic, columns, row.len())?;
     }
-    let row_sums: Vec<f64> = table
-        .iter()
-        .map(|row| row.iter().sum::<u64>() as f64)
-        .collect();
-    let column_sums: Vec<f64> = (0..columns)
-        .map(|j| table.iter().map(|row| row[j]).sum::<u64>() as f64)
-        .collect();
+    let row_sums: Vec<f64> = table.iter().map(|row| row.iter().sum::<u64>() as f64).collect();
+    let column_sums: Vec<f64> = (0..columns).map(|j| table.iter().map(|row| row[j]).sum::<u64>() as f64).collect();
     if row_sums.iter().chain(&column_sums).any(|&sum| sum == 0.0) {
-        return Err(Undefined::new(
-            statistic,
-            Reason::ZeroDenominator("a row or a column of the table is empty"),
-        ));
+        return Err(Undefined::new(statistic, Reason::ZeroDenominator("a row or a column of the table is empty")));
     }
     let total: f64 = row_sums.iter().sum();
     let cells = || {
         table.iter().zip(&row_sums).flat_map(|(row, row_sum)| {
-            row.iter()
-                .zip(&column_sums)
-                .map(move |(&observed, column_sum)| {
-                    let expected = row_sum * column_sum / total;
-                    ((observed as f64 - expected).abs(), expected)
-                })
+            row.iter().zip(&column_sums).map(move |(&observed, column_sum)| {
+                let expected = row_sum * column_sum / total;
+                ((observed as f64 - expected).abs(), expected)
+            })
         })
     };
     let two_by_two = rows == 2 && columns == 2;
     let (correction, method) = if two_by_two && continuity == Continuity::Yates {
-        (
-            cells().fold(0.5, |least: f64, (distance, _)| least.min(distance)),
-            "chi-square test with Yates' correction",
-        )
+        (cells().fold(0.5, |least: f64, (distance, _)| least.min(distance)), "chi-square test with Yates' correction")
     } else {
         (0.0, "chi-square test")
     };
-    let statistic: f64 = cells()
-        .map(|(distance, expected)| (distance - correction).powi(2) / expected)
-        .sum();
+    let statistic: f64 = cells().map(|(distance, expected)| (distance - correction).powi(2) / expected).sum();
     let df = ((rows - 1) * (columns - 1)) as u32;
-    Ok(Test {
-        statistic,
-        df: Some(f64::from(df)),
-        p: chi_square_sf(statistic, df),
-        method,
-    })
+    Ok(Test { statistic, df: Some(f64::from(df)), p: chi_square_sf(statistic, df), method })
 }
 
 /// Fisher's exact test of the table [[a, b], [c, d]], as R's `fisher.test`.
@@ -183,19 +138,11 @@ pub fn fisher_exact(a: u64, b: u64, c: u64, d: u64, level: Level) -> Result<Fish
     }
     let low = draws.saturating_sub(unmarked);
     let high = draws.min(marked);
-    let null: Vec<f64> = (low..=high)
-        .map(|k| hypergeometric_pmf(k, marked, unmarked, draws))
-        .collect();
+    let null: Vec<f64> = (low..=high).map(|k| hypergeometric_pmf(k, marked, unmarked, draws)).collect();
     let cut = null[(a - low) as usize] * (1.0 + 1e-7);
     let p: f64 = null.iter().filter(|&&probability| probability <= cut).sum();
-    let conditional = Conditional {
-        low,
-        log_null: null.iter().map(|probability| probability.ln()).collect(),
-    };
-    Ok(Fisher {
-        p: p.min(1.0),
-        odds_ratio: conditional.odds_ratio(a, low, high, (a + b + c + d) as usize, level),
-    })
+    let conditional = Conditional { low, log_null: null.iter().map(|probability| probability.ln()).collect() };
+    Ok(Fisher { p: p.min(1.0), odds_ratio: conditional.odds_ratio(a, low, high, (a + b + c + d) as usize, level) })
 }
 
 /// The noncentral hypergeometric distribution over a table's support, by the log of the odds ratio.
@@ -207,13 +154,9 @@ struct Conditional {
 impl Conditional {
     /// (P(X < x), P(X = x), P(X > x), mean) at a log odds ratio.
     fn at(&self, log_odds: f64, x: u64) -> (f64, f64, f64, f64) {
-        let exponent =
-            |index: usize| self.log_null[index] + log_odds * (self.low + index as u64) as f64;
+        let exponent = |index: usize| self.log_null[index] + log_odds * (self.low + index as u64) as f64;
         let indices = 0..self.log_null.len();
-        let largest = indices
-            .clone()
-            .map(exponent)
-            .fold(f64::NEG_INFINITY, f64::max);
+        let largest = indices.clone().map(exponent).fold(f64::NEG_INFINITY, f64::max);
         let (mut below, mut equal, mut above, mut moment) = (0.0, 0.0, 0.0, 0.0);
         for index in indices {
             let k = self.low + index as u64;
@@ -229,19 +172,9 @@ impl Conditional {
         (below / total, equal / total, above / total, moment / total)
     }
 
-    fn odds_ratio(
-        &self,
-        x: u64,
-        low: u64,
-        high: u64,
-        n: usize,
-        level: Level,
-    ) -> Result<Estimate, Undefined> {
+    fn odds_ratio(&self, x: u64, low: u64, high: u64, n: usize, level: Level) -> Result<Estimate, Undefined> {
         if x == high {
-            return Err(Undefined::new(
-                "odds ratio",
-                Reason::ZeroDenominator("the odds ratio is infinite"),
-            ));
+            return Err(Undefined::new("odds ratio", Reason::ZeroDenominator("the odds ratio is infinite")));
         }
         let tail = level.tail();
         let upper = solve_log(|t| {
@@ -260,13 +193,7 @@ impl Conditional {
                 .exp(),
             )
         };
-        Ok(Estimate {
-            value,
-            low: lower,
-            high: upper.exp(),
-            method: "exact conditional",
-            n,
-        })
+        Ok(Estimate { value, low: lower, high: upper.exp(), method: "exact conditional", n })
     }
 }
 
@@ -301,10 +228,7 @@ mod tests {
         assert!((exact.p - 0.0625).abs() < 1e-15);
         let mid = mcnemar(0, 5, McNemar::MidP).unwrap();
         assert!((mid.p - 0.03125).abs() < 1e-15);
-        assert_eq!(
-            discordant(&[true, true, false, false], &[true, false, true, true]),
-            Ok((1, 2))
-        );
+        assert_eq!(discordant(&[true, true, false, false], &[true, false, true, true]), Ok((1, 2)));
     }
 
     #[test]

@@ -21,11 +21,7 @@ pub struct DecisionPoint {
 ///
 /// # Errors
 /// When a score is no probability, the threshold is not from 0 to below 1, or there are fewer than two observations.
-pub fn net_benefit(
-    sample: Scored<'_>,
-    threshold: f64,
-    level: Level,
-) -> Result<Estimate, Undefined> {
+pub fn net_benefit(sample: Scored<'_>, threshold: f64, level: Level) -> Result<Estimate, Undefined> {
     let statistic = "net benefit";
     check_unit(statistic, sample.scores())?;
     check_threshold(threshold)?;
@@ -44,13 +40,7 @@ pub fn net_benefit(
     let value = (tp - odds * fp) / count;
     let variance = ((tp + odds * odds * fp) - count * value * value) / (count - 1.0);
     let half = level.z() * (variance.max(0.0) / count).sqrt();
-    Ok(Estimate {
-        value,
-        low: value - half,
-        high: value + half,
-        method: "normal interval of the mean",
-        n,
-    })
+    Ok(Estimate { value, low: value - half, high: value + half, method: "normal interval of the mean", n })
 }
 
 /// The decision curve at the given threshold probabilities; O(n log n) for all of them together.
@@ -61,10 +51,7 @@ pub fn curve(sample: Scored<'_>, thresholds: &[f64]) -> Result<Vec<DecisionPoint
     let statistic = "decision curve";
     check_unit(statistic, sample.scores())?;
     if sample.n() == 0 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::TooFew { n: 0, needed: 1 },
-        ));
+        return Err(Undefined::new(statistic, Reason::TooFew { n: 0, needed: 1 }));
     }
     let groups = Groups::new(sample);
     // Cases and controls at or above each distinct score.
@@ -96,11 +83,7 @@ fn check_threshold(threshold: f64) -> Result<(), Undefined> {
     } else {
         Err(Undefined::new(
             "net benefit",
-            Reason::OutOfRange {
-                index: 0,
-                value: threshold,
-                expected: "a threshold probability from 0 to below 1",
-            },
+            Reason::OutOfRange { index: 0, value: threshold, expected: "a threshold probability from 0 to below 1" },
         ))
     }
 }
@@ -115,13 +98,7 @@ mod tests {
         let sample = Scored::new(&scores, &truth).unwrap();
         let points = curve(sample, &[0.0, 0.25, 0.3, 0.5, 0.95]).unwrap();
         let models: Vec<f64> = points.iter().map(|p| p.model).collect();
-        let expected = [
-            0.5,
-            (2.0 - 1.0 / 3.0) / 4.0,
-            (2.0 - 0.3 / 0.7) / 4.0,
-            0.25,
-            0.0,
-        ];
+        let expected = [0.5, (2.0 - 1.0 / 3.0) / 4.0, (2.0 - 0.3 / 0.7) / 4.0, 0.25, 0.0];
         for (model, expected) in models.iter().zip(expected) {
             assert!((model - expected).abs() < 1e-15, "{models:?}");
         }

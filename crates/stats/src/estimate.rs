@@ -138,11 +138,7 @@ impl fmt::Display for Reason {
             Self::NotFinite { index, value } => {
                 write!(f, "value {index} is {value}, which is not finite")
             }
-            Self::OutOfRange {
-                index,
-                value,
-                expected,
-            } => write!(f, "value {index} is {value}, expected {expected}"),
+            Self::OutOfRange { index, value, expected } => write!(f, "value {index} is {value}, expected {expected}"),
             Self::LengthMismatch { first, other } => {
                 write!(f, "inputs have lengths {first} and {other}")
             }
@@ -152,13 +148,9 @@ impl fmt::Display for Reason {
             Self::ZeroVariance => f.write_str("the variance is zero"),
             Self::Separation => f.write_str("the classes are perfectly separated"),
             Self::NoConvergence => f.write_str("the iteration did not converge"),
-            Self::Bootstrap {
-                undefined,
-                replicates,
-            } => write!(
-                f,
-                "undefined in {undefined} of {replicates} bootstrap replicates"
-            ),
+            Self::Bootstrap { undefined, replicates } => {
+                write!(f, "undefined in {undefined} of {replicates} bootstrap replicates")
+            }
             Self::Other(why) => f.write_str(why),
         }
     }
@@ -193,11 +185,7 @@ impl Level {
         } else {
             Err(Undefined::new(
                 "confidence level",
-                Reason::OutOfRange {
-                    index: 0,
-                    value: level,
-                    expected: "a level strictly between 0 and 1",
-                },
+                Reason::OutOfRange { index: 0, value: level, expected: "a level strictly between 0 and 1" },
             ))
         }
     }
@@ -242,30 +230,13 @@ impl From<Level> for f64 {
 pub(crate) fn check_finite(statistic: &'static str, values: &[f64]) -> Result<(), Undefined> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
-        Some(index) => Err(Undefined::new(
-            statistic,
-            Reason::NotFinite {
-                index,
-                value: values[index],
-            },
-        )),
+        Some(index) => Err(Undefined::new(statistic, Reason::NotFinite { index, value: values[index] })),
     }
 }
 
 /// Fails when two lengths differ.
-pub(crate) fn check_lengths(
-    statistic: &'static str,
-    first: usize,
-    other: usize,
-) -> Result<(), Undefined> {
-    if first == other {
-        Ok(())
-    } else {
-        Err(Undefined::new(
-            statistic,
-            Reason::LengthMismatch { first, other },
-        ))
-    }
+pub(crate) fn check_lengths(statistic: &'static str, first: usize, other: usize) -> Result<(), Undefined> {
+    if first == other { Ok(()) } else { Err(Undefined::new(statistic, Reason::LengthMismatch { first, other })) }
 }
 
 /// Fails when a value is outside [0, 1], naming the first one's index.
@@ -275,11 +246,7 @@ pub(crate) fn check_unit(statistic: &'static str, values: &[f64]) -> Result<(), 
         None => Ok(()),
         Some(index) => Err(Undefined::new(
             statistic,
-            Reason::OutOfRange {
-                index,
-                value: values[index],
-                expected: "a number from 0 to 1",
-            },
+            Reason::OutOfRange { index, value: values[index], expected: "a number from 0 to 1" },
         )),
     }
 }
@@ -299,14 +266,8 @@ mod tests {
     #[test]
     fn undefined_says_what_and_why() {
         let undefined = Undefined::new("sensitivity", Reason::NoCases);
-        assert_eq!(
-            undefined.to_string(),
-            "sensitivity is undefined: no positive case"
-        );
+        assert_eq!(undefined.to_string(), "sensitivity is undefined: no positive case");
         let index = check_finite("AUC", &[0.1, f64::NAN]).unwrap_err();
-        assert_eq!(
-            index.to_string(),
-            "AUC is undefined: value 1 is NaN, which is not finite"
-        );
+        assert_eq!(index.to_string(), "AUC is undefined: value 1 is NaN, which is not finite");
     }
 }

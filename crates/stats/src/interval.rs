@@ -48,16 +48,8 @@ impl Interval {
         let tail = level.tail();
         let (low, high) = match self {
             Self::ClopperPearson => (
-                if k == 0 {
-                    0.0
-                } else {
-                    beta_quantile(tail, successes, failures + 1.0)
-                },
-                if k == n {
-                    1.0
-                } else {
-                    beta_quantile(1.0 - tail, successes + 1.0, failures)
-                },
+                if k == 0 { 0.0 } else { beta_quantile(tail, successes, failures + 1.0) },
+                if k == n { 1.0 } else { beta_quantile(1.0 - tail, successes + 1.0, failures) },
             ),
             Self::Wilson => wilson(successes / trials, trials, level),
             Self::WilsonCorrected => wilson_corrected(successes, trials, level),
@@ -96,9 +88,7 @@ fn wilson_corrected(k: f64, n: f64, level: Level) -> (f64, f64) {
     // The correction is ½ always, as Newcombe has it; R's prop.test shrinks it when k is within ½ of n/2.
     let p = k / n;
     let limit = |shifted: f64, sign: f64| {
-        (shifted
-            + zz / (2.0 * n)
-            + sign * z * (shifted * (1.0 - shifted) / n + zz / (4.0 * n * n)).sqrt())
+        (shifted + zz / (2.0 * n) + sign * z * (shifted * (1.0 - shifted) / n + zz / (4.0 * n * n)).sqrt())
             / (1.0 + zz / n)
     };
     (limit(p - 0.5 / n, -1.0), limit(p + 0.5 / n, 1.0))
@@ -127,21 +117,11 @@ pub(crate) fn named_proportion(
     if k > n {
         return Err(Undefined::new(
             statistic,
-            Reason::OutOfRange {
-                index: 0,
-                value: k as f64,
-                expected: "no more successes than trials",
-            },
+            Reason::OutOfRange { index: 0, value: k as f64, expected: "no more successes than trials" },
         ));
     }
     let (low, high) = interval.bounds(k, n, level);
-    Ok(Estimate {
-        value: k as f64 / n as f64,
-        low,
-        high,
-        method: interval.name(),
-        n: n as usize,
-    })
+    Ok(Estimate { value: k as f64 / n as f64, low, high, method: interval.name(), n: n as usize })
 }
 
 #[cfg(test)]
@@ -150,11 +130,7 @@ mod tests {
 
     #[test]
     fn the_papers_exact_intervals() {
-        let cases = [
-            (49, 50, 0.893530, 0.999494),
-            (42, 50, 0.708874, 0.928299),
-            (91, 100, 0.836018, 0.958016),
-        ];
+        let cases = [(49, 50, 0.893530, 0.999494), (42, 50, 0.708874, 0.928299), (91, 100, 0.836018, 0.958016)];
         for (k, n, low, high) in cases {
             let estimate = proportion(k, n, Level::P95, Interval::ClopperPearson).unwrap();
             assert!((estimate.low - low).abs() < 5e-7, "{estimate:?}");
@@ -165,9 +141,7 @@ mod tests {
     #[test]
     fn no_trial_is_undefined() {
         assert_eq!(
-            proportion(0, 0, Level::P95, Interval::Wilson)
-                .unwrap_err()
-                .reason,
+            proportion(0, 0, Level::P95, Interval::Wilson).unwrap_err().reason,
             Reason::ZeroDenominator("no observation")
         );
         assert!(proportion(2, 1, Level::P95, Interval::Wilson).is_err());

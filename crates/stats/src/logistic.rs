@@ -58,16 +58,12 @@ fn sums(x: &[f64], truth: &[bool], predictor: impl Fn(f64) -> f64) -> Sums {
 /// Fits intercept and slope. Both classes must be present.
 ///
 /// Fails on a constant covariate and on complete or quasi-complete separation, both found before iterating.
-pub(crate) fn fit_line(
-    statistic: &'static str,
-    x: &[f64],
-    truth: &[bool],
-) -> Result<Line, Undefined> {
+pub(crate) fn fit_line(statistic: &'static str, x: &[f64], truth: &[bool]) -> Result<Line, Undefined> {
     let range = |class: bool| {
-        x.iter().zip(truth).filter(|&(_, &y)| y == class).fold(
-            (f64::INFINITY, f64::NEG_INFINITY),
-            |(low, high), (&x, _)| (low.min(x), high.max(x)),
-        )
+        x.iter()
+            .zip(truth)
+            .filter(|&(_, &y)| y == class)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (&x, _)| (low.min(x), high.max(x)))
     };
     let (controls, cases) = (range(false), range(true));
     let (low, high) = (controls.0.min(cases.0), controls.1.max(cases.1));
@@ -102,11 +98,7 @@ pub(crate) fn fit_line(
         now = next;
         if da.abs() <= 1e-13 * (1.0 + a.abs()) && db.abs() <= 1e-13 * (1.0 + b.abs()) {
             let determinant = now.h00 * now.h11 - now.h01 * now.h01;
-            let (v00, v01, v11) = (
-                now.h11 / determinant,
-                -now.h01 / determinant,
-                now.h00 / determinant,
-            );
+            let (v00, v01, v11) = (now.h11 / determinant, -now.h01 / determinant, now.h00 / determinant);
             return Ok(Line {
                 intercept: a - b * center,
                 slope: b,
@@ -119,11 +111,7 @@ pub(crate) fn fit_line(
 }
 
 /// Fits an intercept beside the offsets `x`; returns it and its variance. Both classes must be present.
-pub(crate) fn fit_offset(
-    statistic: &'static str,
-    x: &[f64],
-    truth: &[bool],
-) -> Result<(f64, f64), Undefined> {
+pub(crate) fn fit_offset(statistic: &'static str, x: &[f64], truth: &[bool]) -> Result<(f64, f64), Undefined> {
     newton(statistic, |a| {
         let s = sums(x, truth, |x| a + x);
         (s.g0, s.h00, s.loss)
@@ -133,16 +121,8 @@ pub(crate) fn fit_offset(
 /// Fits a slope without intercept; returns it and its variance.
 ///
 /// Fails when no value of `x` is on the wrong side of 0 for one sign of the slope: the slope is then infinite.
-pub(crate) fn fit_scale(
-    statistic: &'static str,
-    x: &[f64],
-    truth: &[bool],
-) -> Result<(f64, f64), Undefined> {
-    let agreeing = |sign: f64| {
-        x.iter()
-            .zip(truth)
-            .all(|(&x, &y)| sign * x * (if y { 1.0 } else { -1.0 }) >= 0.0)
-    };
+pub(crate) fn fit_scale(statistic: &'static str, x: &[f64], truth: &[bool]) -> Result<(f64, f64), Undefined> {
+    let agreeing = |sign: f64| x.iter().zip(truth).all(|(&x, &y)| sign * x * (if y { 1.0 } else { -1.0 }) >= 0.0);
     if x.iter().all(|&x| x == 0.0) {
         return Err(Undefined::new(statistic, Reason::ZeroVariance));
     }
@@ -156,10 +136,7 @@ pub(crate) fn fit_scale(
 }
 
 /// Newton's method with step halving on a convex loss of one coefficient, from 0; `at` gives (−gradient, curvature, loss).
-fn newton(
-    statistic: &'static str,
-    at: impl Fn(f64) -> (f64, f64, f64),
-) -> Result<(f64, f64), Undefined> {
+fn newton(statistic: &'static str, at: impl Fn(f64) -> (f64, f64, f64)) -> Result<(f64, f64), Undefined> {
     let mut value = 0.0;
     let (mut gradient, mut curvature, mut loss) = at(value);
     for _ in 0..MOST_ITERATIONS {

@@ -51,11 +51,7 @@ impl Summary {
         let rough = values.iter().sum::<f64>() / count;
         let mean = rough + values.iter().map(|v| v - rough).sum::<f64>() / count;
         let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
-        Ok(Self {
-            n,
-            mean,
-            sd: (squares / (count - 1.0)).sqrt(),
-        })
+        Ok(Self { n, mean, sd: (squares / (count - 1.0)).sqrt() })
     }
 
     /// The squared standard error of the mean.
@@ -66,13 +62,7 @@ impl Summary {
     fn check(&self) -> Result<(), Undefined> {
         check_finite("mean", &[self.mean, self.sd])?;
         if self.n < 2 {
-            return Err(Undefined::new(
-                "mean",
-                Reason::TooFew {
-                    n: self.n,
-                    needed: 2,
-                },
-            ));
+            return Err(Undefined::new("mean", Reason::TooFew { n: self.n, needed: 2 }));
         }
         Ok(())
     }
@@ -84,8 +74,7 @@ impl Summary {
 /// As [`Summary::of`].
 pub fn mean(values: &[f64], level: Level) -> Result<Estimate, Undefined> {
     let summary = Summary::of(values)?;
-    let half =
-        t_quantile(1.0 - level.tail(), summary.n as f64 - 1.0) * summary.variance_of_mean().sqrt();
+    let half = t_quantile(1.0 - level.tail(), summary.n as f64 - 1.0) * summary.variance_of_mean().sqrt();
     Ok(Estimate {
         value: summary.mean,
         low: summary.mean - half,
@@ -101,12 +90,7 @@ pub fn mean(values: &[f64], level: Level) -> Result<Estimate, Undefined> {
 ///
 /// # Errors
 /// When a sample has fewer than two values or a value that is not finite, or when neither sample varies.
-pub fn t_test(
-    x: &[f64],
-    y: &[f64],
-    variances: Variances,
-    level: Level,
-) -> Result<TTest, Undefined> {
+pub fn t_test(x: &[f64], y: &[f64], variances: Variances, level: Level) -> Result<TTest, Undefined> {
     t_test_from_summaries(Summary::of(x)?, Summary::of(y)?, variances, level)
 }
 
@@ -114,12 +98,7 @@ pub fn t_test(
 ///
 /// # Errors
 /// As [`t_test`].
-pub fn t_test_from_summaries(
-    x: Summary,
-    y: Summary,
-    variances: Variances,
-    level: Level,
-) -> Result<TTest, Undefined> {
+pub fn t_test_from_summaries(x: Summary, y: Summary, variances: Variances, level: Level) -> Result<TTest, Undefined> {
     x.check()?;
     y.check()?;
     let (nx, ny) = (x.n as f64, y.n as f64);
@@ -136,15 +115,7 @@ pub fn t_test_from_summaries(
             (square, df, "Welch's t test")
         }
     };
-    finish(
-        x.mean - y.mean,
-        square,
-        df,
-        x.mean.abs().max(y.mean.abs()),
-        x.n + y.n,
-        method,
-        level,
-    )
+    finish(x.mean - y.mean, square, df, x.mean.abs().max(y.mean.abs()), x.n + y.n, method, level)
 }
 
 /// The t test of paired values, as R's `t.test(x, y, paired = TRUE)`.
@@ -183,19 +154,8 @@ fn finish(
     let statistic = value / se;
     let half = t_quantile(1.0 - level.tail(), df) * se;
     Ok(TTest {
-        difference: Estimate {
-            value,
-            low: value - half,
-            high: value + half,
-            method,
-            n,
-        },
-        test: Test {
-            statistic,
-            df: Some(df),
-            p: t_two_sided(statistic, df),
-            method,
-        },
+        difference: Estimate { value, low: value - half, high: value + half, method, n },
+        test: Test { statistic, df: Some(df), p: t_two_sided(statistic, df), method },
     })
 }
 

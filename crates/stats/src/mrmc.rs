@@ -96,29 +96,20 @@ impl Study {
         let readers = names(|row| &row.reader);
         let treatments = names(|row| &row.treatment);
         let cases = names(|row| &row.case);
-        let index =
-            |all: &[String]| -> BTreeMap<String, usize> { all.iter().cloned().zip(0..).collect() };
-        let (reader_of, treatment_of, case_of) =
-            (index(&readers), index(&treatments), index(&cases));
+        let index = |all: &[String]| -> BTreeMap<String, usize> { all.iter().cloned().zip(0..).collect() };
+        let (reader_of, treatment_of, case_of) = (index(&readers), index(&treatments), index(&cases));
         let mut truth: Vec<Option<bool>> = vec![None; cases.len()];
         let mut ratings = vec![vec![vec![None; cases.len()]; readers.len()]; treatments.len()];
         for (row, rating) in rows.iter().enumerate() {
             if !rating.rating.is_finite() {
-                return Err(StudyError::NotFinite {
-                    row,
-                    rating: rating.rating,
-                });
+                return Err(StudyError::NotFinite { row, rating: rating.rating });
             }
             let case = case_of[&rating.case];
             if truth[case].is_some_and(|known| known != rating.truth) {
-                return Err(StudyError::Truth {
-                    row,
-                    case: rating.case.clone(),
-                });
+                return Err(StudyError::Truth { row, case: rating.case.clone() });
             }
             truth[case] = Some(rating.truth);
-            let cell =
-                &mut ratings[treatment_of[&rating.treatment]][reader_of[&rating.reader]][case];
+            let cell = &mut ratings[treatment_of[&rating.treatment]][reader_of[&rating.reader]][case];
             if cell.replace(rating.rating).is_some() {
                 return Err(StudyError::Duplicate {
                     row,
@@ -147,12 +138,7 @@ impl Study {
             }
             complete.push(readers_ratings);
         }
-        Ok(Self {
-            readers,
-            treatments,
-            truth: truth.into_iter().flatten().collect(),
-            ratings: complete,
-        })
+        Ok(Self { readers, treatments, truth: truth.into_iter().flatten().collect(), ratings: complete })
     }
 
     /// The readers' names, in order.
@@ -182,5 +168,86 @@ fn natural(name: &str) -> (bool, f64, &str) {
     match name.parse::<f64>() {
         Ok(number) if number.is_finite() => (false, number, name),
         _ => (true, 0.0, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimate::{Level, Reason};
+
+    /// Two treatments, three readers, twelve cases, six of them positive; the second treatment reads a little better.
+    fn rows() -> Vec<Rating> {
+        let mut rows = Vec::new();
+        for treatment in 0..2u32 {
+            for reader in 0..3u32 {
+                for case in 0..12u32 {
+                    let truth = case % 2 == 0;
+                    let noise = (case * 7 + reader * 5 + treatment * 3 + case * case * reader) % 11;
+                    let signal = if truth { 4 + 2 * treatment } else { 0 };
+                    rows.push(Rating {
+                        reader: format!("r{reader}"),
+                        treatment: ["unaided", "aided"][treatment as usize].to_owned(),
+                        case: case.to_string(),
+                        truth,
+                        rating: f64::from(noise + signal),
+                    });
+                }
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn rows_may_come_in_any_order() {
+        let mut shuffled = rows();
+        shuffled.reverse();
+        let study = Study::from_rows(&rows()).unwrap();
+        assert_eq!(Study::from_rows(&shuffled).unwrap(), study);
+        assert_eq!(study.treatments(), ["aided", "unaided"]);
+        assert_eq!(study.truth().len(), 12);
+        assert!(study.truth()[10] && !study.truth()[11]);
+        assert_eq!(study.ratings(1, 2)[0], rows()[24].rating);
+    }
+
+    #[test]
+    fn incomplete_designs_are_refused() {
+        let mut missing = rows();
+        missing.remove(5);
+        let error = Study::from_rows(&missing).unwrap_err();
+        assert_eq!(error.to_string(), "reader r0 did not rate case 5 under treatment unaided");
+        let mut twice = rows();
+        twice.push(twice[3].clone());
+        assert!(matches!(Study::from_rows(&twice), Err(StudyError::Duplicate { row: 72, .. })));
+        let mut changed = rows();
+        changed[40].truth = !changed[40].truth;
+        assert!(matches!(Study::from_rows(&changed), Err(StudyError::Truth { row: 40, .. })));
+        let mut broken = rows();
+        broken[1].rating = f64::NAN;
+        assert!(matches!(Study::from_rows(&broken), Err(StudyError::NotFinite { row: 1, .. })));
+    }
+
+    #[test]
+    fn with_two_treatments_the_t_test_is_the_f_test() {
+        let study = Study::from_rows(&rows()).unwrap();
+        for random in [Random::ReadersAndCases, Random::Readers, Random::Cases] {
+            let analysis = study.analyze(random, Level::P95).unwrap();
+            let difference = &analysis.differences[0];
+            let square = difference.test.statistic.powi(2);
+            assert!((square / analysis.overall.statistic - 1.0).abs() < 1e-12);
+            assert!((difference.test.p / analysis.overall.p - 1.0).abs() < 1e-9);
+            assert!(difference.difference.value > 0.0, "aided reads better");
+            for mean in &analysis.treatments {
+                assert!(mean.auc.low <= mean.auc.value && mean.auc.value <= mean.auc.high);
+            }
+        }
+    }
+
+    #[test]
+    fn one_treatment_is_no_comparison() {
+        let alone: Vec<Rating> = rows().into_iter().take(36).collect();
+        let study = Study::from_rows(&alone).unwrap();
+        let error = study.analyze(Random::Cases, Level::P95).unwrap_err();
+        assert_eq!(error.reason, Reason::TooFew { n: 1, needed: 2 });
     }
 }

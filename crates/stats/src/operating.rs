@@ -53,20 +53,12 @@ impl OperatingPoint {
 ///
 /// # Errors
 /// Undefined without a case or a control ([`Rule::Fixed`] needs neither), or when the rule's target is outside [0, 1].
-pub fn choose(
-    sample: Scored<'_>,
-    rule: Rule,
-    chosen_on: impl Into<String>,
-) -> Result<OperatingPoint, Undefined> {
+pub fn choose(sample: Scored<'_>, rule: Rule, chosen_on: impl Into<String>) -> Result<OperatingPoint, Undefined> {
     let threshold = match rule {
         Rule::Fixed(threshold) => finite(threshold)?,
         _ => finite_threshold(sample, chosen_point(&Roc::new(sample)?, rule)?.threshold),
     };
-    Ok(OperatingPoint {
-        threshold,
-        rule,
-        chosen_on: chosen_on.into(),
-    })
+    Ok(OperatingPoint { threshold, rule, chosen_on: chosen_on.into() })
 }
 
 /// The curve's vertex that a rule other than a fixed threshold chooses.
@@ -90,8 +82,7 @@ fn chosen_point(roc: &Roc, rule: Rule) -> Result<RocPoint, Undefined> {
 /// The first vertex, and so the most sensitive, of the largest Youden index; whole numbers make ties exact.
 fn most_youden(roc: &Roc) -> usize {
     let (cases, controls) = (u128::from(roc.cases()), u128::from(roc.controls()));
-    let gain =
-        |p: &RocPoint| u128::from(p.confusion.tp) * controls + u128::from(p.confusion.tn) * cases;
+    let gain = |p: &RocPoint| u128::from(p.confusion.tp) * controls + u128::from(p.confusion.tn) * cases;
     let points = roc.points();
     let mut best = 0;
     for (index, point) in points.iter().enumerate() {
@@ -117,13 +108,7 @@ fn finite(threshold: f64) -> Result<f64, Undefined> {
     if threshold.is_finite() {
         Ok(threshold)
     } else {
-        Err(Undefined::new(
-            "operating point",
-            Reason::NotFinite {
-                index: 0,
-                value: threshold,
-            },
-        ))
+        Err(Undefined::new("operating point", Reason::NotFinite { index: 0, value: threshold }))
     }
 }
 
@@ -133,11 +118,7 @@ fn unit(target: f64) -> Result<(), Undefined> {
     } else {
         Err(Undefined::new(
             "operating point",
-            Reason::OutOfRange {
-                index: 0,
-                value: target,
-                expected: "a target from 0 to 1",
-            },
+            Reason::OutOfRange { index: 0, value: target, expected: "a target from 0 to 1" },
         ))
     }
 }
@@ -185,11 +166,7 @@ mod tests {
     #[test]
     fn bad_targets_are_refused() {
         let sample = Scored::new(&SCORES, &TRUTH).unwrap();
-        for rule in [
-            Rule::SensitivityAtLeast(1.5),
-            Rule::SpecificityAtLeast(f64::NAN),
-            Rule::Fixed(f64::INFINITY),
-        ] {
+        for rule in [Rule::SensitivityAtLeast(1.5), Rule::SpecificityAtLeast(f64::NAN), Rule::Fixed(f64::INFINITY)] {
             assert!(choose(sample, rule, "test").is_err(), "{rule:?}");
         }
         let controls = [false; 8];

@@ -30,10 +30,7 @@ pub struct Significance {
 impl Default for Significance {
     /// Two-sided at 0.05.
     fn default() -> Self {
-        Self {
-            alpha: 0.05,
-            sides: Sides::Two,
-        }
+        Self { alpha: 0.05, sides: Sides::Two }
     }
 }
 
@@ -80,12 +77,7 @@ fn area_variance(auc: f64, kappa: f64) -> f64 {
 ///
 /// # Errors
 /// When `auc` is not strictly between 0.5 and 1, a count is not positive, or α is not strictly between 0 and 1.
-pub fn auc_power(
-    auc: f64,
-    cases: f64,
-    controls: f64,
-    significance: Significance,
-) -> Result<f64, Undefined> {
+pub fn auc_power(auc: f64, cases: f64, controls: f64, significance: Significance) -> Result<f64, Undefined> {
     check_auc(auc)?;
     positive("cases", cases)?;
     positive("controls", controls)?;
@@ -112,22 +104,14 @@ pub fn auc_sample_size(
     let root = significance.z()? * null_variance(controls_per_case).sqrt()
         + normal_quantile(power) * area_variance(auc, controls_per_case).sqrt();
     let cases = (root / (auc - 0.5)).powi(2);
-    Ok(SampleSize {
-        cases,
-        controls: cases * controls_per_case,
-    })
+    Ok(SampleSize { cases, controls: cases * controls_per_case })
 }
 
 /// The smallest area that a sample can show to be above 0.5 with probability `power`.
 ///
 /// # Errors
 /// As [`auc_power`]; undefined when no area below 1 reaches that power.
-pub fn detectable_auc(
-    cases: f64,
-    controls: f64,
-    power: f64,
-    significance: Significance,
-) -> Result<f64, Undefined> {
+pub fn detectable_auc(cases: f64, controls: f64, power: f64, significance: Significance) -> Result<f64, Undefined> {
     probability("power", power)?;
     positive("cases", cases)?;
     positive("controls", controls)?;
@@ -135,16 +119,11 @@ pub fn detectable_auc(
     let kappa = controls / cases;
     let zbeta = normal_quantile(power);
     let excess = |auc: f64| {
-        cases.sqrt() * (auc - 0.5)
-            - z * null_variance(kappa).sqrt()
-            - zbeta * area_variance(auc, kappa).sqrt()
+        cases.sqrt() * (auc - 0.5) - z * null_variance(kappa).sqrt() - zbeta * area_variance(auc, kappa).sqrt()
     };
     let highest = 1.0 - 1e-12;
     if excess(highest) < 0.0 {
-        return Err(Undefined::new(
-            "detectable AUC",
-            Reason::Other("the sample is too small for any area"),
-        ));
+        return Err(Undefined::new("detectable AUC", Reason::Other("the sample is too small for any area")));
     }
     Ok(root(excess, 0.5, highest))
 }
@@ -199,8 +178,7 @@ impl Pilot {
     /// When a count is not positive or α is not strictly between 0 and 1.
     pub fn power(&self, cases: f64, significance: Significance) -> Result<f64, Undefined> {
         positive("cases", cases)?;
-        let z = (cases.sqrt() * self.difference.abs()
-            - significance.z()? * self.null_variance.sqrt())
+        let z = (cases.sqrt() * self.difference.abs() - significance.z()? * self.null_variance.sqrt())
             / self.variance.sqrt();
         Ok(normal_cdf(z))
     }
@@ -209,19 +187,11 @@ impl Pilot {
     ///
     /// # Errors
     /// When `power` or α is not strictly between 0 and 1.
-    pub fn sample_size(
-        &self,
-        power: f64,
-        significance: Significance,
-    ) -> Result<SampleSize, Undefined> {
+    pub fn sample_size(&self, power: f64, significance: Significance) -> Result<SampleSize, Undefined> {
         probability("power", power)?;
-        let root = significance.z()? * self.null_variance.sqrt()
-            + normal_quantile(power) * self.variance.sqrt();
+        let root = significance.z()? * self.null_variance.sqrt() + normal_quantile(power) * self.variance.sqrt();
         let cases = (root / self.difference).powi(2);
-        Ok(SampleSize {
-            cases,
-            controls: cases * self.controls_per_case,
-        })
+        Ok(SampleSize { cases, controls: cases * self.controls_per_case })
     }
 }
 
@@ -230,36 +200,21 @@ impl Pilot {
 ///
 /// # Errors
 /// When `expected` or `half_width` is not strictly between 0 and 1.
-pub fn proportion_sample_size(
-    expected: f64,
-    half_width: f64,
-    level: Level,
-) -> Result<f64, Undefined> {
+pub fn proportion_sample_size(expected: f64, half_width: f64, level: Level) -> Result<f64, Undefined> {
     probability("expected proportion", expected)?;
     probability("half width", half_width)?;
     Ok((level.z() / half_width).powi(2) * expected * (1.0 - expected))
 }
 
 fn out_of_range(statistic: &'static str, value: f64, expected: &'static str) -> Undefined {
-    Undefined::new(
-        statistic,
-        Reason::OutOfRange {
-            index: 0,
-            value,
-            expected,
-        },
-    )
+    Undefined::new(statistic, Reason::OutOfRange { index: 0, value, expected })
 }
 
 fn check_auc(auc: f64) -> Result<(), Undefined> {
     if auc > 0.5 && auc < 1.0 {
         Ok(())
     } else {
-        Err(out_of_range(
-            "power for an AUC",
-            auc,
-            "an area strictly between 0.5 and 1",
-        ))
+        Err(out_of_range("power for an AUC", auc, "an area strictly between 0.5 and 1"))
     }
 }
 
@@ -267,20 +222,12 @@ fn probability(statistic: &'static str, value: f64) -> Result<(), Undefined> {
     if value > 0.0 && value < 1.0 {
         Ok(())
     } else {
-        Err(out_of_range(
-            statistic,
-            value,
-            "a number strictly between 0 and 1",
-        ))
+        Err(out_of_range(statistic, value, "a number strictly between 0 and 1"))
     }
 }
 
 fn positive(statistic: &'static str, value: f64) -> Result<(), Undefined> {
-    if value > 0.0 && value.is_finite() {
-        Ok(())
-    } else {
-        Err(out_of_range(statistic, value, "a positive number"))
-    }
+    if value > 0.0 && value.is_finite() { Ok(()) } else { Err(out_of_range(statistic, value, "a positive number")) }
 }
 
 #[cfg(test)]

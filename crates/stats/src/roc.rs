@@ -43,8 +43,7 @@ impl Roc {
     pub fn new(sample: Scored<'_>) -> Result<Self, Undefined> {
         sample.require("ROC curve", 1)?;
         let groups = Groups::new(sample);
-        let auc = area(&groups.cases, &groups.controls)
-            .ok_or(Undefined::new("ROC curve", Reason::NoCases))?;
+        let auc = area(&groups.cases, &groups.controls).ok_or(Undefined::new("ROC curve", Reason::NoCases))?;
         let (cases, controls) = (sample.cases() as u64, sample.controls() as u64);
         let (mut tp, mut fp) = (cases, controls);
         let mut points = Vec::with_capacity(groups.values.len() + 1);
@@ -53,22 +52,14 @@ impl Roc {
                 threshold,
                 sensitivity: tp as f64 / cases as f64,
                 specificity: (controls - fp) as f64 / controls as f64,
-                confusion: Confusion {
-                    tp,
-                    fp,
-                    fn_: cases - tp,
-                    tn: controls - fp,
-                },
+                confusion: Confusion { tp, fp, fn_: cases - tp, tn: controls - fp },
             });
         };
         push(f64::NEG_INFINITY, tp, fp);
         for (index, &value) in groups.values.iter().enumerate() {
             tp -= groups.cases[index];
             fp -= groups.controls[index];
-            let threshold = groups
-                .values
-                .get(index + 1)
-                .map_or(f64::INFINITY, |&next| midpoint(value, next));
+            let threshold = groups.values.get(index + 1).map_or(f64::INFINITY, |&next| midpoint(value, next));
             push(threshold, tp, fp);
         }
         Ok(Self { points, auc })
@@ -101,10 +92,7 @@ impl Roc {
     /// When `specificity` is not from 0 to 1.
     pub fn sensitivity_at(&self, specificity: f64) -> Result<f64, Undefined> {
         check_part("sensitivity at a specificity", specificity)?;
-        Ok(interpolate(
-            self.points.iter().map(|p| (p.specificity, p.sensitivity)),
-            specificity,
-        ))
+        Ok(interpolate(self.points.iter().map(|p| (p.specificity, p.sensitivity)), specificity))
     }
 
     /// The curve's specificity at a sensitivity: the highest of the vertices that have exactly it, else linear between the
@@ -114,13 +102,7 @@ impl Roc {
     /// When `sensitivity` is not from 0 to 1.
     pub fn specificity_at(&self, sensitivity: f64) -> Result<f64, Undefined> {
         check_part("specificity at a sensitivity", sensitivity)?;
-        Ok(interpolate(
-            self.points
-                .iter()
-                .rev()
-                .map(|p| (p.sensitivity, p.specificity)),
-            sensitivity,
-        ))
+        Ok(interpolate(self.points.iter().rev().map(|p| (p.sensitivity, p.specificity)), sensitivity))
     }
 
     /// A partial area, as pROC's `auc(partial.auc = …, partial.auc.correct = …)`.
@@ -143,12 +125,8 @@ impl Roc {
     fn raw_partial(&self, part: Part) -> f64 {
         let vertices = self.points.iter();
         match part.focus {
-            Focus::Specificity => {
-                clipped_area(vertices.map(|p| (p.specificity, p.sensitivity)), part)
-            }
-            Focus::Sensitivity => {
-                clipped_area(vertices.rev().map(|p| (p.sensitivity, p.specificity)), part)
-            }
+            Focus::Specificity => clipped_area(vertices.map(|p| (p.specificity, p.sensitivity)), part),
+            Focus::Sensitivity => clipped_area(vertices.rev().map(|p| (p.sensitivity, p.specificity)), part),
         }
     }
 }
@@ -156,11 +134,7 @@ impl Roc {
 /// The threshold between two distinct neighbors; as pROC, halved first where the sum could overflow.
 fn midpoint(low: f64, high: f64) -> f64 {
     let middle = (low + high) / 2.0;
-    let middle = if middle.abs() > 1e100 {
-        low / 2.0 + high / 2.0
-    } else {
-        middle
-    };
+    let middle = if middle.abs() > 1e100 { low / 2.0 + high / 2.0 } else { middle };
     if middle <= low { high } else { middle }
 }
 
@@ -185,14 +159,7 @@ fn check_part(statistic: &'static str, value: f64) -> Result<(), Undefined> {
     if (0.0..=1.0).contains(&value) {
         Ok(())
     } else {
-        Err(Undefined::new(
-            statistic,
-            Reason::OutOfRange {
-                index: 0,
-                value,
-                expected: "a number from 0 to 1",
-            },
-        ))
+        Err(Undefined::new(statistic, Reason::OutOfRange { index: 0, value, expected: "a number from 0 to 1" }))
     }
 }
 
@@ -212,11 +179,7 @@ mod tests {
         assert_eq!(thresholds, expected);
         assert_eq!(roc.auc(), 0.875);
         for point in roc.points() {
-            let counts = Confusion::at_threshold(
-                &[0.1, 0.4, 0.4, 0.8],
-                &[false, true, false, true],
-                point.threshold,
-            );
+            let counts = Confusion::at_threshold(&[0.1, 0.4, 0.4, 0.8], &[false, true, false, true], point.threshold);
             assert_eq!(counts, Ok(point.confusion));
         }
     }
@@ -233,14 +196,8 @@ mod tests {
 
     #[test]
     fn the_whole_range_is_the_auc() {
-        let roc = curve(
-            &[0.1, 0.4, 0.35, 0.8, 0.4],
-            &[false, true, false, true, false],
-        );
-        for part in [
-            Part::of_specificities(0.0, 1.0),
-            Part::of_sensitivities(0.0, 1.0),
-        ] {
+        let roc = curve(&[0.1, 0.4, 0.35, 0.8, 0.4], &[false, true, false, true, false]);
+        for part in [Part::of_specificities(0.0, 1.0), Part::of_sensitivities(0.0, 1.0)] {
             let area = roc.partial_auc(part).unwrap();
             assert!((area - roc.auc()).abs() < 1e-15);
             let corrected = roc.partial_auc(part.corrected_by_mcclish()).unwrap();

@@ -26,11 +26,7 @@ impl<'a> Scored<'a> {
         check_lengths("scored sample", scores.len(), truth.len())?;
         check_finite("scored sample", scores)?;
         let cases = truth.iter().filter(|&&positive| positive).count();
-        Ok(Self {
-            scores,
-            truth,
-            cases,
-        })
+        Ok(Self { scores, truth, cases })
     }
 
     /// The scores, in the order given.
@@ -68,20 +64,13 @@ impl<'a> Scored<'a> {
         }
         let fewest = self.cases.min(self.controls());
         if fewest < needed {
-            return Err(Undefined::new(
-                statistic,
-                Reason::TooFew { n: fewest, needed },
-            ));
+            return Err(Undefined::new(statistic, Reason::TooFew { n: fewest, needed }));
         }
         Ok(())
     }
 
     /// Fails unless both samples hold the same observations' truth in the same order.
-    pub(crate) fn require_same_truth(
-        &self,
-        other: &Self,
-        statistic: &'static str,
-    ) -> Result<(), Undefined> {
+    pub(crate) fn require_same_truth(&self, other: &Self, statistic: &'static str) -> Result<(), Undefined> {
         check_lengths(statistic, self.n(), other.n())?;
         match self.truth.iter().zip(other.truth).position(|(a, b)| a != b) {
             None => Ok(()),
@@ -115,15 +104,9 @@ impl Groups {
         let scores = sample.scores();
         let mut order: Vec<usize> = (0..scores.len()).collect();
         // Scores are finite, so that they are totally ordered, and −0 equals 0 here.
-        order.sort_unstable_by(|&a, &b| {
-            scores[a].partial_cmp(&scores[b]).unwrap_or(Ordering::Equal)
-        });
-        let mut groups = Self {
-            values: Vec::new(),
-            of: vec![0; scores.len()],
-            cases: Vec::new(),
-            controls: Vec::new(),
-        };
+        order.sort_unstable_by(|&a, &b| scores[a].partial_cmp(&scores[b]).unwrap_or(Ordering::Equal));
+        let mut groups =
+            Self { values: Vec::new(), of: vec![0; scores.len()], cases: Vec::new(), controls: Vec::new() };
         for index in order {
             if groups.values.last() != Some(&scores[index]) {
                 groups.values.push(scores[index]);
@@ -176,10 +159,7 @@ impl Clusters {
                 *numbers.entry(id).or_insert(next)
             })
             .collect();
-        Self {
-            of,
-            count: numbers.len(),
-        }
+        Self { of, count: numbers.len() }
     }
 
     /// Each observation's cluster, from 0.
@@ -192,11 +172,7 @@ impl Clusters {
         self.count
     }
 
-    pub(crate) fn require_length(
-        &self,
-        statistic: &'static str,
-        n: usize,
-    ) -> Result<(), Undefined> {
+    pub(crate) fn require_length(&self, statistic: &'static str, n: usize) -> Result<(), Undefined> {
         check_lengths(statistic, n, self.of.len())
     }
 }
@@ -219,13 +195,7 @@ mod tests {
     #[test]
     fn a_bad_score_is_named() {
         let error = Scored::new(&[0.1, f64::INFINITY], &[true, false]).unwrap_err();
-        assert_eq!(
-            error.reason,
-            Reason::NotFinite {
-                index: 1,
-                value: f64::INFINITY
-            }
-        );
+        assert_eq!(error.reason, Reason::NotFinite { index: 1, value: f64::INFINITY });
         assert!(Scored::new(&[0.1], &[]).is_err());
     }
 

@@ -8,9 +8,7 @@ use serde_json::Value;
 pub const TOLERANCE: f64 = 1e-9;
 
 pub fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
 pub fn expected(name: &str) -> Value {
@@ -23,13 +21,7 @@ pub fn expected(name: &str) -> Value {
 pub fn rows(path: &Path) -> Vec<Row> {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let columns = reader.headers().unwrap().clone();
-    reader
-        .records()
-        .map(|record| Row {
-            columns: columns.clone(),
-            record: record.unwrap(),
-        })
-        .collect()
+    reader.records().map(|record| Row { columns: columns.clone(), record: record.unwrap() }).collect()
 }
 
 pub struct Row {
@@ -39,32 +31,22 @@ pub struct Row {
 
 impl Row {
     pub fn text(&self, column: &str) -> &str {
-        let index = self
-            .columns
-            .iter()
-            .position(|c| c == column)
-            .unwrap_or_else(|| panic!("no column {column}"));
+        let index = self.columns.iter().position(|c| c == column).unwrap_or_else(|| panic!("no column {column}"));
         &self.record[index]
     }
 
     pub fn number(&self, column: &str) -> f64 {
-        self.text(column)
-            .parse()
-            .unwrap_or_else(|e| panic!("{column}: {e}"))
+        self.text(column).parse().unwrap_or_else(|e| panic!("{column}: {e}"))
     }
 
     pub fn count(&self, column: &str) -> u64 {
-        self.text(column)
-            .parse()
-            .unwrap_or_else(|e| panic!("{column}: {e}"))
+        self.text(column).parse().unwrap_or_else(|e| panic!("{column}: {e}"))
     }
 }
 
 /// A number of the expected values; panics where it is null.
 pub fn number(value: &Value) -> f64 {
-    value
-        .as_f64()
-        .unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 /// Compares with a relative tolerance; an expected zero is compared absolutely.

@@ -31,13 +31,7 @@ fn sets() -> Vec<Set> {
     for row in rows(&folder("auc").join("scores.csv")) {
         let name = row.text("set");
         if sets.last().is_none_or(|set| set.name != name) {
-            sets.push(Set {
-                name: name.to_owned(),
-                a: vec![],
-                b: vec![],
-                truth: vec![],
-                cluster: vec![],
-            });
+            sets.push(Set { name: name.to_owned(), a: vec![], b: vec![], truth: vec![], cluster: vec![] });
         }
         let set = sets.last_mut().unwrap();
         set.a.push(row.number("a"));
@@ -107,18 +101,8 @@ fn clustered_variance() {
         }
         let estimate = estimate.unwrap();
         let half = level.z() * number(reference).sqrt();
-        close_to(
-            &set.name,
-            estimate.low,
-            (estimate.value - half).max(0.0),
-            1e-9,
-        );
-        close_to(
-            &set.name,
-            estimate.high,
-            (estimate.value + half).min(1.0),
-            1e-9,
-        );
+        close_to(&set.name, estimate.low, (estimate.value - half).max(0.0), 1e-9);
+        close_to(&set.name, estimate.high, (estimate.value + half).min(1.0), 1e-9);
     }
 }
 
@@ -129,20 +113,16 @@ fn partial_areas() {
         let roc = Roc::new(set.a()).unwrap();
         for reference in expected[&set.name]["partial"].as_array().unwrap() {
             let (from, to) = (number(&reference["from"]), number(&reference["to"]));
-            for (axis, part) in [
-                ("specificity", Part::of_specificities(from, to)),
-                ("sensitivity", Part::of_sensitivities(from, to)),
-            ] {
+            for (axis, part) in
+                [("specificity", Part::of_specificities(from, to)), ("sensitivity", Part::of_sensitivities(from, to))]
+            {
                 let what = format!("{} {axis} {from}-{to}", set.name);
                 close(&what, roc.partial_auc(part).unwrap(), &reference[axis]);
                 let corrected = &reference[format!("{axis}_corrected")];
                 match roc.partial_auc(part.corrected_by_mcclish()) {
                     Ok(value) => close(&what, value, corrected),
                     // Below the diagonal pROC says NA. On it, rounding decides on which side pROC sees the curve.
-                    Err(_) => assert!(
-                        corrected.as_f64().is_none_or(|v| (v - 0.5).abs() < 1e-9),
-                        "{what}: {corrected}"
-                    ),
+                    Err(_) => assert!(corrected.as_f64().is_none_or(|v| (v - 0.5).abs() < 1e-9), "{what}: {corrected}"),
                 }
             }
         }
@@ -166,21 +146,14 @@ fn coordinates_and_thresholds() {
             continue;
         };
         curves += 1;
-        let list = |name: &str| -> Vec<f64> {
-            curve[name].as_array().unwrap().iter().map(number).collect()
-        };
+        let list = |name: &str| -> Vec<f64> { curve[name].as_array().unwrap().iter().map(number).collect() };
         let points = roc.points();
-        let inner: Vec<f64> = points[1..points.len() - 1]
-            .iter()
-            .map(|p| p.threshold)
-            .collect();
+        let inner: Vec<f64> = points[1..points.len() - 1].iter().map(|p| p.threshold).collect();
         assert_eq!(inner.len(), list("thresholds").len());
         for (&ours, theirs) in inner.iter().zip(list("thresholds")) {
             close_to(&set.name, ours, theirs, 1e-15);
         }
-        let pairs = points
-            .iter()
-            .zip(list("sensitivities").into_iter().zip(list("specificities")));
+        let pairs = points.iter().zip(list("sensitivities").into_iter().zip(list("specificities")));
         for (point, (sensitivity, specificity)) in pairs {
             close_to(&set.name, point.sensitivity, sensitivity, 1e-12);
             close_to(&set.name, point.specificity, specificity, 1e-12);
@@ -199,29 +172,24 @@ fn bootstrap_within_monte_carlo_error() {
     let expected = &expected("auc")["bootstrap"];
     let set = set("continuous");
     let (level, stratified) = (Level::P95, Resampling::Stratified);
-    let plan = Plan {
-        replicates: 20_000,
-        seed: 42,
-    };
+    let plan = Plan { replicates: 20_000, seed: 42 };
     let check = |name: &str, estimate: coxa_stats::Estimate, tolerance: f64| {
         let reference: &Value = &expected[name];
         for (limit, key) in [(estimate.low, "low"), (estimate.high, "high")] {
             let reference = number(&reference[key]);
-            assert!(
-                (limit - reference).abs() < tolerance,
-                "{name}: {limit} {reference}"
-            );
+            assert!((limit - reference).abs() < tolerance, "{name}: {limit} {reference}");
         }
     };
     let area = auc::bootstrap(set.a(), stratified, level, plan).unwrap();
     check("auc", area, 0.005);
-    let sensitivity =
-        roc::sensitivity_at_specificity(set.a(), 0.85, stratified, level, plan).unwrap();
+    let sensitivity = roc::sensitivity_at_specificity(set.a(), 0.85, stratified, level, plan).unwrap();
     // Both lie on a grid: one step of it is 1/40 or 1/60 here.
     check("sensitivity", sensitivity, 0.0251);
-    let specificity =
-        roc::specificity_at_sensitivity(set.a(), 0.85, stratified, level, plan).unwrap();
+    let specificity = roc::specificity_at_sensitivity(set.a(), 0.85, stratified, level, plan).unwrap();
     check("specificity", specificity, 0.0167);
+    let part = Part::of_specificities(0.8, 1.0);
+    let partial = roc::partial_auc(set.a(), part, stratified, level, plan).unwrap();
+    check("partial", partial, 0.004);
 }
 
 #[test]

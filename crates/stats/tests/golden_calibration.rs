@@ -1,8 +1,7 @@
 //! Calibration against base R's glm.
 
 use coxa_stats::calibration::{
-    Binning, brier, brier_parts, expected_calibration_error, in_the_large, log_loss, logit,
-    recalibration, temperature,
+    Binning, brier, brier_parts, expected_calibration_error, in_the_large, log_loss, logit, recalibration, temperature,
 };
 use coxa_stats::{Estimate, Level, Plan, Resampling};
 use serde_json::Value;
@@ -32,11 +31,7 @@ fn calibration() {
         let t = temperature(&logits, &truth, level).unwrap();
         compare(set, t, &expected["temperature"]);
         compare(set, brier(&p, &truth, level).unwrap(), &expected["brier"]);
-        compare(
-            set,
-            log_loss(&p, &truth, level).unwrap(),
-            &expected["log_loss"],
-        );
+        compare(set, log_loss(&p, &truth, level).unwrap(), &expected["log_loss"]);
         let parts = brier_parts(&p, &truth, 10, Binning::EqualWidth).unwrap();
         close(set, parts.reliability, &expected["reliability"]);
         close(set, parts.resolution, &expected["resolution"]);
@@ -46,10 +41,7 @@ fn calibration() {
             (10, Binning::EqualWidth),
             Resampling::Simple,
             level,
-            Plan {
-                replicates: 50,
-                seed: 1,
-            },
+            Plan { replicates: 50, seed: 1 },
         )
         .unwrap();
         close(set, ece.value, &expected["ece"]);

@@ -23,17 +23,10 @@ fn distributions() {
             "f_sf" => distribution::f_sf(args[0], args[1], args[2]),
             "binomial_cdf" => distribution::binomial_cdf(whole(0), whole(1), args[2]),
             "binomial_pmf" => distribution::binomial_pmf(whole(0), whole(1), args[2]),
-            "hypergeometric_pmf" => {
-                distribution::hypergeometric_pmf(whole(0), whole(1), whole(2), whole(3))
-            }
+            "hypergeometric_pmf" => distribution::hypergeometric_pmf(whole(0), whole(1), whole(2), whole(3)),
             other => panic!("no function {other}"),
         };
-        close_to(
-            &format!("{name}{args:?}"),
-            actual,
-            number(&row["value"]),
-            1e-12,
-        );
+        close_to(&format!("{name}{args:?}"), actual, number(&row["value"]), 1e-12);
     }
 }
 
@@ -60,10 +53,7 @@ fn proportions() {
             }
             let (low, high) = interval.bounds(k, n, level);
             // epiR neither clips Agresti-Coull nor ends Jeffreys at 0 and 1.
-            let (mut wanted_low, mut wanted_high) = (
-                number(&limits["low"]).max(0.0),
-                number(&limits["high"]).min(1.0),
-            );
+            let (mut wanted_low, mut wanted_high) = (number(&limits["low"]).max(0.0), number(&limits["high"]).min(1.0));
             if k == 0 {
                 assert_eq!(low, 0.0, "{what}");
                 wanted_low = 0.0;
@@ -90,17 +80,9 @@ fn tables() {
     let tables = rows(&folder("confusion").join("tables.csv"));
     assert_eq!(tables.len(), expected.as_array().unwrap().len());
     for (row, expected) in tables.iter().zip(expected.as_array().unwrap()) {
-        let table = Confusion {
-            tp: row.count("tp"),
-            fp: row.count("fp"),
-            fn_: row.count("fn"),
-            tn: row.count("tn"),
-        };
+        let table = Confusion { tp: row.count("tp"), fp: row.count("fp"), fn_: row.count("fn"), tn: row.count("tn") };
         let level = Level::P95;
-        for (method, interval) in [
-            ("exact", Interval::ClopperPearson),
-            ("wilson", Interval::Wilson),
-        ] {
+        for (method, interval) in [("exact", Interval::ClopperPearson), ("wilson", Interval::Wilson)] {
             let expected = &expected[method];
             for (name, metric) in [
                 ("se", Metric::Sensitivity),
@@ -116,35 +98,18 @@ fn tables() {
                 ("diag.or", Metric::DiagnosticOddsRatio),
             ] {
                 let what = format!("{table:?} {name} {method}");
-                compare(
-                    &what,
-                    table.estimate(metric, level, interval).unwrap(),
-                    &expected[name],
-                );
+                compare(&what, table.estimate(metric, level, interval).unwrap(), &expected[name]);
             }
-            let youden = table
-                .youden(level, YoudenInterval::SumOfLimits(interval))
-                .unwrap();
+            let youden = table.youden(level, YoudenInterval::SumOfLimits(interval)).unwrap();
             compare("youden", youden, &expected["youden"]);
         }
-        for (estimate, name, least) in [
-            (table.f1(level, F1Interval::DeltaMethod).unwrap(), "f1", 0.0),
-            (table.mcc(level).unwrap(), "mcc", -1.0),
-        ] {
+        for (estimate, name, least) in
+            [(table.f1(level, F1Interval::DeltaMethod).unwrap(), "f1", 0.0), (table.mcc(level).unwrap(), "mcc", -1.0)]
+        {
             let expected = &expected[name];
             close(name, estimate.value, &expected["value"]);
-            close_to(
-                name,
-                estimate.low,
-                number(&expected["low"]).max(least),
-                1e-9,
-            );
-            close_to(
-                name,
-                estimate.high,
-                number(&expected["high"]).min(1.0),
-                1e-9,
-            );
+            close_to(name, estimate.low, number(&expected["low"]).max(least), 1e-9);
+            close_to(name, estimate.high, number(&expected["high"]).min(1.0), 1e-9);
         }
     }
 }

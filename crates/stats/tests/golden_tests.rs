@@ -76,11 +76,7 @@ fn two_by_two_tables() {
             Ok(odds) => {
                 for (ours, name) in [(odds.value, "odds"), (odds.low, "low"), (odds.high, "high")] {
                     let theirs = number(&reference[name]);
-                    let gap = if theirs > 1.0 {
-                        1.0 / ours - 1.0 / theirs
-                    } else {
-                        ours - theirs
-                    };
+                    let gap = if theirs > 1.0 { 1.0 / ours - 1.0 / theirs } else { ours - theirs };
                     assert!(gap.abs() < 1.3e-4, "{what} {name}: {ours} {theirs}");
                 }
             }
@@ -104,11 +100,9 @@ fn larger_tables() {
 fn kappas() {
     for row in expected("agreement").as_array().unwrap() {
         let counts = counts(&row["rows"]);
-        for (name, weights) in [
-            ("unweighted", Weights::Unweighted),
-            ("linear", Weights::Linear),
-            ("quadratic", Weights::Quadratic),
-        ] {
+        for (name, weights) in
+            [("unweighted", Weights::Unweighted), ("linear", Weights::Linear), ("quadratic", Weights::Quadratic)]
+        {
             let estimate = kappa(&counts, weights, Level::P95).unwrap();
             close(name, estimate.value, &row[name]["value"]);
             close(name, estimate.low, &row[name]["low"]);
@@ -120,12 +114,6 @@ fn kappas() {
 }
 
 fn counts(rows: &Value) -> Vec<Vec<u64>> {
-    let list = |row: &Value| {
-        row.as_array()
-            .unwrap()
-            .iter()
-            .map(|v| number(v) as u64)
-            .collect()
-    };
+    let list = |row: &Value| row.as_array().unwrap().iter().map(|v| number(v) as u64).collect();
     rows.as_array().unwrap().iter().map(list).collect()
 }

@@ -4,9 +4,7 @@ use coxa_stats::auc::{self, AucInterval};
 use coxa_stats::calibration::{Binning, brier_parts};
 use coxa_stats::confusion::{F1Interval, YoudenInterval};
 use coxa_stats::contingency::{Continuity, McNemar, chi_square, fisher_exact, mcnemar};
-use coxa_stats::{
-    Clusters, Confusion, Estimate, Interval, Level, Metric, Plan, Resampling, Roc, Scored, decision,
-};
+use coxa_stats::{Clusters, Confusion, Estimate, Interval, Level, Metric, Plan, Resampling, Roc, Scored, decision};
 use proptest::prelude::*;
 
 /// Scores on a coarse grid, so that ties are common, with both classes present at least twice.
@@ -22,12 +20,7 @@ fn samples() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Vec<bool>)> {
 }
 
 fn tables() -> impl Strategy<Value = Confusion> {
-    (0u64..200, 0u64..200, 0u64..200, 0u64..200).prop_map(|(tp, fp, fn_, tn)| Confusion {
-        tp,
-        fp,
-        fn_,
-        tn,
-    })
+    (0u64..200, 0u64..200, 0u64..200, 0u64..200).prop_map(|(tp, fp, fn_, tn)| Confusion { tp, fp, fn_, tn })
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -38,10 +31,7 @@ fn near(a: f64, b: f64) -> bool {
 fn naive(scores: &[f64], truth: &[bool]) -> (f64, f64) {
     let of = |class: bool| -> Vec<f64> {
         let pairs = scores.iter().zip(truth);
-        pairs
-            .filter(|&(_, &t)| t == class)
-            .map(|(&s, _)| s)
-            .collect()
+        pairs.filter(|&(_, &t)| t == class).map(|(&s, _)| s).collect()
     };
     let (cases, controls) = (of(true), of(false));
     let psi = |x: f64, y: f64| {
@@ -54,14 +44,8 @@ fn naive(scores: &[f64], truth: &[bool]) -> (f64, f64) {
         }
     };
     let (m, n) = (cases.len() as f64, controls.len() as f64);
-    let v10: Vec<f64> = cases
-        .iter()
-        .map(|&x| controls.iter().map(|&y| psi(x, y)).sum::<f64>() / n)
-        .collect();
-    let v01: Vec<f64> = controls
-        .iter()
-        .map(|&y| cases.iter().map(|&x| psi(x, y)).sum::<f64>() / m)
-        .collect();
+    let v10: Vec<f64> = cases.iter().map(|&x| controls.iter().map(|&y| psi(x, y)).sum::<f64>() / n).collect();
+    let v01: Vec<f64> = controls.iter().map(|&y| cases.iter().map(|&x| psi(x, y)).sum::<f64>() / m).collect();
     let theta = v10.iter().sum::<f64>() / m;
     let square = |v: &[f64]| v.iter().map(|x| (x - theta).powi(2)).sum::<f64>();
     let variance = square(&v10) / (m - 1.0) / m + square(&v01) / (n - 1.0) / n;
@@ -244,16 +228,11 @@ fn a_hundred_thousand_films() {
     let truth: Vec<bool> = (0..n).map(|i| i % 2 == 0).collect();
     let scores = |step: u64| -> Vec<f64> {
         (0..n as u64)
-            .map(|i| {
-                (i.wrapping_mul(step) % 100_003) as f64 + if i % 2 == 0 { 20_000.0 } else { 0.0 }
-            })
+            .map(|i| (i.wrapping_mul(step) % 100_003) as f64 + if i % 2 == 0 { 20_000.0 } else { 0.0 })
             .collect()
     };
     let (a, b) = (scores(7_919), scores(104_729));
-    let (a, b) = (
-        Scored::new(&a, &truth).unwrap(),
-        Scored::new(&b, &truth).unwrap(),
-    );
+    let (a, b) = (Scored::new(&a, &truth).unwrap(), Scored::new(&b, &truth).unwrap());
     let test = auc::paired_delong(a, b, Level::P95).unwrap();
     assert!(test.auc_a > 0.6 && test.auc_a < 0.8, "{test:?}");
     assert!((auc::variance(a).unwrap().sqrt() - 0.0016).abs() < 0.0002);

@@ -9,11 +9,10 @@ use coxa_stats::{Level, Scored};
 
 use crate::fixture::{Row, close_to, rows};
 
+#[expect(clippy::print_stdout, reason = "a skipped test says so in one line")]
 fn data(name: &str) -> Option<Vec<Row>> {
-    let root = std::env::var_os("COXA_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("COXA_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
     let path = root.join("stats").join(name);
     if path.exists() {
         Some(rows(&path))
@@ -31,30 +30,9 @@ fn asah() {
     let column = |name: &str| -> Vec<f64> { rows.iter().map(|r| r.number(name)).collect() };
     let (s100b, wfns, ndka) = (column("s100b"), column("wfns"), column("ndka"));
     for (name, scores, area, variance, low, high) in [
-        (
-            "s100b",
-            &s100b,
-            0.7313685636856369,
-            0.00266868245717244,
-            0.6301182117616226,
-            0.8326189156096511,
-        ),
-        (
-            "wfns",
-            &wfns,
-            0.8236788617886179,
-            0.00146991470882363,
-            0.7485348878194529,
-            0.898822835757783,
-        ),
-        (
-            "ndka",
-            &ndka,
-            0.611957994579946,
-            0.0031908105493913,
-            0.501244999271703,
-            0.722670989888189,
-        ),
+        ("s100b", &s100b, 0.7313685636856369, 0.00266868245717244, 0.6301182117616226, 0.8326189156096511),
+        ("wfns", &wfns, 0.8236788617886179, 0.00146991470882363, 0.7485348878194529, 0.898822835757783),
+        ("ndka", &ndka, 0.611957994579946, 0.0031908105493913, 0.501244999271703, 0.722670989888189),
     ] {
         let sample = Scored::new(scores, &truth).unwrap();
         let estimate = auc::delong(sample, Level::P95, AucInterval::Wald).unwrap();
@@ -64,32 +42,11 @@ fn asah() {
         close_to(name, estimate.high, high, 1e-12);
     }
     for (name, a, b, z, p) in [
-        (
-            "wfns-s100b",
-            &wfns,
-            &s100b,
-            2.20898359144091,
-            0.0271757822291882,
-        ),
-        (
-            "wfns-ndka",
-            &wfns,
-            &ndka,
-            2.79777591868904,
-            0.00514557970691098,
-        ),
-        (
-            "ndka-s100b",
-            &ndka,
-            &s100b,
-            -1.39077002573558,
-            0.164295175223054,
-        ),
+        ("wfns-s100b", &wfns, &s100b, 2.20898359144091, 0.0271757822291882),
+        ("wfns-ndka", &wfns, &ndka, 2.79777591868904, 0.00514557970691098),
+        ("ndka-s100b", &ndka, &s100b, -1.39077002573558, 0.164295175223054),
     ] {
-        let (a, b) = (
-            Scored::new(a, &truth).unwrap(),
-            Scored::new(b, &truth).unwrap(),
-        );
+        let (a, b) = (Scored::new(a, &truth).unwrap(), Scored::new(b, &truth).unwrap());
         let test = auc::paired_delong(a, b, Level::P95).unwrap();
         close_to(name, test.statistic, z, 1e-12);
         close_to(name, test.p, p, 1e-12);
@@ -132,11 +89,7 @@ fn van_dyke() {
     check("SE", difference.se, 0.0206825);
     check("low", difference.difference.low, -0.0878671960);
     check("high", difference.difference.high, 0.0002665519);
-    check(
-        "t² = F",
-        difference.test.statistic.powi(2),
-        analysis.overall.statistic,
-    );
+    check("t² = F", difference.test.statistic.powi(2), analysis.overall.statistic);
     check("p of t", difference.test.p, analysis.overall.p);
     for (mean, value, low, high) in [
         (&analysis.treatments[0], 0.8970370, 0.8253461, 0.9687280),
@@ -148,10 +101,7 @@ fn van_dyke() {
     }
     for random in [Random::Readers, Random::Cases] {
         let other = study.analyze(random, Level::P95).unwrap();
-        assert_eq!(
-            other.differences[0].difference.value,
-            difference.difference.value
-        );
+        assert_eq!(other.differences[0].difference.value, difference.difference.value);
         assert!(other.differences[0].se < difference.se);
     }
 }

@@ -14,7 +14,6 @@ use coxa_study::report::{PAPER, PAPER_LOCALIZATION};
 
 use super::assess::{Assessment, Request, assess};
 use super::evaluate::{rows, words};
-use super::model::bundle_or_default;
 use super::simulate::reuse_or_write;
 use super::train::{Bars, with_hint};
 use crate::output::Outcome;
@@ -27,18 +26,14 @@ const TRAIN_SEED: u64 = 2016;
 /// Limb films that the demo trains on.
 const LIMBS: usize = 400;
 /// Pelvic films that the demo trains on.
-const PELVES: usize = 1600;
+const PELVES: usize = 1200;
 /// Longest side of the films that the demo trains on, in pixels.
 const TRAIN_SIZE: usize = 256;
 
-/// Simulates films that the network has never seen, reads them, and writes a page that shows how good it is and where it looked.
-///
-/// With --train, the small study first: limb films, pretraining, pelvic films, retraining. What is there already is used again.
+/// The paper in small, on simulated films: limb films and pretraining, pelvic films and retraining, a test on films that the network
+/// has never seen, and a page that shows how good it is and where it looked. What is there already is used again.
 #[derive(Args)]
 pub struct Demo {
-    /// Trains a network from scratch first (some minutes).
-    #[arg(long)]
-    train: bool,
     /// Where everything is put.
     #[arg(long, default_value = "coxa-demo")]
     out: PathBuf,
@@ -51,7 +46,7 @@ impl Demo {
     /// Runs the demo.
     pub fn run(self) -> anyhow::Result<Outcome> {
         let start = Instant::now();
-        let (bundle, run) = if self.train { self.trained()? } else { (bundle_or_default(None)?, None) };
+        let (bundle, run) = self.trained()?;
         let test = DatasetSpec {
             what: What::Pelvis,
             n: self.films,
@@ -62,15 +57,15 @@ impl Demo {
         };
         let test = reuse_or_write("simulating unseen films", &self.out.join(format!("test-{}", self.films)), &test)?;
         let mut reader = Reader::new(&bundle, &ReaderOptions::default())?;
-        let report = self.out.join(if self.train { "report-trained" } else { "report" });
+        let report = self.out.join("report");
         let request = Request {
             dataset: &test,
-            run: run.as_deref(),
+            run: Some(&run),
             readers: Vec::new(),
             options: EvaluationOptions { threshold: bundle.card().threshold.value, ..EvaluationOptions::default() },
             title: "Hip fractures on simulated films".to_owned(),
             out: &report,
-            next: next(&self.out),
+            next: next(&self.out, &run.join("bundle")),
         };
         let assessment = assess(request, &mut reader)?;
         say(&assessment, reader.size());
@@ -78,18 +73,18 @@ impl Demo {
         println!("page      {}", report.join("index.html").display());
         println!("time      {:.0} s", start.elapsed().as_secs_f64());
         println!();
-        for (what, command) in next(&self.out) {
+        for (what, command) in next(&self.out, &run.join("bundle")) {
             println!("{what}\n    {command}");
         }
         Ok(Outcome::of_failures(assessment.failed))
     }
 
     /// The bundle that the small study trains, from an earlier demo where there is one, and its run.
-    fn trained(&self) -> anyhow::Result<(Bundle, Option<PathBuf>)> {
+    fn trained(&self) -> anyhow::Result<(Bundle, PathBuf)> {
         let runs = self.out.join("runs");
         if let Some(run) = finished_run(&runs) {
             eprintln!("the network of {} is used again; delete the folder to train anew", run.display());
-            return Ok((Bundle::load(&run.join("bundle"))?, Some(run)));
+            return Ok((Bundle::load(&run.join("bundle"))?, run));
         }
         let spec = |what, n| DatasetSpec {
             what,
@@ -115,7 +110,7 @@ impl Demo {
             None => train::train(&recipe, &options, &mut hear),
         };
         let outcome = outcome.map_err(with_hint)?;
-        Ok((Bundle::load(&outcome.run.join("bundle"))?, Some(outcome.run)))
+        Ok((Bundle::load(&outcome.run.join("bundle"))?, outcome.run))
     }
 }
 
@@ -153,11 +148,10 @@ fn say(assessment: &Assessment, size: usize) {
     println!("true positives {}, false negatives {}, false positives {}, true negatives {}", c.tp, c.fn_, c.fp, c.tn);
 }
 
-fn next(out: &Path) -> Vec<(String, String)> {
+fn next(out: &Path, bundle: &Path) -> Vec<(String, String)> {
     let pair = |what: &str, command: String| (what.to_owned(), command);
     vec![
-        pair("Read a film of your own:", "coxa predict FILM.dcm --heatmap heatmaps".to_owned()),
-        pair("Train the small study from scratch:", "coxa demo --train".to_owned()),
+        pair("Read a film of your own:", format!("coxa predict FILM.dcm --model {} --heatmap heatmaps", bundle.display())),
         pair("Check every figure:", format!("coxa evaluate --predictions {} --json", out.join("report/predictions.csv").display())),
         pair("Train on your own films:", "coxa import folders DIR --out mine && coxa train --recipe paper --data limbs=LIMBS --data films=mine".to_owned()),
     ]

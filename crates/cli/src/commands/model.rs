@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use coxa_model::bundle::Card;
 use coxa_model::weights::{self, Head, WeightsFormat};
-use coxa_model::{Bundle, ModelError};
+use coxa_model::Bundle;
 
 use crate::output::{Outcome, json_line};
 
@@ -38,35 +38,20 @@ enum Action {
     },
     /// The weights of a bundle as one file that PyTorch, timm and torchvision read.
     Export {
-        /// The bundle [default: the one that comes with Coxa].
-        bundle: Option<PathBuf>,
+        /// The bundle.
+        bundle: PathBuf,
         /// The new .safetensors file.
         #[arg(long)]
         out: PathBuf,
     },
     /// What a bundle says of itself.
     Info {
-        /// The bundle [default: the one that comes with Coxa].
-        bundle: Option<PathBuf>,
+        /// The bundle.
+        bundle: PathBuf,
         /// The whole card as JSON.
         #[arg(long)]
         json: bool,
     },
-}
-
-/// The bundle in `folder`, or the one that comes with Coxa; a line on standard error says so.
-///
-/// # Errors
-/// When the bundle cannot be read.
-pub fn bundle_or_default(folder: Option<&Path>) -> Result<Bundle, ModelError> {
-    match folder {
-        Some(folder) => Bundle::load(folder),
-        None => {
-            let bundle = coxa_model::shipped::bundle()?;
-            eprintln!("no --model named: using the one that comes with Coxa, {} ({})", bundle.card().name, bundle.short_hash());
-            Ok(bundle)
-        }
-    }
 }
 
 impl Model {
@@ -75,12 +60,12 @@ impl Model {
         match self.action {
             Action::Import { weights, out, image_size, class, name } => import(&weights, &out, image_size, class, name),
             Action::Export { bundle, out } => {
-                weights::export(bundle_or_default(bundle.as_deref())?.parameters(), &out)?;
+                weights::export(Bundle::load(&bundle)?.parameters(), &out)?;
                 println!("{}", out.display());
                 Ok(Outcome::Done)
             }
             Action::Info { bundle, json } => {
-                let bundle = bundle_or_default(bundle.as_deref())?;
+                let bundle = Bundle::load(&bundle)?;
                 if json { json_line(bundle.card())? } else { describe(&bundle) }
                 Ok(Outcome::Done)
             }

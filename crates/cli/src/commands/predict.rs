@@ -7,11 +7,10 @@ use anyhow::Context;
 use clap::Args;
 use coxa_cohort::{Dataset, Film};
 use coxa_imaging::{Side, encode, overlay};
-use coxa_model::{Prediction, Reader, ReaderOptions, Reading};
+use coxa_model::{Bundle, Prediction, Reader, ReaderOptions, Reading};
 use serde::Serialize;
 
 use super::bench::PrecisionName;
-use super::model::bundle_or_default;
 use crate::output::{Outcome, hint, json_line};
 use crate::progress::Progress;
 
@@ -29,9 +28,9 @@ pub struct Predict {
     /// Films, folders or dataset folders.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The bundle [default: the one that comes with Coxa].
+    /// The bundle, as `coxa train`, `coxa demo` and `coxa model import` make it.
     #[arg(long)]
-    model: Option<PathBuf>,
+    model: PathBuf,
     /// One JSON object a line for each film.
     #[arg(long)]
     json: bool,
@@ -110,7 +109,7 @@ impl Predict {
         if inputs.is_empty() {
             return Err(hint("no film was found", "name a file, or a folder with .dcm, .png, .jpg or .tiff files in it"));
         }
-        let bundle = bundle_or_default(self.model.as_deref())?;
+        let bundle = Bundle::load(&self.model)?;
         let options = ReaderOptions {
             precision: self.precision.into(),
             threads: self.threads,

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use coxa_cohort::Dataset;
-use coxa_model::{Reader, ReaderOptions};
+use coxa_model::{Bundle, Reader, ReaderOptions};
 use coxa_study::figures::roc::ReaderPoint;
 
 use super::assess::{Request, assess};
 use super::evaluate::How;
-use super::model::bundle_or_default;
 use crate::output::Outcome;
 
 /// Reads a dataset's films, evaluates the readings and writes the report: one self-contained page, each figure as SVG, each table as CSV,
@@ -20,9 +19,9 @@ pub struct Report {
     /// The dataset folder.
     #[arg(long)]
     data: PathBuf,
-    /// The bundle [default: the one that comes with Coxa].
+    /// The bundle, as `coxa train`, `coxa demo` and `coxa model import` make it.
     #[arg(long)]
-    model: Option<PathBuf>,
+    model: PathBuf,
     /// A training run, whose curves are shown.
     #[arg(long)]
     run: Option<PathBuf>,
@@ -50,7 +49,7 @@ impl Report {
         }
         let readers = self.readers.as_deref().map(read_readers).transpose()?.unwrap_or_default();
         let dataset = Dataset::load(&self.data)?;
-        let bundle = bundle_or_default(self.model.as_deref())?;
+        let bundle = Bundle::load(&self.model)?;
         let options = ReaderOptions { image_size: self.image_size, ..ReaderOptions::default() };
         let mut reader = Reader::new(&bundle, &options)?;
         let request = Request {

@@ -34,13 +34,7 @@ pub(crate) struct Adam<'a> {
 /// The trained tensors cut into (offset, length) of tasks.
 pub(crate) fn ranges(plan: &Plan) -> Vec<(usize, usize)> {
     let trained = plan.entries.iter().filter(|e| e.trained);
-    trained
-        .flat_map(|e| {
-            (0..e.len)
-                .step_by(TASK)
-                .map(|at| (e.offset + at, TASK.min(e.len - at)))
-        })
-        .collect()
+    trained.flat_map(|e| (0..e.len).step_by(TASK).map(|at| (e.offset + at, TASK.min(e.len - at)))).collect()
 }
 
 impl Pass for Adam<'_> {
@@ -48,7 +42,7 @@ impl Pass for Adam<'_> {
         self.ranges.len()
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         0
     }
 
@@ -60,13 +54,8 @@ impl Pass for Adam<'_> {
         let step = (f64::from(f.learning_rate) / correction(f.beta1)) as f32;
         let root = (1.0 / correction(f.beta2).sqrt()) as f32;
         // SAFETY: each task has a range of its own.
-        let (values, first, second) = unsafe {
-            (
-                self.values.part(offset, len),
-                self.first.part(offset, len),
-                self.second.part(offset, len),
-            )
-        };
+        let (values, first, second) =
+            unsafe { (self.values.part(offset, len), self.first.part(offset, len), self.second.part(offset, len)) };
         let gradient = &self.gradient[offset..offset + len];
         for i in 0..len {
             let g = gradient[i] + f.weight_decay * values[i];

@@ -25,7 +25,7 @@ impl Pass for HeadForward<'_> {
         FEATURE_PLANES
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         0
     }
 
@@ -46,10 +46,7 @@ impl Pass for HeadForward<'_> {
                         let x = S::load(self.input.at(task, image * pixels + pixel).add(lane));
                         sum = S::add(sum, S::relu(S::fma(x, scale, shift)));
                     }
-                    S::store(
-                        self.features.ptr().add(image * FEATURES + channel + lane),
-                        S::mul(sum, share),
-                    );
+                    S::store(self.features.ptr().add(image * FEATURES + channel + lane), S::mul(sum, share));
                     lane += S::LANES;
                 }
             }
@@ -75,7 +72,7 @@ impl Pass for HeadBackward<'_> {
         FEATURE_PLANES
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         0
     }
 
@@ -93,11 +90,7 @@ impl Pass for HeadBackward<'_> {
                     let scale = S::load(self.affine.scale.as_ptr().add(channel + lane));
                     let shift = S::load(self.affine.shift.as_ptr().add(channel + lane));
                     let mean = S::load(self.mean.as_ptr().add(channel + lane));
-                    let feature = S::load(
-                        self.feature_gradient
-                            .as_ptr()
-                            .add(image * FEATURES + channel + lane),
-                    );
+                    let feature = S::load(self.feature_gradient.as_ptr().add(image * FEATURES + channel + lane));
                     let above = S::mul(feature, share);
                     let (mut sum, mut product) = (zero, zero);
                     for pixel in image * pixels..(image + 1) * pixels {
@@ -105,10 +98,7 @@ impl Pass for HeadBackward<'_> {
                         let v = S::select_gt(S::fma(x, scale, shift), zero, above, zero);
                         sum = S::add(sum, v);
                         product = S::fma(v, S::sub(x, mean), product);
-                        S::store(
-                            self.input_gradient.at(task, pixel).add(lane),
-                            S::mul(v, scale),
-                        );
+                        S::store(self.input_gradient.at(task, pixel).add(lane), S::mul(v, scale));
                     }
                     ops::add_pairs::<S>(sum, product, self.sums.ptr().add(2 * (channel + lane)));
                     lane += S::LANES;
@@ -123,11 +113,7 @@ pub(crate) fn logits(features: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32>
     let mut logits = Vec::with_capacity(features.len() / FEATURES * bias.len());
     for features in features.chunks_exact(FEATURES) {
         for (row, bias) in weight.chunks_exact(FEATURES).zip(bias) {
-            let sum: f64 = row
-                .iter()
-                .zip(features)
-                .map(|(w, f)| f64::from(*w) * f64::from(*f))
-                .sum();
+            let sum: f64 = row.iter().zip(features).map(|(w, f)| f64::from(*w) * f64::from(*f)).sum();
             logits.push((sum + f64::from(*bias)) as f32);
         }
     }
@@ -184,10 +170,7 @@ pub(crate) fn linear_backward(
         for (class, &above) in above.iter().enumerate() {
             d_bias[class] += above;
             let row = class * FEATURES..(class + 1) * FEATURES;
-            for (to, f) in d_weight[row.clone()]
-                .iter_mut()
-                .zip(&features[range.clone()])
-            {
+            for (to, f) in d_weight[row.clone()].iter_mut().zip(&features[range.clone()]) {
                 *to += above * f;
             }
             for (to, w) in below[range.clone()].iter_mut().zip(&weight[row]) {
@@ -205,10 +188,7 @@ mod tests {
     #[test]
     fn losses_and_gradients_by_hand() {
         let (value, gradient) = loss(Loss::Binary, &[0.0, 2.0], &[1, 0]);
-        assert!(
-            (value - (2f32.ln() + 2.126_928) / 2.0).abs() < 1e-6,
-            "{value}"
-        );
+        assert!((value - (2f32.ln() + 2.126_928) / 2.0).abs() < 1e-6, "{value}");
         assert!((gradient[0] + 0.25).abs() < 1e-7 && (gradient[1] - 0.880_797 / 2.0).abs() < 1e-6);
         let (value, gradient) = loss(Loss::Softmax, &[0.0, 3f32.ln()], &[0]);
         assert!((value - 4f32.ln()).abs() < 1e-6, "{value}");

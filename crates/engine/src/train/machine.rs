@@ -13,8 +13,8 @@ pub(crate) trait Pass: Sync {
     /// The number of tasks.
     fn tasks(&self) -> usize;
 
-    /// The f32 values of scratch memory that a task needs with `columns` columns to a product.
-    fn scratch(&self, columns: usize) -> usize;
+    /// The f32 values of scratch memory that a task needs.
+    fn scratch(&self) -> usize;
 
     /// Runs one task.
     ///
@@ -23,56 +23,67 @@ pub(crate) trait Pass: Sync {
     unsafe fn run<S: Simd>(&self, task: usize, scratch: *mut f32);
 }
 
+/// The instruction sets that passes are compiled for.
+#[derive(Clone, Copy)]
+enum Kernels {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(test)]
+    Wide,
+}
+
 /// The threads, their scratch memory and the instruction set.
 pub(crate) struct Machine {
     pool: Pool,
-    isa: Isa,
+    kernels: Kernels,
     scratch: Vec<Buffer>,
 }
 
 impl Machine {
+    /// A machine of `threads` threads (0 counts as 1) for an instruction set that this processor has.
     pub(crate) fn new(threads: usize, isa: Isa) -> Self {
+        assert!(isa.is_available(), "the instruction set is checked where it is chosen");
         let threads = threads.max(1);
-        Machine {
-            pool: Pool::new(threads),
-            isa,
-            scratch: (0..threads).map(|_| Buffer::new(0)).collect(),
-        }
+        let kernels = match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Kernels::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Bf16 => Kernels::Avx512,
+            _ => Kernels::Portable,
+        };
+        Machine { pool: Pool::new(threads), kernels, scratch: (0..threads).map(|_| Buffer::new(0)).collect() }
     }
 
-    /// Columns that a product computes at once, on which the packing of weights depends.
-    pub(crate) fn columns(&self) -> usize {
-        match self.isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => super::simd::Avx2::COLUMNS,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Bf16 => super::simd::Avx512::COLUMNS,
-            _ => Portable::COLUMNS,
-        }
+    /// AVX-512's shapes in plain Rust.
+    #[cfg(test)]
+    pub(crate) fn wide(threads: usize) -> Self {
+        Machine { kernels: Kernels::Wide, ..Machine::new(threads, Isa::Portable) }
     }
 
     /// Runs all tasks of a pass and waits for them.
     pub(crate) fn launch<P: Pass>(&mut self, pass: &P) {
-        let tasks = pass.tasks();
-        let needed = pass.scratch(self.columns());
+        let needed = pass.scratch();
         if self.scratch.iter().any(|s| s.len() < needed) {
             self.scratch = self.scratch.iter().map(|_| Buffer::new(needed)).collect();
         }
-        let isa = self.isa;
+        let kernels = self.kernels;
         let scratch = &self.scratch;
-        self.pool.run(tasks, &|task, worker| {
+        self.pool.run(pass.tasks(), &|task, worker| {
             let memory = scratch[worker].ptr();
             // SAFETY: the instruction set was checked when the machine was made; the pool gives each task once, and no two
             // tasks the same worker at the same time.
             unsafe {
-                match isa {
+                match kernels {
+                    Kernels::Portable => pass.run::<Portable>(task, memory),
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx2 => run_avx2(pass, task, memory),
+                    Kernels::Avx2 => run_avx2(pass, task, memory),
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Bf16 => {
-                        run_avx512(pass, task, memory)
-                    }
-                    _ => pass.run::<Portable>(task, memory),
+                    Kernels::Avx512 => run_avx512(pass, task, memory),
+                    #[cfg(test)]
+                    Kernels::Wide => pass.run::<super::simd::Wide>(task, memory),
                 }
             }
         });

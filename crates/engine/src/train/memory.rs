@@ -21,10 +21,7 @@ impl Buffer {
     /// `len` zeros.
     pub(crate) fn new(len: usize) -> Self {
         if len == 0 {
-            return Buffer {
-                data: std::ptr::null_mut(),
-                len,
-            };
+            return Buffer { data: std::ptr::null_mut(), len };
         }
         let layout = Self::layout(len);
         // SAFETY: the layout is not empty.
@@ -98,23 +95,16 @@ impl Planes {
     /// The planes in `buffer`, which must hold a whole number of planes of `pixels` pixels.
     pub(crate) fn new(buffer: &Buffer, pixels: usize) -> Self {
         debug_assert_eq!(buffer.len() % (pixels * PLANE), 0);
-        Planes {
-            data: buffer.ptr(),
-            pixels,
-        }
+        Planes { data: buffer.ptr(), pixels }
     }
 
     /// The same planes from plane `first` on.
     pub(crate) fn from(self, first: usize) -> Self {
-        Planes {
-            data: self.data.wrapping_add(first * self.pixels * PLANE),
-            pixels: self.pixels,
-        }
+        Planes { data: self.data.wrapping_add(first * self.pixels * PLANE), pixels: self.pixels }
     }
 
     /// The 32 channels of pixel `pixel` of plane `plane`.
     pub(crate) fn at(self, plane: usize, pixel: usize) -> *mut f32 {
-        self.data
-            .wrapping_add((plane * self.pixels + pixel) * PLANE)
+        self.data.wrapping_add((plane * self.pixels + pixel) * PLANE)
     }
 }

@@ -74,11 +74,7 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::new`], and when the processor does not have the instructions.
-    pub fn with_isa(
-        parameters: Parameters,
-        options: TrainerOptions,
-        isa: Isa,
-    ) -> Result<Self, EngineError> {
+    pub fn with_isa(parameters: Parameters, options: TrainerOptions, isa: Isa) -> Result<Self, EngineError> {
         if !isa.is_available() {
             return Err(EngineError::IsaUnavailable { isa });
         }
@@ -89,15 +85,7 @@ impl Trainer {
         let (first, second) = (Buffer::new(plan.len), Buffer::new(plan.len));
         let mut network = Network::new(Machine::new(options.threads, isa), plan);
         network.plan.flatten(&parameters, &mut network.values);
-        Ok(Trainer {
-            network,
-            architecture,
-            options,
-            ranges,
-            first,
-            second,
-            step: 0,
-        })
+        Ok(Trainer { network, architecture, options, ranges, first, second, step: 0 })
     }
 
     /// One training step: forward with batch statistics, backward, Adam, running statistics (those of frozen normalizations
@@ -109,12 +97,7 @@ impl Trainer {
     /// # Errors
     /// A size that is not a multiple of 32, lengths that do not fit, a target out of range, or a single image of 32 × 32 (whose
     /// last feature map is one pixel, which has no variance).
-    pub fn step(
-        &mut self,
-        images: &[f32],
-        targets: &[usize],
-        size: usize,
-    ) -> Result<StepOutput, EngineError> {
+    pub fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, EngineError> {
         let (output, gradient) = self.forward(images, targets, size)?;
         if !output.loss.is_finite() {
             return Ok(output);
@@ -171,27 +154,20 @@ impl Trainer {
     /// A copy of the parameters, with running statistics.
     pub fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::zeros(&self.architecture);
-        self.network
-            .plan
-            .unflatten(&self.network.values, &mut parameters);
+        self.network.plan.unflatten(&self.network.values, &mut parameters);
         parameters
     }
 
     /// The optimizer's state: with [`Trainer::parameters`], all that the next step depends on.
     pub fn state(&self) -> OptimizerState {
-        let part = |from: &Buffer, entry: &plan::Entry| {
-            from[entry.offset..entry.offset + entry.len].to_vec()
-        };
+        let part = |from: &Buffer, entry: &plan::Entry| from[entry.offset..entry.offset + entry.len].to_vec();
         let entries = self.network.plan.entries.iter().filter(|e| !e.is_running());
         let moments = entries.map(|e| Moments {
             name: e.name.clone(),
             first: part(&self.first, e),
             second: part(&self.second, e),
         });
-        OptimizerState {
-            step: self.step,
-            moments: moments.collect(),
-        }
+        OptimizerState { step: self.step, moments: moments.collect() }
     }
 
     /// Continues from an optimizer's state.
@@ -199,13 +175,7 @@ impl Trainer {
     /// # Errors
     /// A missing, unexpected, repeated or misshapen tensor, or a value that is not finite; nothing changes then.
     pub fn load_state(&mut self, state: OptimizerState) -> Result<(), EngineError> {
-        let entries: Vec<_> = self
-            .network
-            .plan
-            .entries
-            .iter()
-            .filter(|e| !e.is_running())
-            .collect();
+        let entries: Vec<_> = self.network.plan.entries.iter().filter(|e| !e.is_running()).collect();
         let mut found: Vec<Option<&Moments>> = vec![None; entries.len()];
         for moments in &state.moments {
             let name = &moments.name;
@@ -221,21 +191,16 @@ impl Trainer {
                     entries[at].len
                 ));
             }
-            if moments.first.iter().any(|v| !v.is_finite())
-                || moments.second.iter().any(|v| !v.is_finite() || *v < 0.0)
+            if moments.first.iter().any(|v| !v.is_finite()) || moments.second.iter().any(|v| !v.is_finite() || *v < 0.0)
             {
-                return refuse(format!(
-                    "{name} has a moment that is not finite, or a negative second one"
-                ));
+                return refuse(format!("{name} has a moment that is not finite, or a negative second one"));
             }
             if found[at].replace(moments).is_some() {
                 return refuse(format!("{name} is given twice"));
             }
         }
         if let Some(at) = found.iter().position(Option::is_none) {
-            return Err(EngineError::OptimizerState {
-                reason: format!("{} is missing", entries[at].name),
-            });
+            return Err(EngineError::OptimizerState { reason: format!("{} is missing", entries[at].name) });
         }
         for (entry, moments) in entries.into_iter().zip(found.into_iter().flatten()) {
             let range = entry.offset..entry.offset + entry.len;
@@ -260,23 +225,43 @@ impl Trainer {
         }
         if count == 0 || images.len() != count * size * size {
             let expected = count * size * size;
-            return Err(EngineError::InputLength {
-                images: count,
-                size,
-                expected,
-                found: images.len(),
-            });
+            return Err(EngineError::InputLength { images: count, size, expected, found: images.len() });
         }
         let classes = self.architecture.classes.max(2);
         if let Some(index) = targets.iter().position(|&target| target >= classes) {
-            return Err(EngineError::TargetRange {
-                index,
-                target: targets[index],
-                classes,
-            });
+            return Err(EngineError::TargetRange { index, target: targets[index], classes });
         }
         let logits = self.network.forward(images, count, size);
         let (loss, gradient) = head::loss(self.options.loss, &logits, targets);
         Ok((StepOutput { loss, logits }, gradient))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// AVX-512's panels, groups of rows and packing, which this processor may not have, against the portable path.
+    #[test]
+    fn wide_vectors_compute_the_same_gradients() {
+        let architecture = Architecture::new(1);
+        let (size, targets) = (96, [0, 1, 1]);
+        let images: Vec<f32> = (0..3 * size * size).map(|i| ((i * 7919) % 1013) as f32 / 1013.0).collect();
+        let gradients = |wide: bool| {
+            let options = TrainerOptions { threads: 2, ..TrainerOptions::default() };
+            let parameters = Parameters::initialize(&architecture, 5);
+            let mut trainer = Trainer::with_isa(parameters, options, Isa::Portable).expect("valid options");
+            if wide {
+                trainer.network.machine = Machine::wide(2);
+            }
+            trainer.gradients(&images, &targets, size).expect("a valid batch")
+        };
+        let (portable, wide) = (gradients(false), gradients(true));
+        assert!((portable.0.loss - wide.0.loss).abs() < 1e-5, "{} {}", portable.0.loss, wide.0.loss);
+        for ((name, _, a), (_, _, b)) in portable.1.iter().zip(wide.1.iter()) {
+            let norm = |f: &dyn Fn(usize) -> f32| (0..a.len()).map(|i| f(i) * f(i)).sum::<f32>().sqrt();
+            let (difference, whole) = (norm(&|i| a[i] - b[i]), norm(&|i| a[i]));
+            assert!(difference <= 0.1 * whole, "{name}: {difference:e} of {whole:e}");
+        }
     }
 }

@@ -12,9 +12,7 @@ use super::pack::{GradientSum, PackAll, Packing};
 use super::plan::{Layer, Memory, Norm, Plan};
 use super::pointwise::{Chunks, PointwiseBackward, PointwiseForward};
 use super::spatial::{POINT_WEIGHTS, SpatialBackward, SpatialForward, backward_tiles, forward_tiles};
-use super::stem::{
-    PoolForward, RowBands, STEM_WEIGHTS, StemBackward, StemForward, StemStage, pad_images,
-};
+use super::stem::{PoolForward, RowBands, STEM_WEIGHTS, StemBackward, StemForward, StemStage, pad_images};
 use crate::architecture::{BN_MOMENTUM, BOTTLENECK, FEATURES, GROWTH, STEM};
 use crate::threads::SharedMut;
 
@@ -48,20 +46,11 @@ impl Network {
     pub(crate) fn new(machine: Machine, plan: Plan) -> Self {
         let statistics = BatchStatistics {
             stem: Statistics::new(STEM),
-            blocks: plan
-                .blocks
-                .iter()
-                .map(|b| Statistics::new(b.channels))
-                .collect(),
+            blocks: plan.blocks.iter().map(|b| Statistics::new(b.channels)).collect(),
             bottlenecks: plan
                 .blocks
                 .iter()
-                .map(|b| {
-                    b.layers
-                        .iter()
-                        .map(|_| Statistics::new(BOTTLENECK))
-                        .collect()
-                })
+                .map(|b| b.layers.iter().map(|_| Statistics::new(BOTTLENECK)).collect())
                 .collect(),
         };
         Network {
@@ -87,12 +76,7 @@ impl Network {
             other => {
                 // The old memory goes first, so that the two never stand side by side.
                 drop(other);
-                Memory::new(
-                    &self.plan,
-                    count,
-                    size,
-                    partial_len(&self.plan, count, size),
-                )
+                Memory::new(&self.plan, count, size, partial_len(&self.plan, count, size))
             }
         };
         pad_images(images, size, &mut memory.padded);
@@ -128,12 +112,8 @@ impl Network {
             return;
         };
         let mut correction = self.head_backward(&memory, logit_gradient);
-        let mut stage = 1 + self
-            .plan
-            .blocks
-            .iter()
-            .map(|b| b.layers.len() + usize::from(b.conv.is_some()))
-            .sum::<usize>();
+        let mut stage =
+            1 + self.plan.blocks.iter().map(|b| b.layers.len() + usize::from(b.conv.is_some())).sum::<usize>();
         'blocks: for block in (0..self.plan.blocks.len()).rev() {
             if self.plan.blocks[block].conv.is_some() {
                 stage -= 1;
@@ -162,16 +142,10 @@ impl Network {
             return;
         };
         let values = &mut self.values;
-        update_running(
-            values,
-            self.plan.norm0,
-            &self.statistics.stem,
-            memory.images * (memory.size / 2).pow(2),
-        );
+        update_running(values, self.plan.norm0, &self.statistics.stem, memory.images * (memory.size / 2).pow(2));
         for (index, block) in self.plan.blocks.iter().enumerate() {
             let pixels = memory.blocks[index].pixels;
-            for (layer, bottleneck) in block.layers.iter().zip(&self.statistics.bottlenecks[index])
-            {
+            for (layer, bottleneck) in block.layers.iter().zip(&self.statistics.bottlenecks[index]) {
                 update_running(values, layer.norm1, &self.statistics.blocks[index], pixels);
                 update_running(values, layer.norm2, bottleneck, pixels);
             }
@@ -193,11 +167,7 @@ impl Network {
 
     fn affine(&self, norm: Norm, statistics: &Statistics) -> Affine {
         let weight = &self.values[norm.weight..norm.weight + norm.channels];
-        Affine::new(
-            weight,
-            &self.values[norm.bias..norm.bias + norm.channels],
-            statistics,
-        )
+        Affine::new(weight, &self.values[norm.bias..norm.bias + norm.channels], statistics)
     }
 
     /// `len` zeros for a pass's sums.
@@ -219,9 +189,7 @@ impl Network {
             bands,
             sums,
         });
-        self.statistics
-            .stem
-            .finish(0, STEM, &self.sums, bands.tasks, stem.pixels);
+        self.statistics.stem.finish(0, STEM, &self.sums, bands.tasks, stem.pixels);
         let affine = self.affine(self.plan.norm0, &self.statistics.stem);
         let block = &memory.blocks[0];
         let bands = RowBands::new(memory.images, block.side);
@@ -256,13 +224,7 @@ impl Network {
             chunks,
             sums,
         });
-        self.statistics.bottlenecks[block][index].finish(
-            0,
-            BOTTLENECK,
-            &self.sums,
-            chunks.count,
-            at.pixels,
-        );
+        self.statistics.bottlenecks[block][index].finish(0, BOTTLENECK, &self.sums, chunks.count, at.pixels);
         let affine = self.affine(layer.norm2, &self.statistics.bottlenecks[block][index]);
         let tiles = forward_tiles(memory.images, at.side);
         let sums = self.sums(2 * tiles.chunks * GROWTH);
@@ -274,13 +236,7 @@ impl Network {
             tiles,
             sums,
         });
-        self.statistics.blocks[block].finish(
-            layer.input,
-            GROWTH,
-            &self.sums,
-            bands.tasks,
-            at.pixels,
-        );
+        self.statistics.blocks[block].finish(layer.input, GROWTH, &self.sums, tiles.chunks, at.pixels);
     }
 
     fn transition_forward(&mut self, memory: &Memory, block: usize) {
@@ -303,13 +259,7 @@ impl Network {
             chunks,
             sums,
         });
-        self.statistics.blocks[block + 1].finish(
-            0,
-            channels / 2,
-            &self.sums,
-            chunks.count,
-            next.pixels,
-        );
+        self.statistics.blocks[block + 1].finish(0, channels / 2, &self.sums, chunks.count, next.pixels);
     }
 
     /// Returns what is still to be subtracted from the last block's gradient.
@@ -319,13 +269,7 @@ impl Network {
         let mut d_weight = vec![0.0; classes * FEATURES];
         let mut d_bias = vec![0.0; classes];
         let classifier = &self.values[weight..weight + classes * FEATURES];
-        let below = head::linear_backward(
-            &self.features,
-            classifier,
-            logit_gradient,
-            &mut d_weight,
-            &mut d_bias,
-        );
+        let below = head::linear_backward(&self.features, classifier, logit_gradient, &mut d_weight, &mut d_bias);
         self.gradient[weight..weight + classes * FEATURES].copy_from_slice(&d_weight);
         self.gradient[bias..bias + classes].copy_from_slice(&d_bias);
         let norm = plan.blocks[3].norm;
@@ -343,25 +287,12 @@ impl Network {
         });
         self.norm_backward(norm, 1, &self.statistics.blocks[3].rstd.clone());
         let mut correction = Correction::identity(FEATURES);
-        self.subtract(
-            &mut correction,
-            norm,
-            &affine,
-            &self.statistics.blocks[3],
-            at.pixels,
-        );
+        self.subtract(&mut correction, norm, &affine, &self.statistics.blocks[3], at.pixels);
         correction
     }
 
-    fn transition_backward(
-        &mut self,
-        memory: &Memory,
-        block: usize,
-        above: &Correction,
-    ) -> Correction {
-        let conv = self.plan.blocks[block]
-            .conv
-            .expect("only called for a block with a transition");
+    fn transition_backward(&mut self, memory: &Memory, block: usize, above: &Correction) -> Correction {
+        let conv = self.plan.blocks[block].conv.expect("only called for a block with a transition");
         let (at, next) = (&memory.blocks[block], &memory.blocks[block + 1]);
         let norm = self.plan.blocks[block].norm;
         let channels = self.plan.blocks[block].channels;
@@ -385,42 +316,20 @@ impl Network {
             sums,
         });
         self.sum_weights(memory, conv, chunks.count);
-        self.norm_backward(
-            norm,
-            chunks.count,
-            &self.statistics.blocks[block].rstd.clone(),
-        );
+        self.norm_backward(norm, chunks.count, &self.statistics.blocks[block].rstd.clone());
         let mut correction = Correction::identity(channels);
-        self.subtract(
-            &mut correction,
-            norm,
-            &affine,
-            &self.statistics.blocks[block],
-            at.pixels,
-        );
+        self.subtract(&mut correction, norm, &affine, &self.statistics.blocks[block], at.pixels);
         correction
     }
 
-    fn layer_backward(
-        &mut self,
-        memory: &Memory,
-        block: usize,
-        index: usize,
-        correction: &mut Correction,
-    ) {
+    fn layer_backward(&mut self, memory: &Memory, block: usize, index: usize, correction: &mut Correction) {
         let layer = self.plan.blocks[block].layers[index];
         let at = &memory.blocks[block];
         let values = Planes::new(&at.values, at.pixels);
         let gradient = Planes::new(&at.gradient, at.pixels);
         let bottleneck = Planes::new(&at.bottlenecks[index], at.pixels);
         let below = Planes::new(&memory.bottleneck_gradient, at.pixels);
-        let within = self.spatial_backward(
-            memory,
-            block,
-            index,
-            &layer,
-            &correction.part(layer.input, GROWTH),
-        );
+        let within = self.spatial_backward(memory, block, index, &layer, &correction.part(layer.input, GROWTH));
         let affine = self.affine(layer.norm1, &self.statistics.blocks[block]);
         let chunks = Chunks::backward(at.pixels);
         let sums = self.sums(2 * chunks.count * layer.input);
@@ -441,18 +350,8 @@ impl Network {
             sums,
         });
         self.sum_weights(memory, layer.conv1, chunks.count);
-        self.norm_backward(
-            layer.norm1,
-            chunks.count,
-            &self.statistics.blocks[block].rstd.clone(),
-        );
-        self.subtract(
-            correction,
-            layer.norm1,
-            &affine,
-            &self.statistics.blocks[block],
-            at.pixels,
-        );
+        self.norm_backward(layer.norm1, chunks.count, &self.statistics.blocks[block].rstd.clone());
+        self.subtract(correction, layer.norm1, &affine, &self.statistics.blocks[block], at.pixels);
     }
 
     /// The 3×3 convolution's share of a layer's backward pass; returns the backward map of the second normalization.
@@ -482,20 +381,10 @@ impl Network {
             sums,
         });
         self.sum_weights(memory, layer.conv2, tiles.chunks);
-        self.norm_backward(
-            layer.norm2,
-            bands.tasks,
-            &self.statistics.bottlenecks[block][index].rstd.clone(),
-        );
+        self.norm_backward(layer.norm2, tiles.chunks, &self.statistics.bottlenecks[block][index].rstd.clone());
         let mut within = Correction::identity(BOTTLENECK);
         within.gradient.copy_from_slice(&affine.scale);
-        self.subtract(
-            &mut within,
-            layer.norm2,
-            &affine,
-            &self.statistics.bottlenecks[block][index],
-            at.pixels,
-        );
+        self.subtract(&mut within, layer.norm2, &affine, &self.statistics.bottlenecks[block][index], at.pixels);
         within
     }
 
@@ -521,20 +410,10 @@ impl Network {
             weight_gradient: shared(&memory.partial),
         };
         self.machine.launch(&pass);
-        self.norm_backward(
-            self.plan.norm0,
-            bands.tasks,
-            &self.statistics.stem.rstd.clone(),
-        );
+        self.norm_backward(self.plan.norm0, bands.tasks, &self.statistics.stem.rstd.clone());
         let mut within = Correction::identity(STEM);
         within.gradient.copy_from_slice(&affine.scale);
-        self.subtract(
-            &mut within,
-            self.plan.norm0,
-            &affine,
-            &self.statistics.stem,
-            stem.pixels,
-        );
+        self.subtract(&mut within, self.plan.norm0, &affine, &self.statistics.stem, stem.pixels);
         pass.stage = StemStage::Weights(&within);
         self.machine.launch(&pass);
         self.sum_weights(memory, self.plan.conv0, bands.tasks);
@@ -543,13 +422,7 @@ impl Network {
     /// Adds up the parts of a convolution's weight gradient.
     fn sum_weights(&mut self, memory: &Memory, conv: Packing, parts: usize) {
         let gradient = SharedMut::new(&mut self.gradient[conv.weights..conv.weights + conv.len]);
-        let pass = GradientSum {
-            shape: conv.shape,
-            parts,
-            partial: &memory.partial,
-            len: conv.len,
-            gradient,
-        };
+        let pass = GradientSum { packing: conv, parts, partial: &memory.partial, gradient };
         self.machine.launch(&pass);
     }
 
@@ -563,14 +436,7 @@ impl Network {
     }
 
     /// Subtracts a normalization's own terms, whose gradients are known.
-    fn subtract(
-        &self,
-        correction: &mut Correction,
-        norm: Norm,
-        affine: &Affine,
-        from: &Statistics,
-        pixels: usize,
-    ) {
+    fn subtract(&self, correction: &mut Correction, norm: Norm, affine: &Affine, from: &Statistics, pixels: usize) {
         let d_weight = &self.gradient[norm.weight..norm.weight + norm.channels];
         let d_bias = &self.gradient[norm.bias..norm.bias + norm.channels];
         correction.subtract(&affine.scale, d_weight, d_bias, from, pixels);
@@ -593,15 +459,8 @@ fn partial_len(plan: &Plan, images: usize, size: usize) -> usize {
     for (index, block) in plan.blocks.iter().enumerate() {
         let side = size / 4 >> index;
         let chunks = Chunks::backward(images * side * side).count;
-        let widest = block
-            .layers
-            .iter()
-            .map(|layer| layer.conv1.len)
-            .max()
-            .unwrap_or(0);
-        len = len
-            .max(chunks * widest)
-            .max(backward_tiles(images, side).chunks * POINT_WEIGHTS);
+        let widest = block.layers.iter().map(|layer| layer.conv1.len).max().unwrap_or(0);
+        len = len.max(chunks * widest).max(backward_tiles(images, side).chunks * POINT_WEIGHTS);
         if let Some(conv) = block.conv {
             len = len.max(Chunks::backward(images * side * side / 4).count * conv.len);
         }

@@ -21,22 +21,11 @@ pub(crate) struct Statistics {
 
 impl Statistics {
     pub(crate) fn new(channels: usize) -> Self {
-        Statistics {
-            mean: vec![0.0; channels],
-            rstd: vec![0.0; channels],
-            variance: vec![0.0; channels],
-        }
+        Statistics { mean: vec![0.0; channels], rstd: vec![0.0; channels], variance: vec![0.0; channels] }
     }
 
     /// Sets channels `first..first + channels` from partial sums `[part][channel][Σx, Σx²]` over `count` values, added in order.
-    pub(crate) fn finish(
-        &mut self,
-        first: usize,
-        channels: usize,
-        sums: &[f64],
-        parts: usize,
-        count: usize,
-    ) {
+    pub(crate) fn finish(&mut self, first: usize, channels: usize, sums: &[f64], parts: usize, count: usize) {
         for channel in 0..channels {
             let [sum, squares] = total(sums, parts, channels, channel);
             let mean = sum / count as f64;
@@ -69,17 +58,8 @@ pub(crate) struct Affine {
 impl Affine {
     /// The normalization of the first `weight.len()` channels.
     pub(crate) fn new(weight: &[f32], bias: &[f32], statistics: &Statistics) -> Self {
-        let scale: Vec<f32> = weight
-            .iter()
-            .zip(&statistics.rstd)
-            .map(|(w, r)| w * r)
-            .collect();
-        let shift = bias
-            .iter()
-            .zip(&scale)
-            .zip(&statistics.mean)
-            .map(|((b, s), m)| b - s * m)
-            .collect();
+        let scale: Vec<f32> = weight.iter().zip(&statistics.rstd).map(|(w, r)| w * r).collect();
+        let shift = bias.iter().zip(&scale).zip(&statistics.mean).map(|((b, s), m)| b - s * m).collect();
         Affine { scale, shift }
     }
 }
@@ -95,11 +75,7 @@ pub(crate) struct Correction {
 impl Correction {
     /// The gradient itself, nothing to subtract yet.
     pub(crate) fn identity(channels: usize) -> Self {
-        Correction {
-            gradient: vec![1.0; channels],
-            value: vec![0.0; channels],
-            constant: vec![0.0; channels],
-        }
+        Correction { gradient: vec![1.0; channels], value: vec![0.0; channels], constant: vec![0.0; channels] }
     }
 
     /// The same for channels `first..first + channels` alone.
@@ -132,13 +108,7 @@ impl Correction {
 }
 
 /// The gradients of a normalization's weight and bias from partial sums `[part][channel][Σv, Σv·(x − mean)]`.
-pub(crate) fn norm_gradients(
-    sums: &[f64],
-    parts: usize,
-    rstd: &[f32],
-    d_weight: &mut [f32],
-    d_bias: &mut [f32],
-) {
+pub(crate) fn norm_gradients(sums: &[f64], parts: usize, rstd: &[f32], d_weight: &mut [f32], d_bias: &mut [f32]) {
     let channels = d_bias.len();
     for channel in 0..channels {
         let [sum, product] = total(sums, parts, channels, channel);
@@ -172,23 +142,14 @@ mod tests {
         let hat: Vec<f64> = x.iter().map(|x| (x - mean) * rstd).collect();
         let d_bias: f64 = v.iter().sum();
         let d_weight: f64 = v.iter().zip(&hat).map(|(v, h)| v * h).sum();
-        let from = Statistics {
-            mean: vec![mean as f32],
-            rstd: vec![rstd as f32],
-            variance: vec![variance as f32],
-        };
+        let from = Statistics { mean: vec![mean as f32], rstd: vec![rstd as f32], variance: vec![variance as f32] };
         let scale = [(2.0 * rstd) as f32];
-        let mut correction = Correction {
-            gradient: scale.to_vec(),
-            value: vec![0.0],
-            constant: vec![0.0],
-        };
+        let mut correction = Correction { gradient: scale.to_vec(), value: vec![0.0], constant: vec![0.0] };
         correction.subtract(&scale, &[d_weight as f32], &[d_bias as f32], &from, 4);
         for i in 0..4 {
             let wanted = 2.0 * rstd * (v[i] - d_bias / 4.0 - hat[i] * d_weight / 4.0);
-            let found = correction.gradient[0] * v[i] as f32
-                + correction.value[0] * x[i] as f32
-                + correction.constant[0];
+            let found =
+                correction.gradient[0] * v[i] as f32 + correction.value[0] * x[i] as f32 + correction.constant[0];
             assert!((f64::from(found) - wanted).abs() < 1e-6, "{found} {wanted}");
         }
     }

@@ -21,14 +21,8 @@ pub(crate) unsafe fn normalize_relu<S: Simd>(
         let mut lane = 0;
         while lane < PLANE {
             // Half a plane at a time keeps the constants in registers.
-            let (s0, s1) = (
-                S::load(scale.add(lane)),
-                S::load(scale.add(lane + S::LANES)),
-            );
-            let (h0, h1) = (
-                S::load(shift.add(lane)),
-                S::load(shift.add(lane + S::LANES)),
-            );
+            let (s0, s1) = (S::load(scale.add(lane)), S::load(scale.add(lane + S::LANES)));
+            let (h0, h1) = (S::load(shift.add(lane)), S::load(shift.add(lane + S::LANES)));
             for pixel in 0..pixels {
                 let at = pixel * PLANE + lane;
                 S::store(to.add(at), S::relu(S::fma(S::load(from.add(at)), s0, h0)));
@@ -73,10 +67,7 @@ pub(crate) unsafe fn normalize_relu_pool<S: Simd>(
                 let (s, h) = (S::load(scale.add(lane)), S::load(shift.add(lane)));
                 let mut sum = S::splat(0.0);
                 for at in [0, 1, side, side + 1] {
-                    sum = S::add(
-                        sum,
-                        S::relu(S::fma(S::load(origin.add(at * PLANE + lane)), s, h)),
-                    );
+                    sum = S::add(sum, S::relu(S::fma(S::load(origin.add(at * PLANE + lane)), s, h)));
                 }
                 S::store(to.add(pixel * PLANE + lane), S::mul(sum, quarter));
                 lane += S::LANES;
@@ -149,14 +140,7 @@ pub(crate) unsafe fn correct<S: Simd>(
             let c = S::load(correction.constant.as_ptr().add(channel + lane));
             for pixel in 0..pixels {
                 let at = pixel * PLANE + lane;
-                S::store(
-                    to.add(at),
-                    S::fma(
-                        S::load(gradient.add(at)),
-                        g,
-                        S::fma(S::load(value.add(at)), x, c),
-                    ),
-                );
+                S::store(to.add(at), S::fma(S::load(gradient.add(at)), g, S::fma(S::load(value.add(at)), x, c)));
             }
             lane += S::LANES;
         }
@@ -168,22 +152,14 @@ pub(crate) unsafe fn correct<S: Simd>(
 /// # Safety
 /// As [`normalize_relu`].
 #[inline(always)]
-pub(crate) unsafe fn pack_panels<S: Simd>(
-    from: *const f32,
-    panels: *mut f32,
-    panel: usize,
-    pixels: usize,
-) {
+pub(crate) unsafe fn pack_panels<S: Simd>(from: *const f32, panels: *mut f32, panel: usize, pixels: usize) {
     // SAFETY: the caller's.
     unsafe {
         let mut lane = 0;
         while lane < PLANE {
             let to = panels.add(lane / S::COLUMNS * panel + lane % S::COLUMNS);
             for pixel in 0..pixels {
-                S::store(
-                    to.add(pixel * S::COLUMNS),
-                    S::load(from.add(pixel * PLANE + lane)),
-                );
+                S::store(to.add(pixel * S::COLUMNS), S::load(from.add(pixel * PLANE + lane)));
             }
             lane += S::LANES;
         }

@@ -16,7 +16,8 @@ pub enum Loss {
 /// A trainer's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainerOptions {
-    /// The arithmetic of the convolutions: [`Precision::F32`], or [`Precision::Bf16`] with f32 sums and f32 weights.
+    /// The arithmetic of the convolutions: [`Precision::F32`]. [`Precision::Bf16`] is accepted and computed in f32 as well, with
+    /// nothing rounded: so far training has no bfloat16 kernels.
     pub precision: Precision,
     /// Threads, the calling one included; 0 counts as 1.
     pub threads: usize,
@@ -59,59 +60,25 @@ impl TrainerOptions {
         let not_negative = |v: f32| v.is_finite() && v >= 0.0;
         let decay = |v: f32| (0.0..1.0).contains(&v);
         let values = [
-            (
-                "learning_rate",
-                self.learning_rate,
-                not_negative(self.learning_rate),
-                "finite and not negative",
-            ),
-            (
-                "beta1",
-                self.beta1,
-                decay(self.beta1),
-                "at least 0 and below 1",
-            ),
-            (
-                "beta2",
-                self.beta2,
-                decay(self.beta2),
-                "at least 0 and below 1",
-            ),
-            (
-                "eps",
-                self.eps,
-                not_negative(self.eps),
-                "finite and not negative",
-            ),
-            (
-                "weight_decay",
-                self.weight_decay,
-                not_negative(self.weight_decay),
-                "finite and not negative",
-            ),
+            ("learning_rate", self.learning_rate, not_negative(self.learning_rate), "finite and not negative"),
+            ("beta1", self.beta1, decay(self.beta1), "at least 0 and below 1"),
+            ("beta2", self.beta2, decay(self.beta2), "at least 0 and below 1"),
+            ("eps", self.eps, not_negative(self.eps), "finite and not negative"),
+            ("weight_decay", self.weight_decay, not_negative(self.weight_decay), "finite and not negative"),
         ];
         if let Some((option, value, _, needed)) = values.into_iter().find(|v| !v.2) {
-            return Err(EngineError::Option {
-                option,
-                value: value.to_string(),
-                needed,
-            });
+            return Err(EngineError::Option { option, value: value.to_string(), needed });
         }
         match self.loss {
-            Loss::Binary if classes != 1 => Err(EngineError::LossMismatch {
-                loss: "binary",
-                needed: "one output",
-                classes,
-            }),
-            Loss::Softmax if classes < 2 => Err(EngineError::LossMismatch {
-                loss: "softmax",
-                needed: "two outputs or more",
-                classes,
-            }),
-            _ if self.precision == Precision::Int8 => Err(EngineError::PrecisionUnavailable {
-                precision: "int8",
-                reason: "training needs f32 or bf16",
-            }),
+            Loss::Binary if classes != 1 => {
+                Err(EngineError::LossMismatch { loss: "binary", needed: "one output", classes })
+            }
+            Loss::Softmax if classes < 2 => {
+                Err(EngineError::LossMismatch { loss: "softmax", needed: "two outputs or more", classes })
+            }
+            _ if self.precision == Precision::Int8 => {
+                Err(EngineError::PrecisionUnavailable { precision: "int8", reason: "training needs f32 or bf16" })
+            }
             _ => Ok(()),
         }
     }

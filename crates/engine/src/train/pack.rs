@@ -17,10 +17,7 @@ pub(crate) fn pointwise_forward(weights: &[f32], outputs: usize, columns: usize,
         let end = (start + SUM_PLANES * PLANE).min(inputs);
         for panel in weights.chunks_exact(columns * inputs) {
             for input in start..end {
-                for (to, row) in to[at..at + columns]
-                    .iter_mut()
-                    .zip(panel.chunks_exact(inputs))
-                {
+                for (to, row) in to[at..at + columns].iter_mut().zip(panel.chunks_exact(inputs)) {
                     *to = row[input];
                 }
                 at += columns;
@@ -33,10 +30,7 @@ pub(crate) fn pointwise_forward(weights: &[f32], outputs: usize, columns: usize,
 pub(crate) fn pointwise_backward(weights: &[f32], outputs: usize, columns: usize, to: &mut [f32]) {
     let inputs = weights.len() / outputs;
     for (panel, to) in to.chunks_exact_mut(outputs * columns).enumerate() {
-        for (to, row) in to
-            .chunks_exact_mut(columns)
-            .zip(weights.chunks_exact(inputs))
-        {
+        for (to, row) in to.chunks_exact_mut(columns).zip(weights.chunks_exact(inputs)) {
             to.copy_from_slice(&row[panel * columns..(panel + 1) * columns]);
         }
     }
@@ -138,7 +132,7 @@ impl Pass for PackAll<'_> {
         self.list.len()
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         0
     }
 
@@ -149,8 +143,8 @@ impl Pass for PackAll<'_> {
         // SAFETY: each convolution has its own part of the packed buffers.
         let (forward, backward) = unsafe {
             (
-                self.forward.part(packing.packed, packing.len),
-                self.backward.part(packing.packed, packing.len),
+                self.forward.part(packing.packed, packing.packed_len()),
+                self.backward.part(packing.packed, packing.packed_len()),
             )
         };
         match packing.shape {
@@ -188,7 +182,7 @@ impl Pass for GradientSum<'_> {
         }
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         self.packing.packed_len() / self.tasks()
     }
 

@@ -77,15 +77,8 @@ impl Plan {
         let mut len = 0;
         for (name, shape) in Parameters::names_and_shapes(architecture) {
             let values: usize = shape.iter().product();
-            let frozen = frozen
-                .iter()
-                .any(|prefix| name.starts_with(prefix.as_str()));
-            let mut entry = Entry {
-                name,
-                offset: len,
-                len: values,
-                trained: false,
-            };
+            let frozen = frozen.iter().any(|prefix| name.starts_with(prefix.as_str()));
+            let mut entry = Entry { name, offset: len, len: values, trained: false };
             entry.trained = !frozen && !entry.is_running();
             entries.push(entry);
             len += values.next_multiple_of(16);
@@ -94,10 +87,7 @@ impl Plan {
         let mut builder = Builder { offsets, packed: 0 };
         let conv0 = builder.conv("features.conv0", Shape::Stem, STEM * 49);
         let norm0 = builder.norm("features.norm0", STEM);
-        let mut stages = vec![vec![
-            "features.conv0.".to_string(),
-            "features.norm0.".to_string(),
-        ]];
+        let mut stages = vec![vec!["features.conv0.".to_string(), "features.norm0.".to_string()]];
         let mut blocks = Vec::new();
         for (block, &count) in BLOCKS.iter().enumerate() {
             let mut layers = Vec::new();
@@ -107,17 +97,9 @@ impl Plan {
                 layers.push(Layer {
                     input,
                     norm1: builder.norm(&format!("{prefix}.norm1"), input),
-                    conv1: builder.conv(
-                        &format!("{prefix}.conv1"),
-                        Shape::Pointwise(BOTTLENECK),
-                        input * BOTTLENECK,
-                    ),
+                    conv1: builder.conv(&format!("{prefix}.conv1"), Shape::Pointwise(BOTTLENECK), input * BOTTLENECK),
                     norm2: builder.norm(&format!("{prefix}.norm2"), BOTTLENECK),
-                    conv2: builder.conv(
-                        &format!("{prefix}.conv2"),
-                        Shape::Spatial,
-                        GROWTH * BOTTLENECK * 9,
-                    ),
+                    conv2: builder.conv(&format!("{prefix}.conv2"), Shape::Spatial, GROWTH * BOTTLENECK * 9),
                 });
                 stages.push(vec![format!("{prefix}.")]);
             }
@@ -127,26 +109,16 @@ impl Plan {
                 let shape = Shape::Pointwise(channels / 2);
                 stages.push(vec![format!("{prefix}.")]);
                 let norm = builder.norm(&format!("{prefix}.norm"), channels);
-                (
-                    norm,
-                    Some(builder.conv(&format!("{prefix}.conv"), shape, channels * channels / 2)),
-                )
+                (norm, Some(builder.conv(&format!("{prefix}.conv"), shape, channels * channels / 2)))
             } else {
                 (builder.norm("features.norm5", FEATURES), None)
             };
-            blocks.push(Block {
-                channels,
-                layers,
-                norm,
-                conv,
-            });
+            blocks.push(Block { channels, layers, norm, conv });
         }
         let first_trained = stages
             .iter()
             .position(|prefixes| {
-                entries
-                    .iter()
-                    .any(|e| e.trained && prefixes.iter().any(|p| e.name.starts_with(p.as_str())))
+                entries.iter().any(|e| e.trained && prefixes.iter().any(|p| e.name.starts_with(p.as_str())))
             })
             .unwrap_or(stages.len());
         Plan {
@@ -167,12 +139,7 @@ impl Plan {
     pub(crate) fn packings(&self) -> Vec<Packing> {
         let mut list = vec![self.conv0];
         for block in &self.blocks {
-            list.extend(
-                block
-                    .layers
-                    .iter()
-                    .flat_map(|layer| [layer.conv1, layer.conv2]),
-            );
+            list.extend(block.layers.iter().flat_map(|layer| [layer.conv1, layer.conv2]));
             list.extend(block.conv);
         }
         list
@@ -200,12 +167,7 @@ struct Builder {
 
 impl Builder {
     fn conv(&mut self, prefix: &str, shape: Shape, len: usize) -> Packing {
-        let packing = Packing {
-            shape,
-            weights: self.offsets[&format!("{prefix}.weight")],
-            len,
-            packed: self.packed,
-        };
+        let packing = Packing { shape, weights: self.offsets[&format!("{prefix}.weight")], len, packed: self.packed };
         self.packed += packing.packed_len().next_multiple_of(16);
         packing
     }
@@ -261,11 +223,7 @@ impl Memory {
                     pixels,
                     values: Buffer::new(pixels * block.channels),
                     gradient: Buffer::new(pixels * block.channels),
-                    bottlenecks: block
-                        .layers
-                        .iter()
-                        .map(|_| Buffer::new(pixels * BOTTLENECK))
-                        .collect(),
+                    bottlenecks: block.layers.iter().map(|_| Buffer::new(pixels * BOTTLENECK)).collect(),
                 }
             })
             .collect();

@@ -31,25 +31,13 @@ pub(crate) struct Chunks {
 impl Chunks {
     /// For the forward pass of `pixels` pixels.
     pub(crate) fn forward(pixels: usize) -> Self {
-        let tile = if pixels >= 16 * FORWARD_TILE {
-            FORWARD_TILE
-        } else {
-            FORWARD_TILE / 2
-        };
-        Chunks {
-            pixels,
-            tile,
-            count: pixels.div_ceil(tile).min(64),
-        }
+        let tile = if pixels >= 16 * FORWARD_TILE { FORWARD_TILE } else { FORWARD_TILE / 2 };
+        Chunks { pixels, tile, count: pixels.div_ceil(tile).min(64) }
     }
 
     /// For the backward pass: each chunk holds a weight gradient of its own, so they are few.
     pub(crate) fn backward(pixels: usize) -> Self {
-        Chunks {
-            pixels,
-            tile: BACKWARD_TILE,
-            count: (pixels / 2048).clamp(1, 16),
-        }
+        Chunks { pixels, tile: BACKWARD_TILE, count: (pixels / 2048).clamp(1, 16) }
     }
 
     /// The tiles of a chunk as (first pixel, pixels).
@@ -100,7 +88,7 @@ impl Pass for PointwiseForward<'_> {
         self.chunks.count * self.groups()
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         SUM_PLANES * FORWARD_TILE * PLANE
     }
 
@@ -123,27 +111,16 @@ impl Pass for PointwiseForward<'_> {
                         let shift = self.affine.shift.as_ptr().add(plane * PLANE);
                         match self.pooled {
                             None => {
-                                ops::normalize_relu::<S>(
-                                    self.input.at(plane, first),
-                                    to,
-                                    pixels,
-                                    scale,
-                                    shift,
-                                );
+                                ops::normalize_relu::<S>(self.input.at(plane, first), to, pixels, scale, shift);
                             }
                             Some(side) => {
                                 let from = self.input.at(plane, 0);
-                                ops::normalize_relu_pool::<S>(
-                                    from, to, first, pixels, side, scale, shift,
-                                );
+                                ops::normalize_relu_pool::<S>(from, to, first, pixels, side, scale, shift);
                             }
                         }
                     }
                     // Packed as [sum block][panel][step][COLUMNS].
-                    let block = self
-                        .weights
-                        .as_ptr()
-                        .add(start * PLANE * self.output_planes * PLANE);
+                    let block = self.weights.as_ptr().add(start * PLANE * self.output_planes * PLANE);
                     for panel in outputs.start * halves..outputs.end * halves {
                         S::product::<PLANE, 1>(&Product {
                             rows: pixels,
@@ -152,10 +129,7 @@ impl Pass for PointwiseForward<'_> {
                             a: scratch,
                             segment,
                             b: block.add(panel * planes * PLANE * S::COLUMNS),
-                            c: self
-                                .output
-                                .at(panel / halves, first)
-                                .add(panel % halves * S::COLUMNS),
+                            c: self.output.at(panel / halves, first).add(panel % halves * S::COLUMNS),
                             accumulate: start > 0,
                         });
                     }
@@ -165,10 +139,7 @@ impl Pass for PointwiseForward<'_> {
             for plane in outputs.clone() {
                 // SAFETY: this task alone has this chunk and these planes.
                 unsafe {
-                    let sums = self
-                        .sums
-                        .ptr()
-                        .add(2 * (chunk * self.output_planes + plane) * PLANE);
+                    let sums = self.sums.ptr().add(2 * (chunk * self.output_planes + plane) * PLANE);
                     ops::add_moments::<S>(self.output.at(plane, first), pixels, sums);
                 }
             }
@@ -211,7 +182,7 @@ impl Pass for PointwiseBackward<'_> {
         self.chunks.count * self.groups()
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         (2 * self.output_planes + 2) * BACKWARD_TILE * PLANE
     }
 
@@ -230,39 +201,22 @@ impl Pass for PointwiseBackward<'_> {
             // its planes of its chunk's weight gradient and sums.
             unsafe {
                 for plane in 0..self.output_planes {
-                    let (gradient, values) =
-                        (self.gradient.at(plane, first), self.values.at(plane, first));
+                    let (gradient, values) = (self.gradient.at(plane, first), self.values.at(plane, first));
                     let to = rows.add(plane * tile);
                     ops::correct::<S>(gradient, values, to, pixels, self.correction, plane * PLANE);
-                    ops::pack_panels::<S>(
-                        to,
-                        panels.add(plane * tile),
-                        self.chunks.tile * S::COLUMNS,
-                        pixels,
-                    );
+                    ops::pack_panels::<S>(to, panels.add(plane * tile), self.chunks.tile * S::COLUMNS, pixels);
                 }
                 for plane in group_range(group, groups, self.input_planes) {
                     let scale = self.affine.scale.as_ptr().add(plane * PLANE);
                     let shift = self.affine.shift.as_ptr().add(plane * PLANE);
                     match self.pooled {
-                        None => ops::normalize_relu::<S>(
-                            self.input.at(plane, first),
-                            unit,
-                            pixels,
-                            scale,
-                            shift,
-                        ),
+                        None => ops::normalize_relu::<S>(self.input.at(plane, first), unit, pixels, scale, shift),
                         Some(side) => {
                             let from = self.input.at(plane, 0);
-                            ops::normalize_relu_pool::<S>(
-                                from, unit, first, pixels, side, scale, shift,
-                            );
+                            ops::normalize_relu_pool::<S>(from, unit, first, pixels, side, scale, shift);
                         }
                     }
-                    let to = self
-                        .weight_gradient
-                        .ptr()
-                        .add((chunk * self.input_planes + plane) * gradient_plane);
+                    let to = self.weight_gradient.ptr().add((chunk * self.input_planes + plane) * gradient_plane);
                     for panel in 0..self.output_planes * halves {
                         S::product::<1, PLANE>(&Product {
                             rows: PLANE,
@@ -276,8 +230,7 @@ impl Pass for PointwiseBackward<'_> {
                         });
                     }
                     for half in 0..halves {
-                        let panel =
-                            (plane * halves + half) * self.output_planes * PLANE * S::COLUMNS;
+                        let panel = (plane * halves + half) * self.output_planes * PLANE * S::COLUMNS;
                         S::product::<PLANE, 1>(&Product {
                             rows: pixels,
                             segments: self.output_planes,
@@ -289,15 +242,10 @@ impl Pass for PointwiseBackward<'_> {
                             accumulate: false,
                         });
                     }
-                    let sums = self
-                        .sums
-                        .ptr()
-                        .add(2 * (chunk * self.input_planes + plane) * PLANE);
+                    let sums = self.sums.ptr().add(2 * (chunk * self.input_planes + plane) * PLANE);
                     match self.pooled {
                         None => self.add_below::<S>(plane, first, pixels, unit, below, sums),
-                        Some(side) => {
-                            self.spread_below::<S>(plane, first, pixels, side, below, sums)
-                        }
+                        Some(side) => self.spread_below::<S>(plane, first, pixels, side, below, sums),
                     }
                 }
             }
@@ -332,10 +280,7 @@ impl PointwiseBackward<'_> {
                     let v = S::select_gt(S::load(unit.add(at)), zero, S::load(below.add(at)), zero);
                     sum = S::add(sum, v);
                     product = S::fma(v, S::sub(S::load(input.add(at)), mean), product);
-                    S::store(
-                        gradient.add(at),
-                        S::fma(v, scale, S::load(gradient.add(at))),
-                    );
+                    S::store(gradient.add(at), S::fma(v, scale, S::load(gradient.add(at))));
                 }
                 ops::add_pairs::<S>(sum, product, sums.add(2 * lane));
                 lane += S::LANES;
@@ -372,10 +317,7 @@ impl PointwiseBackward<'_> {
                         let v = S::select_gt(S::fma(x, scale, shift), zero, share, zero);
                         sum = S::add(sum, v);
                         product = S::fma(v, S::sub(x, mean), product);
-                        S::store(
-                            self.input_gradient.at(plane, at).add(lane),
-                            S::mul(v, scale),
-                        );
+                        S::store(self.input_gradient.at(plane, at).add(lane), S::mul(v, scale));
                     }
                 }
                 ops::add_pairs::<S>(sum, product, sums.add(2 * lane));

@@ -33,9 +33,7 @@ pub(crate) struct Product {
 /// # Safety
 /// A processor with the instruction set `S`, and pointers that cover the operands.
 #[inline(always)]
-pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const MAX: usize>(
-    p: &Product,
-) {
+pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const MAX: usize>(p: &Product) {
     let mut row = 0;
     while row < p.rows {
         let left = p.rows - row;
@@ -70,10 +68,7 @@ pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const
 }
 
 #[inline(always)]
-unsafe fn group<S: Simd, const ROW: usize, const STEP: usize, const M: usize>(
-    p: &Product,
-    row: usize,
-) {
+unsafe fn group<S: Simd, const ROW: usize, const STEP: usize, const M: usize>(p: &Product, row: usize) {
     // SAFETY: as `product`.
     unsafe {
         let zero = S::splat(0.0);
@@ -119,11 +114,7 @@ unsafe fn group<S: Simd, const ROW: usize, const STEP: usize, const M: usize>(
 }
 
 #[inline(always)]
-unsafe fn step<S: Simd, const ROW: usize, const M: usize>(
-    sum: &mut [[S::V; 2]; M],
-    a: *const f32,
-    b: *const f32,
-) {
+unsafe fn step<S: Simd, const ROW: usize, const M: usize>(sum: &mut [[S::V; 2]; M], a: *const f32, b: *const f32) {
     // SAFETY: as `product`.
     unsafe {
         let b0 = S::load(b);

@@ -43,12 +43,7 @@ pub(crate) struct Four([f32; 4]);
 
 #[inline(always)]
 fn map2(a: Four, b: Four, f: impl Fn(f32, f32) -> f32) -> Four {
-    Four([
-        f(a.0[0], b.0[0]),
-        f(a.0[1], b.0[1]),
-        f(a.0[2], b.0[2]),
-        f(a.0[3], b.0[3]),
-    ])
+    Four([f(a.0[0], b.0[0]), f(a.0[1], b.0[1]), f(a.0[2], b.0[2]), f(a.0[3], b.0[3])])
 }
 
 impl Simd for Portable {
@@ -101,6 +96,49 @@ impl Simd for Portable {
     }
 }
 
+/// Sixteen lanes in plain Rust: the shape of AVX-512 (panels of 32 columns, groups of 12 rows) for tests on any processor.
+#[cfg(test)]
+#[derive(Clone, Copy)]
+pub(crate) struct Wide;
+
+#[cfg(test)]
+#[expect(clippy::undocumented_unsafe_blocks, reason = "as for the other instruction sets")]
+impl Simd for Wide {
+    const LANES: usize = 16;
+    type V = [f32; 16];
+
+    unsafe fn splat(value: f32) -> Self::V {
+        [value; 16]
+    }
+    unsafe fn load(from: *const f32) -> Self::V {
+        unsafe { from.cast::<Self::V>().read_unaligned() }
+    }
+    unsafe fn store(to: *mut f32, value: Self::V) {
+        unsafe { to.cast::<Self::V>().write_unaligned(value) }
+    }
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] * b[i])
+    }
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    unsafe fn relu(a: Self::V) -> Self::V {
+        a.map(|a| if 0.0 > a { 0.0 } else { a })
+    }
+    unsafe fn select_gt(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V {
+        std::array::from_fn(|i| if a[i] > b[i] { x[i] } else { y[i] })
+    }
+    unsafe fn product<const ROW: usize, const STEP: usize>(p: &Product) {
+        unsafe { product::<Self, ROW, STEP, 12>(p) }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
 
@@ -119,10 +157,7 @@ mod x86 {
     pub(crate) struct Avx512;
 
     // SAFETY (all methods): the trait's contract gives the instruction set and the pointers.
-    #[expect(
-        clippy::undocumented_unsafe_blocks,
-        reason = "one contract for all, stated above"
-    )]
+    #[expect(clippy::undocumented_unsafe_blocks, reason = "one contract for all, stated above")]
     impl Simd for Avx2 {
         const LANES: usize = 8;
         type V = __m256;
@@ -180,10 +215,7 @@ mod x86 {
         unsafe { product::<Avx2, ROW, STEP, 6>(p) }
     }
 
-    #[expect(
-        clippy::undocumented_unsafe_blocks,
-        reason = "one contract for all, stated above"
-    )]
+    #[expect(clippy::undocumented_unsafe_blocks, reason = "one contract for all, stated above")]
     impl Simd for Avx512 {
         const LANES: usize = 16;
         type V = __m512;

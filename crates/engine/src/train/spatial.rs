@@ -48,7 +48,7 @@ impl Pass for SpatialForward<'_> {
         self.tiles.chunks
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         POINTS * (self.tiles.point(INPUT_PLANES) + self.tiles.point(1)) + PATCH_VALUES
     }
 
@@ -207,7 +207,7 @@ impl Pass for SpatialBackward<'_> {
         self.tiles.chunks * self.splits()
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         4 * POINTS * self.tiles.point(1) + PATCH_VALUES
     }
 

@@ -27,14 +27,8 @@ pub(crate) fn padded_side(size: usize) -> usize {
 /// Copies `images` of `size` × `size` pixels into a zeroed buffer of padded images.
 pub(crate) fn pad_images(images: &[f32], size: usize, to: &mut [f32]) {
     let side = padded_side(size);
-    for (image, to) in images
-        .chunks_exact(size * size)
-        .zip(to.chunks_exact_mut(side * side))
-    {
-        for (row, to) in image
-            .chunks_exact(size)
-            .zip(to.chunks_exact_mut(side).skip(PADDING))
-        {
+    for (image, to) in images.chunks_exact(size * size).zip(to.chunks_exact_mut(side * side)) {
+        for (row, to) in image.chunks_exact(size).zip(to.chunks_exact_mut(side).skip(PADDING)) {
             to[PADDING..PADDING + size].copy_from_slice(row);
         }
     }
@@ -53,28 +47,16 @@ pub(crate) struct RowBands {
 impl RowBands {
     /// At most about 64 bands of an even number of rows.
     pub(crate) fn new(images: usize, side: usize) -> Self {
-        let rows = (images * side)
-            .div_ceil(64)
-            .clamp(2, side)
-            .next_multiple_of(2);
+        let rows = (images * side).div_ceil(64).clamp(2, side).next_multiple_of(2);
         let per_image = side.div_ceil(rows);
-        RowBands {
-            side,
-            rows,
-            per_image,
-            tasks: images * per_image,
-        }
+        RowBands { side, rows, per_image, tasks: images * per_image }
     }
 
     /// A task's (image, first row, end row).
     #[inline(always)]
     fn of_task(self, task: usize) -> (usize, usize, usize) {
         let first = task % self.per_image * self.rows;
-        (
-            task / self.per_image,
-            first,
-            (first + self.rows).min(self.side),
-        )
+        (task / self.per_image, first, (first + self.rows).min(self.side))
     }
 }
 
@@ -97,7 +79,7 @@ impl Pass for StemForward<'_> {
         self.bands.tasks
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         0
     }
 
@@ -115,24 +97,15 @@ impl Pass for StemForward<'_> {
                         rows: side,
                         segments: TAPS,
                         steps: TAPS,
-                        a: self
-                            .images
-                            .as_ptr()
-                            .add((image * padded + 2 * row) * padded),
+                        a: self.images.as_ptr().add((image * padded + 2 * row) * padded),
                         segment: padded,
                         b: self.weights.as_ptr().add(panel * TAPS * TAPS * S::COLUMNS),
-                        c: self
-                            .output
-                            .at(panel / halves, pixel)
-                            .add(panel % halves * S::COLUMNS),
+                        c: self.output.at(panel / halves, pixel).add(panel % halves * S::COLUMNS),
                         accumulate: false,
                     });
                 }
                 for plane in 0..STEM_PLANES {
-                    let sums = self
-                        .sums
-                        .ptr()
-                        .add(2 * (task * STEM_PLANES + plane) * PLANE);
+                    let sums = self.sums.ptr().add(2 * (task * STEM_PLANES + plane) * PLANE);
                     ops::add_moments::<S>(self.output.at(plane, pixel), side, sums);
                 }
             }
@@ -159,7 +132,7 @@ impl Pass for PoolForward<'_> {
         self.bands.tasks
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         0
     }
 
@@ -175,13 +148,7 @@ impl Pass for PoolForward<'_> {
                         self.pool::<S>(image, plane, row, column);
                     }
                     let from = self.output.at(plane, (image * side + row) * side);
-                    ops::add_moments::<S>(
-                        from,
-                        side,
-                        self.sums
-                            .ptr()
-                            .add(2 * (task * STEM_PLANES + plane) * PLANE),
-                    );
+                    ops::add_moments::<S>(from, side, self.sums.ptr().add(2 * (task * STEM_PLANES + plane) * PLANE));
                 }
             }
         }
@@ -203,8 +170,7 @@ impl PoolForward<'_> {
                 let mut taken = S::splat(0.0);
                 for y in usize::from(row == 0)..3 {
                     for x in usize::from(column == 0)..3 {
-                        let at =
-                            (image * 2 * side + 2 * row + y - 1) * 2 * side + 2 * column + x - 1;
+                        let at = (image * 2 * side + 2 * row + y - 1) * 2 * side + 2 * column + x - 1;
                         let value = S::load(self.input.at(plane, at).add(lane));
                         let unit = S::relu(S::fma(value, scale, shift));
                         taken = S::select_gt(unit, best, S::splat((3 * y + x) as f32), taken);
@@ -254,7 +220,7 @@ impl Pass for StemBackward<'_> {
         self.bands.tasks
     }
 
-    fn scratch(&self, _columns: usize) -> usize {
+    fn scratch(&self) -> usize {
         3 * self.bands.side * PLANE
     }
 
@@ -264,10 +230,7 @@ impl Pass for StemBackward<'_> {
         let side = self.bands.side;
         let panels = scratch.wrapping_add(2 * side * PLANE);
         for plane in 0..STEM_PLANES {
-            let sums = self
-                .sums
-                .ptr()
-                .wrapping_add(2 * (task * STEM_PLANES + plane) * PLANE);
+            let sums = self.sums.ptr().wrapping_add(2 * (task * STEM_PLANES + plane) * PLANE);
             for row in first..end {
                 let pixel = (image * side + row) * side;
                 let values = self.values.at(plane, pixel);
@@ -338,13 +301,7 @@ impl StemBackward<'_> {
     }
 
     #[inline(always)]
-    unsafe fn add_sums<S: Simd>(
-        &self,
-        plane: usize,
-        gradient: *const f32,
-        values: *const f32,
-        sums: *mut f64,
-    ) {
+    unsafe fn add_sums<S: Simd>(&self, plane: usize, gradient: *const f32, values: *const f32, sums: *mut f64) {
         // SAFETY: as `run`.
         unsafe {
             let mut lane = 0;
@@ -354,11 +311,7 @@ impl StemBackward<'_> {
                 for pixel in 0..self.bands.side {
                     let v = S::load(gradient.add(pixel * PLANE + lane));
                     sum = S::add(sum, v);
-                    product = S::fma(
-                        v,
-                        S::sub(S::load(values.add(pixel * PLANE + lane)), mean),
-                        product,
-                    );
+                    product = S::fma(v, S::sub(S::load(values.add(pixel * PLANE + lane)), mean), product);
                 }
                 ops::add_pairs::<S>(sum, product, sums.add(2 * lane));
                 lane += S::LANES;
@@ -380,20 +333,14 @@ impl StemBackward<'_> {
         let padded = padded_side(self.size);
         // SAFETY: as `run`; taps are within the padded image.
         unsafe {
-            let to = self
-                .weight_gradient
-                .ptr()
-                .add(task * STEM_WEIGHTS + plane * TAPS * TAPS * PLANE);
+            let to = self.weight_gradient.ptr().add(task * STEM_WEIGHTS + plane * TAPS * TAPS * PLANE);
             for half in 0..PLANE / S::COLUMNS {
                 for tap_row in 0..TAPS {
                     S::product::<1, 2>(&Product {
                         rows: TAPS,
                         segments: 1,
                         steps: side,
-                        a: self
-                            .images
-                            .as_ptr()
-                            .add((image * padded + 2 * row + tap_row) * padded),
+                        a: self.images.as_ptr().add((image * padded + 2 * row + tap_row) * padded),
                         segment: 0,
                         b: panels.add(half * side * S::COLUMNS),
                         c: to.add(tap_row * TAPS * PLANE + half * S::COLUMNS),

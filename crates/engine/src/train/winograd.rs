@@ -236,14 +236,7 @@ fn kernel_line(g: [f32; 3]) -> [f32; 6] {
     let (sixth, twelfth) = (1.0 / 6.0, 1.0 / 12.0);
     let even = sixth * (g[0] + g[2]);
     let even2 = 0.25 * sixth * g[0] + sixth * g[2];
-    [
-        0.25 * g[0],
-        -even - sixth * g[1],
-        sixth * g[1] - even,
-        even2 + twelfth * g[1],
-        even2 - twelfth * g[1],
-        g[2],
-    ]
+    [0.25 * g[0], -even - sixth * g[1], sixth * g[1] - even, even2 + twelfth * g[1], even2 - twelfth * g[1], g[2]]
 }
 
 /// Gᵀ u along one dimension.

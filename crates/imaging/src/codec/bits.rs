@@ -36,7 +36,9 @@ impl<'a> BitReader<'a> {
 
     fn fill(&mut self) {
         while self.count <= 48 {
-            let Some(&byte) = self.bytes.get(self.at) else { return };
+            let Some(&byte) = self.bytes.get(self.at) else {
+                return;
+            };
             let mut width = 8;
             match self.stuffing {
                 Stuffing::Byte if byte == 0xFF => {

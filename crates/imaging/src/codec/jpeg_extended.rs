@@ -7,8 +7,9 @@ use super::jpeg_header::next_marker;
 
 /// Natural position of each coefficient in zigzag order (T.81, figure A.6).
 const ZIGZAG: [usize; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42, 49,
-    56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 ];
 
 /// A Huffman table: for each 16-bit prefix the code's length and value, length 0 where no code matches.
@@ -124,8 +125,17 @@ fn huffman_tables(mut segment: &[u8], tables: &mut Tables) -> Result<(), CodecEr
     Ok(())
 }
 
-fn scan(bytes: &[u8], start: usize, segment: &[u8], tables: &Tables, width: usize, height: usize) -> Result<Vec<u16>, CodecError> {
-    let &[1, _, selectors, ..] = segment else { return Err("its scan does not have one component") };
+fn scan(
+    bytes: &[u8],
+    start: usize,
+    segment: &[u8],
+    tables: &Tables,
+    width: usize,
+    height: usize,
+) -> Result<Vec<u16>, CodecError> {
+    let &[1, _, selectors, ..] = segment else {
+        return Err("its scan does not have one component");
+    };
     let (precision, quantization) = tables.frame.ok_or("no frame header before the scan")?;
     let quantization = tables.quantization[quantization].as_ref().ok_or("its quantization table is missing")?;
     let dc = tables.dc[usize::from(selectors >> 4 & 3)].as_ref().ok_or("its Huffman table is missing")?;
@@ -162,7 +172,13 @@ fn scan(bytes: &[u8], start: usize, segment: &[u8], tables: &Tables, width: usiz
 }
 
 /// One block's coefficients, dequantized, in natural order (T.81, F.2.2).
-fn block(bits: &mut BitReader, dc: &Huffman, ac: &Huffman, quantization: &[f32; 64], predicted: &mut i32) -> Result<[f32; 64], CodecError> {
+fn block(
+    bits: &mut BitReader,
+    dc: &Huffman,
+    ac: &Huffman,
+    quantization: &[f32; 64],
+    predicted: &mut i32,
+) -> Result<[f32; 64], CodecError> {
     let mut block = [0.0; 64];
     let size = dc.decode(bits)?;
     *predicted = predicted.wrapping_add(extended(bits, size)?);

@@ -38,14 +38,18 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<JpegHeader, CodecError> {
             0x01 | 0xD0..=0xD8 => continue,
             _ => {}
         }
-        let Some(&[high, low]) = bytes.get(at..at + 2) else { break };
+        let Some(&[high, low]) = bytes.get(at..at + 2) else {
+            break;
+        };
         let length = usize::from(u16::from_be_bytes([high, low]));
         if length < 2 {
             return Err("a segment of impossible length");
         }
         let is_frame = matches!(marker, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xF7);
         if is_frame && header.is_none() {
-            let Some(&[precision, h1, h0, w1, w0, components]) = bytes.get(at + 2..at + 8) else { break };
+            let Some(&[precision, h1, h0, w1, w0, components]) = bytes.get(at + 2..at + 8) else {
+                break;
+            };
             header = Some(JpegHeader {
                 frame: marker,
                 precision,

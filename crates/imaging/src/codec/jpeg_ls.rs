@@ -5,7 +5,8 @@ use super::bits::{BitReader, Stuffing};
 use super::jpeg_header::next_marker;
 
 /// Order of the run-length codes (T.87, A.2.1).
-const J: [u32; 32] = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+const J: [u32; 32] =
+    [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Contexts of the regular mode, then the two of run interruption.
 const REGULAR_CONTEXTS: usize = 365;
@@ -287,7 +288,9 @@ impl<'a> Decoder<'a> {
 
 /// Gradient thresholds: those of the stream, or the defaults (T.87, C.2.4.1.1.1).
 fn thresholds(presets: &Presets, maxval: i32, near: i32) -> Result<[i32; 3], CodecError> {
-    let clamp = |value: i32, low: i32| if value > maxval || value < low { low } else { value };
+    let clamp = |value: i32, low: i32| {
+        if value > maxval || value < low { low } else { value }
+    };
     let [basic1, basic2, basic3] = if maxval >= 128 {
         let factor = (maxval.min(4095) + 128) / 256;
         [factor + 2 + 3 * near, factor * 4 + 3 + 5 * near, factor * 17 + 4 + 7 * near]
@@ -299,7 +302,11 @@ fn thresholds(presets: &Presets, maxval: i32, near: i32) -> Result<[i32; 3], Cod
     let t1 = chosen(presets.thresholds[0], clamp(basic1, near + 1));
     let t2 = chosen(presets.thresholds[1], clamp(basic2, t1));
     let t3 = chosen(presets.thresholds[2], clamp(basic3, t2));
-    if near < t1 && t1 <= t2 && t2 <= t3 && t3 <= maxval { Ok([t1, t2, t3]) } else { Err("its coding parameters are impossible") }
+    if near < t1 && t1 <= t2 && t2 <= t3 && t3 <= maxval {
+        Ok([t1, t2, t3])
+    } else {
+        Err("its coding parameters are impossible")
+    }
 }
 
 /// The edge-detecting predictor (T.87, A.4.1).
@@ -327,9 +334,10 @@ mod tests {
     #[test]
     fn the_example_of_the_standard() {
         let stream = [
-            0xFF, 0xD8, 0xFF, 0xF7, 0x00, 0x0B, 0x08, 0x00, 0x04, 0x00, 0x04, 0x01, 0x01, 0x11, 0x00, 0xFF, 0xDA, 0x00, 0x08,
-            0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0xC0, 0x00, 0x00, 0x6C, 0x80, 0x20, 0x8E, 0x01, 0xC0, 0x00, 0x00, 0x57, 0x40,
-            0x00, 0x00, 0x6E, 0xE6, 0x00, 0x00, 0x01, 0xBC, 0x18, 0x00, 0x00, 0x05, 0xD8, 0x00, 0x00, 0x91, 0x60, 0xFF, 0xD9,
+            0xFF, 0xD8, 0xFF, 0xF7, 0x00, 0x0B, 0x08, 0x00, 0x04, 0x00, 0x04, 0x01, 0x01, 0x11, 0x00, 0xFF, 0xDA, 0x00,
+            0x08, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0xC0, 0x00, 0x00, 0x6C, 0x80, 0x20, 0x8E, 0x01, 0xC0, 0x00, 0x00,
+            0x57, 0x40, 0x00, 0x00, 0x6E, 0xE6, 0x00, 0x00, 0x01, 0xBC, 0x18, 0x00, 0x00, 0x05, 0xD8, 0x00, 0x00, 0x91,
+            0x60, 0xFF, 0xD9,
         ];
         let pixels = [0, 0, 90, 74, 68, 50, 43, 205, 64, 145, 145, 145, 100, 145, 145, 145];
         assert_eq!(decode(&stream, 4, 4).unwrap(), pixels);

@@ -3,7 +3,12 @@
 use super::CodecError;
 
 /// Unpacks one frame to `pixels * samples * bytes_per_sample` bytes, samples interleaved, little endian.
-pub(crate) fn decode(frame: &[u8], pixels: usize, samples: usize, bytes_per_sample: usize) -> Result<Vec<u8>, CodecError> {
+pub(crate) fn decode(
+    frame: &[u8],
+    pixels: usize,
+    samples: usize,
+    bytes_per_sample: usize,
+) -> Result<Vec<u8>, CodecError> {
     let word = |i: usize| -> Option<usize> {
         let four = frame.get(4 * i..4 * i + 4)?.try_into().ok()?;
         Some(u32::from_le_bytes(four) as usize)
@@ -35,7 +40,8 @@ fn unpack(segment: &[u8], output: &mut [u8], mut at: usize, stride: usize) -> Re
         }
         // 0 and up: so many literal bytes and one more; below: one byte, repeated.
         let count = usize::from(control.unsigned_abs()) + 1;
-        let repeated = if control < 0 { Some(input.next().ok_or("a segment ends before its last pixel")?) } else { None };
+        let repeated =
+            if control < 0 { Some(input.next().ok_or("a segment ends before its last pixel")?) } else { None };
         for _ in 0..count {
             let value = match repeated {
                 Some(value) => value,
@@ -70,8 +76,8 @@ mod tests {
     fn the_example_of_packbits() {
         let packed = [0xFE, 0xAA, 0x02, 0x80, 0x00, 0x2A, 0xFD, 0xAA, 0x03, 0x80, 0x00, 0x2A, 0x22, 0xF7, 0xAA];
         let unpacked = [
-            0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0xAA, 0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0x22, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA,
-            0xAA, 0xAA, 0xAA, 0xAA, 0xAA,
+            0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0xAA, 0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0x22, 0xAA, 0xAA, 0xAA, 0xAA,
+            0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA,
         ];
         assert_eq!(decode(&frame(&[&packed]), 24, 1, 1).unwrap(), unpacked);
     }

@@ -130,12 +130,15 @@ impl<'a> Dataset<'a> {
 
     /// The values of a text element, without padding; bytes that are not ASCII become `?`.
     pub(super) fn texts(&self, tag: Tag) -> Vec<String> {
-        let Some(element) = self.get(Level::Top, tag) else { return Vec::new() };
+        let Some(element) = self.get(Level::Top, tag) else {
+            return Vec::new();
+        };
         element
             .bytes
             .split(|&b| b == b'\\')
             .map(|value| {
-                let text: String = value.iter().map(|&b| if b.is_ascii() && b != 0 { char::from(b) } else { ' ' }).collect();
+                let text: String =
+                    value.iter().map(|&b| if b.is_ascii() && b != 0 { char::from(b) } else { ' ' }).collect();
                 text.trim().to_owned()
             })
             .collect()
@@ -161,7 +164,11 @@ pub(super) fn collect<'a>(part10: &'a Part10, file: &str) -> (Dataset<'a>, Optio
 
 /// An element or item whose value goes on after the end of the file.
 fn truncated(file: &str, what: &str, at: u64) -> ReadError {
-    ReadError::Truncated { file: file.to_owned(), format: FileFormat::Dicom, detail: format!("{what} at byte {at} of the data set") }
+    ReadError::Truncated {
+        file: file.to_owned(),
+        format: FileFormat::Dicom,
+        detail: format!("{what} at byte {at} of the data set"),
+    }
 }
 
 fn malformed(file: &str, at: u64) -> ReadError {
@@ -186,8 +193,7 @@ fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -
             hint: "its pixels are elsewhere; export the film with its pixels",
         });
     }
-    let mut reader =
-        LazyDataSetReader::new_with_ts(Cursor::new(bytes), &layout).map_err(|_| malformed(file, 0))?;
+    let mut reader = LazyDataSetReader::new_with_ts(Cursor::new(bytes), &layout).map_err(|_| malformed(file, 0))?;
     let mut walk = Walk { dataset, bytes, file, sequences: Vec::new(), fragments: None, at: 0 };
     while let Some(token) = reader.advance() {
         let Ok(token) = token else {
@@ -261,7 +267,8 @@ impl<'a> Walk<'_, 'a> {
     fn value<S: StatefulDecode>(&mut self, length: u32, decoder: &mut S, what: &str) -> Result<&'a [u8], ReadError> {
         let at = decoder.position();
         let end = at + u64::from(length);
-        let value = usize::try_from(at).ok().zip(usize::try_from(end).ok()).and_then(|(at, end)| self.bytes.get(at..end));
+        let value =
+            usize::try_from(at).ok().zip(usize::try_from(end).ok()).and_then(|(at, end)| self.bytes.get(at..end));
         let value = value.ok_or_else(|| truncated(self.file, what, at))?;
         decoder.skip_bytes(length).map_err(|_| malformed(self.file, at))?;
         self.at = end;

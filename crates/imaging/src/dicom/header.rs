@@ -3,11 +3,10 @@
 use std::ops::RangeInclusive;
 
 use dicom_core::header::{Tag, VR};
-use dicom_dictionary_std::{tags, uids};
+use dicom_dictionary_std::tags;
 
 use super::dataset::{Dataset, Level};
 use super::lut::{Lut, Modality};
-use super::part10::uid;
 use super::voi::{Function, Voi, Window};
 use crate::error::ReadError;
 use crate::radiograph::Laterality;
@@ -51,97 +50,16 @@ pub(super) struct Header {
     pub(super) laterality: Option<Laterality>,
 }
 
-/// The SOP classes of plain films.
-const FILM_CLASSES: [&str; 4] = [
-    uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE,
-    uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION,
-    uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PROCESSING,
-    uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
-];
-
-/// Names for the classes that are sent by mistake most often.
-const OTHER_CLASSES: [(&str, &str); 16] = [
-    (uids::CT_IMAGE_STORAGE, "a CT image"),
-    (uids::ENHANCED_CT_IMAGE_STORAGE, "an enhanced (multi-frame) CT image"),
-    (uids::MR_IMAGE_STORAGE, "an MR image"),
-    (uids::ENHANCED_MR_IMAGE_STORAGE, "an enhanced (multi-frame) MR image"),
-    (uids::ULTRASOUND_IMAGE_STORAGE, "an ultrasound image"),
-    (uids::ULTRASOUND_MULTI_FRAME_IMAGE_STORAGE, "a multi-frame ultrasound image"),
-    (uids::NUCLEAR_MEDICINE_IMAGE_STORAGE, "a nuclear medicine image"),
-    (uids::POSITRON_EMISSION_TOMOGRAPHY_IMAGE_STORAGE, "a PET image"),
-    (uids::DIGITAL_MAMMOGRAPHY_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION, "a mammogram"),
-    (uids::DIGITAL_MAMMOGRAPHY_X_RAY_IMAGE_STORAGE_FOR_PROCESSING, "a mammogram"),
-    (uids::X_RAY_ANGIOGRAPHIC_IMAGE_STORAGE, "an angiogram"),
-    (uids::X_RAY_RADIOFLUOROSCOPIC_IMAGE_STORAGE, "a fluoroscopy image"),
-    (uids::RT_PLAN_STORAGE, "a radiotherapy plan without pixels"),
-    (uids::RT_DOSE_STORAGE, "a radiotherapy dose"),
-    (uids::RT_IMAGE_STORAGE, "a radiotherapy image"),
-    (uids::ENCAPSULATED_PDF_STORAGE, "a PDF document"),
-];
-
-/// Modalities (0008,0060) under which a Secondary Capture is a plain film.
-const FILM_MODALITIES: [&str; 8] = ["CR", "DX", "RG", "DR", "XR", "HC", "OT", "SC"];
-
 /// Defined terms of View Position (0018,5101), PS3.3 C.8.1.2 and C.8.11.5, and the plain words found in their place.
 const VIEWS: [&str; 18] = [
-    "AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LAT", "LATERAL", "OBLIQUE", "OBL", "AXIAL", "FROG", "LAO", "RAO", "LPO",
-    "RPO",
+    "AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LAT", "LATERAL", "OBLIQUE", "OBL", "AXIAL", "FROG", "LAO",
+    "RAO", "LPO", "RPO",
 ];
 
-/// Refuses what is no plain film by its SOP class, its modality or its number of frames.
-pub(super) fn check_kind(dataset: &Dataset, media_class: Option<&str>, file: &str) -> Result<(), ReadError> {
-    let refuse = |what: String, hint| Err(ReadError::NotAFilm { file: file.to_owned(), what, hint });
-    const GIVE_FILM: &str = "give a CR, DX or Secondary Capture image of one frame";
-    let class = dataset.get(Level::Top, tags::SOP_CLASS_UID).and_then(|e| uid(e.bytes));
-    match class.as_deref().or(media_class) {
-        Some(class) if FILM_CLASSES.contains(&class) => {
-            let is_capture = class == uids::SECONDARY_CAPTURE_IMAGE_STORAGE;
-            if let Some(modality) = dataset.text(tags::MODALITY).filter(|_| is_capture)
-                && !FILM_MODALITIES.contains(&modality.as_str())
-            {
-                let shown = term(&modality);
-                return refuse(format!("its Modality (0008,0060) is {shown}, not a plain film"), GIVE_FILM);
-            }
-        }
-        Some(class) => {
-            let name = OTHER_CLASSES.iter().find(|(uid, _)| *uid == class).map(|(_, name)| *name);
-            let what = match name {
-                Some(name) => format!("its SOPClassUID (0008,0016) says {name}, not a plain film"),
-                None if class.starts_with("1.2.840.10008.") => {
-                    format!("its SOPClassUID (0008,0016) is {class}, not that of a plain film")
-                }
-                None => "its SOPClassUID (0008,0016) is a private one, not that of a plain film".to_owned(),
-            };
-            return refuse(what, GIVE_FILM);
-        }
-        None => {
-            return Err(ReadError::MissingAttribute {
-                file: file.to_owned(),
-                name: "SOPClassUID",
-                tag: "(0008,0016)".into(),
-                hint: "the file does not say what it is; export the film again",
-            });
-        }
-    }
-    match dataset.text(tags::NUMBER_OF_FRAMES).map(|text| (text.parse::<u32>(), text)) {
-        None | Some((Ok(0 | 1), _)) => Ok(()),
-        Some((Ok(frames), _)) => refuse(
-            format!("NumberOfFrames (0028,0008) is {frames}, a multi-frame image"),
-            "export the frame to read as an image of its own",
-        ),
-        Some((Err(_), text)) => Err(ReadError::Attribute {
-            file: file.to_owned(),
-            name: "NumberOfFrames",
-            tag: "(0028,0008)".into(),
-            value: term(&text),
-            expected: "a whole number",
-        }),
-    }
-}
-
 /// A text as an error may show it: a defined term, or nothing of it.
-fn term(text: &str) -> String {
-    let is_term = text.len() <= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_' || b == b' ');
+pub(super) fn term(text: &str) -> String {
+    let is_term = text.len() <= 16
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_' || b == b' ');
     if is_term { text.to_owned() } else { "not a defined term".to_owned() }
 }
 
@@ -172,7 +90,9 @@ impl Fields<'_, '_> {
 
     /// First value of a decimal string, where there is one.
     fn number(&self, tag: Tag, name: &'static str) -> Result<Option<f64>, ReadError> {
-        let Some(text) = self.dataset.text(tag) else { return Ok(None) };
+        let Some(text) = self.dataset.text(tag) else {
+            return Ok(None);
+        };
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Some(number)),
             _ => Err(self.wrong(tag, name, "not a number", "a decimal number")),
@@ -239,6 +159,11 @@ impl Header {
     pub(super) fn is_display_already(&self) -> bool {
         self.bits_stored <= 8 && !self.signed && self.modality.is_identity()
     }
+
+    /// Whether native 8-bit samples lie in 16-bit words of the data set's byte order.
+    pub(super) fn is_byte_in_word(&self, vr: VR) -> bool {
+        self.bits_allocated == 8 && vr == VR::OW
+    }
 }
 
 fn sign_extended(code: u32, bits: u8) -> i32 {
@@ -275,7 +200,11 @@ fn interpretation(fields: &Fields) -> Result<(usize, Interpretation), ReadError>
     };
     match samples {
         Some(samples) if samples != expected => {
-            let words = if expected == 1 { "1 for this photometric interpretation" } else { "3 for this photometric interpretation" };
+            let words = if expected == 1 {
+                "1 for this photometric interpretation"
+            } else {
+                "3 for this photometric interpretation"
+            };
             Err(fields.wrong(tags::SAMPLES_PER_PIXEL, "SamplesPerPixel", samples, words))
         }
         _ => Ok((usize::from(expected), photometric)),
@@ -337,18 +266,30 @@ fn voi(fields: &Fields, signed: bool, modality: &Modality) -> Result<Option<Voi>
     }
     let center = fields.number(tags::WINDOW_CENTER, "WindowCenter")?;
     let width = fields.number(tags::WINDOW_WIDTH, "WindowWidth")?;
-    let (Some(center), Some(width)) = (center, width) else { return Ok(None) };
+    let (Some(center), Some(width)) = (center, width) else {
+        return Ok(None);
+    };
     let function = match fields.dataset.text(tags::VOILUT_FUNCTION).as_deref() {
         None | Some("LINEAR") => Function::Linear,
         Some("LINEAR_EXACT") => Function::LinearExact,
         Some("SIGMOID") => Function::Sigmoid,
         Some(other) => {
-            return Err(fields.wrong(tags::VOILUT_FUNCTION, "VOILUTFunction", term(other), "LINEAR, LINEAR_EXACT or SIGMOID"));
+            return Err(fields.wrong(
+                tags::VOILUT_FUNCTION,
+                "VOILUTFunction",
+                term(other),
+                "LINEAR, LINEAR_EXACT or SIGMOID",
+            ));
         }
     };
     let window = Window { center, width, function };
     if !window.is_defined() {
-        return Err(fields.wrong(tags::WINDOW_WIDTH, "WindowWidth", width, "1 or more (above 0 for LINEAR_EXACT and SIGMOID)"));
+        return Err(fields.wrong(
+            tags::WINDOW_WIDTH,
+            "WindowWidth",
+            width,
+            "1 or more (above 0 for LINEAR_EXACT and SIGMOID)",
+        ));
     }
     Ok(Some(Voi::Window(window)))
 }
@@ -357,7 +298,9 @@ fn voi(fields: &Fields, signed: bool, modality: &Modality) -> Result<Option<Voi>
 fn spacing(dataset: &Dataset) -> Option<[f32; 2]> {
     [tags::PIXEL_SPACING, tags::IMAGER_PIXEL_SPACING, tags::NOMINAL_SCANNED_PIXEL_SPACING].into_iter().find_map(|tag| {
         let texts = dataset.texts(tag);
-        let [row, column] = &texts[..] else { return None };
+        let [row, column] = &texts[..] else {
+            return None;
+        };
         let (row, column) = (row.parse::<f32>().ok()?, column.parse::<f32>().ok()?);
         let is_length = |v: f32| v.is_finite() && v > 0.0;
         (is_length(row) && is_length(column)).then_some([row, column])
@@ -372,13 +315,6 @@ fn laterality(dataset: &Dataset) -> Option<Laterality> {
         "B" => Some(Laterality::Both),
         "U" => Some(Laterality::Unpaired),
         _ => None,
-    }
-}
-
-impl Header {
-    /// Whether native 8-bit samples lie in 16-bit words of the data set's byte order.
-    pub(super) fn is_byte_in_word(&self, vr: VR) -> bool {
-        self.bits_allocated == 8 && vr == VR::OW
     }
 }
 

@@ -44,8 +44,7 @@ impl Lut {
         if !(8..=16).contains(&bits) {
             return Err(wrong("LUTDescriptor", "(0028,3002)", format!("of {bits} bits an entry"), "8 to 16"));
         }
-        let first =
-            if signed || descriptor.vr == VR::SS { i64::from(first.cast_signed()) } else { i64::from(first) };
+        let first = if signed || descriptor.vr == VR::SS { i64::from(first.cast_signed()) } else { i64::from(first) };
         // Entries of 8 bits may lie two to a word (PS3.3 C.11.1.1.1).
         let entries: Vec<u16> = if data.bytes.len() >= 2 * count {
             dataset.words(data).take(count).collect()

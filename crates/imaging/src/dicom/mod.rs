@@ -2,9 +2,11 @@
 
 mod dataset;
 mod header;
+mod kind;
 mod lut;
 mod part10;
 mod pixels;
+mod registry;
 mod voi;
 
 use crate::error::ReadError;
@@ -21,7 +23,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
     let part10 = part10::split(bytes, file)?;
     let (dataset, problem) = dataset::collect(&part10, file);
     // What the file is comes before what is wrong with it: "an RT plan" says more than "truncated".
-    header::check_kind(&dataset, part10.media_class.as_deref(), file)?;
+    kind::check(&dataset, part10.media_class.as_deref(), file)?;
     if let Some(problem) = problem {
         return Err(problem);
     }

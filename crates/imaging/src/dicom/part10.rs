@@ -46,7 +46,7 @@ fn bare_syntax(bytes: &[u8]) -> Option<&'static str> {
     }
     let length = u32::from_le_bytes([start[4], start[5], start[6], start[7]]);
     // The values of these elements are short, and padded to an even length.
-    (length <= 256 && length % 2 == 0).then_some(IMPLICIT_LITTLE)
+    (length <= 256 && length.is_multiple_of(2)).then_some(IMPLICIT_LITTLE)
 }
 
 /// Takes a DICOM file apart.
@@ -112,8 +112,10 @@ impl FileMeta {
             detail: "inside the file meta information".into(),
         };
         while let Some(&[2, 0, e0, e1]) = bytes.get(meta.end..meta.end + 4) {
-            let head: [u8; 4] = bytes.get(meta.end + 4..meta.end + 8).and_then(|h| h.try_into().ok()).ok_or_else(truncated)?;
-            let long = matches!(&head[..2], b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"SQ" | b"UN" | b"UT" | b"UC" | b"UR");
+            let head: [u8; 4] =
+                bytes.get(meta.end + 4..meta.end + 8).and_then(|h| h.try_into().ok()).ok_or_else(truncated)?;
+            let long =
+                matches!(&head[..2], b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"SQ" | b"UN" | b"UT" | b"UC" | b"UR");
             let (value, length) = if long {
                 let four: [u8; 4] =
                     bytes.get(meta.end + 8..meta.end + 12).and_then(|l| l.try_into().ok()).ok_or_else(truncated)?;

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use dicom_dictionary_std::{tags, uids};
-use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
-use dicom_encoding::transfer_syntax::Codec;
 
 use super::dataset::{Dataset, Level, PixelData, syntax};
 use super::header::{Header, Interpretation};
-use super::part10;
+use super::{part10, registry};
 use crate::codec::{j2k_header, jpeg_extended, jpeg_header, jpeg_ls, rle};
 use crate::error::{FileFormat, ReadError};
 use crate::raster::luma;
-use crate::read::guarded;
+
+/// A compressed frame of this many bytes is never taken for too large.
+const SMALL_FRAME: usize = 1 << 16;
 
 /// Decoded pixels, row by row.
 pub(super) enum Samples {
@@ -111,7 +111,9 @@ fn color(decoded: &Decoded, bytes: &[u8], header: &Header, file: &str) -> Result
         }
         _ => false,
     };
-    let sample = |i: usize, s: usize| if decoded.planar { bytes[s * pixels + i] } else { bytes[3 * i + s] };
+    let sample = |i: usize, s: usize| {
+        if decoded.planar { bytes[s * pixels + i] } else { bytes[3 * i + s] }
+    };
     Ok((0..pixels)
         .map(|i| if is_luma_first { f32::from(sample(i, 0)) } else { luma([sample(i, 0), sample(i, 1), sample(i, 2)]) })
         .collect())
@@ -147,7 +149,12 @@ impl Blame<'_> {
     }
 }
 
-fn encapsulated<'a>(fragments: &[&'a [u8]], header: &mut Header, uid: &str, file: &str) -> Result<Decoded<'a>, ReadError> {
+fn encapsulated<'a>(
+    fragments: &[&'a [u8]],
+    header: &mut Header,
+    uid: &str,
+    file: &str,
+) -> Result<Decoded<'a>, ReadError> {
     let name = syntax(uid).map(|ts| ts.name());
     let blame = Blame { file, encoding: name.unwrap_or("an unknown encoding") };
     // One frame: all fragments are parts of it.
@@ -214,7 +221,7 @@ fn jpeg<'a>(frame: &[u8], header: &mut Header, uid: &str, blame: &Blame) -> Resu
         let samples = jpeg_extended::decode(frame, stream.width, stream.height).map_err(|e| blame.decode(e))?;
         return Ok(words(&samples));
     }
-    registry(frame, header, stream.precision, uid, blame)
+    by_registry(frame, header, stream.precision, uid, blame)
 }
 
 fn jpeg_ls<'a>(frame: &[u8], header: &mut Header, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
@@ -245,7 +252,7 @@ fn jpeg_2000<'a>(frame: &[u8], header: &mut Header, uid: &str, blame: &Blame) ->
     if !stream.complete {
         return Err(blame.truncated());
     }
-    registry(frame, header, stream.precision, uid, blame)
+    by_registry(frame, header, stream.precision, uid, blame)
 }
 
 /// The stream's samples must be those of the header. A stream of more bits than Bits Stored is believed where the values are
@@ -266,86 +273,14 @@ fn check_stream(header: &mut Header, components: u16, precision: u8, blame: &Bla
     Ok(())
 }
 
-/// Decodes by the transfer syntax registry of dicom-rs.
-fn registry<'a>(frame: &[u8], header: &Header, precision: u8, uid: &str, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
-    let Some(Codec::EncapsulatedPixelData(Some(reader), _)) = syntax(uid).map(|ts| ts.codec()) else {
-        return Err(blame.decode("this build has no decoder for it"));
-    };
+fn by_registry<'a>(
+    frame: &[u8],
+    header: &Header,
+    precision: u8,
+    uid: &str,
+    blame: &Blame,
+) -> Result<Decoded<'a>, ReadError> {
     let bytes_per_sample = if precision > 8 { 2 } else { 1 };
-    let needed = header.rows * header.columns * header.samples * bytes_per_sample;
-    // The registry takes a large frame of few bytes for an attack. Its size has been checked by now, so zeros after the end
-    // marker bring it over that bar; a film that is mostly black does compress so well.
-    let mut padded = frame.to_vec();
-    padded.resize(frame.len().max(needed / REGISTRY_RATIO + 1), 0);
-    let source = Frame { header, bytes: padded, bytes_per_sample, uid };
-    let mut bytes = Vec::new();
-    match guarded(|| reader.decode_frame(&source, 0, &mut bytes).is_ok()) {
-        Some(true) if bytes.len() == needed => Ok(native(Cow::Owned(bytes), bytes_per_sample, false)),
-        _ => Err(blame.decode("the decoder met data that break its rules")),
-    }
-}
-
-/// A compressed frame of this many bytes is never taken for too large.
-const SMALL_FRAME: usize = 1 << 16;
-
-/// The compression ratio above which the registry refuses a large frame.
-const REGISTRY_RATIO: usize = 64;
-
-/// One frame, as the registry's decoders want to see it.
-struct Frame<'h> {
-    header: &'h Header,
-    bytes: Vec<u8>,
-    bytes_per_sample: usize,
-    uid: &'h str,
-}
-
-impl PixelDataObject for Frame<'_> {
-    fn transfer_syntax_uid(&self) -> &str {
-        self.uid
-    }
-
-    fn rows(&self) -> Option<u16> {
-        u16::try_from(self.header.rows).ok()
-    }
-
-    fn cols(&self) -> Option<u16> {
-        u16::try_from(self.header.columns).ok()
-    }
-
-    fn samples_per_pixel(&self) -> Option<u16> {
-        u16::try_from(self.header.samples).ok()
-    }
-
-    fn bits_allocated(&self) -> Option<u16> {
-        u16::try_from(8 * self.bytes_per_sample).ok()
-    }
-
-    fn bits_stored(&self) -> Option<u16> {
-        Some(u16::from(self.header.bits_stored))
-    }
-
-    fn photometric_interpretation(&self) -> Option<&str> {
-        Some(if self.header.samples == 3 { "RGB" } else { "MONOCHROME2" })
-    }
-
-    fn number_of_frames(&self) -> Option<u32> {
-        Some(1)
-    }
-
-    fn number_of_fragments(&self) -> Option<u32> {
-        Some(1)
-    }
-
-    fn fragment(&self, fragment: usize) -> Option<Cow<'_, [u8]>> {
-        (fragment == 0).then_some(Cow::Borrowed(&self.bytes))
-    }
-
-    fn offset_table(&self) -> Option<Cow<'_, [u32]>> {
-        Some(Cow::Borrowed(&[]))
-    }
-
-    fn raw_pixel_data(&self) -> Option<RawPixelData> {
-        let fragments = [self.bytes.clone()].into_iter().collect();
-        Some(RawPixelData { fragments, offset_table: Default::default() })
-    }
+    let bytes = registry::decode(frame, header, bytes_per_sample, uid).map_err(|e| blame.decode(e))?;
+    Ok(native(Cow::Owned(bytes), bytes_per_sample, false))
 }

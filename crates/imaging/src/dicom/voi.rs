@@ -72,7 +72,9 @@ mod tests {
     /// The worked examples of PS3.3 C.11.2.1.2.1 and C.11.2.1.3.2: center 2048 or 2047.5, width 4096 over 12 bits is the identity.
     #[test]
     fn linear_known_answers() {
-        for (x, y) in [(0.0, 0.0), (4095.0, 1.0), (1.0, 1.0 / 4095.0), (2047.0, 2047.0 / 4095.0), (-5.0, 0.0), (5000.0, 1.0)] {
+        for (x, y) in
+            [(0.0, 0.0), (4095.0, 1.0), (1.0, 1.0 / 4095.0), (2047.0, 2047.0 / 4095.0), (-5.0, 0.0), (5000.0, 1.0)]
+        {
             assert!((at(Function::Linear, 2048.0, 4096.0, x) - y).abs() < 1e-12, "{x}");
         }
         // Center 0, width 100: −50 and below is dark, over 49 bright (the standard's note).

@@ -3,6 +3,7 @@
 //! The film's pixels are never mirrored or rotated, so its side markers stay where they were. The heatmap is scaled against an
 //! absolute reference: a normal film shows none.
 
+mod bar;
 mod canvas;
 mod colormap;
 mod font;
@@ -10,6 +11,7 @@ mod font;
 use crate::geometry::Geometry;
 use crate::preprocess::resample;
 use crate::radiograph::{Radiograph, round_to_u8};
+use bar::BarLayout;
 use canvas::Canvas;
 
 pub use colormap::color;
@@ -72,6 +74,9 @@ const MOST_OPAQUE: f32 = 0.5;
 
 /// Heat below this share of the reference is not drawn.
 const LEAST_HEAT: f32 = 0.05;
+
+/// The color of outlines.
+const OUTLINE: [u8; 3] = [110, 220, 255];
 
 /// A region scored at least this is outlined solid (definite), below it dashed (suspicious).
 const DEFINITE: f32 = 0.5;
@@ -141,10 +146,8 @@ impl CamMap {
         };
         let ((x0, x1, u), (y0, y1, v)) = (place(x, self.columns), place(y, self.rows));
         let value = |x: usize, y: usize| self.values[y * self.columns + x];
-        let (upper, lower) = (
-            value(x0, y0) * (1.0 - u) + value(x1, y0) * u,
-            value(x0, y1) * (1.0 - u) + value(x1, y1) * u,
-        );
+        let (upper, lower) =
+            (value(x0, y0) * (1.0 - u) + value(x1, y0) * u, value(x0, y1) * (1.0 - u) + value(x1, y1) * u);
         upper * (1.0 - v) + lower * v
     }
 }
@@ -176,74 +179,14 @@ fn outline(canvas: &mut Canvas, region: &Region, left: f32, scale_x: f32, scale_
     canvas.text(text_x + zoom, text_y + zoom, zoom, &text, OUTLINE);
 }
 
-/// The strip under the film: probability bar, threshold tick, numbers, and what the picture is not for.
-struct BarLayout {
-    zoom: usize,
-}
-
-const OUTLINE: [u8; 3] = [110, 220, 255];
-const INK: [u8; 3] = [230, 230, 230];
-const DIM: [u8; 3] = [140, 140, 140];
-const ABOVE: [u8; 3] = [255, 160, 64];
-const BELOW: [u8; 3] = [96, 160, 224];
-const NOTE: &str = "Research use only";
-const LEGEND: &str = "Heat 0";
-const LEGEND_END: &str = "1";
-
-impl BarLayout {
-    fn new(width: usize) -> Self {
-        Self { zoom: if width >= 480 { 2 } else { 1 } }
-    }
-
-    fn height(&self) -> usize {
-        48 * self.zoom
-    }
-
-    fn least_width(&self) -> usize {
-        (font::width("Probability 0.00, threshold 0.00") + 24) * self.zoom
-    }
-
-    fn draw(&self, canvas: &mut Canvas, top: usize, probability: f32, threshold: f32) {
-        let zoom = self.zoom;
-        let probability = if probability.is_nan() { 0.0 } else { probability.clamp(0.0, 1.0) };
-        let threshold = if threshold.is_nan() { 1.0 } else { threshold.clamp(0.0, 1.0) };
-        let (margin, right) = (12 * zoom, canvas.width() - 12 * zoom);
-        let text = format!("Probability {probability:.2}, threshold {threshold:.2}");
-        canvas.text(margin, top + 6 * zoom, zoom, &text, INK);
-        let (bar_top, bar_height, length) = (top + 18 * zoom, 8 * zoom, right - margin);
-        canvas.rectangle(margin, bar_top, length, bar_height, [48; 3]);
-        let filled = (length as f32 * probability).round() as usize;
-        canvas.rectangle(margin, bar_top, filled, bar_height, if probability >= threshold { ABOVE } else { BELOW });
-        let tick = margin + (length as f32 * threshold).round() as usize;
-        canvas.rectangle(tick.saturating_sub(zoom / 2), bar_top - 2 * zoom, zoom, bar_height + 4 * zoom, [255; 3]);
-        canvas.text(margin, top + 33 * zoom, zoom, NOTE, DIM);
-    }
-
-    /// The colors of heat from none to the reference, at the right of the note where there is room.
-    fn legend(&self, canvas: &mut Canvas, top: usize) {
-        let (zoom, ramp) = (self.zoom, 64 * self.zoom);
-        let needed = (font::width(NOTE) + font::width(LEGEND) + font::width(LEGEND_END) + 48) * zoom + ramp;
-        if canvas.width() < needed {
-            return;
-        }
-        let end = canvas.width() - (12 + font::width(LEGEND_END)) * zoom;
-        let start = end - ramp - 4 * zoom;
-        let y = top + 33 * zoom;
-        canvas.text(start - (font::width(LEGEND) + 2) * zoom, y, zoom, LEGEND, DIM);
-        for x in 0..ramp {
-            canvas.rectangle(start + x, y, 1, 7 * zoom, color(x as f32 / (ramp - 1) as f32));
-        }
-        canvas.text(end, y, zoom, LEGEND_END, DIM);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::geometry::Fit;
 
     fn film(width: usize, height: usize) -> Radiograph {
-        Radiograph::from_display(width, height, (0..width * height).map(|i| (i % width) as f32 % 256.0).collect()).unwrap()
+        Radiograph::from_display(width, height, (0..width * height).map(|i| (i % width) as f32 % 256.0).collect())
+            .unwrap()
     }
 
     fn gray_rows(image: &RgbImage, rows: usize) -> bool {

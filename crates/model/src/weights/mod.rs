@@ -78,7 +78,8 @@ pub fn export(parameters: &Parameters, path: &Path) -> Result<(), ModelError> {
     }
     let tensors = parameters.iter().map(|(name, shape, values)| (name.to_string(), shape, values));
     let metadata = Some(("format", "pt".to_string()));
-    let bytes = to_safetensors(tensors, WeightsFormat::F32, metadata).map_err(|reason| ModelError::weights(path, reason))?;
+    let bytes =
+        to_safetensors(tensors, WeightsFormat::F32, metadata).map_err(|reason| ModelError::weights(path, reason))?;
     files::write_atomic(path, &bytes)
 }
 
@@ -151,7 +152,9 @@ fn torchvision_name(name: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
     for part in name.split('.') {
         match parts.last_mut() {
-            Some(last) if ["norm", "conv"].contains(&last.as_str()) && ["1", "2"].contains(&part) => last.push_str(part),
+            Some(last) if ["norm", "conv"].contains(&last.as_str()) && ["1", "2"].contains(&part) => {
+                last.push_str(part)
+            }
             _ => parts.push(part.to_string()),
         }
     }
@@ -168,7 +171,11 @@ fn sum_channels(values: &[f32], filters: usize, channels: usize) -> Vec<f32> {
         .collect()
 }
 
-fn keep_logit(known: &mut BTreeMap<String, Tensor>, class: Option<usize>, notes: &mut Vec<String>) -> Result<(), String> {
+fn keep_logit(
+    known: &mut BTreeMap<String, Tensor>,
+    class: Option<usize>,
+    notes: &mut Vec<String>,
+) -> Result<(), String> {
     let (Some(weight), Some(bias)) = (known.get("classifier.weight"), known.get("classifier.bias")) else {
         return Err("tensor classifier.weight or classifier.bias is missing; train from these weights instead, which makes a new classifier".into());
     };
@@ -183,14 +190,18 @@ fn keep_logit(known: &mut BTreeMap<String, Tensor>, class: Option<usize>, notes:
     }
     let Some(class) = class.filter(|class| *class < outputs) else {
         return Err(match class {
-            Some(class) => format!("class {class} does not exist: the classifier has {outputs} outputs, numbered from 0"),
+            Some(class) => {
+                format!("class {class} does not exist: the classifier has {outputs} outputs, numbered from 0")
+            }
             None => format!("the classifier has {outputs} outputs, a bundle has one: name the class to keep, from 0"),
         });
     };
     let row = |at: usize| &weight.values[at * features..(at + 1) * features];
     let (values, offset) = if outputs == 2 {
         let other = 1 - class;
-        notes.push(format!("of the two outputs, taken as a softmax pair, output {class} less output {other} is the logit"));
+        notes.push(format!(
+            "of the two outputs, taken as a softmax pair, output {class} less output {other} is the logit"
+        ));
         let difference = row(class).iter().zip(row(other)).map(|(a, b)| a - b).collect();
         (difference, bias.values[class] - bias.values[other])
     } else {
@@ -218,7 +229,10 @@ mod tests {
             ("features.transition1.conv.weight", "features.transition1.conv.weight"),
             ("module.densenet121.features.norm0.bias", "features.norm0.bias"),
             ("module.densenet121.classifier.0.weight", "classifier.weight"),
-            ("model.features.denseblock3.denselayer1.norm.2.running_var", "features.denseblock3.denselayer1.norm2.running_var"),
+            (
+                "model.features.denseblock3.denselayer1.norm.2.running_var",
+                "features.denseblock3.denselayer1.norm2.running_var",
+            ),
             ("features.norm5.running_mean", "features.norm5.running_mean"),
         ] {
             assert_eq!(torchvision_name(found), expected);
@@ -230,13 +244,19 @@ mod tests {
         let parameters = Parameters::initialize(&Architecture::new(outputs), 3);
         let mut tensors: Vec<Tensor> = parameters
             .iter()
-            .map(|(name, shape, values)| {
-                Tensor { name: format!("module.{name}"), shape: shape.to_vec(), values: values.to_vec() }
+            .map(|(name, shape, values)| Tensor {
+                name: format!("module.{name}"),
+                shape: shape.to_vec(),
+                values: values.to_vec(),
             })
             .collect();
         tensors[0].shape = vec![64, 3, 7, 7];
         tensors[0].values = (0..64 * 3 * 49).map(|i| (i / 49 % 3 + 1) as f32).collect();
-        tensors.push(Tensor { name: "module.features.norm0.num_batches_tracked".into(), shape: vec![], values: vec![7.0] });
+        tensors.push(Tensor {
+            name: "module.features.norm0.num_batches_tracked".into(),
+            shape: vec![],
+            values: vec![7.0],
+        });
         tensors.push(Tensor { name: "op_threshs".into(), shape: vec![18], values: vec![0.5; 18] });
         tensors
     }

@@ -25,7 +25,10 @@ pub(crate) enum Node {
     /// A class or function, as `module.name`.
     Class(String),
     /// What a call of some class gave: its name, and the state that was set on it.
-    Object { class: String, state: Option<Ref> },
+    Object {
+        class: String,
+        state: Option<Ref>,
+    },
     Storage(Storage),
     Tensor(Strided),
 }
@@ -62,7 +65,8 @@ pub(crate) struct Pickle {
 impl Pickle {
     /// Reads the pickle that `bytes` begins with.
     pub(crate) fn read(bytes: &[u8]) -> Result<Pickle, String> {
-        let mut machine = Machine { bytes, at: 0, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+        let mut machine =
+            Machine { bytes, at: 0, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
         let root = machine.run().map_err(|reason| format!("pickle, byte {}: {reason}", machine.at))?;
         Ok(Pickle { nodes: machine.nodes, root, length: machine.at })
     }
@@ -236,10 +240,14 @@ impl Machine<'_> {
     /// What calling a class with arguments gives, without calling anything.
     fn call(&self, callee: Ref, arguments: Ref) -> Result<Node, String> {
         let Node::Class(class) = &self.nodes[callee] else { return Err("a call of something that is no class".into()) };
-        let Node::Tuple(arguments) = &self.nodes[arguments] else { return Err(format!("{class} is called without a tuple")) };
+        let Node::Tuple(arguments) = &self.nodes[arguments] else {
+            return Err(format!("{class} is called without a tuple"));
+        };
         match class.as_str() {
             "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2" if arguments.len() >= 4 => {
-                let Node::Storage(storage) = &self.nodes[arguments[0]] else { return Err("a tensor without a storage".into()) };
+                let Node::Storage(storage) = &self.nodes[arguments[0]] else {
+                    return Err("a tensor without a storage".into());
+                };
                 Ok(Node::Tensor(Strided {
                     storage: storage.clone(),
                     offset: self.as_size(arguments[1])?,

@@ -104,8 +104,12 @@ fn read_older(bytes: &[u8]) -> Result<(Pickle, Storages), String> {
         let width = element(storage)?.width();
         let rest = &bytes[at..];
         let (len, data) = rest.split_first_chunk::<8>().ok_or("the data end too early")?;
-        let len = usize::try_from(i64::from_le_bytes(*len)).map_err(|_| format!("storage {key} has a negative length"))?;
-        let n = len.checked_mul(width).filter(|n| *n <= data.len()).ok_or_else(|| format!("storage {key} ends too early"))?;
+        let len =
+            usize::try_from(i64::from_le_bytes(*len)).map_err(|_| format!("storage {key} has a negative length"))?;
+        let n = len
+            .checked_mul(width)
+            .filter(|n| *n <= data.len())
+            .ok_or_else(|| format!("storage {key} ends too early"))?;
         storages.insert(key.clone(), data[..n].to_vec());
         at += 8 + n;
     }
@@ -193,16 +197,17 @@ fn gather(name: String, view: &Strided, storages: &Storages) -> Result<Tensor, S
     let available = bytes.len() / kind.width();
     let len = shape.iter().try_fold(1usize, |n, s| n.checked_mul(*s)).filter(|n| *n <= MOST_ELEMENTS);
     let Some(len) = len else { return fail("too large for weights") };
-    let last = shape
-        .iter()
-        .zip(stride)
-        .try_fold(*offset, |at, (size, step)| size.saturating_sub(1).checked_mul(*step).and_then(|far| at.checked_add(far)));
+    let last = shape.iter().zip(stride).try_fold(*offset, |at, (size, step)| {
+        size.saturating_sub(1).checked_mul(*step).and_then(|far| at.checked_add(far))
+    });
     if len > 0 && last.is_none_or(|last| last >= available) {
         return fail("its data end too early");
     }
-    let row_major = shape.iter().zip(stride).rev().try_fold(1usize, |expected, (size, step)| {
-        (*size == 1 || *step == expected).then_some(expected * size)
-    });
+    let row_major = shape
+        .iter()
+        .zip(stride)
+        .rev()
+        .try_fold(1usize, |expected, (size, step)| (*size == 1 || *step == expected).then_some(expected * size));
     let values = if len == 0 {
         Vec::new()
     } else if row_major.is_some() {

@@ -73,7 +73,7 @@ fn marker(rng: &mut FilmRng, page: &mut Page<'_>, side: Side) {
             text.push(char::from(b'A' + uniform(rng, 0.0, 25.99) as u8));
         }
     }
-    let dot = page.shortest() * uniform(rng, 0.0035, 0.009);
+    let dot = page.shortest() * uniform(rng, 0.0035, 0.0075);
     let ink = uniform(rng, 0.75, 1.0);
     let near = uniform(rng, 0.05, 0.2);
     let x = if side == Side::Right { near } else { 1.0 - near };

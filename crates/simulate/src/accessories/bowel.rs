@@ -29,7 +29,7 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
     }
     for (start, n, radius) in loops {
         let balls = chain(rng, start, n, radius);
-        scene.add(&blend(&balls, 2.5, 0.28 * radius), Material::Soft, -uniform(rng, 0.6, 1.0));
+        scene.add(&blend(&balls, 2.2, 0.9 * radius), Material::Soft, -uniform(rng, 0.4, 0.95));
     }
     for _ in 0..(uniform(rng, 0.0, 1.0 + 2.4 * variation)) as usize {
         feces(rng, scene, landmarks);
@@ -42,11 +42,11 @@ fn chain(rng: &mut FilmRng, start: Vec3, n: usize, radius: f32) -> Vec<(Vec3, f3
     let mut at = start;
     let mut balls = Vec::new();
     for _ in 0..n {
-        let r = radius * uniform(rng, 0.65, 1.15);
+        let r = radius * uniform(rng, 0.5, 1.15);
         balls.push((at, r));
         heading += normal(rng, 0.0, 0.6);
         let (s, c) = heading.sin_cos();
-        at += v(c, s, normal(rng, 0.0, 0.3)) * (r * uniform(rng, 1.0, 1.5));
+        at += v(c, s, normal(rng, 0.0, 0.3)) * (r * uniform(rng, 0.7, 1.15));
     }
     balls
 }
@@ -54,6 +54,8 @@ fn chain(rng: &mut FilmRng, start: Vec3, n: usize, radius: f32) -> Vec<(Vec3, f3
 fn blend(balls: &[(Vec3, f32)], step: f32, k: f32) -> Mesh {
     let (mut low, mut high) = (v(1e9, 1e9, 1e9), v(-1e9, -1e9, -1e9));
     for (c, r) in balls {
+        // The blend bulges by up to a quarter of its width.
+        let r = r + 0.25 * k;
         low = v(low.x.min(c.x - r), low.y.min(c.y - r), low.z.min(c.z - r));
         high = v(high.x.max(c.x + r), high.y.max(c.y + r), high.z.max(c.z + r));
     }

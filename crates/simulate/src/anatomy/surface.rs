@@ -157,8 +157,7 @@ mod tests {
         let whole = finish(&cube()).unwrap();
         assert!((whole.volume() - 1000.0).abs() < 1e-2);
         let mut open = cube();
-        open.polygons.pop();
-        open.polygons.remove(0);
+        open.polygons.drain(..2);
         assert!((finish(&open).unwrap().volume() - 1000.0).abs() < 1e-2);
         let mut inverted = cube();
         inverted.polygons.iter_mut().for_each(|q| q.reverse());

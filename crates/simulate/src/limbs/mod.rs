@@ -175,7 +175,8 @@ fn development(rng: &mut FilmRng, variation: f32) -> Development {
     d.body_from = 0.1;
     d.range = [uniform(rng, 0.0, 0.05 + 0.1 * variation), uniform(rng, 0.97 - 0.05 * variation, 0.999)];
     d.base = if chance(rng, 0.6) { uniform(rng, 0.0, 0.16) } else { 0.0 };
-    d.gamma = normal(rng, 0.4, 0.28 * variation).exp();
+    d.gamma = normal(rng, 0.22, 0.26 * variation).exp();
+    d.equalize = uniform(rng, 0.15, 0.35 + 0.35 * variation);
     d
 }
 

@@ -23,10 +23,7 @@ pub fn clustered_delong(
     let value = auc(sample)?;
     clusters.require_length(AUC, sample.n())?;
     if interval == AucInterval::Newcombe {
-        return Err(no_interval(
-            value,
-            "Newcombe's interval does not allow for clusters",
-        ));
+        return Err(no_interval(value, "Newcombe's interval does not allow for clusters"));
     }
     let placements = placements(sample)?;
     let centered = placements.centered();
@@ -39,7 +36,7 @@ pub fn clustered_delong(
     Ok(estimate)
 }
 
-/// The paired test of [`paired_delong`] with the clustered variance of [`clustered_delong`].
+/// The paired test of [`paired_delong`](super::paired_delong) with the clustered variance of [`clustered_delong`].
 ///
 /// # Errors
 /// As those two.
@@ -92,13 +89,7 @@ fn clustered_variance(
     let with_case = sums.iter().filter(|s| s.has_case).count();
     let with_control = sums.iter().filter(|s| s.has_control).count();
     if with_case.min(with_control) < 2 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::TooFew {
-                n: with_case.min(with_control),
-                needed: 2,
-            },
-        ));
+        return Err(Undefined::new(statistic, Reason::TooFew { n: with_case.min(with_control), needed: 2 }));
     }
     let (m, n) = (sample.cases() as f64, sample.controls() as f64);
     let inflate = |count: usize| count as f64 / (count as f64 - 1.0);
@@ -107,10 +98,7 @@ fn clustered_variance(
     let s11 = inflate(clusters.count()) * sums.iter().map(|s| s.x * s.y).sum::<f64>();
     let variance = s10 / m + s01 / n + 2.0 * s11 / (m * n);
     if variance < 0.0 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::Other("the clustered variance is negative: too few clusters"),
-        ));
+        return Err(Undefined::new(statistic, Reason::Other("the clustered variance is negative: too few clusters")));
     }
     Ok(variance)
 }

@@ -32,22 +32,12 @@ pub struct AucComparison {
 /// # Errors
 /// Undefined with fewer than two cases or controls, when the truths differ, or when the areas differ and the variance is
 /// zero. Two curves that agree in every component give z = 0 and p = 1, as in pROC.
-pub fn paired_delong(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    level: Level,
-) -> Result<AucComparison, Undefined> {
+pub fn paired_delong(a: Scored<'_>, b: Scored<'_>, level: Level) -> Result<AucComparison, Undefined> {
     a.require(DIFFERENCE, 2)?;
     a.require_same_truth(&b, DIFFERENCE)?;
     let (va, vb) = (placements(a)?, placements(b)?);
     let variance = difference_variance(&va, &vb);
-    normal_comparison(
-        (va.auc, vb.auc),
-        variance,
-        a.n(),
-        level,
-        "DeLong's test for two correlated ROC curves",
-    )
+    normal_comparison((va.auc, vb.auc), variance, a.n(), level, "DeLong's test for two correlated ROC curves")
 }
 
 /// DeLong's test of two areas on different observations: t = (θa − θb)/√(Sa + Sb) with Welch–Satterthwaite degrees of freedom
@@ -55,18 +45,11 @@ pub fn paired_delong(
 ///
 /// # Errors
 /// Undefined with fewer than two cases or controls in either sample, or when both variances are zero.
-pub fn unpaired_delong(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    level: Level,
-) -> Result<AucComparison, Undefined> {
+pub fn unpaired_delong(a: Scored<'_>, b: Scored<'_>, level: Level) -> Result<AucComparison, Undefined> {
     a.require(DIFFERENCE, 2)?;
     b.require(DIFFERENCE, 2)?;
     let (va, vb) = (placements(a)?, placements(b)?);
-    let (sa, sb) = (
-        component_covariance(&va, &va),
-        component_covariance(&vb, &vb),
-    );
+    let (sa, sb) = (component_covariance(&va, &va), component_covariance(&vb, &vb));
     let total = sa + sb;
     if total == 0.0 {
         return Err(Undefined::new(DIFFERENCE, Reason::ZeroVariance));
@@ -118,13 +101,7 @@ pub(super) fn normal_comparison(
     Ok(AucComparison {
         auc_a,
         auc_b,
-        difference: Estimate {
-            value,
-            low: value - half,
-            high: value + half,
-            method: "DeLong, Wald",
-            n,
-        },
+        difference: Estimate { value, low: value - half, high: value + half, method: "DeLong, Wald", n },
         statistic,
         df: None,
         p: 2.0 * normal_cdf(-statistic.abs()),

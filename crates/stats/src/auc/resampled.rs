@@ -18,18 +18,10 @@ pub fn bootstrap(
     let value = auc(sample)?;
     let groups = Groups::new(sample);
     let mut weights = GroupWeights::new(&groups);
-    percentile(
-        AUC,
-        value,
-        sample.truth(),
-        resampling,
-        level,
-        plan,
-        |counts| {
-            weights.fill(&groups, sample.truth(), counts);
-            area(&weights.cases, &weights.controls)
-        },
-    )
+    percentile(AUC, value, sample.truth(), resampling, level, plan, |counts| {
+        weights.fill(&groups, sample.truth(), counts);
+        area(&weights.cases, &weights.controls)
+    })
 }
 
 /// The difference of two areas on the same observations with a bootstrap percentile interval: both lists are resampled
@@ -47,24 +39,12 @@ pub fn paired_bootstrap(
     a.require_same_truth(&b, DIFFERENCE)?;
     let value = auc(a)? - auc(b)?;
     let (groups_a, groups_b) = (Groups::new(a), Groups::new(b));
-    let (mut weights_a, mut weights_b) =
-        (GroupWeights::new(&groups_a), GroupWeights::new(&groups_b));
-    percentile(
-        DIFFERENCE,
-        value,
-        a.truth(),
-        resampling,
-        level,
-        plan,
-        |counts| {
-            weights_a.fill(&groups_a, a.truth(), counts);
-            weights_b.fill(&groups_b, a.truth(), counts);
-            Some(
-                area(&weights_a.cases, &weights_a.controls)?
-                    - area(&weights_b.cases, &weights_b.controls)?,
-            )
-        },
-    )
+    let (mut weights_a, mut weights_b) = (GroupWeights::new(&groups_a), GroupWeights::new(&groups_b));
+    percentile(DIFFERENCE, value, a.truth(), resampling, level, plan, |counts| {
+        weights_a.fill(&groups_a, a.truth(), counts);
+        weights_b.fill(&groups_b, a.truth(), counts);
+        Some(area(&weights_a.cases, &weights_a.controls)? - area(&weights_b.cases, &weights_b.controls)?)
+    })
 }
 
 /// Bootstrap counts summed into groups of equal score; reused between replicates.
@@ -75,10 +55,7 @@ pub(crate) struct GroupWeights {
 
 impl GroupWeights {
     pub fn new(groups: &Groups) -> Self {
-        Self {
-            cases: vec![0; groups.values.len()],
-            controls: vec![0; groups.values.len()],
-        }
+        Self { cases: vec![0; groups.values.len()], controls: vec![0; groups.values.len()] }
     }
 
     pub fn fill(&mut self, groups: &Groups, truth: &[bool], counts: &[u32]) {

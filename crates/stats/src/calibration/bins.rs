@@ -146,10 +146,7 @@ pub fn expected_calibration_error(
     let error = |weight: &dyn Fn(usize) -> u64| {
         let sums = bin_sums(&assigned, probabilities, truth, bins, weight);
         let n: u64 = sums.iter().map(|s| s.count).sum();
-        let gap: f64 = sums
-            .iter()
-            .map(|s| (s.probability - s.positives as f64).abs())
-            .sum();
+        let gap: f64 = sums.iter().map(|s| (s.probability - s.positives as f64).abs()).sum();
         gap / n as f64
     };
     let value = error(&|_| 1);
@@ -206,19 +203,10 @@ pub(super) fn assign(
     check_unit(statistic, probabilities)?;
     let n = probabilities.len();
     if n.min(bins) == 0 {
-        return Err(Undefined::new(
-            statistic,
-            Reason::TooFew {
-                n: n.min(bins),
-                needed: 1,
-            },
-        ));
+        return Err(Undefined::new(statistic, Reason::TooFew { n: n.min(bins), needed: 1 }));
     }
     Ok(match binning {
-        Binning::EqualWidth => probabilities
-            .iter()
-            .map(|p| ((p * bins as f64) as usize).min(bins - 1))
-            .collect(),
+        Binning::EqualWidth => probabilities.iter().map(|p| ((p * bins as f64) as usize).min(bins - 1)).collect(),
         Binning::EqualCount => {
             let mut order: Vec<usize> = (0..n).collect();
             order.sort_unstable_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));

@@ -40,12 +40,7 @@ impl Confusion {
     ///
     /// # Errors
     /// As the metric's own function.
-    pub fn estimate(
-        &self,
-        metric: Metric,
-        level: Level,
-        interval: Interval,
-    ) -> Result<Estimate, Undefined> {
+    pub fn estimate(&self, metric: Metric, level: Level, interval: Interval) -> Result<Estimate, Undefined> {
         match metric {
             Metric::F1 => self.f1(level, F1Interval::default()),
             Metric::Mcc => self.mcc(level),
@@ -72,20 +67,12 @@ impl Confusion {
     }
 
     /// False-negative rate FN/(TP + FN) = 1 − sensitivity. Undefined without a case.
-    pub fn false_negative_rate(
-        &self,
-        level: Level,
-        interval: Interval,
-    ) -> Result<Estimate, Undefined> {
+    pub fn false_negative_rate(&self, level: Level, interval: Interval) -> Result<Estimate, Undefined> {
         self.estimate(Metric::FalseNegativeRate, level, interval)
     }
 
     /// False-positive rate FP/(TN + FP) = 1 − specificity. Undefined without a control.
-    pub fn false_positive_rate(
-        &self,
-        level: Level,
-        interval: Interval,
-    ) -> Result<Estimate, Undefined> {
+    pub fn false_positive_rate(&self, level: Level, interval: Interval) -> Result<Estimate, Undefined> {
         self.estimate(Metric::FalsePositiveRate, level, interval)
     }
 
@@ -125,8 +112,7 @@ impl Confusion {
                 // mean gradient is zero because F1 does not change with scale.
                 let (a, e) = (self.tp as f64, (self.fp + self.fn_) as f64);
                 let denominator = 2.0 * a + e;
-                let variance =
-                    (a * (2.0 * e).powi(2) + e * (2.0 * a).powi(2)) / denominator.powi(4);
+                let variance = (a * (2.0 * e).powi(2) + e * (2.0 * a).powi(2)) / denominator.powi(4);
                 let half = level.z() * variance.sqrt();
                 (value - half, value + half, "Wald, delta method")
             }
@@ -135,13 +121,7 @@ impl Confusion {
                 (low, high, "Wilson, F1 as a proportion of all n")
             }
         };
-        Ok(Estimate {
-            value,
-            low: low.clamp(0.0, value),
-            high: high.clamp(value, 1.0),
-            method,
-            n,
-        })
+        Ok(Estimate { value, low: low.clamp(0.0, value), high: high.clamp(value, 1.0), method, n })
     }
 
     /// Youden's J = sensitivity + specificity − 1. Undefined without a case or a control.
@@ -151,19 +131,10 @@ impl Confusion {
 
     /// Balanced accuracy (sensitivity + specificity)/2 = (J + 1)/2, with Youden's interval carried over.
     /// Undefined without a case or a control.
-    pub fn balanced_accuracy(
-        &self,
-        level: Level,
-        interval: YoudenInterval,
-    ) -> Result<Estimate, Undefined> {
+    pub fn balanced_accuracy(&self, level: Level, interval: YoudenInterval) -> Result<Estimate, Undefined> {
         let youden = self.youden_named("balanced accuracy", level, interval)?;
         let carried = |j: f64| (j + 1.0) / 2.0;
-        Ok(Estimate {
-            value: carried(youden.value),
-            low: carried(youden.low),
-            high: carried(youden.high),
-            ..youden
-        })
+        Ok(Estimate { value: carried(youden.value), low: carried(youden.low), high: carried(youden.high), ..youden })
     }
 
     /// Matthews' correlation coefficient with the multinomial delta-method interval, cut to [−1, 1].
@@ -203,8 +174,7 @@ impl Confusion {
         }
         self.log_interval(
             value,
-            self.relative_variance(self.tp, self.positives())
-                + self.relative_variance(self.fp, self.negatives()),
+            self.relative_variance(self.tp, self.positives()) + self.relative_variance(self.fp, self.negatives()),
             level,
         )
     }
@@ -220,8 +190,7 @@ impl Confusion {
         }
         self.log_interval(
             value,
-            self.relative_variance(self.fn_, self.positives())
-                + self.relative_variance(self.tn, self.negatives()),
+            self.relative_variance(self.fn_, self.positives()) + self.relative_variance(self.tn, self.negatives()),
             level,
         )
     }
@@ -236,10 +205,7 @@ impl Confusion {
         if self.tp == 0 || self.tn == 0 {
             return Err(no_interval("diagnostic odds ratio", value));
         }
-        let variance = [self.tp, self.fp, self.fn_, self.tn]
-            .iter()
-            .map(|&count| 1.0 / count as f64)
-            .sum();
+        let variance = [self.tp, self.fp, self.fn_, self.tn].iter().map(|&count| 1.0 / count as f64).sum();
         self.log_interval(value, variance, level)
     }
 
@@ -271,11 +237,7 @@ impl Confusion {
             YoudenInterval::SumOfLimits(limits) => {
                 let (se_low, se_high) = limits.bounds(self.tp, n1, level);
                 let (sp_low, sp_high) = limits.bounds(self.tn, n0, level);
-                (
-                    se_low + sp_low - 1.0,
-                    se_high + sp_high - 1.0,
-                    "sum of the limits (epiR)",
-                )
+                (se_low + sp_low - 1.0, se_high + sp_high - 1.0, "sum of the limits (epiR)")
             }
         };
         Ok(Estimate {
@@ -305,31 +267,17 @@ impl Confusion {
 }
 
 fn no_interval(statistic: &'static str, value: f64) -> Undefined {
-    Undefined::new(
-        statistic,
-        Reason::NoInterval {
-            value,
-            because: "the logarithm of a zero ratio is not finite",
-        },
-    )
+    Undefined::new(statistic, Reason::NoInterval { value, because: "the logarithm of a zero ratio is not finite" })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PAPER: Confusion = Confusion {
-        tp: 49,
-        fp: 8,
-        fn_: 1,
-        tn: 42,
-    };
+    const PAPER: Confusion = Confusion { tp: 49, fp: 8, fn_: 1, tn: 42 };
 
     fn close(actual: f64, expected: f64, tolerance: f64) {
-        assert!(
-            (actual - expected).abs() <= tolerance,
-            "{actual} is not {expected}"
-        );
+        assert!((actual - expected).abs() <= tolerance, "{actual} is not {expected}");
     }
 
     #[test]
@@ -354,36 +302,18 @@ mod tests {
 
     #[test]
     fn perfect_reading() {
-        let perfect = Confusion {
-            tp: 5,
-            fp: 0,
-            fn_: 0,
-            tn: 7,
-        };
+        let perfect = Confusion { tp: 5, fp: 0, fn_: 0, tn: 7 };
         assert!(perfect.likelihood_ratio_positive(Level::P95).is_err());
-        assert_eq!(
-            perfect
-                .likelihood_ratio_negative(Level::P95)
-                .unwrap_err()
-                .value(),
-            Some(0.0)
-        );
+        assert_eq!(perfect.likelihood_ratio_negative(Level::P95).unwrap_err().value(), Some(0.0));
         let mcc = perfect.mcc(Level::P95).unwrap();
         assert_eq!((mcc.value, mcc.low, mcc.high), (1.0, 1.0, 1.0));
-        let youden = perfect
-            .youden(Level::P95, YoudenInterval::default())
-            .unwrap();
+        let youden = perfect.youden(Level::P95, YoudenInterval::default()).unwrap();
         assert!(youden.low > 0.3 && youden.high == 1.0, "{youden:?}");
     }
 
     #[test]
     fn empty_classes_are_undefined() {
-        let no_case = Confusion {
-            tp: 0,
-            fp: 3,
-            fn_: 0,
-            tn: 4,
-        };
+        let no_case = Confusion { tp: 0, fp: 3, fn_: 0, tn: 4 };
         for metric in [
             Metric::Sensitivity,
             Metric::FalseNegativeRate,
@@ -394,29 +324,15 @@ mod tests {
             Metric::DiagnosticOddsRatio,
         ] {
             assert!(no_case.value(metric).is_err(), "{metric:?}");
-            assert!(
-                no_case
-                    .estimate(metric, Level::P95, Interval::Wilson)
-                    .is_err(),
-                "{metric:?}"
-            );
+            assert!(no_case.estimate(metric, Level::P95, Interval::Wilson).is_err(), "{metric:?}");
         }
         assert_eq!(no_case.value(Metric::F1), Ok(0.0));
     }
 
     #[test]
     fn a_score_at_the_threshold_is_positive() {
-        let counts =
-            Confusion::at_threshold(&[0.5, 0.4, 0.5, 0.6], &[true, true, false, false], 0.5);
-        assert_eq!(
-            counts,
-            Ok(Confusion {
-                tp: 1,
-                fp: 2,
-                fn_: 1,
-                tn: 0
-            })
-        );
+        let counts = Confusion::at_threshold(&[0.5, 0.4, 0.5, 0.6], &[true, true, false, false], 0.5);
+        assert_eq!(counts, Ok(Confusion { tp: 1, fp: 2, fn_: 1, tn: 0 }));
         assert!(Confusion::at_threshold(&[f64::NAN], &[true], 0.5).is_err());
     }
 }

@@ -97,13 +97,7 @@ impl Study {
         let statistic = "MRMC analysis";
         let (t, r) = (self.treatments.len(), self.readers.len());
         if t.min(r) < 2 {
-            return Err(Undefined::new(
-                statistic,
-                Reason::TooFew {
-                    n: t.min(r),
-                    needed: 2,
-                },
-            ));
+            return Err(Undefined::new(statistic, Reason::TooFew { n: t.min(r), needed: 2 }));
         }
         let areas = self.areas(statistic)?;
         let components = areas.components(t, r);
@@ -132,9 +126,7 @@ impl Study {
             components,
             overall,
             numerator_df,
-            treatments: (0..t)
-                .map(|i| self.treatment_mean(&areas, i, random, level))
-                .collect(),
+            treatments: (0..t).map(|i| self.treatment_mean(&areas, i, random, level)).collect(),
             differences: (0..t)
                 .flat_map(|i| (i + 1..t).map(move |j| (i, j)))
                 .map(|pair| self.difference(&areas, pair, &spread, level))
@@ -154,27 +146,16 @@ impl Study {
         Ok(Areas {
             readers: self.readers.len(),
             theta: all.iter().map(|p| p.auc).collect(),
-            covariance: all
-                .iter()
-                .map(|a| all.iter().map(|b| component_covariance(a, b)).collect())
-                .collect(),
+            covariance: all.iter().map(|a| all.iter().map(|b| component_covariance(a, b)).collect()).collect(),
         })
     }
 
-    fn treatment_mean(
-        &self,
-        areas: &Areas,
-        treatment: usize,
-        random: Random,
-        level: Level,
-    ) -> TreatmentMean {
+    fn treatment_mean(&self, areas: &Areas, treatment: usize, random: Random, level: Level) -> TreatmentMean {
         let r = self.readers.len() as f64;
         let by_reader = areas.of_treatment(treatment).to_vec();
         let value = mean(by_reader.iter().copied());
         let ms = by_reader.iter().map(|a| (a - value).powi(2)).sum::<f64>() / (r - 1.0);
-        let inside = |i: usize, j: usize| {
-            i / self.readers.len() == treatment && j / self.readers.len() == treatment
-        };
+        let inside = |i: usize, j: usize| i / self.readers.len() == treatment && j / self.readers.len() == treatment;
         let cov2 = areas.mean_covariance(|i, j| i != j && inside(i, j));
         let error = areas.mean_covariance(|i, j| i == j && inside(i, j));
         let (square, df) = match random {
@@ -269,25 +250,18 @@ impl Areas {
         let (treatment, reader) = (|k: usize| k / r, |k: usize| k % r);
         let covariance = |same_treatment: bool, same_reader: bool| {
             self.mean_covariance(|i, j| {
-                (treatment(i) == treatment(j)) == same_treatment
-                    && (reader(i) == reader(j)) == same_reader
+                (treatment(i) == treatment(j)) == same_treatment && (reader(i) == reader(j)) == same_reader
             })
         };
         let grand = mean(self.theta.iter().copied());
-        let treatment_means: Vec<f64> = (0..t)
-            .map(|i| mean(self.of_treatment(i).iter().copied()))
-            .collect();
-        let reader_means: Vec<f64> = (0..r)
-            .map(|j| mean((0..t).map(|i| self.theta[i * r + j])))
-            .collect();
+        let treatment_means: Vec<f64> = (0..t).map(|i| mean(self.of_treatment(i).iter().copied())).collect();
+        let reader_means: Vec<f64> = (0..r).map(|j| mean((0..t).map(|i| self.theta[i * r + j]))).collect();
         let squares = |means: &[f64]| means.iter().map(|m| (m - grand).powi(2)).sum::<f64>();
         let interaction: f64 = self
             .theta
             .iter()
             .enumerate()
-            .map(|(k, theta)| {
-                (theta - treatment_means[treatment(k)] - reader_means[reader(k)] + grand).powi(2)
-            })
+            .map(|(k, theta)| (theta - treatment_means[treatment(k)] - reader_means[reader(k)] + grand).powi(2))
             .sum();
         let (t_count, r_count) = (t as f64, r as f64);
         Components {
@@ -306,8 +280,7 @@ impl Areas {
         let r = r as f64;
         let interaction = components.ms_interaction;
         let interaction_df = (t - 1.0) * (r - 1.0);
-        let [cov1, cov2, cov3] =
-            [components.cov1, components.cov2, components.cov3].map(Option::unwrap_or_default);
+        let [cov1, cov2, cov3] = [components.cov1, components.cov2, components.cov3].map(Option::unwrap_or_default);
         let between_readers = (cov2 - cov3).max(0.0);
         match random {
             Random::ReadersAndCases => {
@@ -319,14 +292,8 @@ impl Areas {
                     df: Some(df).filter(|df| df.is_finite()),
                 }
             }
-            Random::Readers => Spread {
-                square: interaction,
-                df: Some(interaction_df),
-            },
-            Random::Cases => Spread {
-                square: components.error - cov1 + (r - 1.0) * between_readers,
-                df: None,
-            },
+            Random::Readers => Spread { square: interaction, df: Some(interaction_df) },
+            Random::Cases => Spread { square: components.error - cov1 + (r - 1.0) * between_readers, df: None },
         }
     }
 }

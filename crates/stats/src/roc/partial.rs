@@ -43,28 +43,17 @@ pub struct Part {
 impl Part {
     /// The raw area over specificities from `from` to `to`.
     pub fn of_specificities(from: f64, to: f64) -> Self {
-        Self {
-            from,
-            to,
-            focus: Focus::Specificity,
-            correction: Correction::Raw,
-        }
+        Self { from, to, focus: Focus::Specificity, correction: Correction::Raw }
     }
 
     /// The raw area over sensitivities from `from` to `to`.
     pub fn of_sensitivities(from: f64, to: f64) -> Self {
-        Self {
-            focus: Focus::Sensitivity,
-            ..Self::of_specificities(from, to)
-        }
+        Self { focus: Focus::Sensitivity, ..Self::of_specificities(from, to) }
     }
 
     /// The same part with McClish's correction.
     pub fn corrected_by_mcclish(self) -> Self {
-        Self {
-            correction: Correction::McClish,
-            ..self
-        }
+        Self { correction: Correction::McClish, ..self }
     }
 
     pub(super) fn check(&self) -> Result<(), Undefined> {
@@ -75,11 +64,7 @@ impl Part {
         } else {
             Err(Undefined::new(
                 "partial AUC",
-                Reason::OutOfRange {
-                    index: 0,
-                    value: self.to,
-                    expected: "an upper end above the lower end",
-                },
+                Reason::OutOfRange { index: 0, value: self.to, expected: "an upper end above the lower end" },
             ))
         }
     }

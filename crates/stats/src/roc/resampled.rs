@@ -21,20 +21,9 @@ pub fn sensitivity_at_specificity(
 ) -> Result<Estimate, Undefined> {
     let value = Roc::new(sample)?.sensitivity_at(specificity)?;
     let statistic = "sensitivity at a specificity";
-    curve_bootstrap(
-        sample,
-        statistic,
-        value,
-        resampling,
-        level,
-        plan,
-        |vertices| {
-            Some(interpolate(
-                vertices.iter().map(|v| (v.specificity, v.sensitivity)),
-                specificity,
-            ))
-        },
-    )
+    curve_bootstrap(sample, statistic, value, resampling, level, plan, |vertices| {
+        Some(interpolate(vertices.iter().map(|v| (v.specificity, v.sensitivity)), specificity))
+    })
 }
 
 /// [`Roc::specificity_at`] with a bootstrap percentile interval, as pROC's `ci.sp`.
@@ -50,23 +39,9 @@ pub fn specificity_at_sensitivity(
 ) -> Result<Estimate, Undefined> {
     let value = Roc::new(sample)?.specificity_at(sensitivity)?;
     let statistic = "specificity at a sensitivity";
-    curve_bootstrap(
-        sample,
-        statistic,
-        value,
-        resampling,
-        level,
-        plan,
-        |vertices| {
-            Some(interpolate(
-                vertices
-                    .iter()
-                    .rev()
-                    .map(|v| (v.sensitivity, v.specificity)),
-                sensitivity,
-            ))
-        },
-    )
+    curve_bootstrap(sample, statistic, value, resampling, level, plan, |vertices| {
+        Some(interpolate(vertices.iter().rev().map(|v| (v.sensitivity, v.specificity)), sensitivity))
+    })
 }
 
 /// [`Roc::partial_auc`] with a bootstrap percentile interval. As in pROC, a replicate's corrected area may fall below 0.5.
@@ -81,33 +56,16 @@ pub fn partial_auc(
     plan: Plan,
 ) -> Result<Estimate, Undefined> {
     let value = Roc::new(sample)?.partial_auc(part)?;
-    curve_bootstrap(
-        sample,
-        "partial AUC",
-        value,
-        resampling,
-        level,
-        plan,
-        |vertices| {
-            let raw = match part.focus {
-                Focus::Specificity => clipped_area(
-                    vertices.iter().map(|v| (v.specificity, v.sensitivity)),
-                    part,
-                ),
-                Focus::Sensitivity => clipped_area(
-                    vertices
-                        .iter()
-                        .rev()
-                        .map(|v| (v.sensitivity, v.specificity)),
-                    part,
-                ),
-            };
-            Some(match part.correction {
-                Correction::Raw => raw,
-                Correction::McClish => part.corrected(raw),
-            })
-        },
-    )
+    curve_bootstrap(sample, "partial AUC", value, resampling, level, plan, |vertices| {
+        let raw = match part.focus {
+            Focus::Specificity => clipped_area(vertices.iter().map(|v| (v.specificity, v.sensitivity)), part),
+            Focus::Sensitivity => clipped_area(vertices.iter().rev().map(|v| (v.sensitivity, v.specificity)), part),
+        };
+        Some(match part.correction {
+            Correction::Raw => raw,
+            Correction::McClish => part.corrected(raw),
+        })
+    })
 }
 
 /// A vertex of a resampled curve.
@@ -128,35 +86,24 @@ fn curve_bootstrap(
     let groups = Groups::new(sample);
     let mut weights = GroupWeights::new(&groups);
     let mut vertices = Vec::with_capacity(groups.values.len() + 1);
-    percentile(
-        statistic,
-        value,
-        sample.truth(),
-        resampling,
-        level,
-        plan,
-        |counts| {
-            weights.fill(&groups, sample.truth(), counts);
-            let cases: u64 = weights.cases.iter().sum();
-            let controls: u64 = weights.controls.iter().sum();
-            if cases == 0 || controls == 0 {
-                return None;
-            }
-            vertices.clear();
-            let (mut tp, mut tn) = (cases, 0);
-            let mut push = |tp: u64, tn: u64| {
-                vertices.push(Vertex {
-                    sensitivity: tp as f64 / cases as f64,
-                    specificity: tn as f64 / controls as f64,
-                });
-            };
+    percentile(statistic, value, sample.truth(), resampling, level, plan, |counts| {
+        weights.fill(&groups, sample.truth(), counts);
+        let cases: u64 = weights.cases.iter().sum();
+        let controls: u64 = weights.controls.iter().sum();
+        if cases == 0 || controls == 0 {
+            return None;
+        }
+        vertices.clear();
+        let (mut tp, mut tn) = (cases, 0);
+        let mut push = |tp: u64, tn: u64| {
+            vertices.push(Vertex { sensitivity: tp as f64 / cases as f64, specificity: tn as f64 / controls as f64 });
+        };
+        push(tp, tn);
+        for (&case, &control) in weights.cases.iter().zip(&weights.controls) {
+            tp -= case;
+            tn += control;
             push(tp, tn);
-            for (&case, &control) in weights.cases.iter().zip(&weights.controls) {
-                tp -= case;
-                tn += control;
-                push(tp, tn);
-            }
-            statistic_of(&vertices)
-        },
-    )
+        }
+        statistic_of(&vertices)
+    })
 }

@@ -1,0 +1,202 @@
+//! The program as its user calls it: commands, their output, their exit status.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use coxa_engine::{Architecture, Parameters};
+use coxa_model::bundle::Card;
+use coxa_model::{Bundle, WeightsFormat};
+use serde_json::Value;
+
+fn coxa(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coxa"));
+    command.args(arguments);
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    coxa(arguments).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn json_lines(output: &Output) -> Vec<Value> {
+    let lines = String::from_utf8(output.stdout.clone()).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn succeed(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn untrained_bundle(folder: &Path) -> PathBuf {
+    let path = folder.join("bundle");
+    let card = Card::imported("untrained", vec!["no fracture".into(), "fracture".into()], 64, "a test");
+    Bundle::new(card, Parameters::initialize(&Architecture::new(1), 3)).unwrap().save(&path, WeightsFormat::F32).unwrap();
+    path
+}
+
+fn simulate(what: &str, n: usize, folder: &Path) {
+    succeed(&run(&["simulate", what, "--n", &n.to_string(), "--size", "96", "--format", "png", "--out", text(folder)]));
+}
+
+#[test]
+fn a_film_is_read_beside_files_that_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = untrained_bundle(folder.path());
+    let films = folder.path().join("films");
+    simulate("pelvis", 3, &films);
+    let bad = folder.path().join("bad");
+    fs::create_dir(&bad).unwrap();
+    fs::write(bad.join("a-empty.dcm"), b"").unwrap();
+    fs::write(bad.join("b-text.dcm"), b"this is no film").unwrap();
+    fs::write(bad.join("c-cut.jpg"), [0xff, 0xd8, 0xff, 0xe0, 0, 16, b'J', b'F', b'I', b'F']).unwrap();
+    let heatmaps = folder.path().join("heatmaps");
+    let table = folder.path().join("predictions.csv");
+    let output = run(&[
+        "predict", text(&bad), text(&films), "--model", text(&bundle), "--json", "--cam", "--heatmap", text(&heatmaps),
+        "--predictions", text(&table),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = json_lines(&output);
+    assert_eq!(lines.len(), 6);
+    for (line, name) in lines[..3].iter().zip(["a-empty.dcm", "b-text.dcm", "c-cut.jpg"]) {
+        assert!(line["file"].as_str().unwrap().ends_with(name));
+        let error = line["error"].as_str().unwrap();
+        assert!(error.contains(name) && !error.contains('\n'), "{error}");
+    }
+    for line in &lines[3..] {
+        let probability = line["probability"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&probability));
+        assert_eq!(line["finding"].as_bool().unwrap(), probability >= line["threshold"].as_f64().unwrap());
+        assert_eq!(line["cam"]["values"].as_array().unwrap().len(), 4);
+    }
+    assert_eq!(fs::read_dir(&heatmaps).unwrap().count(), 3);
+    assert_eq!(fs::read_to_string(&table).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn the_papers_confusion_gives_the_papers_intervals() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("p.csv");
+    let mut rows = "image_id,patient,label,probability\n".to_owned();
+    for (label, probability, n) in [(1, 0.9, 49), (1, 0.1, 1), (0, 0.8, 8), (0, 0.2, 42)] {
+        for i in 0..n {
+            rows.push_str(&format!("f{label}{probability}{i},p{label}{probability}{i},{label},{probability}\n"));
+        }
+    }
+    fs::write(&table, rows).unwrap();
+    let output = run(&["evaluate", "--predictions", text(&table), "--json"]);
+    succeed(&output);
+    let line = &json_lines(&output)[0];
+    assert_eq!(line["confusion"], serde_json::json!({"tp": 49, "fp": 8, "fn": 1, "tn": 42}));
+    for (name, low, high) in
+        [("accuracy", 0.836018, 0.958016), ("sensitivity", 0.893530, 0.999494), ("specificity", 0.708874, 0.928299)]
+    {
+        assert!((line[name]["low"].as_f64().unwrap() - low).abs() < 1e-6, "{name}");
+        assert!((line[name]["high"].as_f64().unwrap() - high).abs() < 1e-6, "{name}");
+    }
+    let same = run(&["compare", "--a", text(&table), "--b", text(&table), "--json"]);
+    succeed(&same);
+    assert_eq!(json_lines(&same)[0]["difference"]["value"].as_f64(), Some(0.0));
+}
+
+#[test]
+fn wrong_usage_and_wrong_files_have_their_own_exit_status() {
+    assert_eq!(run(&["predict"]).status.code(), Some(2));
+    let missing = run(&["evaluate", "--predictions", "no-such-file.csv"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("no-such-file.csv"));
+}
+
+#[test]
+fn the_report_is_one_page_that_asks_no_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = untrained_bundle(folder.path());
+    let films = folder.path().join("films");
+    simulate("pelvis", 12, &films);
+    let out = folder.path().join("report");
+    succeed(&run(&["report", "--data", text(&films), "--model", text(&bundle), "--out", text(&out)]));
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(page.contains("Research use only") && page.contains("simulated films"));
+    assert!(!page.contains("src=\"http") && !page.contains("url("));
+    for file in ["predictions.csv", "readings.jsonl", "figures/fig2-roc.svg", "tables/measures.csv", "tables/table1.csv"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let again = run(&["report", "--data", text(&films), "--model", text(&bundle), "--out", text(&out)]);
+    assert_eq!(again.status.code(), Some(1), "a report is never overwritten");
+}
+
+const RECIPE: &str = r#"
+name = "tiny"
+seed = 4
+
+[[stage]]
+name = "films"
+target = "fracture"
+validation = 0.25
+input_size = 32
+epochs = 4
+batch = 4
+start = "scratch"
+
+[stage.optimizer]
+learning_rate = 1e-3
+
+[stage.schedule]
+kind = "plateau"
+
+[stage.augment]
+zoom = 0.1
+horizontal_flip = true
+vertical_flip = true
+rotation_degrees = 10.0
+"#;
+
+fn training(recipe: &Path, films: &Path, out: &Path) -> Command {
+    let data = format!("films={}", films.display());
+    coxa(&["train", "--recipe", text(recipe), "--data", &data, "--out", text(out), "--threads", "1"])
+}
+
+fn weights(run: &Path) -> Vec<u8> {
+    fs::read(run.join("bundle/model.safetensors")).unwrap()
+}
+
+fn kill_after(mut child: Child, time: Duration) {
+    std::thread::sleep(time);
+    // The process may have ended by itself; either way it is gone afterwards.
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_training_killed_at_three_moments_ends_with_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("films");
+    simulate("pelvis", 24, &films);
+    let recipe = folder.path().join("tiny.toml");
+    fs::write(&recipe, RECIPE).unwrap();
+    let alone = folder.path().join("alone");
+    succeed(&training(&recipe, &films, &alone).output().unwrap());
+    let killed = folder.path().join("killed");
+    let run = killed.join("tiny-1");
+    let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    kill_after(quiet(&mut training(&recipe, &films, &killed)), Duration::from_millis(700));
+    for milliseconds in [450, 900] {
+        if run.join("recipe.toml").is_file() && !run.join("bundle").exists() {
+            let mut resumed = coxa(&["train", "--resume", text(&run), "--out", text(&killed), "--threads", "2"]);
+            kill_after(quiet(&mut resumed), Duration::from_millis(milliseconds));
+        }
+    }
+    let last = if run.join("recipe.toml").is_file() {
+        coxa(&["train", "--resume", text(&run), "--out", text(&killed)]).output().unwrap()
+    } else {
+        training(&recipe, &films, &killed).output().unwrap()
+    };
+    succeed(&last);
+    assert_eq!(weights(&run), weights(&alone.join("tiny-1")));
+}
