@@ -36,7 +36,10 @@ fn succeed(output: &Output) {
 fn untrained_bundle(folder: &Path) -> PathBuf {
     let path = folder.join("bundle");
     let card = Card::imported("untrained", vec!["no fracture".into(), "fracture".into()], 64, "a test");
-    Bundle::new(card, Parameters::initialize(&Architecture::new(1), 3)).unwrap().save(&path, WeightsFormat::F32).unwrap();
+    Bundle::new(card, Parameters::initialize(&Architecture::new(1), 3))
+        .unwrap()
+        .save(&path, WeightsFormat::F32)
+        .unwrap();
     path
 }
 
@@ -58,8 +61,17 @@ fn a_film_is_read_beside_files_that_cannot_be() {
     let heatmaps = folder.path().join("heatmaps");
     let table = folder.path().join("predictions.csv");
     let output = run(&[
-        "predict", text(&bad), text(&films), "--model", text(&bundle), "--json", "--cam", "--heatmap", text(&heatmaps),
-        "--predictions", text(&table),
+        "predict",
+        text(&bad),
+        text(&films),
+        "--model",
+        text(&bundle),
+        "--json",
+        "--cam",
+        "--heatmap",
+        text(&heatmaps),
+        "--predictions",
+        text(&table),
     ]);
     assert_eq!(output.status.code(), Some(1));
     let lines = json_lines(&output);
@@ -124,7 +136,9 @@ fn the_report_is_one_page_that_asks_no_host() {
     let page = fs::read_to_string(out.join("index.html")).unwrap();
     assert!(page.contains("Research use only") && page.contains("simulated films"));
     assert!(!page.contains("src=\"http") && !page.contains("url("));
-    for file in ["predictions.csv", "readings.jsonl", "figures/fig2-roc.svg", "tables/measures.csv", "tables/table1.csv"] {
+    for file in
+        ["predictions.csv", "readings.jsonl", "figures/fig2-roc.svg", "tables/measures.csv", "tables/table1.csv"]
+    {
         assert!(out.join(file).is_file(), "{file}");
     }
     let again = run(&["report", "--data", text(&films), "--model", text(&bundle), "--out", text(&out)]);

@@ -61,20 +61,10 @@ pub fn collect(
     finish_flow(&mut flow, &rows, staging.refused().len());
     let notes = records
         .iter()
-        .flat_map(|record| {
-            record
-                .other_notes
-                .iter()
-                .map(|note| format!("line {}: {note}", record.line))
-        })
+        .flat_map(|record| record.other_notes.iter().map(|note| format!("line {}: {note}", record.line)))
         .collect();
     let (dataset, refused) = staging.commit(rows, Vec::new())?;
-    let report = CollectReport {
-        flow,
-        refused,
-        unused_films: selected.unused_films,
-        notes,
-    };
+    let report = CollectReport { flow, refused, unused_films: selected.unused_films, notes };
     Ok((dataset, report))
 }
 
@@ -97,41 +87,18 @@ fn select<'a>(injuries: &'a [Injury], records: &'a [FilmRecord]) -> Selected<'a>
         films_of.entry(&record.patient).or_default().push(record);
     }
     let mut flow = Flow::default();
-    let (admitted, not_admitted): (Vec<_>, Vec<_>) =
-        injuries.iter().partition(|injury| injury.admitted);
-    flow.step(
-        "injuries in the registry",
-        injuries.len(),
-        not_admitted.iter().map(|_| "not admitted"),
-    );
+    let (admitted, not_admitted): (Vec<_>, Vec<_>) = injuries.iter().partition(|injury| injury.admitted);
+    flow.step("injuries in the registry", injuries.len(), not_admitted.iter().map(|_| "not admitted"));
     let mut chosen = Vec::new();
     let mut without = Vec::new();
     for &injury in &admitted {
-        let films = films_of
-            .get(injury.patient.as_str())
-            .map_or(&[][..], Vec::as_slice);
-        let that_day: Vec<_> = films
-            .iter()
-            .copied()
-            .filter(|film| film.date == injury.date)
-            .collect();
-        let frontal: Vec<_> = that_day
-            .iter()
-            .copied()
-            .filter(|film| film.view == View::FrontalPelvis)
-            .collect();
+        let films = films_of.get(injury.patient.as_str()).map_or(&[][..], Vec::as_slice);
+        let that_day: Vec<_> = films.iter().copied().filter(|film| film.date == injury.date).collect();
+        let frontal: Vec<_> = that_day.iter().copied().filter(|film| film.view == View::FrontalPelvis).collect();
         // The first film without a defect; where all have one, the first, whose defects then exclude the injury.
-        match frontal
-            .iter()
-            .find(|film| film.defects.is_empty())
-            .or(frontal.first())
-        {
+        match frontal.iter().find(|film| film.defects.is_empty()).or(frontal.first()) {
             Some(record) => {
-                chosen.push(Chosen {
-                    injury,
-                    record,
-                    verdict: judge(&injury.diagnosis, &injury.procedures),
-                });
+                chosen.push(Chosen { injury, record, verdict: judge(&injury.diagnosis, &injury.procedures) });
             }
             None if films.is_empty() => without.push("no film"),
             None if that_day.is_empty() => without.push("no film on the day of the injury"),
@@ -140,26 +107,12 @@ fn select<'a>(injuries: &'a [Injury], records: &'a [FilmRecord]) -> Selected<'a>
     }
     flow.step("injuries of admitted patients", admitted.len(), without);
     let unused_films = records.len() - chosen.len();
-    Selected {
-        chosen,
-        flow,
-        unused_films,
-    }
+    Selected { chosen, flow, unused_films }
 }
 
 fn row(image_id: &str, chosen: &Chosen<'_>) -> Film {
-    let Chosen {
-        injury,
-        record,
-        verdict,
-    } = chosen;
-    let mut film = Film::new(
-        image_id,
-        "",
-        injury.patient.clone(),
-        BodyPart::Pelvis,
-        verdict.label,
-    );
+    let Chosen { injury, record, verdict } = chosen;
+    let mut film = Film::new(image_id, "", injury.patient.clone(), BodyPart::Pelvis, verdict.label);
     film.fracture_type = verdict.fracture_type;
     film.side = verdict.side;
     film.age = injury.age;
@@ -167,22 +120,12 @@ fn row(image_id: &str, chosen: &Chosen<'_>) -> Film {
     film.quality = record.quality.clone();
     film.source = "registry".to_owned();
     film.extra = BTreeMap::from([
-        (
-            "iss".to_owned(),
-            injury.iss.map_or_else(String::new, |iss| iss.to_string()),
-        ),
+        ("iss".to_owned(), injury.iss.map_or_else(String::new, |iss| iss.to_string())),
         ("view".to_owned(), record.view_text.clone()),
         ("year".to_owned(), injury.date.year().to_string()),
     ]);
-    let defects: Vec<String> = record
-        .defects
-        .iter()
-        .map(|defect| defect.as_str().to_owned())
-        .collect();
-    let other = verdict
-        .other_fracture
-        .as_ref()
-        .map(|place| format!("other fracture: {place}"));
+    let defects: Vec<String> = record.defects.iter().map(|defect| defect.as_str().to_owned()).collect();
+    let other = verdict.other_fracture.as_ref().map(|place| format!("other fracture: {place}"));
     let reasons: Vec<String> = defects.into_iter().chain(other).collect();
     film.excluded = !reasons.is_empty();
     film.reason = reasons.join("; ");
@@ -205,18 +148,9 @@ fn finish_flow(flow: &mut Flow, films: &[Film], refused: usize) {
         // The codes in brackets are for the manifest; the chart counts places.
         reason.split(" (").next().unwrap_or_default().to_owned()
     };
-    flow.step(
-        "films collected",
-        films.len(),
-        excluded.iter().map(first_reason),
-    );
-    let (unknown, labeled): (Vec<&Film>, Vec<&Film>) =
-        kept.iter().partition(|film| film.label == Label::Unknown);
-    flow.step(
-        "films not excluded",
-        kept.len(),
-        unknown.iter().map(|_| "label to be reviewed"),
-    );
+    flow.step("films collected", films.len(), excluded.iter().map(first_reason));
+    let (unknown, labeled): (Vec<&Film>, Vec<&Film>) = kept.iter().partition(|film| film.label == Label::Unknown);
+    flow.step("films not excluded", kept.len(), unknown.iter().map(|_| "label to be reviewed"));
     flow.step("films with a label", labeled.len(), [] as [&str; 0]);
     flow.outcomes = count(labeled.iter().map(|film| match film.fracture_type {
         Some(crate::FractureType::FemoralNeck) => "femoral neck fracture",

@@ -55,11 +55,7 @@ pub struct Dataset {
 impl Dataset {
     /// An empty dataset of a folder that need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-            films: Vec::new(),
-            truth: Vec::new(),
-        }
+        Self { folder: folder.into(), films: Vec::new(), truth: Vec::new() }
     }
 
     /// Reads a dataset and checks it: every value is of a known spelling, no film is there twice (by name or by content),
@@ -74,19 +70,12 @@ impl Dataset {
         for column in REQUIRED {
             table.require(column)?;
         }
-        let films = table
-            .rows()
-            .map(|row| film(&table, row))
-            .collect::<Result<Vec<_>, _>>()?;
+        let films = table.rows().map(|row| film(&table, row)).collect::<Result<Vec<_>, _>>()?;
         let lines: Vec<u64> = table.rows().map(|row| row.line()).collect();
         check_films(table.path(), &films, &lines)?;
         let (truth, truth_lines) = load_truth(&folder.join(TRUTH))?;
         check_truth(&folder.join(TRUTH), &truth, &truth_lines, &films)?;
-        let dataset = Self {
-            folder: folder.to_owned(),
-            films,
-            truth,
-        };
+        let dataset = Self { folder: folder.to_owned(), films, truth };
         dataset.check_files(&lines)?;
         Ok(dataset)
     }
@@ -101,17 +90,9 @@ impl Dataset {
         let lines: Vec<u64> = (2..).take(self.films.len()).collect();
         check_films(&path, &self.films, &lines)?;
         let truth_lines: Vec<u64> = (2..).take(self.truth.len()).collect();
-        check_truth(
-            &self.folder.join(TRUTH),
-            &self.truth,
-            &truth_lines,
-            &self.films,
-        )?;
+        check_truth(&self.folder.join(TRUTH), &self.truth, &truth_lines, &self.films)?;
         fs::create_dir_all(&self.folder).map_err(CohortError::io(&self.folder))?;
-        write_atomically(
-            &self.folder,
-            &[(TRUTH, self.truth_csv()), (MANIFEST, self.manifest_csv())],
-        )
+        write_atomically(&self.folder, &[(TRUTH, self.truth_csv()), (MANIFEST, self.manifest_csv())])
     }
 
     /// The place of a film's file.
@@ -145,10 +126,7 @@ impl Dataset {
                 continue;
             };
             let head = text.split('-').next().unwrap_or_default();
-            let year = head
-                .parse()
-                .ok()
-                .filter(|year| (1895..=2200).contains(year));
+            let year = head.parse().ok().filter(|year| (1895..=2200).contains(year));
             let value_error = || CohortError::Value {
                 path: self.folder.join(MANIFEST),
                 line: i as u64 + 2,
@@ -173,12 +151,7 @@ impl Dataset {
     /// # Errors
     /// [`CohortError::ChangedFile`] for the first file that differs, or [`CohortError::Io`].
     pub fn verify(&self) -> Result<(), CohortError> {
-        for (i, film) in self
-            .films
-            .iter()
-            .enumerate()
-            .filter(|(_, film)| !film.sha256.is_empty())
-        {
+        for (i, film) in self.films.iter().enumerate().filter(|(_, film)| !film.sha256.is_empty()) {
             let found = sha256_of_file(&self.image_path(film))?;
             if found != film.sha256 {
                 return Err(CohortError::ChangedFile {
@@ -209,14 +182,9 @@ impl Dataset {
         for film in other.films.iter().filter(|film| !film.excluded) {
             let same_content = !film.sha256.is_empty() && hashes.contains(&film.sha256);
             if ids.contains(&film.image_id) || same_content {
-                return Err(CohortError::SharedFilm {
-                    image_id: film.image_id.clone(),
-                });
+                return Err(CohortError::SharedFilm { image_id: film.image_id.clone() });
             }
-            if let Some(first) = patients
-                .get(&film.patient)
-                .filter(|_| !film.patient.is_empty())
-            {
+            if let Some(first) = patients.get(&film.patient).filter(|_| !film.patient.is_empty()) {
                 return Err(CohortError::SharedPatient {
                     patient: film.patient.clone(),
                     first: (*first).clone(),
@@ -241,18 +209,12 @@ impl Dataset {
     }
 
     fn manifest_csv(&self) -> Vec<u8> {
-        let extra: BTreeSet<&str> = self
+        let extra: BTreeSet<&str> = self.films.iter().flat_map(|film| film.extra.keys().map(String::as_str)).collect();
+        let header: Vec<&str> = MANIFEST_COLUMNS.iter().copied().chain(extra).collect();
+        let rows = self
             .films
             .iter()
-            .flat_map(|film| film.extra.keys().map(String::as_str))
-            .collect();
-        let header: Vec<&str> = MANIFEST_COLUMNS.iter().copied().chain(extra).collect();
-        let rows = self.films.iter().map(|film| {
-            header
-                .iter()
-                .map(|column| film.column(column).unwrap_or_default())
-                .collect::<Vec<_>>()
-        });
+            .map(|film| header.iter().map(|column| film.column(column).unwrap_or_default()).collect::<Vec<_>>());
         to_csv(&header, rows)
     }
 
@@ -296,11 +258,7 @@ pub(crate) fn sha256_of(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 fn film(table: &Table, row: Row<'_>) -> Result<Film, CohortError> {
@@ -311,22 +269,16 @@ fn film(table: &Table, row: Row<'_>) -> Result<Film, CohortError> {
         BodyPart::parse(row.text("body_part")),
         Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?,
     );
-    if Path::new(&film.path)
-        .components()
-        .any(|part| part == Component::ParentDir)
-    {
+    if Path::new(&film.path).components().any(|part| part == Component::ParentDir) {
         return Err(row.value_error("path", "a path without `..`"));
     }
     film.sha256 = row.text("sha256").to_ascii_lowercase();
     if !film.sha256.is_empty() && !is_sha256(&film.sha256) {
         return Err(row.value_error("sha256", "64 hexadecimal digits or empty"));
     }
-    film.fracture_type =
-        row.parsed("fracture_type", FractureType::parse, FractureType::EXPECTED)?;
+    film.fracture_type = row.parsed("fracture_type", FractureType::parse, FractureType::EXPECTED)?;
     film.side = row.parsed("side", Side::parse, Side::EXPECTED)?;
-    film.age = row
-        .number("age", 0.0..=130.0, "an age of 0 to 130 years or empty")?
-        .map(|age| age as f32);
+    film.age = row.number("age", 0.0..=130.0, "an age of 0 to 130 years or empty")?.map(|age| age as f32);
     film.sex = row.parsed("sex", Sex::parse, Sex::EXPECTED)?;
     film.excluded = row.flag("excluded")?.unwrap_or(false);
     film.quality = row.text("quality").to_owned();
@@ -346,12 +298,9 @@ fn is_sha256(text: &str) -> bool {
 }
 
 fn check_films(path: &Path, films: &[Film], lines: &[u64]) -> Result<(), CohortError> {
-    let (mut ids, mut hashes, mut paths) =
-        (Unique::default(), Unique::default(), Unique::default());
+    let (mut ids, mut hashes, mut paths) = (Unique::default(), Unique::default(), Unique::default());
     for (film, &line) in films.iter().zip(lines) {
-        let empty = [("image_id", &film.image_id), ("path", &film.path)]
-            .into_iter()
-            .find(|(_, text)| text.is_empty());
+        let empty = [("image_id", &film.image_id), ("path", &film.path)].into_iter().find(|(_, text)| text.is_empty());
         if let Some((column, _)) = empty {
             return Err(CohortError::Value {
                 path: path.to_owned(),

@@ -12,21 +12,14 @@ use crate::sample::Sample;
 
 /// The smallest sets of samples that must stay together: those joined by a patient or by a group. Checks that every sample
 /// has a patient and that no film is there twice.
-pub(crate) fn units(
-    samples: &[Sample],
-    group: impl Fn(&Sample) -> String,
-) -> Result<Vec<Vec<usize>>, CohortError> {
+pub(crate) fn units(samples: &[Sample], group: impl Fn(&Sample) -> String) -> Result<Vec<Vec<usize>>, CohortError> {
     let mut seen = BTreeSet::new();
     for sample in samples {
         if sample.patient.is_empty() {
-            return Err(CohortError::NoPatient {
-                image_id: sample.image_id.clone(),
-            });
+            return Err(CohortError::NoPatient { image_id: sample.image_id.clone() });
         }
         if !seen.insert(&sample.image_id) {
-            return Err(CohortError::SharedFilm {
-                image_id: sample.image_id.clone(),
-            });
+            return Err(CohortError::SharedFilm { image_id: sample.image_id.clone() });
         }
     }
     let mut parent: Vec<usize> = (0..samples.len()).collect();
@@ -38,12 +31,7 @@ pub(crate) fn units(
             parent[a.max(b)] = a.min(b);
         }
     };
-    join(
-        samples
-            .iter()
-            .map(|sample| sample.patient.clone())
-            .collect(),
-    );
+    join(samples.iter().map(|sample| sample.patient.clone()).collect());
     join(samples.iter().map(group).collect());
     let mut units: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for i in 0..samples.len() {
@@ -61,11 +49,7 @@ fn root(parent: &mut [usize], mut i: usize) -> usize {
 }
 
 pub(crate) fn class_counts(samples: &[Sample]) -> Vec<f64> {
-    let classes = samples
-        .iter()
-        .map(|sample| sample.target + 1)
-        .max()
-        .unwrap_or(0);
+    let classes = samples.iter().map(|sample| sample.target + 1).max().unwrap_or(0);
     counts_of(samples, &(0..samples.len()).collect::<Vec<_>>(), classes)
 }
 
@@ -77,23 +61,12 @@ pub(crate) fn counts_of(samples: &[Sample], unit: &[usize], classes: usize) -> V
 
 /// The units in the order in which they are dealt out: those with many films first, so that the ones with a single film
 /// even out the rounding at the end; within the units of equal counts, at random.
-pub(crate) fn draw_order(
-    samples: &[Sample],
-    units: &[Vec<usize>],
-    classes: usize,
-    seed: u64,
-) -> Vec<Vec<usize>> {
+pub(crate) fn draw_order(samples: &[Sample], units: &[Vec<usize>], classes: usize, seed: u64) -> Vec<Vec<usize>> {
     type Alike = (Reverse<usize>, Vec<u64>);
     let mut alike: BTreeMap<Alike, Vec<Vec<usize>>> = BTreeMap::new();
     for unit in units {
-        let counts = counts_of(samples, unit, classes)
-            .iter()
-            .map(|&count| count as u64)
-            .collect();
-        alike
-            .entry((Reverse(unit.len()), counts))
-            .or_default()
-            .push(unit.clone());
+        let counts = counts_of(samples, unit, classes).iter().map(|&count| count as u64).collect();
+        alike.entry((Reverse(unit.len()), counts)).or_default().push(unit.clone());
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     alike

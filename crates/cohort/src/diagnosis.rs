@@ -19,8 +19,7 @@ pub struct Code(String);
 
 impl Code {
     /// What [`Code::parse`] understands, for error messages.
-    pub const EXPECTED: &'static str =
-        "ICD-9 or ICD-10 codes separated by semicolons, such as 820.21 or S72.141A";
+    pub const EXPECTED: &'static str = "ICD-9 or ICD-10 codes separated by semicolons, such as 820.21 or S72.141A";
 
     /// Reads one code, with or without its point; `None` for text that has the form of neither ICD-9 nor ICD-10.
     pub fn parse(text: &str) -> Option<Self> {
@@ -29,8 +28,7 @@ impl Code {
             Some((category, detail)) if !detail.is_empty() => (category, detail),
             Some(_) => return None,
             None => {
-                let is_external_cause =
-                    text.starts_with('E') && text.len() >= 4 && text[1..].bytes().all(is_digit);
+                let is_external_cause = text.starts_with('E') && text.len() >= 4 && text[1..].bytes().all(is_digit);
                 text.split_at_checked(if is_external_cause { 4 } else { 3 })?
             }
         };
@@ -38,8 +36,7 @@ impl Code {
         let icd9 = match bytes {
             [first, rest @ ..] => {
                 let plain = category.len() == 3 && bytes.iter().all(|&byte| is_digit(byte));
-                let supplementary =
-                    (*first == b'V' && rest.len() == 2) || (*first == b'E' && rest.len() == 3);
+                let supplementary = (*first == b'V' && rest.len() == 2) || (*first == b'E' && rest.len() == 3);
                 (plain || (supplementary && rest.iter().all(|&byte| is_digit(byte))))
                     && detail.len() <= 2
                     && detail.bytes().all(is_digit)
@@ -55,11 +52,7 @@ impl Code {
         if !(icd9 || icd10) {
             return None;
         }
-        Some(Self(if detail.is_empty() {
-            category.to_owned()
-        } else {
-            format!("{category}.{detail}")
-        }))
+        Some(Self(if detail.is_empty() { category.to_owned() } else { format!("{category}.{detail}") }))
     }
 
     /// Reads a list separated by semicolons; empty text is an empty list.
@@ -93,12 +86,8 @@ impl Code {
         }
         if starts(&["S72"]) {
             return match (detail.as_bytes().first(), detail.as_bytes().get(1)) {
-                _ if self.is_later_encounter() => {
-                    Meaning::Questionable("a later encounter or sequela of a fracture")
-                }
-                (Some(b'0'), Some(b'5' | b'6')) => {
-                    Meaning::Questionable("a fracture of the head of the femur")
-                }
+                _ if self.is_later_encounter() => Meaning::Questionable("a later encounter or sequela of a fracture"),
+                (Some(b'0'), Some(b'5' | b'6')) => Meaning::Questionable("a fracture of the head of the femur"),
                 (Some(b'0'), _) => Meaning::Hip(FractureType::FemoralNeck),
                 (Some(b'1' | b'2'), _) => Meaning::Hip(FractureType::Trochanteric),
                 (Some(b'3'), _) => Meaning::Other("femoral shaft"),
@@ -118,25 +107,15 @@ impl Code {
             _ if starts(&["733.14", "M80.05", "M84.35", "M84.45", "M84.55", "M84.65"]) => {
                 Meaning::Questionable("a pathological or stress fracture of the femur")
             }
-            _ if starts(&["996.44", "M97.0"]) => {
-                Meaning::Questionable("a fracture around a prosthesis")
-            }
+            _ if starts(&["996.44", "M97.0"]) => Meaning::Questionable("a fracture around a prosthesis"),
             _ => Meaning::Unrelated,
         }
     }
 
     /// The side that an ICD-10-CM code of seven characters names (S72.141A is the right); other codes name none.
     pub fn side(&self) -> Option<Side> {
-        let detail = self
-            .0
-            .strip_prefix("S72.")
-            .filter(|detail| detail.len() == 4)?
-            .as_bytes();
-        match if detail[0] == b'2' {
-            detail[1]
-        } else {
-            detail[2]
-        } {
+        let detail = self.0.strip_prefix("S72.").filter(|detail| detail.len() == 4)?.as_bytes();
+        match if detail[0] == b'2' { detail[1] } else { detail[2] } {
             b'1' | b'4' => Some(Side::Right),
             b'2' | b'5' => Some(Side::Left),
             _ => None,
@@ -213,17 +192,13 @@ pub fn judge(codes: &[Code], procedures: &str) -> Verdict {
     let contradiction = kinds
         .windows(2)
         .find(|pair| pair[0].0 != pair[1].0)
-        .map(|pair| {
-            format!(
-                "{} ({}) and {} ({})",
-                pair[0].0, pair[0].1, pair[1].0, pair[1].1
-            )
-        });
+        .map(|pair| format!("{} ({}) and {} ({})", pair[0].0, pair[0].1, pair[1].0, pair[1].1));
     let review = contradiction.or_else(|| match kinds.is_empty() {
         false => None,
         true if !questions.is_empty() => Some(questions.join(", ")),
-        true => hip_operation(procedures)
-            .map(|what| format!("no diagnosis of a hip fracture, but the procedure {what}")),
+        true => {
+            hip_operation(procedures).map(|what| format!("no diagnosis of a hip fracture, but the procedure {what}"))
+        }
     });
     let (label, fracture_type) = match (&review, kinds.first()) {
         (Some(_), _) => (Label::Unknown, None),
@@ -233,36 +208,18 @@ pub fn judge(codes: &[Code], procedures: &str) -> Verdict {
     Verdict {
         label,
         fracture_type,
-        side: if sides.len() == 1 {
-            sides.first().copied()
-        } else {
-            None
-        },
+        side: if sides.len() == 1 { sides.first().copied() } else { None },
         review,
-        other_fracture: if others.is_empty() {
-            None
-        } else {
-            Some(others.join(", "))
-        },
+        other_fracture: if others.is_empty() { None } else { Some(others.join(", ")) },
     }
 }
 
 /// An operation that is done for hip fractures, as the procedures' text names it.
 fn hip_operation(procedures: &str) -> Option<&str> {
-    const OPERATIONS: [&str; 7] = [
-        "hemiarthroplasty",
-        "bipolar",
-        "hip screw",
-        "dhs",
-        "pfn",
-        "gamma nail",
-        "81.52",
-    ];
+    const OPERATIONS: [&str; 7] = ["hemiarthroplasty", "bipolar", "hip screw", "dhs", "pfn", "gamma nail", "81.52"];
     procedures.split(';').map(str::trim).find(|procedure| {
         let procedure = procedure.to_lowercase();
-        OPERATIONS
-            .iter()
-            .any(|operation| procedure.contains(operation))
+        OPERATIONS.iter().any(|operation| procedure.contains(operation))
     })
 }
 
@@ -290,50 +247,26 @@ mod tests {
             ("S72.2", Trochanteric),
         ] {
             let verdict = verdict(code);
-            assert_eq!(
-                (verdict.label, verdict.fracture_type),
-                (Label::Present, Some(kind)),
-                "{code}"
-            );
+            assert_eq!((verdict.label, verdict.fracture_type), (Label::Present, Some(kind)), "{code}");
             assert_eq!(verdict.review, None, "{code}");
         }
         for code in ["", "850.0", "E885.9", "V45.4", "S06.0; 873.42", "S52.50"] {
             let verdict = verdict(code);
-            assert_eq!(
-                (verdict.label, verdict.other_fracture),
-                (Label::Absent, None),
-                "{code}"
-            );
+            assert_eq!((verdict.label, verdict.other_fracture), (Label::Absent, None), "{code}");
         }
     }
 
     #[test]
     fn questionable_codes_are_reviewed() {
-        for code in [
-            "820.8",
-            "820.9",
-            "820",
-            "S72",
-            "S72.90XA",
-            "821.00",
-            "820.02;820.21",
-            "S72.061A",
-            "S72.141S",
-            "M97.01XA",
-        ] {
+        for code in
+            ["820.8", "820.9", "820", "S72", "S72.90XA", "821.00", "820.02;820.21", "S72.061A", "S72.141S", "M97.01XA"]
+        {
             let verdict = verdict(code);
-            assert_eq!(
-                (verdict.label, verdict.fracture_type),
-                (Label::Unknown, None),
-                "{code}"
-            );
+            assert_eq!((verdict.label, verdict.fracture_type), (Label::Unknown, None), "{code}");
             assert!(verdict.review.is_some(), "{code}");
         }
         // The specific code settles the unspecific one.
-        assert_eq!(
-            verdict("820.8; 820.21").fracture_type,
-            Some(FractureType::Trochanteric)
-        );
+        assert_eq!(verdict("820.8; 820.21").fracture_type, Some(FractureType::Trochanteric));
         let operated = judge(&[], "Bipolar hemiarthroplasty, right");
         assert_eq!(operated.label, Label::Unknown);
     }
@@ -357,25 +290,12 @@ mod tests {
         assert_eq!(verdict("S72.045A").side, Some(Side::Left));
         assert_eq!(verdict("S72.22XA").side, Some(Side::Left));
         assert_eq!(verdict("S72.001A; S72.002A").side, None);
-        assert_eq!(
-            verdict("S72.21").side,
-            None,
-            "outside ICD-10-CM the last digit is not a side"
-        );
+        assert_eq!(verdict("S72.21").side, None, "outside ICD-10-CM the last digit is not a side");
     }
 
     #[test]
     fn what_is_no_code_is_refused() {
-        for text in [
-            "hip fracture",
-            "82",
-            "820.",
-            "820.123",
-            "S7",
-            "S72.12345",
-            "é72",
-            "820,21",
-        ] {
+        for text in ["hip fracture", "82", "820.", "820.123", "S7", "S72.12345", "é72", "820,21"] {
             assert_eq!(Code::parse(text), None, "{text}");
         }
         assert_eq!(Code::parse_list("820.21; neck"), Err("neck".to_owned()));

@@ -77,9 +77,7 @@ impl Film {
             "patient" => self.patient.clone(),
             "body_part" => self.body_part.to_string(),
             "label" => self.label.to_string(),
-            "fracture_type" => self
-                .fracture_type
-                .map_or_else(String::new, |kind| kind.to_string()),
+            "fracture_type" => self.fracture_type.map_or_else(String::new, |kind| kind.to_string()),
             "side" => self.side.map_or_else(String::new, |side| side.to_string()),
             "age" => self.age.map_or_else(String::new, |age| age.to_string()),
             "sex" => self.sex.map_or_else(String::new, |sex| sex.to_string()),
@@ -98,9 +96,7 @@ impl Film {
             (Label::Absent, FractureType::FemoralNeck | FractureType::Trochanteric) => {
                 Some(format!("label 0 (no fracture) but fracture_type {kind}"))
             }
-            (Label::Present, FractureType::None) => {
-                Some("label 1 (a fracture) but fracture_type none".to_owned())
-            }
+            (Label::Present, FractureType::None) => Some("label 1 (a fracture) but fracture_type none".to_owned()),
             _ => None,
         }
     }

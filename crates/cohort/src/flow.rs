@@ -40,33 +40,17 @@ pub struct Counted {
 impl Flow {
     /// Adds a step, with what it leaves out by reason, in the order in which the reasons first occur; reasons that occur
     /// nowhere do not appear.
-    pub fn step<S: AsRef<str>>(
-        &mut self,
-        what: &str,
-        n: usize,
-        left_out: impl IntoIterator<Item = S>,
-    ) {
-        self.steps.push(FlowStep {
-            what: what.to_owned(),
-            n,
-            left_out: count(left_out),
-        });
+    pub fn step<S: AsRef<str>>(&mut self, what: &str, n: usize, left_out: impl IntoIterator<Item = S>) {
+        self.steps.push(FlowStep { what: what.to_owned(), n, left_out: count(left_out) });
     }
 
     /// Whether every number is accounted for: each step less what it leaves out is the next one, and the last is the sum of
     /// the outcomes.
     pub fn adds_up(&self) -> bool {
-        let remaining = |step: &FlowStep| {
-            step.n
-                .checked_sub(step.left_out.iter().map(|reason| reason.n).sum())
-        };
-        let between = self
-            .steps
-            .windows(2)
-            .all(|pair| remaining(&pair[0]) == Some(pair[1].n));
+        let remaining = |step: &FlowStep| step.n.checked_sub(step.left_out.iter().map(|reason| reason.n).sum());
+        let between = self.steps.windows(2).all(|pair| remaining(&pair[0]) == Some(pair[1].n));
         let last = self.steps.last().is_none_or(|step| {
-            self.outcomes.is_empty()
-                || remaining(step) == Some(self.outcomes.iter().map(|outcome| outcome.n).sum())
+            self.outcomes.is_empty() || remaining(step) == Some(self.outcomes.iter().map(|outcome| outcome.n).sum())
         });
         between && last
     }
@@ -77,36 +61,20 @@ impl Flow {
         let films = &dataset.films;
         let mut flow = Self::default();
         let excluded = films.iter().filter(|film| film.excluded);
-        flow.step(
-            "films in the manifest",
-            films.len(),
-            excluded.map(|film| or_unsaid(&film.reason)),
-        );
+        flow.step("films in the manifest", films.len(), excluded.map(|film| or_unsaid(&film.reason)));
         let kept: Vec<_> = films.iter().filter(|film| !film.excluded).collect();
         let unknown = kept.iter().filter(|film| film.label == Label::Unknown);
-        let why = unknown.map(|film| {
-            if film.reason.starts_with("review:") {
-                "to be reviewed"
-            } else {
-                "label not known"
-            }
-        });
+        let why =
+            unknown.map(|film| if film.reason.starts_with("review:") { "to be reviewed" } else { "label not known" });
         flow.step("films not excluded", kept.len(), why);
-        let labeled: Vec<_> = kept
-            .into_iter()
-            .filter(|film| film.label != Label::Unknown)
-            .collect();
+        let labeled: Vec<_> = kept.into_iter().filter(|film| film.label != Label::Unknown).collect();
         flow.step("films with a label", labeled.len(), [] as [&str; 0]);
-        flow.outcomes = count(
-            labeled
-                .iter()
-                .map(|film| match (film.label, film.fracture_type) {
-                    (Label::Present, Some(FractureType::FemoralNeck)) => "femoral neck fracture",
-                    (Label::Present, Some(FractureType::Trochanteric)) => "trochanteric fracture",
-                    (Label::Present, _) => "fracture, kind not known",
-                    _ => "no fracture",
-                }),
-        );
+        flow.outcomes = count(labeled.iter().map(|film| match (film.label, film.fracture_type) {
+            (Label::Present, Some(FractureType::FemoralNeck)) => "femoral neck fracture",
+            (Label::Present, Some(FractureType::Trochanteric)) => "trochanteric fracture",
+            (Label::Present, _) => "fracture, kind not known",
+            _ => "no fracture",
+        }));
         flow.outcomes.sort_by(|a, b| a.what.cmp(&b.what));
         flow
     }
@@ -122,10 +90,7 @@ pub(crate) fn count<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Vec<Co
             Some(&place) => counted[place].n += 1,
             None => {
                 places.insert(word.to_owned(), counted.len());
-                counted.push(Counted {
-                    what: word.to_owned(),
-                    n: 1,
-                });
+                counted.push(Counted { what: word.to_owned(), n: 1 });
             }
         }
     }
@@ -133,9 +98,5 @@ pub(crate) fn count<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Vec<Co
 }
 
 fn or_unsaid(reason: &str) -> &str {
-    if reason.is_empty() {
-        "reason not given"
-    } else {
-        reason
-    }
+    if reason.is_empty() { "reason not given" } else { reason }
 }

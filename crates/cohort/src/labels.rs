@@ -16,15 +16,16 @@ pub enum Label {
 
 impl Label {
     /// What [`Label::parse`] understands, for error messages.
-    pub const EXPECTED: &'static str = "a label: 0, 1 or empty (also absent/present, negative/positive, no/yes, false/true, unknown)";
+    pub const EXPECTED: &'static str =
+        "a label: 0, 1 or empty (also absent/present, negative/positive, no/yes, false/true, unknown)";
 
     /// Reads a label, without regard to case; `None` for a spelling that is not known.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text.trim().to_ascii_lowercase().as_str() {
-            "0" | "0.0" | "absent" | "negative" | "neg" | "no" | "false" | "normal"
-            | "no_fracture" | "no_hip_fracture" | "non_fractured" => Self::Absent,
-            "1" | "1.0" | "present" | "positive" | "pos" | "yes" | "true" | "fracture"
-            | "hip_fracture" | "fractured" => Self::Present,
+            "0" | "0.0" | "absent" | "negative" | "neg" | "no" | "false" | "normal" | "no_fracture"
+            | "no_hip_fracture" | "non_fractured" => Self::Absent,
+            "1" | "1.0" | "present" | "positive" | "pos" | "yes" | "true" | "fracture" | "hip_fracture"
+            | "fractured" => Self::Present,
             "" | "unknown" | "na" | "n/a" | "nan" | "?" => Self::Unknown,
             _ => return None,
         })
@@ -98,13 +99,7 @@ pub enum BodyPart {
 
 impl BodyPart {
     /// The limbs that the paper pretrains on, in alphabetical order: ankles, elbows, feet, knees and wrists.
-    pub const PAPER_LIMBS: [Self; 5] = [
-        Self::Ankle,
-        Self::Elbow,
-        Self::Foot,
-        Self::Knee,
-        Self::Wrist,
-    ];
+    pub const PAPER_LIMBS: [Self; 5] = [Self::Ankle, Self::Elbow, Self::Foot, Self::Knee, Self::Wrist];
 
     /// Reads a body part, without regard to case; text that names none of the variants becomes [`BodyPart::Other`].
     pub fn parse(text: &str) -> Self {
@@ -176,27 +171,17 @@ impl FractureType {
     /// Every kind, in the order of the class indices.
     pub const ALL: [Self; 3] = [Self::None, Self::FemoralNeck, Self::Trochanteric];
     /// What [`FractureType::parse`] understands, for error messages.
-    pub const EXPECTED: &'static str =
-        "a kind of fracture: none, femoral_neck, trochanteric or empty";
+    pub const EXPECTED: &'static str = "a kind of fracture: none, femoral_neck, trochanteric or empty";
 
     /// Reads a kind of fracture, without regard to case; `None` for a spelling that is not known (an empty field is not
     /// a spelling: it means that the kind is not known).
     pub fn parse(text: &str) -> Option<Self> {
-        Some(
-            match text
-                .trim()
-                .to_ascii_lowercase()
-                .replace([' ', '-'], "_")
-                .as_str()
-            {
-                "none" => Self::None,
-                "femoral_neck" | "neck" => Self::FemoralNeck,
-                "trochanteric" | "intertrochanteric" | "pertrochanteric" | "subtrochanteric" => {
-                    Self::Trochanteric
-                }
-                _ => return None,
-            },
-        )
+        Some(match text.trim().to_ascii_lowercase().replace([' ', '-'], "_").as_str() {
+            "none" => Self::None,
+            "femoral_neck" | "neck" => Self::FemoralNeck,
+            "trochanteric" | "intertrochanteric" | "pertrochanteric" | "subtrochanteric" => Self::Trochanteric,
+            _ => return None,
+        })
     }
 
     /// The spelling of the manifest.

@@ -95,9 +95,7 @@ impl Defect {
         let says = |words: &[&str]| words.iter().any(|word| note.contains(word));
         match () {
             () if says(&["contrast", "exposed", "exposure"]) => Some(Self::PoorContrast),
-            () if says(&["position", "rotat", "cut off", "cropped", "incomplete"]) => {
-                Some(Self::Positioning)
-            }
+            () if says(&["position", "rotat", "cut off", "cropped", "incomplete"]) => Some(Self::Positioning),
             () if says(&["foreign", "artifact", "artefact", "obscured"]) => Some(Self::ForeignBody),
             () => None,
         }
@@ -131,22 +129,14 @@ pub fn load_injuries(path: &Path) -> Result<Vec<Injury>, CohortError> {
 }
 
 fn injury(row: Row<'_>) -> Result<Injury, CohortError> {
-    let diagnosis = Code::parse_list(row.text("diagnosis")).map_err(|item| {
-        row.value_error(
-            "diagnosis",
-            format!("{} (`{item}` is no code)", Code::EXPECTED),
-        )
-    })?;
+    let diagnosis = Code::parse_list(row.text("diagnosis"))
+        .map_err(|item| row.value_error("diagnosis", format!("{} (`{item}` is no code)", Code::EXPECTED)))?;
     let admitted = row.flag("admitted")?;
     Ok(Injury {
         line: row.line(),
-        patient: row
-            .required("patient", "the patient's pseudonym")?
-            .to_owned(),
+        patient: row.required("patient", "the patient's pseudonym")?.to_owned(),
         date: date(row, "injury_date")?,
-        age: row
-            .number("age", 0.0..=130.0, "an age of 0 to 130 years or empty")?
-            .map(|age| age as f32),
+        age: row.number("age", 0.0..=130.0, "an age of 0 to 130 years or empty")?.map(|age| age as f32),
         sex: row.parsed("sex", Sex::parse, Sex::EXPECTED)?,
         iss: row.parsed("iss", iss, "an injury severity score of 0 to 75 or empty")?,
         diagnosis,
@@ -160,9 +150,7 @@ fn iss(text: &str) -> Option<u8> {
 }
 
 fn date(row: Row<'_>, column: &str) -> Result<Date, CohortError> {
-    row.text(column)
-        .parse()
-        .map_err(|_| row.value_error(column, "a date of the form YYYY-MM-DD"))
+    row.text(column).parse().map_err(|_| row.value_error(column, "a date of the form YYYY-MM-DD"))
 }
 
 /// Reads a table of films.
@@ -175,10 +163,7 @@ pub fn load_films(path: &Path) -> Result<Vec<FilmRecord>, CohortError> {
         table.require(column)?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let films = table
-        .rows()
-        .map(|row| film_record(row, folder))
-        .collect::<Result<Vec<_>, _>>()?;
+    let films = table.rows().map(|row| film_record(row, folder)).collect::<Result<Vec<_>, _>>()?;
     let mut seen: BTreeMap<&Path, u64> = BTreeMap::new();
     for film in &films {
         if let Some(first_line) = seen.insert(&film.path, film.line) {
@@ -199,33 +184,20 @@ fn film_record(row: Row<'_>, folder: &Path) -> Result<FilmRecord, CohortError> {
         "" => row.text("quality_notes"),
         text => text,
     };
-    let notes: Vec<&str> = quality
-        .split(';')
-        .map(str::trim)
-        .filter(|note| !is_fine(note))
-        .collect();
-    let mut defects: Vec<Defect> = notes
-        .iter()
-        .filter_map(|note| Defect::of_note(note))
-        .collect();
+    let notes: Vec<&str> = quality.split(';').map(str::trim).filter(|note| !is_fine(note)).collect();
+    let mut defects: Vec<Defect> = notes.iter().filter_map(|note| Defect::of_note(note)).collect();
     defects.sort_unstable();
     defects.dedup();
     Ok(FilmRecord {
         line: row.line(),
-        patient: row
-            .required("patient", "the patient's pseudonym")?
-            .to_owned(),
+        patient: row.required("patient", "the patient's pseudonym")?.to_owned(),
         date: date(row, "film_date")?,
         view: view(row.text("view"), row.text("body_part")),
         view_text: row.text("view").to_owned(),
         path: folder.join(row.required("path", "the film's file")?),
         defects,
         quality: notes.join("; "),
-        other_notes: notes
-            .iter()
-            .filter(|note| Defect::of_note(note).is_none())
-            .map(|&note| note.to_owned())
-            .collect(),
+        other_notes: notes.iter().filter(|note| Defect::of_note(note).is_none()).map(|&note| note.to_owned()).collect(),
     })
 }
 
@@ -235,36 +207,18 @@ fn is_fine(note: &str) -> bool {
 
 /// A view is a frontal pelvis if it is said to be frontal (AP, PA), names no other projection and no part but the pelvis.
 fn view(text: &str, body_part: &str) -> View {
-    let text = format!("{text} {body_part}")
-        .to_lowercase()
-        .replace("antero-posterior", "ap")
-        .replace("a.p.", "ap");
-    let words: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let text = format!("{text} {body_part}").to_lowercase().replace("antero-posterior", "ap").replace("a.p.", "ap");
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let frontal = ["ap", "pa", "frontal", "anteroposterior", "posteroanterior"];
     let is_frontal = words.iter().any(|word| frontal.contains(word));
     let may_stand = |word: &&str| {
         frontal.contains(word)
-            || [
-                "pelvis",
-                "pelvic",
-                "pxr",
-                "view",
-                "film",
-                "radiograph",
-                "of",
-                "the",
-                "supine",
-                "portable",
-            ]
-            .contains(word)
+            || ["pelvis", "pelvic", "pxr", "view", "film", "radiograph", "of", "the", "supine", "portable"]
+                .contains(word)
             || word.chars().all(|c| c.is_ascii_digit())
     };
     let part = BodyPart::parse(body_part);
-    if is_frontal && words.iter().all(may_stand) && (part.is_unknown() || part == BodyPart::Pelvis)
-    {
+    if is_frontal && words.iter().all(may_stand) && (part.is_unknown() || part == BodyPart::Pelvis) {
         View::FrontalPelvis
     } else {
         View::Other
@@ -277,26 +231,10 @@ mod tests {
 
     #[test]
     fn frontal_pelvic_views() {
-        for text in [
-            "AP",
-            "frontal",
-            "Pelvis AP",
-            "AP pelvis (supine)",
-            "PA",
-            "a.p.",
-        ] {
+        for text in ["AP", "frontal", "Pelvis AP", "AP pelvis (supine)", "PA", "a.p."] {
             assert_eq!(view(text, ""), View::FrontalPelvis, "{text}");
         }
-        for text in [
-            "",
-            "lateral",
-            "AP hip",
-            "chest AP",
-            "inlet",
-            "frog-leg lateral",
-            "oblique",
-            "pelvis",
-        ] {
+        for text in ["", "lateral", "AP hip", "chest AP", "inlet", "frog-leg lateral", "oblique", "pelvis"] {
             assert_eq!(view(text, ""), View::Other, "{text}");
         }
         assert_eq!(view("AP", "pelvis"), View::FrontalPelvis);
@@ -307,14 +245,8 @@ mod tests {
     fn notes_and_defects() {
         assert_eq!(Defect::of_note("Poor contrast"), Some(Defect::PoorContrast));
         assert_eq!(Defect::of_note("underexposed"), Some(Defect::PoorContrast));
-        assert_eq!(
-            Defect::of_note("rotated to the left"),
-            Some(Defect::Positioning)
-        );
-        assert_eq!(
-            Defect::of_note("foreign body: keys"),
-            Some(Defect::ForeignBody)
-        );
+        assert_eq!(Defect::of_note("rotated to the left"), Some(Defect::Positioning));
+        assert_eq!(Defect::of_note("foreign body: keys"), Some(Defect::ForeignBody));
         assert_eq!(Defect::of_note("right hip replacement"), None);
     }
 }

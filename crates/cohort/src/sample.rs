@@ -51,10 +51,7 @@ impl fmt::Display for Target {
 ///
 /// # Errors
 /// [`CohortError::NoSamples`] when nothing is left.
-pub fn samples(
-    dataset: &Dataset,
-    target: &Target,
-) -> Result<(Vec<Sample>, Vec<String>), CohortError> {
+pub fn samples(dataset: &Dataset, target: &Target) -> Result<(Vec<Sample>, Vec<String>), CohortError> {
     let known: Vec<(&Film, String)> = dataset
         .films
         .iter()
@@ -62,33 +59,24 @@ pub fn samples(
         .filter_map(|film| class_of(film, target).map(|class| (film, class)))
         .collect();
     if known.is_empty() {
-        return Err(CohortError::NoSamples {
-            folder: dataset.folder.clone(),
-            target: target.to_string(),
-        });
+        return Err(CohortError::NoSamples { folder: dataset.folder.clone(), target: target.to_string() });
     }
     let classes: Vec<String> = match target {
         Target::Fracture => ["absent", "present"].map(str::to_owned).to_vec(),
         Target::FractureType => FractureType::ALL.map(|kind| kind.to_string()).to_vec(),
-        Target::BodyPart | Target::Column(_) => known
-            .iter()
-            .map(|(_, class)| class.clone())
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect(),
+        Target::BodyPart | Target::Column(_) => {
+            known.iter().map(|(_, class)| class.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+        }
     };
     let samples = known
         .into_iter()
         .filter_map(|(film, class)| {
-            classes
-                .iter()
-                .position(|name| *name == class)
-                .map(|target| Sample {
-                    image: dataset.image_path(film),
-                    image_id: film.image_id.clone(),
-                    patient: film.patient.clone(),
-                    target,
-                })
+            classes.iter().position(|name| *name == class).map(|target| Sample {
+                image: dataset.image_path(film),
+                image_id: film.image_id.clone(),
+                patient: film.patient.clone(),
+                target,
+            })
         })
         .collect();
     Ok((samples, classes))

@@ -28,11 +28,7 @@ impl Split {
     /// # Errors
     /// [`CohortError::NoPatient`], [`CohortError::SharedFilm`] for a film that is there twice, [`CohortError::Split`] for a
     /// fraction that is not between 0 and 1 or for fewer than two patients.
-    pub fn by_patient(
-        samples: Vec<Sample>,
-        validation_fraction: f64,
-        seed: u64,
-    ) -> Result<Self, CohortError> {
+    pub fn by_patient(samples: Vec<Sample>, validation_fraction: f64, seed: u64) -> Result<Self, CohortError> {
         let units = units(&samples, |sample| sample.patient.clone())?;
         random_split(samples, &units, validation_fraction, seed)
     }
@@ -66,21 +62,10 @@ impl Split {
         if length == 0 {
             return Err(refused("a block has at least one number"));
         }
-        if let Some(sample) = samples
-            .iter()
-            .find(|sample| number_in(&sample.image_id).is_none())
-        {
-            return Err(refused(format!(
-                "the name `{}` has no number",
-                sample.image_id
-            )));
+        if let Some(sample) = samples.iter().find(|sample| number_in(&sample.image_id).is_none()) {
+            return Err(refused(format!("the name `{}` has no number", sample.image_id)));
         }
-        let group = |sample: &Sample| {
-            format!(
-                "block {}",
-                number_in(&sample.image_id).map_or(0, |n| n / length)
-            )
-        };
+        let group = |sample: &Sample| format!("block {}", number_in(&sample.image_id).map_or(0, |n| n / length));
         Self::by_group(samples, group, validation_fraction, seed)
     }
 
@@ -102,23 +87,14 @@ impl Split {
                 Some(y) if y <= last_training_year => train.push(sample),
                 Some(_) => later.push(sample),
                 None => {
-                    return Err(refused(format!(
-                        "the year of film `{}` is not known",
-                        sample.image_id
-                    )));
+                    return Err(refused(format!("the year of film `{}` is not known", sample.image_id)));
                 }
             }
         }
         let earlier: BTreeSet<&String> = train.iter().map(|sample| &sample.patient).collect();
-        let (dropped, validation): (Vec<_>, Vec<_>) = later
-            .into_iter()
-            .partition(|sample| earlier.contains(&sample.patient));
-        Self {
-            train,
-            validation,
-            dropped,
-        }
-        .checked()
+        let (dropped, validation): (Vec<_>, Vec<_>) =
+            later.into_iter().partition(|sample| earlier.contains(&sample.patient));
+        Self { train, validation, dropped }.checked()
     }
 
     /// Splits as a file says that [`Split::save`] wrote (columns `image_id`, `part`; `part` is `train`, `validation` or
@@ -139,31 +115,21 @@ impl Split {
             let image_id = row.required("image_id", "the film's name")?;
             match parts.insert(image_id, part) {
                 Some(before) if before != part => {
-                    return Err(CohortError::SharedFilm {
-                        image_id: image_id.to_owned(),
-                    });
+                    return Err(CohortError::SharedFilm { image_id: image_id.to_owned() });
                 }
                 Some(_) => return Err(row.value_error("image_id", "a film that is named once")),
                 None => {}
             }
         }
         units(&samples, |sample| sample.patient.clone())?;
-        let mut split = Self {
-            train: Vec::new(),
-            validation: Vec::new(),
-            dropped: Vec::new(),
-        };
+        let mut split = Self { train: Vec::new(), validation: Vec::new(), dropped: Vec::new() };
         for sample in samples {
             match parts.get(sample.image_id.as_str()) {
                 Some(&"train") => split.train.push(sample),
                 Some(&"validation") => split.validation.push(sample),
                 Some(_) => split.dropped.push(sample),
                 None => {
-                    return Err(refused(format!(
-                        "{} does not name film `{}`",
-                        path.display(),
-                        sample.image_id
-                    )));
+                    return Err(refused(format!("{} does not name film `{}`", path.display(), sample.image_id)));
                 }
             }
         }
@@ -175,25 +141,13 @@ impl Split {
     /// # Errors
     /// [`CohortError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), CohortError> {
-        let parts = [
-            ("train", &self.train),
-            ("validation", &self.validation),
-            ("dropped", &self.dropped),
-        ];
+        let parts = [("train", &self.train), ("validation", &self.validation), ("dropped", &self.dropped)];
         let rows = parts.iter().flat_map(|(part, samples)| {
-            samples
-                .iter()
-                .map(move |sample| [sample.image_id.as_str(), sample.patient.as_str(), part])
+            samples.iter().map(move |sample| [sample.image_id.as_str(), sample.patient.as_str(), part])
         });
         let bytes = to_csv(&["image_id", "patient", "part"], rows);
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or_else(|| refused("the file has no name"))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| refused("the file has no name"))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         write_atomically(folder, &[(name, bytes)])
     }
 
@@ -213,9 +167,7 @@ impl Split {
         for unit in draw_order(samples, &units, totals.len(), seed) {
             let counts = counts_of(samples, &unit, totals.len());
             let load = |fold: &Vec<f64>| -> (f64, f64) {
-                let own: f64 = (0..counts.len())
-                    .map(|c| counts[c] * fold[c] / totals[c].max(1.0))
-                    .sum();
+                let own: f64 = (0..counts.len()).map(|c| counts[c] * fold[c] / totals[c].max(1.0)).sum();
                 (own, fold.iter().sum())
             };
             let lightest = (0..k).min_by(|&a, &b| {
@@ -228,9 +180,7 @@ impl Split {
             }
             unit.iter().for_each(|&i| fold_of[i] = fold);
         }
-        (0..k)
-            .map(|fold| Self::of(samples.to_vec(), |i| fold_of[i] == fold).checked())
-            .collect()
+        (0..k).map(|fold| Self::of(samples.to_vec(), |i| fold_of[i] == fold).checked()).collect()
     }
 
     /// The samples to train on.
@@ -249,18 +199,9 @@ impl Split {
     }
 
     fn of(samples: Vec<Sample>, in_validation: impl Fn(usize) -> bool) -> Self {
-        let mut split = Self {
-            train: Vec::new(),
-            validation: Vec::new(),
-            dropped: Vec::new(),
-        };
+        let mut split = Self { train: Vec::new(), validation: Vec::new(), dropped: Vec::new() };
         for (i, sample) in samples.into_iter().enumerate() {
-            if in_validation(i) {
-                &mut split.validation
-            } else {
-                &mut split.train
-            }
-            .push(sample);
+            if in_validation(i) { &mut split.validation } else { &mut split.train }.push(sample);
         }
         split
     }
@@ -272,11 +213,8 @@ impl Split {
                 return Err(refused(format!("the {name} part would have no film")));
             }
         }
-        let first: BTreeMap<&str, &str> = self
-            .train
-            .iter()
-            .map(|sample| (sample.patient.as_str(), sample.image_id.as_str()))
-            .collect();
+        let first: BTreeMap<&str, &str> =
+            self.train.iter().map(|sample| (sample.patient.as_str(), sample.image_id.as_str())).collect();
         for sample in &self.validation {
             if let Some(image_id) = first.get(sample.patient.as_str()) {
                 return Err(CohortError::SharedPatient {
@@ -295,36 +233,22 @@ pub fn number_in(image_id: &str) -> Option<u64> {
     let end = image_id.rfind(|c: char| c.is_ascii_digit())? + 1;
     let start = image_id[..end]
         .rfind(|c: char| !c.is_ascii_digit())
-        .map_or(0, |i| {
-            i + image_id[i..].chars().next().map_or(1, char::len_utf8)
-        });
+        .map_or(0, |i| i + image_id[i..].chars().next().map_or(1, char::len_utf8));
     image_id[start..end].parse().ok()
 }
 
 fn refused(reason: impl Into<String>) -> CohortError {
-    CohortError::Split {
-        reason: reason.into(),
-    }
+    CohortError::Split { reason: reason.into() }
 }
 
 /// Deals the units out with error diffusion: each class carries the number of films that validation is still owed, and a
 /// unit goes to validation when that brings the classes nearer to what they are owed.
-fn random_split(
-    samples: Vec<Sample>,
-    units: &[Vec<usize>],
-    fraction: f64,
-    seed: u64,
-) -> Result<Split, CohortError> {
+fn random_split(samples: Vec<Sample>, units: &[Vec<usize>], fraction: f64, seed: u64) -> Result<Split, CohortError> {
     if !(fraction > 0.0 && fraction < 1.0) {
-        return Err(refused(format!(
-            "a validation fraction of {fraction} is not between 0 and 1"
-        )));
+        return Err(refused(format!("a validation fraction of {fraction} is not between 0 and 1")));
     }
     if units.len() < 2 {
-        return Err(refused(format!(
-            "{} patient(s) or group(s) cannot be on two sides",
-            units.len()
-        )));
+        return Err(refused(format!("{} patient(s) or group(s) cannot be on two sides", units.len())));
     }
     let totals = class_counts(&samples);
     let mut owed = vec![0.0; totals.len()];
@@ -338,18 +262,13 @@ fn random_split(
             gain += counts[c] * (2.0 * owed[c] - counts[c]) / totals[c].max(1.0);
         }
         if gain > 0.0 {
-            owed.iter_mut()
-                .zip(&counts)
-                .for_each(|(owed, count)| *owed -= count);
+            owed.iter_mut().zip(&counts).for_each(|(owed, count)| *owed -= count);
             unit.iter().for_each(|&i| in_validation[i] = true);
         }
     }
     // With very few patients everything can round to one side; the last, smallest unit then goes to the other.
     let chosen = in_validation.iter().filter(|&&chosen| chosen).count();
-    if let Some(last) = order
-        .last()
-        .filter(|_| chosen == 0 || chosen == samples.len())
-    {
+    if let Some(last) = order.last().filter(|_| chosen == 0 || chosen == samples.len()) {
         last.iter().for_each(|&i| in_validation[i] = chosen == 0);
     }
     Split::of(samples, |i| in_validation[i]).checked()

@@ -28,17 +28,9 @@ impl Table {
 
     /// Reads a table from bytes; `path` is for error messages. The same errors as [`Table::read`].
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, CohortError> {
-        let malformed = |line: u64, reason: String| CohortError::Malformed {
-            path: path.to_owned(),
-            line,
-            reason,
-        };
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(bytes);
-        let header = reader
-            .headers()
-            .map_err(|error| malformed(1, reason_of(&error)))?;
+        let malformed = |line: u64, reason: String| CohortError::Malformed { path: path.to_owned(), line, reason };
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+        let header = reader.headers().map_err(|error| malformed(1, reason_of(&error)))?;
         let columns: Vec<String> = header.iter().map(str::to_owned).collect();
         if columns.iter().all(String::is_empty) {
             return Err(malformed(1, "the table has no header".to_owned()));
@@ -60,18 +52,11 @@ impl Table {
                     rows.push((line, record.iter().map(str::to_owned).collect()));
                 }
                 Err(error) => {
-                    return Err(malformed(
-                        lines.of_record(error.position()),
-                        reason_of(&error),
-                    ));
+                    return Err(malformed(lines.of_record(error.position()), reason_of(&error)));
                 }
             }
         }
-        Ok(Self {
-            path: path.to_owned(),
-            columns,
-            rows,
-        })
+        Ok(Self { path: path.to_owned(), columns, rows })
     }
 
     /// The file that the table was read from.
@@ -113,11 +98,7 @@ impl Table {
 
     /// The rows in their order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|(line, fields)| Row {
-            table: self,
-            line: *line,
-            fields,
-        })
+        self.rows.iter().map(|(line, fields)| Row { table: self, line: *line, fields })
     }
 }
 
@@ -199,9 +180,7 @@ impl<'a> Row<'a> {
     ) -> Result<Option<T>, CohortError> {
         match self.text(column) {
             "" => Ok(None),
-            text => parse(text)
-                .map(Some)
-                .ok_or_else(|| self.value_error(column, expected)),
+            text => parse(text).map(Some).ok_or_else(|| self.value_error(column, expected)),
         }
     }
 
@@ -228,11 +207,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn of(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            line: 1,
-        }
+        Self { bytes, at: 0, line: 1 }
     }
 
     /// The line on which the record at a position begins; positions must not fall.
@@ -242,8 +217,7 @@ impl<'a> Lines<'a> {
             if self.at >= start && byte != b'\n' && byte != b'\r' {
                 break;
             }
-            let is_end =
-                byte == b'\n' || (byte == b'\r' && self.bytes.get(self.at + 1) != Some(&b'\n'));
+            let is_end = byte == b'\n' || (byte == b'\r' && self.bytes.get(self.at + 1) != Some(&b'\n'));
             self.line += u64::from(is_end);
             self.at += 1;
         }
@@ -257,13 +231,7 @@ pub(crate) struct Unique(BTreeMap<String, u64>);
 
 impl Unique {
     /// Notes a value of a row; an error if it was there before. Empty values are not compared.
-    pub(crate) fn note(
-        &mut self,
-        path: &Path,
-        line: u64,
-        column: &str,
-        value: &str,
-    ) -> Result<(), CohortError> {
+    pub(crate) fn note(&mut self, path: &Path, line: u64, column: &str, value: &str) -> Result<(), CohortError> {
         if value.is_empty() {
             return Ok(());
         }
@@ -326,9 +294,7 @@ pub fn write_atomically(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), 
 
 fn reason_of(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("{len} fields where the header has {expected_len}")
         }
         csv::ErrorKind::Utf8 { err, .. } => format!("field {} is not UTF-8", err.field() + 1),

@@ -25,65 +25,35 @@ pub(crate) fn load_truth(path: &Path) -> Result<(Vec<TruthBox>, Vec<u64>), Cohor
 fn truth_box(row: Row<'_>) -> Result<TruthBox, CohortError> {
     let pixels = |column: &str, least: f64, expected: &str| {
         let value = row.number(column, least..=1e6, expected)?;
-        value
-            .map(|value| value as f32)
-            .ok_or_else(|| row.value_error(column, expected))
+        value.map(|value| value as f32).ok_or_else(|| row.value_error(column, expected))
     };
     Ok(TruthBox {
         image_id: row.required("image_id", "the film's name")?.to_owned(),
         x: pixels("x", 0.0, "a pixel coordinate of at least 0")?,
         y: pixels("y", 0.0, "a pixel coordinate of at least 0")?,
-        width: pixels(
-            "width",
-            f64::from(f32::MIN_POSITIVE),
-            "a size in pixels of more than 0",
-        )?,
-        height: pixels(
-            "height",
-            f64::from(f32::MIN_POSITIVE),
-            "a size in pixels of more than 0",
-        )?,
-        class: row
-            .required("class", "femoral_neck, trochanteric or fracture")?
-            .to_owned(),
+        width: pixels("width", f64::from(f32::MIN_POSITIVE), "a size in pixels of more than 0")?,
+        height: pixels("height", f64::from(f32::MIN_POSITIVE), "a size in pixels of more than 0")?,
+        class: row.required("class", "femoral_neck, trochanteric or fracture")?.to_owned(),
     })
 }
 
 /// Checks that every box is one, and belongs to a film that may have one.
-pub(crate) fn check_truth(
-    path: &Path,
-    truth: &[TruthBox],
-    lines: &[u64],
-    films: &[Film],
-) -> Result<(), CohortError> {
-    let labels: BTreeMap<&str, Label> = films
-        .iter()
-        .map(|film| (film.image_id.as_str(), film.label))
-        .collect();
+pub(crate) fn check_truth(path: &Path, truth: &[TruthBox], lines: &[u64], films: &[Film]) -> Result<(), CohortError> {
+    let labels: BTreeMap<&str, Label> = films.iter().map(|film| (film.image_id.as_str(), film.label)).collect();
     for (truth, &line) in truth.iter().zip(lines) {
         let sides = [truth.x, truth.y, truth.width, truth.height];
-        if sides.iter().any(|side| !(0.0..=1e6).contains(side))
-            || truth.width == 0.0
-            || truth.height == 0.0
-        {
+        if sides.iter().any(|side| !(0.0..=1e6).contains(side)) || truth.width == 0.0 || truth.height == 0.0 {
             return Err(CohortError::Value {
                 path: path.to_owned(),
                 line,
                 column: "x, y, width, height".to_owned(),
-                value: format!(
-                    "{}, {}, {}, {}",
-                    truth.x, truth.y, truth.width, truth.height
-                ),
+                value: format!("{}, {}, {}, {}", truth.x, truth.y, truth.width, truth.height),
                 expected: "a box in the film's pixels".to_owned(),
             });
         }
         match labels.get(truth.image_id.as_str()) {
             None => {
-                return Err(CohortError::UnknownFilm {
-                    path: path.to_owned(),
-                    line,
-                    image_id: truth.image_id.clone(),
-                });
+                return Err(CohortError::UnknownFilm { path: path.to_owned(), line, image_id: truth.image_id.clone() });
             }
             Some(Label::Absent) => {
                 return Err(CohortError::Contradiction {

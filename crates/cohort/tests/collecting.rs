@@ -58,10 +58,7 @@ fn the_papers_rules() {
     let folder = tempfile::tempdir().unwrap();
     tables(folder.path());
     let to = folder.path().join("set");
-    let (registry, films) = (
-        folder.path().join("registry.csv"),
-        folder.path().join("films.csv"),
-    );
+    let (registry, films) = (folder.path().join("registry.csv"), folder.path().join("films.csv"));
     let (dataset, report) = collect(&registry, &films, &to, Files::Copy).unwrap();
     assert_eq!(Dataset::load(&to).unwrap(), dataset);
     dataset.verify().unwrap();
@@ -69,14 +66,7 @@ fn the_papers_rules() {
     let rows: Vec<(&str, Label, bool, &str)> = dataset
         .films
         .iter()
-        .map(|film| {
-            (
-                film.patient.as_str(),
-                film.label,
-                film.excluded,
-                film.reason.as_str(),
-            )
-        })
+        .map(|film| (film.patient.as_str(), film.label, film.excluded, film.reason.as_str()))
         .collect();
     use Label::{Absent, Present, Unknown};
     assert_eq!(
@@ -85,49 +75,19 @@ fn the_papers_rules() {
             ("P01", Present, false, ""),
             ("P02", Present, false, ""),
             ("P03", Absent, false, ""),
-            (
-                "P04",
-                Absent,
-                true,
-                "other fracture: femoral shaft (821.01)"
-            ),
-            (
-                "P05",
-                Unknown,
-                false,
-                "review: a hip fracture of unspecified kind (820.8)"
-            ),
-            (
-                "P09",
-                Absent,
-                true,
-                "foreign body; other fracture: pelvis (808.2)"
-            ),
+            ("P04", Absent, true, "other fracture: femoral shaft (821.01)"),
+            ("P05", Unknown, false, "review: a hip fracture of unspecified kind (820.8)"),
+            ("P09", Absent, true, "foreign body; other fracture: pelvis (808.2)"),
             ("P10", Present, true, "poor contrast; positioning"),
             ("P11", Absent, false, ""),
-            (
-                "P12",
-                Unknown,
-                false,
-                "review: no diagnosis of a hip fracture, but the procedure Dynamic hip screw left"
-            ),
+            ("P12", Unknown, false, "review: no diagnosis of a hip fracture, but the procedure Dynamic hip screw left"),
         ]
     );
     let first = &dataset.films[0];
+    assert_eq!((first.fracture_type, first.side), (Some(FractureType::FemoralNeck), Some(Side::Right)));
+    assert_eq!(fs::read_to_string(dataset.image_path(first)).unwrap(), "p01.png");
     assert_eq!(
-        (first.fracture_type, first.side),
-        (Some(FractureType::FemoralNeck), Some(Side::Right))
-    );
-    assert_eq!(
-        fs::read_to_string(dataset.image_path(first)).unwrap(),
-        "p01.png"
-    );
-    assert_eq!(
-        (
-            first.image_id.as_str(),
-            first.extra["year"].as_str(),
-            first.extra["iss"].as_str()
-        ),
+        (first.image_id.as_str(), first.extra["year"].as_str(), first.extra["iss"].as_str()),
         ("F000001", "2012", "9")
     );
     assert_eq!(
@@ -137,12 +97,7 @@ fn the_papers_rules() {
     );
 
     assert!(report.flow.adds_up(), "{:#?}", report.flow);
-    let steps: Vec<(&str, usize)> = report
-        .flow
-        .steps
-        .iter()
-        .map(|step| (step.what.as_str(), step.n))
-        .collect();
+    let steps: Vec<(&str, usize)> = report.flow.steps.iter().map(|step| (step.what.as_str(), step.n)).collect();
     assert_eq!(
         steps,
         [
@@ -180,10 +135,7 @@ fn the_papers_rules() {
     assert_eq!(report.unused_films, 4);
     // Names, dates and paths of the hospital stay behind.
     let manifest = fs::read_to_string(to.join("manifest.csv")).unwrap();
-    assert!(
-        !manifest.contains("2012-01-05") && !manifest.contains("p01.png"),
-        "{manifest}"
-    );
+    assert!(!manifest.contains("2012-01-05") && !manifest.contains("p01.png"), "{manifest}");
 }
 
 #[test]
@@ -193,12 +145,7 @@ fn a_full_folder_is_never_touched() {
     let to = folder.path().join("set");
     fs::create_dir(&to).unwrap();
     fs::write(to.join("notes.txt"), "mine").unwrap();
-    let result = collect(
-        &folder.path().join("registry.csv"),
-        &folder.path().join("films.csv"),
-        &to,
-        Files::Copy,
-    );
+    let result = collect(&folder.path().join("registry.csv"), &folder.path().join("films.csv"), &to, Files::Copy);
     assert!(matches!(result, Err(CohortError::NotEmpty { .. })));
     assert_eq!(fs::read_dir(&to).unwrap().count(), 1);
 }
@@ -214,54 +161,21 @@ fn bad_registry_rows_are_named() {
             "P02,2012-02-30,81,F,9,820.21,1,",
             "line 3, column `injury_date`: `2012-02-30` is not a date of the form YYYY-MM-DD",
         ),
-        (
-            "P02,05.01.2012,81,F,9,820.21,1,",
-            "column `injury_date`: `05.01.2012`",
-        ),
-        (
-            "P02,2012-01-05,-3,F,9,820.21,1,",
-            "column `age`: `-3` is not an age of 0 to 130 years",
-        ),
-        (
-            "P02,2012-01-05,81,W?,9,820.21,1,",
-            "column `sex`: `W?` is not a sex",
-        ),
-        (
-            "P02,2012-01-05,81,F,99,820.21,1,",
-            "column `iss`: `99` is not an injury severity score of 0 to 75",
-        ),
-        (
-            "P02,2012-01-05,81,F,9,hip fracture,1,",
-            "column `diagnosis`: `hip fracture` is not ICD-9 or ICD-10 codes",
-        ),
-        (
-            "P02,2012-01-05,81,F,9,820.21,,",
-            "column `admitted`: `` is not 0 or 1",
-        ),
-        (
-            "P02,2012-01-05,81,F,9,820.21,maybe,",
-            "column `admitted`: `maybe` is not 0 or 1",
-        ),
-        (
-            ",2012-01-05,81,F,9,820.21,1,",
-            "column `patient`: `` is not the patient's pseudonym",
-        ),
-        (
-            "P01,2012-01-05,81,F,9,808.0,1,",
-            "line 3: patient, injury_date `P01, 2012-01-05` is already on line 2",
-        ),
+        ("P02,05.01.2012,81,F,9,820.21,1,", "column `injury_date`: `05.01.2012`"),
+        ("P02,2012-01-05,-3,F,9,820.21,1,", "column `age`: `-3` is not an age of 0 to 130 years"),
+        ("P02,2012-01-05,81,W?,9,820.21,1,", "column `sex`: `W?` is not a sex"),
+        ("P02,2012-01-05,81,F,99,820.21,1,", "column `iss`: `99` is not an injury severity score of 0 to 75"),
+        ("P02,2012-01-05,81,F,9,hip fracture,1,", "column `diagnosis`: `hip fracture` is not ICD-9 or ICD-10 codes"),
+        ("P02,2012-01-05,81,F,9,820.21,,", "column `admitted`: `` is not 0 or 1"),
+        ("P02,2012-01-05,81,F,9,820.21,maybe,", "column `admitted`: `maybe` is not 0 or 1"),
+        (",2012-01-05,81,F,9,820.21,1,", "column `patient`: `` is not the patient's pseudonym"),
+        ("P01,2012-01-05,81,F,9,808.0,1,", "line 3: patient, injury_date `P01, 2012-01-05` is already on line 2"),
     ] {
         fs::write(&path, format!("{header}{good}{row}\n")).unwrap();
         let error = registry::load_injuries(&path).unwrap_err().to_string();
-        assert!(
-            error.contains(expected),
-            "`{error}` does not say `{expected}`"
-        );
+        assert!(error.contains(expected), "`{error}` does not say `{expected}`");
     }
     fs::write(&path, "patient,injury_date,diagnosis\n").unwrap();
     let error = registry::load_injuries(&path).unwrap_err().to_string();
-    assert!(
-        error.ends_with("column `admitted` is missing (found: patient, injury_date, diagnosis)"),
-        "{error}"
-    );
+    assert!(error.ends_with("column `admitted` is missing (found: patient, injury_date, diagnosis)"), "{error}");
 }

@@ -5,8 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use coxa_cohort::{
-    BodyPart, CohortError, Dataset, Film, FractureType, Label, Sex, Side, Target, TruthBox,
-    samples, sha256_of_file,
+    BodyPart, CohortError, Dataset, Film, FractureType, Label, Sex, Side, Target, TruthBox, samples, sha256_of_file,
 };
 use proptest::prelude::*;
 
@@ -37,22 +36,9 @@ fn a_manifest_is_read() {
     );
     let dataset = Dataset::load(folder.path()).unwrap();
     let a = &dataset.films[0];
-    assert_eq!(
-        (a.label, a.fracture_type, a.side),
-        (
-            Label::Present,
-            Some(FractureType::FemoralNeck),
-            Some(Side::Left)
-        )
-    );
-    assert_eq!(
-        (a.age, a.sex, a.body_part.clone()),
-        (Some(81.5), Some(Sex::Female), BodyPart::Pelvis)
-    );
-    assert_eq!(
-        a.extra,
-        BTreeMap::from([("scanner".to_owned(), "X1".to_owned())])
-    );
+    assert_eq!((a.label, a.fracture_type, a.side), (Label::Present, Some(FractureType::FemoralNeck), Some(Side::Left)));
+    assert_eq!((a.age, a.sex, a.body_part.clone()), (Some(81.5), Some(Sex::Female), BodyPart::Pelvis));
+    assert_eq!(a.extra, BTreeMap::from([("scanner".to_owned(), "X1".to_owned())]));
     assert_eq!(dataset.films[1].label, Label::Absent);
     assert!(dataset.films[2].excluded);
     assert!(dataset.image_path(a).ends_with("images/a.png"));
@@ -73,9 +59,7 @@ fn every_mistake_names_its_row_and_value() {
             "DIR/manifest.csv, line 3: image_id `a` is already on line 2",
         ),
         (
-            format!(
-                "a,images/a.png,{hash},p1,pelvis,1,,,,,,,\n\nb,images/b.png,{hash},p2,pelvis,0,,,,,,,\n"
-            ),
+            format!("a,images/a.png,{hash},p1,pelvis,1,,,,,,,\n\nb,images/b.png,{hash},p2,pelvis,0,,,,,,,\n"),
             "line 4: sha256 `0000",
         ),
         (
@@ -86,104 +70,46 @@ fn every_mistake_names_its_row_and_value() {
             format!("{good}b,images/no.png,,p2,pelvis,0,,,,,,,\n"),
             "DIR/manifest.csv, line 3: the file `images/no.png` does not exist",
         ),
-        (
-            "a,images/a.png,abc,p1,pelvis,1,,,,,,,\n".to_owned(),
-            "column `sha256`: `abc` is not 64 hexadecimal digits",
-        ),
-        (
-            "a,images/a.png,,p1,pelvis,1,shaft,,,,,,\n".to_owned(),
-            "column `fracture_type`: `shaft` is not a kind",
-        ),
-        (
-            "a,images/a.png,,p1,pelvis,1,,both,,,,,\n".to_owned(),
-            "column `side`: `both` is not a side",
-        ),
-        (
-            "a,images/a.png,,p1,pelvis,1,,,131,,,,\n".to_owned(),
-            "column `age`: `131` is not an age",
-        ),
-        (
-            "a,images/a.png,,p1,pelvis,1,,,NaN,,,,\n".to_owned(),
-            "column `age`: `NaN` is not an age",
-        ),
-        (
-            "a,images/a.png,,p1,pelvis,1,,,,X,,,\n".to_owned(),
-            "column `sex`: `X` is not a sex",
-        ),
-        (
-            "a,images/a.png,,p1,pelvis,1,,,,,2,,\n".to_owned(),
-            "column `excluded`: `2` is not 0 or 1",
-        ),
-        (
-            ",images/a.png,,p1,pelvis,1,,,,,,,\n".to_owned(),
-            "line 2, column `image_id`: `` is not the film's name",
-        ),
-        (
-            "a,../a.png,,p1,pelvis,1,,,,,,,\n".to_owned(),
-            "column `path`: `../a.png` is not a path without `..`",
-        ),
+        ("a,images/a.png,abc,p1,pelvis,1,,,,,,,\n".to_owned(), "column `sha256`: `abc` is not 64 hexadecimal digits"),
+        ("a,images/a.png,,p1,pelvis,1,shaft,,,,,,\n".to_owned(), "column `fracture_type`: `shaft` is not a kind"),
+        ("a,images/a.png,,p1,pelvis,1,,both,,,,,\n".to_owned(), "column `side`: `both` is not a side"),
+        ("a,images/a.png,,p1,pelvis,1,,,131,,,,\n".to_owned(), "column `age`: `131` is not an age"),
+        ("a,images/a.png,,p1,pelvis,1,,,NaN,,,,\n".to_owned(), "column `age`: `NaN` is not an age"),
+        ("a,images/a.png,,p1,pelvis,1,,,,X,,,\n".to_owned(), "column `sex`: `X` is not a sex"),
+        ("a,images/a.png,,p1,pelvis,1,,,,,2,,\n".to_owned(), "column `excluded`: `2` is not 0 or 1"),
+        (",images/a.png,,p1,pelvis,1,,,,,,,\n".to_owned(), "line 2, column `image_id`: `` is not the film's name"),
+        ("a,../a.png,,p1,pelvis,1,,,,,,,\n".to_owned(), "column `path`: `../a.png` is not a path without `..`"),
         (
             "a,images/a.png,,p1,pelvis,0,trochanteric,,,,,,\n".to_owned(),
             "`a`: label 0 (no fracture) but fracture_type trochanteric",
         ),
-        (
-            "a,images/a.png,,p1,pelvis,1,none,,,,,,\n".to_owned(),
-            "`a`: label 1 (a fracture) but fracture_type none",
-        ),
-        (
-            "a,images/a.png,,p1\n".to_owned(),
-            "DIR/manifest.csv, line 2: 4 fields where the header has 13",
-        ),
+        ("a,images/a.png,,p1,pelvis,1,none,,,,,,\n".to_owned(), "`a`: label 1 (a fracture) but fracture_type none"),
+        ("a,images/a.png,,p1\n".to_owned(), "DIR/manifest.csv, line 2: 4 fields where the header has 13"),
     ];
     for (rows, expected) in cases {
         let error = error_of(&rows);
-        assert!(
-            error.contains(expected),
-            "`{error}` does not say `{expected}`"
-        );
+        assert!(error.contains(expected), "`{error}` does not say `{expected}`");
     }
 }
 
 #[test]
 fn the_truth_must_fit_the_films() {
     let cases = [
-        (
-            "x,1,2,3,4,fracture",
-            "DIR/truth.csv, line 2: film `x` is not in the manifest",
-        ),
-        (
-            "b,1,2,3,4,fracture",
-            "DIR/truth.csv, line 2: `b`: a fracture's box on a film with label 0",
-        ),
-        (
-            "a,1,2,0,4,fracture",
-            "DIR/truth.csv, line 2, column `width`: `0` is not a size in pixels",
-        ),
-        (
-            "a,-1,2,3,4,fracture",
-            "column `x`: `-1` is not a pixel coordinate",
-        ),
+        ("x,1,2,3,4,fracture", "DIR/truth.csv, line 2: film `x` is not in the manifest"),
+        ("b,1,2,3,4,fracture", "DIR/truth.csv, line 2: `b`: a fracture's box on a film with label 0"),
+        ("a,1,2,0,4,fracture", "DIR/truth.csv, line 2, column `width`: `0` is not a size in pixels"),
+        ("a,-1,2,3,4,fracture", "column `x`: `-1` is not a pixel coordinate"),
         ("a,1,inf,3,4,fracture", "column `y`: `inf`"),
         ("a,1,2,3,4,", "column `class`: `` is not femoral_neck"),
         ("a,1,2,,4,fracture", "column `width`: ``"),
     ];
     for (row, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
-        manifest(
-            folder.path(),
-            "a,images/a.png,,p1,pelvis,1,,,,,,,\nb,images/b.png,,p2,pelvis,0,,,,,,,\n",
-        );
-        fs::write(
-            folder.path().join("truth.csv"),
-            format!("image_id,x,y,width,height,class\n{row}\n"),
-        )
-        .unwrap();
+        manifest(folder.path(), "a,images/a.png,,p1,pelvis,1,,,,,,,\nb,images/b.png,,p2,pelvis,0,,,,,,,\n");
+        fs::write(folder.path().join("truth.csv"), format!("image_id,x,y,width,height,class\n{row}\n")).unwrap();
         let error = Dataset::load(folder.path()).unwrap_err().to_string();
         let error = error.replace(&folder.path().display().to_string(), "DIR");
-        assert!(
-            error.contains(expected),
-            "`{error}` does not say `{expected}`"
-        );
+        assert!(error.contains(expected), "`{error}` does not say `{expected}`");
     }
 }
 
@@ -194,27 +120,12 @@ fn a_dataset_that_cannot_be_saved_leaves_the_old_one() {
     let before = fs::read(folder.path().join("manifest.csv")).unwrap();
     let mut dataset = Dataset::load(folder.path()).unwrap();
     dataset.films.push(dataset.films[0].clone());
-    assert!(matches!(
-        dataset.save(),
-        Err(CohortError::Duplicate {
-            line: 3,
-            first_line: 2,
-            ..
-        })
-    ));
-    assert_eq!(
-        fs::read(folder.path().join("manifest.csv")).unwrap(),
-        before
-    );
+    assert!(matches!(dataset.save(), Err(CohortError::Duplicate { line: 3, first_line: 2, .. })));
+    assert_eq!(fs::read(folder.path().join("manifest.csv")).unwrap(), before);
     assert!(!folder.path().join("truth.csv").exists());
-    let hidden = fs::read_dir(folder.path()).unwrap().filter(|entry| {
-        entry
-            .as_ref()
-            .unwrap()
-            .file_name()
-            .to_string_lossy()
-            .starts_with('.')
-    });
+    let hidden = fs::read_dir(folder.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
     assert_eq!(hidden.count(), 0);
 }
 
@@ -226,34 +137,18 @@ fn a_changed_file_is_noticed() {
     // NIST's published digest of the three letters "abc".
     fs::write(folder.path().join("images/a.png"), "abc").unwrap();
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    assert_eq!(
-        sha256_of_file(&folder.path().join("images/a.png")).unwrap(),
-        abc
-    );
+    assert_eq!(sha256_of_file(&folder.path().join("images/a.png")).unwrap(), abc);
     dataset.films[0].sha256 = abc.to_owned();
     dataset.verify().unwrap();
     fs::write(folder.path().join("images/a.png"), "abd").unwrap();
-    assert!(matches!(
-        dataset.verify(),
-        Err(CohortError::ChangedFile { line: 2, .. })
-    ));
+    assert!(matches!(dataset.verify(), Err(CohortError::ChangedFile { line: 2, .. })));
 }
 
 #[test]
 fn training_and_test_sets_share_nothing() {
-    let film = |id: &str, patient: &str| {
-        Film::new(
-            id,
-            format!("images/{id}"),
-            patient,
-            BodyPart::Pelvis,
-            Label::Absent,
-        )
-    };
-    let set = |films: Vec<Film>| Dataset {
-        films,
-        ..Dataset::new("somewhere")
-    };
+    let film =
+        |id: &str, patient: &str| Film::new(id, format!("images/{id}"), patient, BodyPart::Pelvis, Label::Absent);
+    let set = |films: Vec<Film>| Dataset { films, ..Dataset::new("somewhere") };
     let train = set(vec![film("a", "p1"), film("b", "p2")]);
     train.check_disjoint(&set(vec![film("c", "p3")])).unwrap();
     assert!(matches!(
@@ -268,10 +163,7 @@ fn training_and_test_sets_share_nothing() {
     copy.sha256 = "1".repeat(64);
     let mut original = film("a", "p1");
     original.sha256.clone_from(&copy.sha256);
-    assert!(matches!(
-        set(vec![original]).check_disjoint(&set(vec![copy])),
-        Err(CohortError::SharedFilm { .. })
-    ));
+    assert!(matches!(set(vec![original]).check_disjoint(&set(vec![copy])), Err(CohortError::SharedFilm { .. })));
 }
 
 #[test]
@@ -284,30 +176,12 @@ fn samples_of_each_target() {
     let dataset = Dataset::load(folder.path()).unwrap();
     let targets = |target: &Target| {
         let (samples, classes) = samples(&dataset, target).unwrap();
-        (
-            samples
-                .iter()
-                .map(|sample| sample.target)
-                .collect::<Vec<_>>(),
-            classes.join(" "),
-        )
+        (samples.iter().map(|sample| sample.target).collect::<Vec<_>>(), classes.join(" "))
     };
-    assert_eq!(
-        targets(&Target::Fracture),
-        (vec![1, 0], "absent present".to_owned())
-    );
-    assert_eq!(
-        targets(&Target::BodyPart),
-        (vec![1, 0], "ankle wrist".to_owned())
-    );
-    assert_eq!(
-        targets(&Target::FractureType),
-        (vec![2, 0], "none femoral_neck trochanteric".to_owned())
-    );
-    assert_eq!(
-        targets(&Target::Column("scanner".to_owned())),
-        (vec![1, 0], "X1 X2".to_owned())
-    );
+    assert_eq!(targets(&Target::Fracture), (vec![1, 0], "absent present".to_owned()));
+    assert_eq!(targets(&Target::BodyPart), (vec![1, 0], "ankle wrist".to_owned()));
+    assert_eq!(targets(&Target::FractureType), (vec![2, 0], "none femoral_neck trochanteric".to_owned()));
+    assert_eq!(targets(&Target::Column("scanner".to_owned())), (vec![1, 0], "X1 X2".to_owned()));
     let missing = samples(&dataset, &Target::Column("weight".to_owned()));
     assert!(matches!(missing, Err(CohortError::NoSamples { .. })));
 }

@@ -7,8 +7,7 @@ use coxa_cohort::{Dataset, Label, Split, Target, samples};
 
 fn set() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data =
-        std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
+    let data = std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
     let set = data.join("fracatlas");
     if set.join("dataset.csv").is_file() {
         return Some(set);
@@ -24,25 +23,13 @@ fn set() -> Option<PathBuf> {
 fn the_hip_films() {
     let Some(from) = set() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let options = FracAtlasOptions {
-        films: Films::Listed(from.join("hip_films.csv")),
-        files: Files::Copy,
-        ..Default::default()
-    };
+    let options =
+        FracAtlasOptions { films: Films::Listed(from.join("hip_films.csv")), files: Files::Copy, ..Default::default() };
     let (dataset, report) = fracatlas(&from, &folder.path().join("hips"), &options).unwrap();
     assert_eq!(Dataset::load(&dataset.folder).unwrap(), dataset);
-    let present = dataset
-        .films
-        .iter()
-        .filter(|film| film.label == Label::Present)
-        .count();
+    let present = dataset.films.iter().filter(|film| film.label == Label::Present).count();
     assert_eq!(present, 15);
-    assert_eq!(
-        report.imported + report.refused.len(),
-        142,
-        "{:?}",
-        report.refused
-    );
+    assert_eq!(report.imported + report.refused.len(), 142, "{:?}", report.refused);
     assert!(report.flow.adds_up());
     let boxed = dataset.boxes();
     assert!(
@@ -60,24 +47,13 @@ fn the_hip_films() {
 fn the_whole_set() {
     let Some(from) = set() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let options = FracAtlasOptions {
-        files: Files::Reference,
-        ..Default::default()
-    };
+    let options = FracAtlasOptions { files: Files::Reference, ..Default::default() };
     let (dataset, report) = fracatlas(&from, &folder.path().join("all"), &options).unwrap();
-    let truncated = report
-        .refused
-        .iter()
-        .filter(|refused| refused.reason.starts_with("a truncated JPEG"))
-        .count();
+    let truncated = report.refused.iter().filter(|refused| refused.reason.starts_with("a truncated JPEG")).count();
     assert_eq!(truncated, 6);
     assert_eq!(report.imported + report.refused.len(), 3230);
     assert!(report.flow.adds_up());
     assert!(dataset.films.iter().all(|film| !film.patient.is_empty()));
-    let fractured = dataset
-        .films
-        .iter()
-        .filter(|film| film.label == Label::Present)
-        .count();
+    let fractured = dataset.films.iter().filter(|film| film.label == Label::Present).count();
     assert!((585..=591).contains(&fractured), "{fractured}");
 }

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use coxa_cohort::importers::{
-    Files, Films, FolderOptions, Folders, FracAtlasOptions, Patients, check_ends, folders,
-    fracatlas, mura,
+    Files, Films, FolderOptions, Folders, FracAtlasOptions, Patients, check_ends, folders, fracatlas, mura,
 };
 use coxa_cohort::{BodyPart, CohortError, Dataset, Label};
 
@@ -15,12 +14,8 @@ pub(crate) fn jpeg(width: u16, height: u16, tag: u8) -> Vec<u8> {
     let mut bytes = vec![0xFF, 0xD8];
     // A comment that holds an end-of-image marker, as an embedded thumbnail would.
     bytes.extend([0xFF, 0xFE, 0x00, 0x05, 0xFF, 0xD9, tag]);
-    bytes.extend([
-        0xFF, 0xC0, 0x00, 0x0B, 0x08, h[0], h[1], w[0], w[1], 0x01, 0x01, 0x11, 0x00,
-    ]);
-    bytes.extend([
-        0xFF, 0xDA, 0x00, 0x08, 0x01, 0x01, 0x00, 0x00, 0x3F, 0x00, 0x12, 0xFF, 0x00, 0x34,
-    ]);
+    bytes.extend([0xFF, 0xC0, 0x00, 0x0B, 0x08, h[0], h[1], w[0], w[1], 0x01, 0x01, 0x11, 0x00]);
+    bytes.extend([0xFF, 0xDA, 0x00, 0x08, 0x01, 0x01, 0x00, 0x00, 0x3F, 0x00, 0x12, 0xFF, 0x00, 0x34]);
     bytes.extend([0xFF, 0xD9]);
     bytes
 }
@@ -36,21 +31,14 @@ fn truncated_files_are_recognized() {
     assert_eq!(check_ends(&whole), Ok(Some((30, 20))));
     let mut padded = whole.clone();
     padded.extend([0; 5]);
-    assert_eq!(
-        check_ends(&padded),
-        Ok(Some((30, 20))),
-        "bytes after the end do no harm"
-    );
+    assert_eq!(check_ends(&padded), Ok(Some((30, 20))), "bytes after the end do no harm");
     for n in 2..whole.len() {
         let error = check_ends(&whole[..n]).unwrap_err();
         assert!(error.starts_with("a truncated JPEG"), "{n} bytes: {error}");
     }
     assert!(check_ends(&[]).is_err());
     assert!(check_ends(b"\x89PNG\r\n\x1a\n----").is_err());
-    assert_eq!(
-        check_ends(b"\x89PNG\r\n\x1a\n....\0\0\0\0IEND\xaeB`\x82"),
-        Ok(None)
-    );
+    assert_eq!(check_ends(b"\x89PNG\r\n\x1a\n....\0\0\0\0IEND\xaeB`\x82"), Ok(None));
     assert_eq!(check_ends(b"anything else"), Ok(None));
 }
 
@@ -67,10 +55,7 @@ fn fracatlas_set(from: &Path) {
           IMG0000007.jpg,1,0,0,0,0,0,0,0,0,1,0,0\n",
     );
     let image = |folder: &str, n: u8, bytes: Vec<u8>| {
-        write(
-            &from.join(format!("images/{folder}/IMG000000{n}.jpg")),
-            &bytes,
-        );
+        write(&from.join(format!("images/{folder}/IMG000000{n}.jpg")), &bytes);
     };
     image("Non_fractured", 1, jpeg(100, 80, 1));
     image("Fractured", 2, jpeg(100, 80, 2));
@@ -95,11 +80,8 @@ fn fracatlas_is_imported_and_what_is_wrong_is_named() {
     let (dataset, report) = fracatlas(&from, &to, &FracAtlasOptions::default()).unwrap();
     assert_eq!(Dataset::load(&to).unwrap(), dataset);
     dataset.verify().unwrap();
-    let rows: Vec<(&str, &str, Label)> = dataset
-        .films
-        .iter()
-        .map(|film| (film.image_id.as_str(), film.body_part.as_str(), film.label))
-        .collect();
+    let rows: Vec<(&str, &str, Label)> =
+        dataset.films.iter().map(|film| (film.image_id.as_str(), film.body_part.as_str(), film.label)).collect();
     assert_eq!(
         rows,
         [
@@ -109,21 +91,10 @@ fn fracatlas_is_imported_and_what_is_wrong_is_named() {
         ]
     );
     assert_eq!(dataset.films[1].extra["regions"], "leg;hip");
-    let boxes: Vec<[f32; 4]> = dataset
-        .truth
-        .iter()
-        .map(|b| [b.x, b.y, b.width, b.height])
-        .collect();
-    assert_eq!(
-        boxes,
-        [[10.5, 20.0, 30.0, 15.25], [90.0, 70.0, 10.0, 10.0]],
-        "the second is clipped to the film"
-    );
-    let refused: Vec<String> = report
-        .refused
-        .iter()
-        .map(|refused| format!("{}: {}", refused.file, refused.reason))
-        .collect();
+    let boxes: Vec<[f32; 4]> = dataset.truth.iter().map(|b| [b.x, b.y, b.width, b.height]).collect();
+    assert_eq!(boxes, [[10.5, 20.0, 30.0, 15.25], [90.0, 70.0, 10.0, 10.0]], "the second is clipped to the film");
+    let refused: Vec<String> =
+        report.refused.iter().map(|refused| format!("{}: {}", refused.file, refused.reason)).collect();
     for (place, expected) in [
         "IMG0000004.jpg: a truncated JPEG",
         "IMG0000005.jpg: its folder and dataset.csv (line 6) disagree",
@@ -145,18 +116,9 @@ fn fracatlas_hips_and_listings() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("FracAtlas");
     fracatlas_set(&from);
-    let hips = FracAtlasOptions {
-        films: Films::Hip,
-        files: Files::HardLink,
-        ..Default::default()
-    };
+    let hips = FracAtlasOptions { films: Films::Hip, files: Files::HardLink, ..Default::default() };
     let (dataset, _) = fracatlas(&from, &folder.path().join("hips"), &hips).unwrap();
-    assert!(
-        dataset
-            .films
-            .iter()
-            .all(|film| film.body_part == BodyPart::Hip)
-    );
+    assert!(dataset.films.iter().all(|film| film.body_part == BodyPart::Hip));
     assert_eq!(dataset.films.len(), 2);
 
     let listing = folder.path().join("hip_films.csv");
@@ -166,51 +128,22 @@ fn fracatlas_hips_and_listings() {
          IMG0009999.jpg,,hip_fracture,0\n",
     )
     .unwrap();
-    let listed = FracAtlasOptions {
-        films: Films::Listed(listing.clone()),
-        files: Files::Reference,
-        block_length: 10,
-    };
+    let listed = FracAtlasOptions { films: Films::Listed(listing.clone()), files: Files::Reference, block_length: 10 };
     let (dataset, report) = fracatlas(&from, &folder.path().join("listed"), &listed).unwrap();
     assert_eq!(Dataset::load(&dataset.folder).unwrap(), dataset);
     assert_eq!(dataset.films[0].patient, "presumed-P02");
     assert_eq!(dataset.films[1].patient, "presumed-block-0000001");
-    assert_eq!(
-        (dataset.films[0].label, dataset.films[0].quality.as_str()),
-        (Label::Absent, "sideways")
-    );
-    assert!(
-        dataset.truth.is_empty(),
-        "a film that the listing calls normal has no fracture box"
-    );
+    assert_eq!((dataset.films[0].label, dataset.films[0].quality.as_str()), (Label::Absent, "sideways"));
+    assert!(dataset.truth.is_empty(), "a film that the listing calls normal has no fracture box");
     assert!(Path::new(&dataset.films[0].path).is_absolute());
-    assert!(
-        report
-            .notes
-            .iter()
-            .any(|note| note.starts_with("IMG0009999.jpg: in the listing")),
-        "{:?}",
-        report.notes
-    );
+    assert!(report.notes.iter().any(|note| note.starts_with("IMG0009999.jpg: in the listing")), "{:?}", report.notes);
 
     fs::write(&listing, "image_id,label\nIMG0000002.jpg,perhaps\n").unwrap();
-    let error = fracatlas(&from, &folder.path().join("bad"), &listed)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("hip_films.csv, line 2, column `label`: `perhaps` is not a label"),
-        "{error}"
-    );
+    let error = fracatlas(&from, &folder.path().join("bad"), &listed).unwrap_err().to_string();
+    assert!(error.contains("hip_films.csv, line 2, column `label`: `perhaps` is not a label"), "{error}");
     assert!(!folder.path().join("bad").exists());
-    let left: Vec<_> = fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert!(
-        left.iter()
-            .all(|name| !name.to_string_lossy().contains("partial")),
-        "{left:?}"
-    );
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("partial")), "{left:?}");
 }
 
 #[test]
@@ -232,11 +165,8 @@ fn mura_by_its_paths() {
     let to = folder.path().join("set");
     let (dataset, report) = mura(&from, &to, Files::Copy).unwrap();
     assert_eq!(Dataset::load(&to).unwrap(), dataset);
-    let rows: Vec<(&str, &str, Label)> = dataset
-        .films
-        .iter()
-        .map(|film| (film.patient.as_str(), film.body_part.as_str(), film.label))
-        .collect();
+    let rows: Vec<(&str, &str, Label)> =
+        dataset.films.iter().map(|film| (film.patient.as_str(), film.body_part.as_str(), film.label)).collect();
     assert_eq!(
         rows,
         [
@@ -248,11 +178,7 @@ fn mura_by_its_paths() {
     assert_eq!((report.imported, report.refused.len()), (3, 1));
     assert!(report.flow.adds_up());
     assert!(matches!(
-        mura(
-            &from.join("valid/XR_ELBOW/patient00002"),
-            &folder.path().join("none"),
-            Files::Copy
-        ),
+        mura(&from.join("valid/XR_ELBOW/patient00002"), &folder.path().join("none"), Files::Copy),
         Err(CohortError::Layout { .. })
     ));
 }
@@ -261,56 +187,27 @@ fn mura_by_its_paths() {
 fn folders_of_classes() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("limbs");
-    for (i, path) in [
-        "Ankle/P1/1.jpg",
-        "Ankle/P1/2.jpg",
-        "Wrist/P2/a b.jpg",
-        "Wrist/P2/a-b.jpg",
-        "Wrist/loose.jpg",
-    ]
-    .into_iter()
-    .enumerate()
+    for (i, path) in ["Ankle/P1/1.jpg", "Ankle/P1/2.jpg", "Wrist/P2/a b.jpg", "Wrist/P2/a-b.jpg", "Wrist/loose.jpg"]
+        .into_iter()
+        .enumerate()
     {
         write(&from.join(path), &jpeg(10, 10, i as u8));
     }
-    let (dataset, report) =
-        folders(&from, &folder.path().join("set"), FolderOptions::default()).unwrap();
+    let (dataset, report) = folders(&from, &folder.path().join("set"), FolderOptions::default()).unwrap();
     assert_eq!(Dataset::load(&dataset.folder).unwrap(), dataset);
-    let patients: Vec<&str> = dataset
-        .films
-        .iter()
-        .map(|film| film.patient.as_str())
-        .collect();
+    let patients: Vec<&str> = dataset.films.iter().map(|film| film.patient.as_str()).collect();
     assert_eq!(patients, ["P1", "P1", "P2", "P2", ""]);
     assert_eq!(report.notes.len(), 1);
-    assert!(
-        dataset
-            .films
-            .iter()
-            .all(|film| film.label == Label::Unknown)
-    );
+    assert!(dataset.films.iter().all(|film| film.label == Label::Unknown));
     assert!(report.flow.adds_up());
 
-    let labels = FolderOptions {
-        folders: Folders::Labels,
-        patients: Patients::Prefix('_'),
-        files: Files::Copy,
-    };
-    let error = folders(&from, &folder.path().join("no"), labels)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("the folder's name is not a label"),
-        "{error}"
-    );
+    let labels = FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), files: Files::Copy };
+    let error = folders(&from, &folder.path().join("no"), labels).unwrap_err().to_string();
+    assert!(error.contains("the folder's name is not a label"), "{error}");
     let from = folder.path().join("pelves");
     write(&from.join("fractured/P17_2.jpg"), &jpeg(10, 10, 7));
     write(&from.join("normal/P18_1.jpg"), &jpeg(10, 10, 8));
     let (dataset, _) = folders(&from, &folder.path().join("yes"), labels).unwrap();
-    let rows: Vec<(&str, Label)> = dataset
-        .films
-        .iter()
-        .map(|film| (film.patient.as_str(), film.label))
-        .collect();
+    let rows: Vec<(&str, Label)> = dataset.films.iter().map(|film| (film.patient.as_str(), film.label)).collect();
     assert_eq!(rows, [("P17", Label::Present), ("P18", Label::Absent)]);
 }

@@ -9,72 +9,45 @@ use coxa_cohort::{BodyPart, CohortError, Dataset, Film, Label, Sample, Split, Ta
 use proptest::prelude::*;
 
 fn sample(image_id: &str, patient: &str, target: usize) -> Sample {
-    Sample {
-        image: PathBuf::from(image_id),
-        image_id: image_id.to_owned(),
-        patient: patient.to_owned(),
-        target,
-    }
+    Sample { image: PathBuf::from(image_id), image_id: image_id.to_owned(), patient: patient.to_owned(), target }
 }
 
 /// One film a patient; the first `present` have a fracture.
 fn singles(present: usize, absent: usize) -> Vec<Sample> {
-    (0..present + absent)
-        .map(|i| sample(&format!("f{i}"), &format!("p{i}"), usize::from(i < present)))
-        .collect()
+    (0..present + absent).map(|i| sample(&format!("f{i}"), &format!("p{i}"), usize::from(i < present))).collect()
 }
 
 fn count(samples: &[Sample], target: usize) -> usize {
-    samples
-        .iter()
-        .filter(|sample| sample.target == target)
-        .count()
+    samples.iter().filter(|sample| sample.target == target).count()
 }
 
 fn patients(samples: &[Sample]) -> BTreeSet<&str> {
-    samples
-        .iter()
-        .map(|sample| sample.patient.as_str())
-        .collect()
+    samples.iter().map(|sample| sample.patient.as_str()).collect()
 }
 
 #[test]
 fn the_papers_proportions() {
     // 1,975 films with and 1,630 without a fracture, 80/20: stratified to the film.
     let split = Split::by_patient(singles(1975, 1630), 0.2, 7).unwrap();
-    assert_eq!(
-        (count(split.validation(), 1), count(split.validation(), 0)),
-        (395, 326)
-    );
+    assert_eq!((count(split.validation(), 1), count(split.validation(), 0)), (395, 326));
     assert_eq!(split.train().len(), 2884);
     assert!(split.dropped().is_empty());
     let limbs = Split::by_patient(singles(100, 200), 0.1, 7).unwrap();
-    assert_eq!(
-        (count(limbs.validation(), 1), count(limbs.validation(), 0)),
-        (10, 20)
-    );
+    assert_eq!((count(limbs.validation(), 1), count(limbs.validation(), 0)), (10, 20));
 }
 
 #[test]
 fn patients_with_many_films_are_neither_favored_nor_avoided() {
     let films: Vec<Sample> = (0..200)
-        .flat_map(|p| {
-            (0..1 + p % 4).map(move |i| sample(&format!("{p}-{i}"), &format!("p{p}"), p % 2))
-        })
+        .flat_map(|p| (0..1 + p % 4).map(move |i| sample(&format!("{p}-{i}"), &format!("p{p}"), p % 2)))
         .collect();
     let split = Split::by_patient(films.clone(), 0.25, 3).unwrap();
     let of_size = |samples: &[Sample], size: usize| {
-        patients(samples)
-            .iter()
-            .filter(|p| films.iter().filter(|film| film.patient == **p).count() == size)
-            .count()
+        patients(samples).iter().filter(|p| films.iter().filter(|film| film.patient == **p).count() == size).count()
     };
     for size in 1..=4 {
         let chosen = of_size(split.validation(), size);
-        assert!(
-            (11..=14).contains(&chosen),
-            "{chosen} of 50 patients with {size} films"
-        );
+        assert!((11..=14).contains(&chosen), "{chosen} of 50 patients with {size} films");
     }
 }
 
@@ -85,10 +58,7 @@ fn the_seed_decides() {
     assert_eq!(chosen(1), chosen(1));
     assert_ne!(chosen(1), chosen(2));
     let in_order = |samples: &[Sample]| {
-        let numbers: Vec<u64> = samples
-            .iter()
-            .filter_map(|sample| number_in(&sample.image_id))
-            .collect();
+        let numbers: Vec<u64> = samples.iter().filter_map(|sample| number_in(&sample.image_id)).collect();
         numbers.is_sorted()
     };
     assert!(in_order(chosen(1).train()) && in_order(chosen(1).validation()));
@@ -100,20 +70,11 @@ fn what_cannot_be_split() {
     let error = Split::by_patient(nobody, 0.5, 0).unwrap_err();
     assert!(matches!(error, CohortError::NoPatient { image_id } if image_id == "b"));
     let twice = vec![sample("a", "p1", 0), sample("a", "p2", 1)];
-    assert!(matches!(
-        Split::by_patient(twice, 0.5, 0),
-        Err(CohortError::SharedFilm { .. })
-    ));
+    assert!(matches!(Split::by_patient(twice, 0.5, 0), Err(CohortError::SharedFilm { .. })));
     let one = vec![sample("a", "p1", 0), sample("b", "p1", 1)];
-    assert!(matches!(
-        Split::by_patient(one, 0.5, 0),
-        Err(CohortError::Split { .. })
-    ));
+    assert!(matches!(Split::by_patient(one, 0.5, 0), Err(CohortError::Split { .. })));
     for fraction in [0.0, 1.0, -0.1, f64::NAN] {
-        assert!(matches!(
-            Split::by_patient(singles(5, 5), fraction, 0),
-            Err(CohortError::Split { .. })
-        ));
+        assert!(matches!(Split::by_patient(singles(5, 5), fraction, 0), Err(CohortError::Split { .. })));
     }
     let two = vec![sample("a", "p1", 0), sample("b", "p2", 1)];
     let split = Split::by_patient(two, 0.01, 0).unwrap();
@@ -123,74 +84,37 @@ fn what_cannot_be_split() {
 #[test]
 fn by_year_later_films_of_earlier_patients_are_dropped() {
     let mut dataset = Dataset::new("somewhere");
-    for (id, patient, year) in [
-        ("a", "p1", "2008-08-01"),
-        ("b", "p2", "2016"),
-        ("c", "p2", "2017"),
-        ("d", "p3", "2017-03-04"),
-    ] {
+    for (id, patient, year) in
+        [("a", "p1", "2008-08-01"), ("b", "p2", "2016"), ("c", "p2", "2017"), ("d", "p3", "2017-03-04")]
+    {
         let mut film = Film::new(id, id, patient, BodyPart::Pelvis, Label::Present);
         film.extra.insert("year".to_owned(), year.to_owned());
         dataset.films.push(film);
     }
     let years = dataset.years("year").unwrap();
     let (films, _) = samples(&dataset, &Target::Fracture).unwrap();
-    let split = Split::by_year(
-        films.clone(),
-        |film| years.get(&film.image_id).copied(),
-        2016,
-    )
-    .unwrap();
-    let ids = |samples: &[Sample]| {
-        samples
-            .iter()
-            .map(|sample| sample.image_id.clone())
-            .collect::<String>()
-    };
+    let split = Split::by_year(films.clone(), |film| years.get(&film.image_id).copied(), 2016).unwrap();
+    let ids = |samples: &[Sample]| samples.iter().map(|sample| sample.image_id.clone()).collect::<String>();
     assert_eq!(
-        (
-            ids(split.train()),
-            ids(split.validation()),
-            ids(split.dropped())
-        ),
+        (ids(split.train()), ids(split.validation()), ids(split.dropped())),
         ("ab".into(), "d".into(), "c".into())
     );
-    assert!(matches!(
-        Split::by_year(films, |_| None, 2016),
-        Err(CohortError::Split { .. })
-    ));
-    dataset.films[1]
-        .extra
-        .insert("year".to_owned(), "spring".to_owned());
+    assert!(matches!(Split::by_year(films, |_| None, 2016), Err(CohortError::Split { .. })));
+    dataset.films[1].extra.insert("year".to_owned(), "spring".to_owned());
     let error = dataset.years("year").unwrap_err().to_string();
-    assert!(
-        error.contains("line 3, column `year`: `spring` is not a year"),
-        "{error}"
-    );
-    assert!(matches!(
-        dataset.years("weight"),
-        Err(CohortError::MissingColumn { .. })
-    ));
+    assert!(error.contains("line 3, column `year`: `spring` is not a year"), "{error}");
+    assert!(matches!(dataset.years("weight"), Err(CohortError::MissingColumn { .. })));
 }
 
 #[test]
 fn blocks_of_consecutive_numbers_stay_together() {
-    let films: Vec<Sample> = (0..100)
-        .map(|i| sample(&format!("IMG{i:07}"), &format!("p{i}"), i % 2))
-        .collect();
+    let films: Vec<Sample> = (0..100).map(|i| sample(&format!("IMG{i:07}"), &format!("p{i}"), i % 2)).collect();
     let split = Split::by_blocks(films, 10, 0.3, 5).unwrap();
-    let blocks = |samples: &[Sample]| {
-        samples
-            .iter()
-            .map(|s| number_in(&s.image_id).unwrap() / 10)
-            .collect::<BTreeSet<_>>()
-    };
+    let blocks =
+        |samples: &[Sample]| samples.iter().map(|s| number_in(&s.image_id).unwrap() / 10).collect::<BTreeSet<_>>();
     assert!(blocks(split.train()).is_disjoint(&blocks(split.validation())));
     assert_eq!(split.validation().len(), 30);
-    assert!(matches!(
-        Split::by_blocks(vec![sample("a", "p", 0)], 10, 0.3, 5),
-        Err(CohortError::Split { .. })
-    ));
+    assert!(matches!(Split::by_blocks(vec![sample("a", "p", 0)], 10, 0.3, 5), Err(CohortError::Split { .. })));
     assert_eq!(number_in("IMG0002337.v2"), Some(2));
     assert_eq!(number_in("IMG0002337"), Some(2337));
     assert_eq!(number_in("股7é"), Some(7));
@@ -199,12 +123,7 @@ fn blocks_of_consecutive_numbers_stay_together() {
 
 #[test]
 fn groups_that_share_a_patient_are_joined() {
-    let films = vec![
-        sample("a", "p1", 0),
-        sample("b", "p1", 0),
-        sample("c", "p2", 0),
-        sample("d", "p3", 1),
-    ];
+    let films = vec![sample("a", "p1", 0), sample("b", "p1", 0), sample("c", "p2", 0), sample("d", "p3", 1)];
     // Hospitals: a is in X, b and c in Y; p1 was in both, so a, b and c stay together.
     let hospital = |film: &Sample| {
         if film.image_id == "a" {
@@ -217,11 +136,7 @@ fn groups_that_share_a_patient_are_joined() {
     };
     for seed in 0..20 {
         let split = Split::by_group(films.clone(), hospital, 0.5, seed).unwrap();
-        assert_eq!(
-            split.train().len().min(split.validation().len()),
-            1,
-            "seed {seed}"
-        );
+        assert_eq!(split.train().len().min(split.validation().len()), 1, "seed {seed}");
     }
 }
 
@@ -238,10 +153,7 @@ fn a_saved_split_is_the_same_and_is_checked() {
         fs::write(&path, text).unwrap();
         Split::load(&path, films).unwrap_err()
     };
-    let both = load(
-        "image_id,part\na,train\na,validation\n",
-        vec![sample("a", "p1", 0)],
-    );
+    let both = load("image_id,part\na,train\na,validation\n", vec![sample("a", "p1", 0)]);
     assert!(matches!(both, CohortError::SharedFilm { image_id } if image_id == "a"));
     let two = || vec![sample("a", "p1", 0), sample("b", "p1", 1)];
     let shared = load("image_id,part\na,train\nb,validation\n", two());
@@ -249,10 +161,7 @@ fn a_saved_split_is_the_same_and_is_checked() {
     let unnamed = load("image_id,part\na,train\n", two()).to_string();
     assert!(unnamed.contains("does not name film `b`"), "{unnamed}");
     let spelled = load("image_id,part\na,test\n", two()).to_string();
-    assert!(
-        spelled.contains("line 2, column `part`: `test` is not train, validation or dropped"),
-        "{spelled}"
-    );
+    assert!(spelled.contains("line 2, column `part`: `test` is not train, validation or dropped"), "{spelled}");
 }
 
 fn films() -> impl Strategy<Value = Vec<Sample>> {
@@ -267,13 +176,8 @@ fn films() -> impl Strategy<Value = Vec<Sample>> {
 fn check(split: &Split, all: &[Sample]) -> Result<(), TestCaseError> {
     prop_assert!(patients(split.train()).is_disjoint(&patients(split.validation())));
     prop_assert!(!split.train().is_empty() && !split.validation().is_empty());
-    let mut ids: Vec<&str> = split
-        .train()
-        .iter()
-        .chain(split.validation())
-        .chain(split.dropped())
-        .map(|s| s.image_id.as_str())
-        .collect();
+    let mut ids: Vec<&str> =
+        split.train().iter().chain(split.validation()).chain(split.dropped()).map(|s| s.image_id.as_str()).collect();
     ids.sort_unstable();
     let mut expected: Vec<&str> = all.iter().map(|s| s.image_id.as_str()).collect();
     expected.sort_unstable();

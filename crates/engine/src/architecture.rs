@@ -47,13 +47,7 @@ mod tests {
 
     #[test]
     fn channels_follow_densenet_121() {
-        assert_eq!(
-            (0..4).map(Architecture::block_input).collect::<Vec<_>>(),
-            [64, 128, 256, 512]
-        );
-        assert_eq!(
-            (0..4).map(Architecture::block_output).collect::<Vec<_>>(),
-            [256, 512, 1024, FEATURES]
-        );
+        assert_eq!((0..4).map(Architecture::block_input).collect::<Vec<_>>(), [64, 128, 256, 512]);
+        assert_eq!((0..4).map(Architecture::block_output).collect::<Vec<_>>(), [256, 512, 1024, FEATURES]);
     }
 }

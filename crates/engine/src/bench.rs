@@ -28,9 +28,7 @@ pub fn fma_peak_with(isa: Isa, threads: usize) -> f64 {
     for _ in 0..8 {
         let start = Instant::now();
         pool.run(pool.threads(), &|_, _| {
-            std::hint::black_box(isa.dispatch(Chains {
-                seed: std::hint::black_box(0.5),
-            }));
+            std::hint::black_box(isa.dispatch(Chains { seed: std::hint::black_box(0.5) }));
         });
         best = best.min(start.elapsed());
     }

@@ -21,14 +21,7 @@ pub enum Isa {
 
 impl Isa {
     /// Every instruction set that has kernels, whether or not this processor has it.
-    pub const ALL: [Isa; 6] = [
-        Isa::Portable,
-        Isa::Neon,
-        Isa::Avx2,
-        Isa::Avx512,
-        Isa::Avx512Vnni,
-        Isa::Avx512Bf16,
-    ];
+    pub const ALL: [Isa; 6] = [Isa::Portable, Isa::Neon, Isa::Avx2, Isa::Avx512, Isa::Avx512Vnni, Isa::Avx512Bf16];
 
     /// The name that `COXA_ISA` takes.
     pub fn name(self) -> &'static str {
@@ -46,10 +39,7 @@ impl Isa {
     pub fn is_available(self) -> bool {
         static MASK: OnceLock<u8> = OnceLock::new();
         let mask = *MASK.get_or_init(|| {
-            Isa::ALL
-                .into_iter()
-                .filter(|isa| detect(*isa))
-                .fold(0, |mask, isa| mask | (1 << isa as u8))
+            Isa::ALL.into_iter().filter(|isa| detect(*isa)).fold(0, |mask, isa| mask | (1 << isa as u8))
         });
         mask & (1 << self as u8) != 0
     }
@@ -65,11 +55,8 @@ impl Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
             let forced = std::env::var("COXA_ISA").ok();
-            let forced =
-                forced.and_then(|name| Isa::available().find(|isa| isa.name() == name.trim()));
-            forced
-                .or_else(|| Isa::available().last())
-                .unwrap_or(Isa::Portable)
+            let forced = forced.and_then(|name| Isa::available().find(|isa| isa.name() == name.trim()));
+            forced.or_else(|| Isa::available().last()).unwrap_or(Isa::Portable)
         })
     }
 }
@@ -78,8 +65,7 @@ impl Isa {
 fn detect(isa: Isa) -> bool {
     use std::arch::is_x86_feature_detected as has;
     let avx2 = has!("avx2") && has!("fma");
-    let avx512 =
-        avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
+    let avx512 = avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
     match isa {
         Isa::Portable => true,
         Isa::Neon => false,
@@ -123,8 +109,5 @@ impl CpuFeatures {
 /// The instruction set in use and the number of processors.
 pub fn cpu() -> CpuFeatures {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    CpuFeatures {
-        isa: Isa::best(),
-        threads,
-    }
+    CpuFeatures { isa: Isa::best(), threads }
 }

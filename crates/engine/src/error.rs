@@ -25,9 +25,7 @@ pub enum EngineError {
         name: String,
     },
     /// A tensor's shape is not the architecture's, or its data do not fill its shape.
-    #[error(
-        "tensor {name} must have shape {expected:?}, but has shape {found:?} with {values} values"
-    )]
+    #[error("tensor {name} must have shape {expected:?}, but has shape {found:?} with {values} values")]
     MisshapenTensor {
         /// Its name.
         name: String,

@@ -55,16 +55,9 @@ impl Pool {
             let shared = Arc::clone(&shared);
             let name = format!("coxa-engine-{index}");
             // A thread that the system refuses is done without: the loop's result does not depend on it.
-            std::thread::Builder::new()
-                .name(name)
-                .spawn(move || work(&shared, index))
-                .ok()
+            std::thread::Builder::new().name(name).spawn(move || work(&shared, index)).ok()
         });
-        Pool {
-            workers: workers.collect(),
-            shared,
-            caller: Mutex::new(()),
-        }
+        Pool { workers: workers.collect(), shared, caller: Mutex::new(()) }
     }
 
     /// The number of threads, the calling one included.
@@ -89,22 +82,13 @@ impl Pool {
         // SAFETY: only the lifetime changes. The reference is used by the workers between the start of this loop and the
         // moment `busy` falls to 0, and this function does not return (or unwind) before that moment.
         let erased = unsafe {
-            std::mem::transmute::<
-                &(dyn Fn(usize, usize) + Sync),
-                &'static (dyn Fn(usize, usize) + Sync),
-            >(body)
+            std::mem::transmute::<&(dyn Fn(usize, usize) + Sync), &'static (dyn Fn(usize, usize) + Sync)>(body)
         };
-        let job = Job {
-            body: erased,
-            tiles,
-            next: Arc::new(AtomicUsize::new(0)),
-        };
+        let job = Job { body: erased, tiles, next: Arc::new(AtomicUsize::new(0)) };
         {
             let mut slot = lock(&self.shared.job);
             *slot = Some(job.clone());
-            self.shared
-                .busy
-                .store(self.workers.len(), Ordering::Relaxed);
+            self.shared.busy.store(self.workers.len(), Ordering::Relaxed);
             self.shared.epoch.fetch_add(1, Ordering::Release);
             self.shared.start.notify_all();
         }
@@ -126,11 +110,7 @@ impl Pool {
         }
         let mut guard = lock(&self.shared.job);
         while self.shared.busy.load(Ordering::Acquire) != 0 {
-            guard = self
-                .shared
-                .done
-                .wait(guard)
-                .unwrap_or_else(PoisonError::into_inner);
+            guard = self.shared.done.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -152,9 +132,7 @@ impl Drop for Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool")
-            .field("threads", &self.threads())
-            .finish()
+        f.debug_struct("Pool").field("threads", &self.threads()).finish()
     }
 }
 
@@ -184,10 +162,7 @@ fn wait_for_job(shared: &Shared, seen: &mut usize) -> Option<Job> {
     }
     let mut guard = lock(&shared.job);
     while shared.epoch.load(Ordering::Acquire) == *seen {
-        guard = shared
-            .start
-            .wait(guard)
-            .unwrap_or_else(PoisonError::into_inner);
+        guard = shared.start.wait(guard).unwrap_or_else(PoisonError::into_inner);
     }
     *seen = shared.epoch.load(Ordering::Acquire);
     guard.clone()
@@ -268,9 +243,7 @@ mod tests {
         for threads in [0, 1, 2, 5] {
             let pool = Pool::new(threads);
             assert_eq!(pool.threads(), threads.max(1));
-            let in_use: Vec<AtomicBool> = (0..pool.threads())
-                .map(|_| AtomicBool::new(false))
-                .collect();
+            let in_use: Vec<AtomicBool> = (0..pool.threads()).map(|_| AtomicBool::new(false)).collect();
             for tiles in [0, 1, 2, 7, 1000] {
                 let counts: Vec<AtomicUsize> = (0..tiles).map(|_| AtomicUsize::new(0)).collect();
                 pool.run(tiles, &|tile, thread| {

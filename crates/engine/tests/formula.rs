@@ -4,9 +4,7 @@ use coxa_engine::{Architecture, Parameters};
 
 /// FNV-1a, 64 bits.
 fn name_hash(name: &str) -> u64 {
-    name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
-    })
+    name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))
 }
 
 /// `count` values in [0, 1): the top 53 bits of SplitMix64(hash(name) + (index + 1) · golden).
@@ -37,22 +35,17 @@ fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
     } else {
         Box::new(|u| 0.4 * u - 0.2)
     };
-    uniform(name, shape.iter().product())
-        .map(|u| scaled(u) as f32)
-        .collect()
+    uniform(name, shape.iter().product()).map(|u| scaled(u) as f32).collect()
 }
 
 /// The network of the golden values.
 pub fn parameters(classes: usize) -> Parameters {
     let architecture = Architecture::new(classes);
-    let tensors = Parameters::names_and_shapes(&architecture)
-        .into_iter()
-        .map(|(name, shape)| {
-            let values = tensor(&name, &shape);
-            (name, shape, values)
-        });
-    Parameters::from_tensors(&architecture, tensors.collect::<Vec<_>>())
-        .expect("the formula makes every tensor")
+    let tensors = Parameters::names_and_shapes(&architecture).into_iter().map(|(name, shape)| {
+        let values = tensor(&name, &shape);
+        (name, shape, values)
+    });
+    Parameters::from_tensors(&architecture, tensors.collect::<Vec<_>>()).expect("the formula makes every tensor")
 }
 
 /// The images of the golden values.
@@ -62,10 +55,7 @@ pub fn images(n: usize, size: usize) -> Vec<f32> {
     for image in 0..n {
         for row in 0..size {
             for column in 0..size {
-                let (y, x) = (
-                    (row as f64 + 0.5) / size as f64,
-                    (column as f64 + 0.5) / size as f64,
-                );
+                let (y, x) = ((row as f64 + 0.5) / size as f64, (column as f64 + 0.5) / size as f64);
                 let smooth = x * (1.0 - x) * y * (1.0 - y) * 16.0;
                 let ramp = if image % 2 == 0 { x } else { y };
                 let noise = noise.next().expect("a value for each pixel");
@@ -78,10 +68,7 @@ pub fn images(n: usize, size: usize) -> Vec<f32> {
 
 /// The expected values of one file, a JSON array of cases.
 pub fn expected(file: &str) -> Vec<serde_json::Value> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata/densenet121")
-        .join(file);
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/densenet121").join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).expect("the golden file is a JSON array")
 }

@@ -6,12 +6,7 @@ use serde_json::Value;
 use crate::formula::{expected, images, parameters};
 
 fn floats(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .expect("an array")
-        .iter()
-        .map(|v| v.as_f64().expect("a number"))
-        .collect()
+    value.as_array().expect("an array").iter().map(|v| v.as_f64().expect("a number")).collect()
 }
 
 fn whole(value: &Value) -> usize {
@@ -20,19 +15,13 @@ fn whole(value: &Value) -> usize {
 
 fn largest_difference(found: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
-    found
-        .iter()
-        .zip(expected)
-        .map(|(f, e)| (f64::from(*f) - e).abs())
-        .fold(0.0, f64::max)
+    found.iter().zip(expected).map(|(f, e)| (f64::from(*f) - e).abs()).fold(0.0, f64::max)
 }
 
 fn run(classes: usize, n: usize, size: usize, isa: Isa, threads: usize) -> Output {
-    let mut predictor = Predictor::with_isa(&parameters(classes), Precision::F32, threads, isa)
-        .expect("an available instruction set");
-    predictor
-        .run(&images(n, size), n, size)
-        .expect("a valid input")
+    let mut predictor =
+        Predictor::with_isa(&parameters(classes), Precision::F32, threads, isa).expect("an available instruction set");
+    predictor.run(&images(n, size), n, size).expect("a valid input")
 }
 
 #[test]
@@ -43,24 +32,13 @@ fn logits_and_maps_are_pytorchs() {
             continue;
         }
         for case in expected("expected.json") {
-            let (classes, n, size) = (
-                whole(&case["classes"]),
-                whole(&case["n"]),
-                whole(&case["size"]),
-            );
+            let (classes, n, size) = (whole(&case["classes"]), whole(&case["n"]), whole(&case["size"]));
             let output = run(classes, n, size, isa, 2);
             assert_eq!(output.map_side, size / 32);
             let logits = largest_difference(&output.logits, &floats(&case["logits"]));
             let maps = largest_difference(&output.maps, &floats(&case["maps"]));
-            println!(
-                "{} {classes} {n} {size}: logits {logits:.2e}, maps {maps:.2e}",
-                isa.name()
-            );
-            assert!(
-                logits < 1e-4 && maps < 1e-4,
-                "{} {n}×{size}: {logits} {maps}",
-                isa.name()
-            );
+            println!("{} {classes} {n} {size}: logits {logits:.2e}, maps {maps:.2e}", isa.name());
+            assert!(logits < 1e-4 && maps < 1e-4, "{} {n}×{size}: {logits} {maps}", isa.name());
         }
     }
 }
@@ -70,14 +48,9 @@ fn threads_and_batches_change_no_bit() {
     let (n, size) = (3, 96);
     let together = run(2, n, size, Isa::best(), 1);
     for threads in [2, 3, 7] {
-        assert_eq!(
-            together,
-            run(2, n, size, Isa::best(), threads),
-            "{threads} threads"
-        );
+        assert_eq!(together, run(2, n, size, Isa::best(), threads), "{threads} threads");
     }
-    let mut predictor =
-        Predictor::new(&parameters(2), Precision::F32, 2).expect("f32 is always there");
+    let mut predictor = Predictor::new(&parameters(2), Precision::F32, 2).expect("f32 is always there");
     for (image, pixels) in images(n, size).chunks_exact(size * size).enumerate() {
         let alone = predictor.run(pixels, 1, size).expect("a valid input");
         assert_eq!(alone.logits, together.logits[image * 2..][..2]);
@@ -87,40 +60,19 @@ fn threads_and_batches_change_no_bit() {
 
 #[test]
 fn sizes_may_change_between_calls() {
-    let mut predictor =
-        Predictor::new(&parameters(1), Precision::F32, 2).expect("f32 is always there");
+    let mut predictor = Predictor::new(&parameters(1), Precision::F32, 2).expect("f32 is always there");
     for (n, size) in [(1, 64), (3, 64), (1, 32), (2, 96), (1, 64)] {
-        let output = predictor
-            .run(&images(n, size), n, size)
-            .expect("a valid input");
+        let output = predictor.run(&images(n, size), n, size).expect("a valid input");
         assert_eq!(output, run(1, n, size, Isa::best(), 1), "{n}×{size}");
     }
 }
 
 #[test]
 fn wrong_inputs_are_named() {
-    let mut predictor =
-        Predictor::new(&parameters(1), Precision::F32, 1).expect("f32 is always there");
-    let error = predictor
-        .run(&[0.0; 100], 1, 10)
-        .expect_err("not a multiple of 32");
-    assert_eq!(
-        error.to_string(),
-        "image size 10 is not allowed: it must be a multiple of 32 and at least 32"
-    );
-    let error = predictor
-        .run(&[0.0; 1024], 2, 32)
-        .expect_err("half the pixels");
-    assert!(
-        matches!(
-            error,
-            EngineError::InputLength {
-                expected: 2048,
-                found: 1024,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let mut predictor = Predictor::new(&parameters(1), Precision::F32, 1).expect("f32 is always there");
+    let error = predictor.run(&[0.0; 100], 1, 10).expect_err("not a multiple of 32");
+    assert_eq!(error.to_string(), "image size 10 is not allowed: it must be a multiple of 32 and at least 32");
+    let error = predictor.run(&[0.0; 1024], 2, 32).expect_err("half the pixels");
+    assert!(matches!(error, EngineError::InputLength { expected: 2048, found: 1024, .. }), "{error}");
     assert!(predictor.run(&[], 0, 32).is_err());
 }

@@ -313,8 +313,8 @@ const ISS_WITHOUT: [(u32, f32); 30] = [
 fn injury(spec: &HospitalSpec, i: u64) -> Injury {
     let rng = &mut stream(spec.seed ^ 0x0C0A_0C0A, i, Stream::Class);
     let fractured = chance(rng, 1975.0 / 3605.0);
-    let fracture = fractured
-        .then(|| if chance(rng, 0.471) { FractureType::FemoralNeck } else { FractureType::Trochanteric });
+    let fracture =
+        fractured.then(|| if chance(rng, 0.471) { FractureType::FemoralNeck } else { FractureType::Trochanteric });
     let (age, male, iss) = if fractured {
         (age(rng, 18.0, 103.0, 72.34, 16.73), 0.42, choose(rng, &ISS_WITH))
     } else {
@@ -428,9 +428,10 @@ fn diagnosis(rng: &mut FilmRng, fracture: Option<FractureType>, side: Side, is_i
 
 fn procedure(rng: &mut FilmRng, fracture: Option<FractureType>) -> &'static str {
     match fracture {
-        Some(FractureType::FemoralNeck) => {
-            choose(rng, &[("hemiarthroplasty", 0.5), ("cannulated screws", 0.3), ("total hip replacement", 0.15), ("", 0.05)])
-        }
+        Some(FractureType::FemoralNeck) => choose(
+            rng,
+            &[("hemiarthroplasty", 0.5), ("cannulated screws", 0.3), ("total hip replacement", 0.15), ("", 0.05)],
+        ),
         Some(_) => choose(rng, &[("dynamic hip screw", 0.5), ("cephalomedullary nail", 0.45), ("", 0.05)]),
         None => {
             let other = uniform(rng, 0.0, 1.0);

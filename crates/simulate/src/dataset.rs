@@ -101,11 +101,7 @@ const NOTES: &str = ".films";
 ///
 /// # Errors
 /// [`SimulateError`]: a setting out of range, a folder that holds something else, a bone surface that cannot be read, the disk.
-pub fn write(
-    folder: &Path,
-    spec: &DatasetSpec,
-    progress: &(dyn Fn(usize) + Sync),
-) -> Result<Dataset, SimulateError> {
+pub fn write(folder: &Path, spec: &DatasetSpec, progress: &(dyn Fn(usize) + Sync)) -> Result<Dataset, SimulateError> {
     let anatomy = spec.anatomy.as_deref().map(Anatomy::load).transpose()?;
     let jobs = jobs(spec)?;
     begin(folder, &plan(spec))?;
@@ -170,7 +166,11 @@ fn jobs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
             if shares.iter().any(|x| !x.is_finite() || *x < 0.0) || shares.iter().sum::<f32>() <= 0.0 {
                 return wrong("the proportions", format!("{shares:?}"), "three numbers of 0 or more, not all 0");
             }
-            [FilmKind::Normal, FilmKind::FemoralNeck, FilmKind::Trochanteric].map(Job::Pelvis).into_iter().zip(shares).collect()
+            [FilmKind::Normal, FilmKind::FemoralNeck, FilmKind::Trochanteric]
+                .map(Job::Pelvis)
+                .into_iter()
+                .zip(shares)
+                .collect()
         }
         What::Limbs => limbs::PARTS.into_iter().map(|part| (Job::Limb(part), 1.0)).collect(),
     };
@@ -258,7 +258,12 @@ pub(crate) fn extension(format: Format) -> &'static str {
 }
 
 /// The bytes of a film's file.
-pub(crate) fn encoded(film: &SimulatedFilm, format: Format, patient: &str, seed_uid: &str) -> Result<Vec<u8>, SimulateError> {
+pub(crate) fn encoded(
+    film: &SimulatedFilm,
+    format: Format,
+    patient: &str,
+    seed_uid: &str,
+) -> Result<Vec<u8>, SimulateError> {
     if format == Format::Png {
         return Ok(encode::png_gray8_to_vec(film.width, film.height, &display8(film))?);
     }
@@ -328,7 +333,12 @@ fn save_film(
     spec: &DatasetSpec,
 ) -> Result<(Film, Option<TruthBox>), SimulateError> {
     let path = format!("images/{id}.{}", extension(spec.format));
-    let bytes = encoded(film, spec.format, patient, &format!("coxa-simulate {} {:?} {} {id}", spec.seed, spec.what, spec.size))?;
+    let bytes = encoded(
+        film,
+        spec.format,
+        patient,
+        &format!("coxa-simulate {} {:?} {} {id}", spec.seed, spec.what, spec.size),
+    )?;
     write_whole(&folder.join(&path), &bytes)?;
     let truth = &film.truth;
     let mut row = Film::new(id, path, patient, film.body_part.clone(), Label::from(truth.label));
@@ -346,7 +356,8 @@ fn save_film(
     row.source = "simulated".to_owned();
     if spec.what == What::Pelvis {
         // Every film has every column, empty or not, as the manifest has.
-        let hardware = truth.hardware.map_or_else(String::new, |(kind, side)| format!("{} {side}", hardware_name(kind)));
+        let hardware =
+            truth.hardware.map_or_else(String::new, |(kind, side)| format!("{} {side}", hardware_name(kind)));
         let displacement = truth.fracture.map_or_else(String::new, |f| format!("{:.1}", f.displacement));
         row.extra = [("hardware".to_owned(), hardware), ("displacement_mm".to_owned(), displacement)].into();
     }

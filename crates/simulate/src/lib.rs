@@ -37,5 +37,6 @@ pub use error::SimulateError;
 pub use film::pelvis;
 pub use limbs::limb;
 pub use types::{
-    Domain, FilmKind, FilmOptions, Hardware, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture, display8,
+    Domain, FilmKind, FilmOptions, Hardware, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture,
+    display8,
 };

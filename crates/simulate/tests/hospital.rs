@@ -44,7 +44,8 @@ fn a_collection_from_the_hospital_keeps_what_has_no_flaw() {
     assert_eq!(rows, injuries(&spec));
     assert!(write(&hospital, &spec, &|_| {}).is_err(), "nothing is overwritten");
     let (set, report) =
-        collect(&hospital.join("registry.csv"), &hospital.join("films.csv"), &folder.path().join("set"), Files::Copy).unwrap();
+        collect(&hospital.join("registry.csv"), &hospital.join("films.csv"), &folder.path().join("set"), Files::Copy)
+            .unwrap();
     assert!(report.refused.is_empty(), "{report:?}");
     let flawless: Vec<&Injury> = rows.iter().filter(|r| r.flaw == Flaw::None).collect();
     let included: Vec<_> = set.films.iter().filter(|f| !f.excluded).collect();

@@ -44,13 +44,8 @@ impl Calibration {
                 bins: Vec::new(),
             };
         }
-        let clusters = predictions
-            .clusters()
-            .ok()
-            .filter(|_| options.dependence == Dependence::Patients);
-        let resampling = clusters
-            .as_ref()
-            .map_or(Resampling::Simple, Resampling::Clustered);
+        let clusters = predictions.clusters().ok().filter(|_| options.dependence == Dependence::Patients);
+        let resampling = clusters.as_ref().map_or(Resampling::Simple, Resampling::Clustered);
         let binning = (BINS, Binning::EqualWidth);
         let line = calibration::recalibration(p, truth, level);
         Self {
@@ -63,15 +58,10 @@ impl Calibration {
                 level,
                 options.plan,
             )),
-            slope: Statistic(
-                line.as_ref()
-                    .map(|line| line.slope)
-                    .map_err(Undefined::clone),
-            ),
+            slope: Statistic(line.as_ref().map(|line| line.slope).map_err(Undefined::clone)),
             intercept: Statistic(line.map(|line| line.intercept)),
             in_the_large: Statistic(calibration::in_the_large(p, truth, level)),
-            bins: calibration::reliability(p, truth, binning.0, binning.1, level)
-                .unwrap_or_default(),
+            bins: calibration::reliability(p, truth, binning.0, binning.1, level).unwrap_or_default(),
         }
     }
 }

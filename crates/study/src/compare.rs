@@ -57,11 +57,7 @@ pub struct Discordance {
 /// [`StudyError::OnlyInOne`] for films that one table lacks, [`StudyError::Mismatch`] for a film whose label or patient
 /// differs, [`StudyError::NoPatient`] where patients are asked for and missing. Areas that these films do not define are no
 /// error.
-pub fn compare(
-    a: &Predictions,
-    b: &Predictions,
-    options: &EvaluationOptions,
-) -> Result<Comparison, StudyError> {
+pub fn compare(a: &Predictions, b: &Predictions, options: &EvaluationOptions) -> Result<Comparison, StudyError> {
     let joined = join(a, b)?;
     let scores_b: Vec<f64> = joined.iter().map(|row| row.probability).collect();
     let clusters = match options.dependence {
@@ -77,19 +73,13 @@ pub fn compare(
     };
     let test = test();
     let area = |scores: &[f64]| Number(Scored::new(scores, a.truth()).and_then(auc::auc));
-    let part = |of: &dyn Fn(&AucComparison) -> f64| {
-        Number(test.as_ref().map(of).map_err(Undefined::clone))
-    };
+    let part = |of: &dyn Fn(&AucComparison) -> f64| Number(test.as_ref().map(of).map_err(Undefined::clone));
     Ok(Comparison {
         n: a.len(),
         positives: a.truth().iter().filter(|&&positive| positive).count(),
         auc_a: area(a.scores()),
         auc_b: area(&scores_b),
-        difference: Statistic(
-            test.as_ref()
-                .map(|test| test.difference)
-                .map_err(Undefined::clone),
-        ),
+        difference: Statistic(test.as_ref().map(|test| test.difference).map_err(Undefined::clone)),
         z: part(&|test| test.statistic),
         p: part(&|test| test.p),
         method: test.as_ref().map_or("", |test| test.method),
@@ -100,16 +90,8 @@ pub fn compare(
 
 /// The rows of `b` in the order of `a`'s.
 fn join<'b>(a: &Predictions, b: &'b Predictions) -> Result<Vec<&'b Prediction>, StudyError> {
-    let of_b: BTreeMap<&str, &Prediction> = b
-        .rows()
-        .iter()
-        .map(|row| (row.image_id.as_str(), row))
-        .collect();
-    let of_a: BTreeMap<&str, &Prediction> = a
-        .rows()
-        .iter()
-        .map(|row| (row.image_id.as_str(), row))
-        .collect();
+    let of_b: BTreeMap<&str, &Prediction> = b.rows().iter().map(|row| (row.image_id.as_str(), row)).collect();
+    let of_a: BTreeMap<&str, &Prediction> = a.rows().iter().map(|row| (row.image_id.as_str(), row)).collect();
     only_in(a, b, &of_b)?;
     only_in(b, a, &of_a)?;
     let mut joined = Vec::with_capacity(a.len());
@@ -134,24 +116,15 @@ fn join<'b>(a: &Predictions, b: &'b Predictions) -> Result<Vec<&'b Prediction>, 
             let label = |truth: bool| u8::from(truth).to_string();
             return Err(mismatch("label", label(ours.truth), label(theirs.truth)));
         }
-        if ours.patient != theirs.patient && !ours.patient.is_empty() && !theirs.patient.is_empty()
-        {
-            return Err(mismatch(
-                "patient",
-                ours.patient.clone(),
-                theirs.patient.clone(),
-            ));
+        if ours.patient != theirs.patient && !ours.patient.is_empty() && !theirs.patient.is_empty() {
+            return Err(mismatch("patient", ours.patient.clone(), theirs.patient.clone()));
         }
         joined.push(theirs);
     }
     Ok(joined)
 }
 
-fn only_in(
-    table: &Predictions,
-    other: &Predictions,
-    of_other: &BTreeMap<&str, &Prediction>,
-) -> Result<(), StudyError> {
+fn only_in(table: &Predictions, other: &Predictions, of_other: &BTreeMap<&str, &Prediction>) -> Result<(), StudyError> {
     const NAMED: usize = 5;
     let ids = table.rows().iter().map(|row| row.image_id.as_str());
     let missing: Vec<&str> = ids.filter(|id| !of_other.contains_key(id)).collect();
@@ -170,24 +143,12 @@ fn only_in(
 
 fn discordance(a: &Predictions, scores_b: &[f64], class: bool, threshold: f64) -> Discordance {
     let right = |scores: &[f64]| -> Vec<bool> {
-        let films = scores
-            .iter()
-            .zip(a.truth())
-            .filter(|&(_, &truth)| truth == class);
-        films
-            .map(|(&score, &truth)| (score >= threshold) == truth)
-            .collect()
+        let films = scores.iter().zip(a.truth()).filter(|&(_, &truth)| truth == class);
+        films.map(|(&score, &truth)| (score >= threshold) == truth).collect()
     };
     let (right_a, right_b) = (right(a.scores()), right(scores_b));
     let counts = discordant(&right_a, &right_b);
     let (only_a_right, only_b_right) = counts.as_ref().map_or((0, 0), |&counts| counts);
-    let p = counts
-        .and_then(|(only_a, only_b)| mcnemar(only_a, only_b, McNemar::Exact))
-        .map(|test| test.p);
-    Discordance {
-        n: right_a.len(),
-        only_a_right,
-        only_b_right,
-        p: Number(p),
-    }
+    let p = counts.and_then(|(only_a, only_b)| mcnemar(only_a, only_b, McNemar::Exact)).map(|test| test.p);
+    Discordance { n: right_a.len(), only_a_right, only_b_right, p: Number(p) }
 }

@@ -1,15 +1,17 @@
 //! Table 1 of the paper: who the films are of, by label, with Student's t and the chi-square test.
 
 use coxa_cohort::{Dataset, Film, FractureType, Label, Sex};
+use coxa_stats::Level;
 use coxa_stats::contingency::{Continuity, chi_square};
 use coxa_stats::means::{Summary, Variances, t_test};
-use coxa_stats::Level;
 
 use crate::page::Table;
 
 /// Table 1 of a dataset's films that are not excluded; `None` where neither age nor sex is known of any.
 pub fn table(dataset: &Dataset) -> Option<Table> {
-    let of = |label: Label| -> Vec<&Film> { dataset.films.iter().filter(|film| !film.excluded && film.label == label).collect() };
+    let of = |label: Label| -> Vec<&Film> {
+        dataset.films.iter().filter(|film| !film.excluded && film.label == label).collect()
+    };
     let (with, without) = (of(Label::Present), of(Label::Absent));
     if !with.iter().chain(&without).any(|film| film.age.is_some() || film.sex.is_some()) {
         return None;
@@ -18,17 +20,21 @@ pub fn table(dataset: &Dataset) -> Option<Table> {
     let ages = |films: &[&Film]| films.iter().filter_map(|film| film.age.map(f64::from)).collect::<Vec<_>>();
     rows.push(continuous("age, mean, years (SD)", &ages(&with), &ages(&without)));
     rows.push(sexes(&with, &without));
-    let scores = |films: &[&Film]| films.iter().filter_map(|film| film.extra.get("iss")?.parse().ok()).collect::<Vec<f64>>();
+    let scores =
+        |films: &[&Film]| films.iter().filter_map(|film| film.extra.get("iss")?.parse().ok()).collect::<Vec<f64>>();
     if !scores(&with).is_empty() {
         rows.push(continuous("ISS, mean (SD)", &scores(&with), &scores(&without)));
     }
-    for (name, kind) in [("femoral neck fracture", FractureType::FemoralNeck), ("trochanteric fracture", FractureType::Trochanteric)] {
+    for (name, kind) in
+        [("femoral neck fracture", FractureType::FemoralNeck), ("trochanteric fracture", FractureType::Trochanteric)]
+    {
         let n = with.iter().filter(|film| film.fracture_type == Some(kind)).count();
         rows.push(vec![name.to_owned(), share(n, with.len()), String::new(), String::new()]);
     }
     Some(Table {
         name: "table1".into(),
-        caption: "Table 1. Student's t test and the chi-square test with continuity correction, as in the paper.".into(),
+        caption: "Table 1. Student's t test and the chi-square test with continuity correction, as in the paper."
+            .into(),
         header: ["", "with fracture", "without fracture", "p"].map(str::to_owned).to_vec(),
         rows,
     })
@@ -54,7 +60,8 @@ fn sexes(with: &[&Film], without: &[&Film]) -> Vec<String> {
     };
     let (a, b) = (count(with), count(without));
     let counts = [[a.0 as u64, a.1 as u64], [b.0 as u64, b.1 as u64]];
-    let p = chi_square(&[&counts[0], &counts[1]], Continuity::Yates).map_or("undefined".to_owned(), |test| p_value(test.p));
+    let p =
+        chi_square(&[&counts[0], &counts[1]], Continuity::Yates).map_or("undefined".to_owned(), |test| p_value(test.p));
     vec!["male".to_owned(), share(a.0, a.0 + a.1), share(b.0, b.0 + b.1), p]
 }
 

@@ -2,8 +2,7 @@
 
 use coxa_stats::auc::{self, AucInterval};
 use coxa_stats::{
-    Clusters, Confusion, Estimate, Interval, Level, Metric, Plan, Reason, Resampling, Undefined,
-    bootstrap, interval,
+    Clusters, Confusion, Estimate, Interval, Level, Metric, Plan, Reason, Resampling, Undefined, bootstrap, interval,
 };
 use serde::Serialize;
 
@@ -120,10 +119,7 @@ pub struct Evaluation {
 /// [`StudyError::Setting`] for a threshold that is not finite, [`StudyError::NoPatient`] where patients are asked for and
 /// missing, [`StudyError::NoSubgroup`] for a column that is not there. A statistic that these films do not define is no error:
 /// it is [`Undefined`] in its place.
-pub fn evaluate(
-    predictions: &Predictions,
-    options: &EvaluationOptions,
-) -> Result<Evaluation, StudyError> {
+pub fn evaluate(predictions: &Predictions, options: &EvaluationOptions) -> Result<Evaluation, StudyError> {
     let measures = measure(predictions, options)?;
     let clusters = predictions.clusters().ok();
     let mut notes = Vec::new();
@@ -152,17 +148,10 @@ pub fn evaluate(
 ///
 /// # Errors
 /// As [`evaluate`], but for the subgroups.
-pub fn measure(
-    predictions: &Predictions,
-    options: &EvaluationOptions,
-) -> Result<Measures, StudyError> {
+pub fn measure(predictions: &Predictions, options: &EvaluationOptions) -> Result<Measures, StudyError> {
     let threshold = options.threshold;
     if !threshold.is_finite() {
-        return Err(StudyError::Setting {
-            setting: "a threshold",
-            value: threshold,
-            expected: "a finite number",
-        });
+        return Err(StudyError::Setting { setting: "a threshold", value: threshold, expected: "a finite number" });
     }
     let mut confusion = Confusion::default();
     for row in predictions.rows() {
@@ -170,24 +159,13 @@ pub fn measure(
     }
     let clusters = match options.dependence {
         Dependence::Films => None,
-        Dependence::Patients => {
-            Some(predictions.clusters()?).filter(|clusters| clusters.count() < predictions.len())
-        }
+        Dependence::Patients => Some(predictions.clusters()?).filter(|clusters| clusters.count() < predictions.len()),
     };
-    let sample = Sample {
-        predictions,
-        options,
-        confusion,
-        clusters: clusters.as_ref(),
-    };
+    let sample = Sample { predictions, options, confusion, clusters: clusters.as_ref() };
     let estimate = |metric| Statistic(sample.metric(metric));
     Ok(Measures {
         n: predictions.len(),
-        positives: predictions
-            .truth()
-            .iter()
-            .filter(|&&positive| positive)
-            .count(),
+        positives: predictions.truth().iter().filter(|&&positive| positive).count(),
         threshold,
         confusion,
         accuracy: estimate(Metric::Accuracy),
@@ -217,18 +195,14 @@ impl Sample<'_> {
         let (scored, options) = (self.predictions.scored()?, self.options);
         match self.clusters {
             None => auc::delong(scored, options.level, options.auc_interval),
-            Some(clusters) => {
-                auc::clustered_delong(scored, clusters, options.level, options.auc_interval)
-            }
+            Some(clusters) => auc::clustered_delong(scored, clusters, options.level, options.auc_interval),
         }
     }
 
     fn metric(&self, metric: Metric) -> Result<Estimate, Undefined> {
         let options = self.options;
         let Some(clusters) = self.clusters else {
-            return self
-                .confusion
-                .estimate(metric, options.level, options.interval);
+            return self.confusion.estimate(metric, options.level, options.interval);
         };
         let value = self.confusion.value(metric)?;
         let called: Vec<bool> = self.called().collect();
@@ -238,14 +212,7 @@ impl Sample<'_> {
             return self.at_the_end(value, counted, &called, clusters);
         }
         let resampling = Resampling::Clustered(clusters);
-        bootstrap::metric(
-            &called,
-            self.predictions.truth(),
-            metric,
-            resampling,
-            options.level,
-            options.plan,
-        )
+        bootstrap::metric(&called, self.predictions.truth(), metric, resampling, options.level, options.plan)
     }
 
     /// A proportion of exactly 0 or 1, where every resample gives the same value and the bootstrap's interval would have no
@@ -258,38 +225,18 @@ impl Sample<'_> {
         clusters: &Clusters,
     ) -> Result<Estimate, Undefined> {
         let mut seen = vec![false; clusters.count()];
-        for ((&called, &truth), &cluster) in called
-            .iter()
-            .zip(self.predictions.truth())
-            .zip(clusters.of())
-        {
+        for ((&called, &truth), &cluster) in called.iter().zip(self.predictions.truth()).zip(clusters.of()) {
             seen[cluster] |= counted(called, truth);
         }
         let patients = seen.iter().filter(|&&seen| seen).count() as u64;
         let positive = if value == 1.0 { patients } else { 0 };
-        let estimate = interval::proportion(
-            positive,
-            patients,
-            self.options.level,
-            Interval::ClopperPearson,
-        )?;
-        let n = called
-            .iter()
-            .zip(self.predictions.truth())
-            .filter(|&(&called, &truth)| counted(called, truth))
-            .count();
-        Ok(Estimate {
-            method: "exact (Clopper-Pearson), each patient counting once",
-            n,
-            ..estimate
-        })
+        let estimate = interval::proportion(positive, patients, self.options.level, Interval::ClopperPearson)?;
+        let n = called.iter().zip(self.predictions.truth()).filter(|&(&called, &truth)| counted(called, truth)).count();
+        Ok(Estimate { method: "exact (Clopper-Pearson), each patient counting once", n, ..estimate })
     }
 
     fn called(&self) -> impl Iterator<Item = bool> {
-        self.predictions
-            .scores()
-            .iter()
-            .map(|&score| score >= self.options.threshold)
+        self.predictions.scores().iter().map(|&score| score >= self.options.threshold)
     }
 }
 

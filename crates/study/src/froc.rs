@@ -18,10 +18,7 @@ impl FrocFilm {
     /// A film with so many fractures (boxes) and these marks: each a score and the fractures that it hits, by number from 0.
     /// A mark that hits none is false; a further mark on a fracture counts neither way.
     pub fn new(fractures: usize, marks: impl IntoIterator<Item = (f64, Vec<usize>)>) -> Self {
-        Self {
-            fractures,
-            marks: marks.into_iter().collect(),
-        }
+        Self { fractures, marks: marks.into_iter().collect() }
     }
 }
 
@@ -68,38 +65,18 @@ impl Froc {
         let fractures: usize = films.iter().map(|film| film.fractures).sum();
         let mut marks: Vec<(f64, usize, &[usize])> = Vec::new();
         for (i, film) in films.iter().enumerate() {
-            marks.extend(
-                film.marks
-                    .iter()
-                    .map(|(score, hits)| (*score, i, hits.as_slice())),
-            );
+            marks.extend(film.marks.iter().map(|(score, hits)| (*score, i, hits.as_slice())));
         }
         marks.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let points = if fractures == 0 {
-            Vec::new()
-        } else {
-            points(&marks, films.len(), fractures)
-        };
+        let points = if fractures == 0 { Vec::new() } else { points(&marks, films.len(), fractures) };
         let at = [0.125, 0.25, 0.5, 1.0, 2.0, 4.0].map(|most| {
-            let reached = points
-                .iter()
-                .filter(|point| point.false_marks_per_film <= most);
+            let reached = points.iter().filter(|point| point.false_marks_per_film <= most);
             let marked = reached.map(|point| point.marked).fold(0.0, f64::max);
-            FrocAt {
-                false_marks_per_film: most,
-                marked: Number(defined(marked, fractures)),
-            }
+            FrocAt { false_marks_per_film: most, marked: Number(defined(marked, fractures)) }
         });
         let sum: f64 = at.iter().filter_map(|at| at.marked.0.as_ref().ok()).sum();
         let mean = Number(defined(sum / at.len() as f64, fractures));
-        Self {
-            films: films.len(),
-            fractures,
-            marks: marks.len(),
-            points,
-            at: at.to_vec(),
-            mean,
-        }
+        Self { films: films.len(), fractures, marks: marks.len(), points, at: at.to_vec(), mean }
     }
 }
 
@@ -125,10 +102,7 @@ fn points(marks: &[(f64, usize, &[usize])], films: usize, fractures: usize) -> V
 
 fn defined(value: f64, fractures: usize) -> Result<f64, Undefined> {
     match fractures {
-        0 => Err(Undefined::new(
-            "FROC",
-            Reason::ZeroDenominator("no fracture with a box"),
-        )),
+        0 => Err(Undefined::new("FROC", Reason::ZeroDenominator("no fracture with a box"))),
         _ => Ok(value),
     }
 }
@@ -147,30 +121,12 @@ mod tests {
             FrocFilm::new(0, [(0.5, vec![])]),
         ];
         let froc = Froc::of(&films);
-        let points: Vec<(f64, f64, f64)> = froc
-            .points
-            .iter()
-            .map(|p| (p.score, p.false_marks_per_film, p.marked))
-            .collect();
+        let points: Vec<(f64, f64, f64)> =
+            froc.points.iter().map(|p| (p.score, p.false_marks_per_film, p.marked)).collect();
         let third = 1.0 / 3.0;
-        assert_eq!(
-            points,
-            [
-                (0.9, 0.0, third),
-                (0.8, 0.25, third),
-                (0.7, 0.25, third),
-                (0.5, 0.5, 2.0 / 3.0)
-            ]
-        );
-        let at: Vec<f64> = froc
-            .at
-            .iter()
-            .map(|at| at.marked.0.clone().unwrap())
-            .collect();
-        assert_eq!(
-            at,
-            [third, third, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0]
-        );
+        assert_eq!(points, [(0.9, 0.0, third), (0.8, 0.25, third), (0.7, 0.25, third), (0.5, 0.5, 2.0 / 3.0)]);
+        let at: Vec<f64> = froc.at.iter().map(|at| at.marked.0.clone().unwrap()).collect();
+        assert_eq!(at, [third, third, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0]);
         assert!((froc.mean.0.unwrap() - 5.0 / 9.0).abs() < 1e-12);
         assert_eq!((froc.films, froc.fractures, froc.marks), (4, 3, 5));
     }
@@ -181,10 +137,6 @@ mod tests {
         assert!(froc.points.is_empty() && froc.mean.0.is_err());
         assert!(Froc::of(&[]).mean.0.is_err());
         let silent = Froc::of(&[FrocFilm::new(1, [])]);
-        assert_eq!(
-            silent.mean.0,
-            Ok(0.0),
-            "no mark at all finds nothing, which is defined"
-        );
+        assert_eq!(silent.mean.0, Ok(0.0), "no mark at all finds nothing, which is defined");
     }
 }

@@ -1,7 +1,5 @@
 //! Evaluation, localization, subgroups, tables, figures and the report.
 
-pub mod figures;
-pub mod page;
 pub mod baseline;
 pub mod calibrate;
 pub mod checklist;
@@ -9,8 +7,10 @@ pub mod compare;
 pub mod demographics;
 pub mod error;
 pub mod evaluate;
+pub mod figures;
 pub mod froc;
 pub mod localize;
+pub mod page;
 pub mod predictions;
 pub mod readings;
 pub mod report;

@@ -150,10 +150,7 @@ pub struct Localization {
 pub fn film_size(dataset: &Dataset, film: &Film) -> Result<(usize, usize), StudyError> {
     match coxa_imaging::read(&dataset.image_path(film)) {
         Ok(radiograph) => Ok((radiograph.width(), radiograph.height())),
-        Err(error) => Err(StudyError::Film {
-            image_id: film.image_id.clone(),
-            reason: error.to_string(),
-        }),
+        Err(error) => Err(StudyError::Film { image_id: film.image_id.clone(), reason: error.to_string() }),
     }
 }
 
@@ -170,26 +167,18 @@ pub fn localize(
     options: &LocalizationOptions,
 ) -> Result<Localization, StudyError> {
     if !(0.0..=1.0).contains(&options.margin) {
-        return Err(StudyError::Setting {
-            setting: "a margin",
-            value: options.margin,
-            expected: "a share of 0 to 1",
-        });
+        return Err(StudyError::Setting { setting: "a margin", value: options.margin, expected: "a share of 0 to 1" });
     }
     let joined = readings.join(dataset)?;
     let boxes = dataset.boxes();
     let mut found = Found::default();
     for (film, reading) in joined.pairs {
-        let truth = boxes
-            .get(film.image_id.as_str())
-            .map_or(&[][..], Vec::as_slice);
+        let truth = boxes.get(film.image_id.as_str()).map_or(&[][..], Vec::as_slice);
         match (film.label, truth) {
             (Label::Unknown, _) => {}
             (Label::Absent, _) => found.normal(reading, options),
             (Label::Present, []) => found.without_box.push(film.image_id.clone()),
-            (Label::Present, truth) => {
-                found.fractured(film, reading, truth, size_of(film)?, options)
-            }
+            (Label::Present, truth) => found.fractured(film, reading, truth, size_of(film)?, options),
         }
     }
     Ok(found.finish(joined.unread, options))
@@ -208,12 +197,8 @@ struct Found {
 
 impl Found {
     fn normal(&mut self, reading: &Reading, options: &LocalizationOptions) {
-        self.normals
-            .push((called(reading, options), !reading.regions.is_empty()));
-        self.froc.push(FrocFilm::new(
-            0,
-            reading.regions.iter().map(|mark| (mark.score, Vec::new())),
-        ));
+        self.normals.push((called(reading, options), !reading.regions.is_empty()));
+        self.froc.push(FrocFilm::new(0, reading.regions.iter().map(|mark| (mark.score, Vec::new()))));
     }
 
     fn fractured(
@@ -227,15 +212,9 @@ impl Found {
         let drawn: Vec<Rect> = truth.iter().map(|truth| Rect::of_truth(truth)).collect();
         let margin = options.margin * width as f64;
         let grown: Vec<Rect> = drawn.iter().map(|rect| rect.grown(margin)).collect();
-        let hits = |mark: &Mark| -> Vec<usize> {
-            (0..grown.len())
-                .filter(|&i| grown[i].contains(mark.center()))
-                .collect()
-        };
-        self.froc.push(FrocFilm::new(
-            drawn.len(),
-            reading.regions.iter().map(|mark| (mark.score, hits(mark))),
-        ));
+        let hits =
+            |mark: &Mark| -> Vec<usize> { (0..grown.len()).filter(|&i| grown[i].contains(mark.center())).collect() };
+        self.froc.push(FrocFilm::new(drawn.len(), reading.regions.iter().map(|mark| (mark.score, hits(mark)))));
 
         let geometry = |cam: &Cam| Geometry::new(width, height, cam.rows * CELL, options.fit);
         let peak = match &reading.cam {
@@ -255,9 +234,7 @@ impl Found {
         };
         let best = |of: &dyn Fn(Rect, Rect) -> f64| {
             let regions = reading.regions.iter().map(Rect::of_mark);
-            regions
-                .flat_map(|region| drawn.iter().map(move |&rect| of(region, rect)))
-                .fold(0.0, f64::max)
+            regions.flat_map(|region| drawn.iter().map(move |&rect| of(region, rect))).fold(0.0, f64::max)
         };
         self.films.push(FilmLocalization {
             image_id: film.image_id.clone(),
@@ -267,27 +244,14 @@ impl Found {
             in_box: peak.is_some_and(|peak| drawn.iter().any(|rect| rect.contains(peak))),
             iou: best(&|region, rect| region.intersection(rect) / region.union(rect)),
             covered: best(&|region, rect| region.intersection(rect) / rect.area()),
-            activation_inside: reading
-                .cam
-                .as_ref()
-                .and_then(|cam| share_inside(cam, &geometry(cam), &grown)),
+            activation_inside: reading.cam.as_ref().and_then(|cam| share_inside(cam, &geometry(cam), &grown)),
         });
     }
 
     fn finish(self, unread: Vec<String>, options: &LocalizationOptions) -> Localization {
-        let share = |k: usize, n: usize| {
-            Statistic(interval::proportion(
-                k as u64,
-                n as u64,
-                options.level,
-                options.interval,
-            ))
-        };
-        let hits: Vec<&FilmLocalization> = self
-            .films
-            .iter()
-            .filter(|film| film.called_positive)
-            .collect();
+        let share =
+            |k: usize, n: usize| Statistic(interval::proportion(k as u64, n as u64, options.level, options.interval));
+        let hits: Vec<&FilmLocalization> = self.films.iter().filter(|film| film.called_positive).collect();
         let mean = |values: Vec<f64>| Statistic(mean_in_unit(&values, options.level));
         let count = |site: Site| hits.iter().filter(|film| film.site == site).count() as u64;
         let sites = Sites {
@@ -296,9 +260,7 @@ impl Found {
             elsewhere: count(Site::Elsewhere),
             none: count(Site::None),
         };
-        let quiet = |films: &[&(bool, bool)]| {
-            share(films.iter().filter(|film| !film.1).count(), films.len())
-        };
+        let quiet = |films: &[&(bool, bool)]| share(films.iter().filter(|film| !film.1).count(), films.len());
         let negatives: Vec<&(bool, bool)> = self.normals.iter().filter(|film| !film.0).collect();
         Localization {
             n: self.films.len() + self.without_box.len() + self.normals.len(),
@@ -307,37 +269,18 @@ impl Found {
             margin: options.margin,
             right_site: share(sites.right as usize, hits.len()),
             sites,
-            pointing_game: share(
-                self.films
-                    .iter()
-                    .filter(|film| film.site == Site::Right)
-                    .count(),
-                self.films.len(),
-            ),
-            pointing_game_strict: share(
-                self.films.iter().filter(|film| film.in_box).count(),
-                self.films.len(),
-            ),
-            side_confused: share(
-                self.sides.iter().filter(|&&differ| differ).count(),
-                self.sides.len(),
-            ),
+            pointing_game: share(self.films.iter().filter(|film| film.site == Site::Right).count(), self.films.len()),
+            pointing_game_strict: share(self.films.iter().filter(|film| film.in_box).count(), self.films.len()),
+            side_confused: share(self.sides.iter().filter(|&&differ| differ).count(), self.sides.len()),
             mean_iou: mean(hits.iter().map(|film| film.iou).collect()),
             iou_shares: [0.1, 0.3, 0.5]
                 .map(|iou| IouShare {
                     iou,
-                    share: share(
-                        hits.iter().filter(|film| film.iou >= iou).count(),
-                        hits.len(),
-                    ),
+                    share: share(hits.iter().filter(|film| film.iou >= iou).count(), hits.len()),
                 })
                 .to_vec(),
             mean_covered: mean(hits.iter().map(|film| film.covered).collect()),
-            mean_activation_inside: mean(
-                hits.iter()
-                    .filter_map(|film| film.activation_inside)
-                    .collect(),
-            ),
+            mean_activation_inside: mean(hits.iter().filter_map(|film| film.activation_inside).collect()),
             no_heatmap_on_normal: quiet(&self.normals.iter().collect::<Vec<_>>()),
             no_heatmap_on_true_negative: quiet(&negatives),
             froc: Froc::of(&self.froc),
@@ -349,9 +292,7 @@ impl Found {
 }
 
 fn called(reading: &Reading, options: &LocalizationOptions) -> bool {
-    options.threshold.map_or(reading.finding, |threshold| {
-        reading.probability >= threshold
-    })
+    options.threshold.map_or(reading.finding, |threshold| reading.probability >= threshold)
 }
 
 /// Student's interval of a mean of values from 0 to 1, cut to that range.

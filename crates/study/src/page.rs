@@ -141,7 +141,7 @@ impl Page {
             }
             out.push_str("</section>");
         }
-        let _ = write!(out, "</main><footer>{RESEARCH_USE_ONLY}</footer></body></html>\n");
+        let _ = writeln!(out, "</main><footer>{RESEARCH_USE_ONLY}</footer></body></html>");
         out
     }
 
@@ -275,7 +275,10 @@ mod tests {
         Page {
             title: "A & B".into(),
             simulated: true,
-            sections: vec![Section { heading: "One".into(), blocks: vec![Block::Table(table), Block::Text("t".into())] }],
+            sections: vec![Section {
+                heading: "One".into(),
+                blocks: vec![Block::Table(table), Block::Text("t".into())],
+            }],
             ..Page::default()
         }
     }

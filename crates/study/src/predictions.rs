@@ -59,11 +59,7 @@ impl Predictions {
     ///
     /// # Errors
     /// As [`Predictions::load`].
-    pub fn of_rows(
-        name: &Path,
-        columns: Vec<String>,
-        rows: Vec<Prediction>,
-    ) -> Result<Self, StudyError> {
+    pub fn of_rows(name: &Path, columns: Vec<String>, rows: Vec<Prediction>) -> Result<Self, StudyError> {
         let mut first: BTreeMap<&str, u64> = BTreeMap::new();
         for row in &rows {
             if let Some(first_line) = first.insert(&row.image_id, row.line) {
@@ -87,13 +83,7 @@ impl Predictions {
         }
         let scores = rows.iter().map(|row| row.probability).collect();
         let truth = rows.iter().map(|row| row.truth).collect();
-        Ok(Self {
-            path: name.to_owned(),
-            rows,
-            columns,
-            scores,
-            truth,
-        })
+        Ok(Self { path: name.to_owned(), rows, columns, scores, truth })
     }
 
     fn of_table(table: &Table) -> Result<Self, StudyError> {
@@ -101,16 +91,9 @@ impl Predictions {
             table.require(column)?;
         }
         let own = ["image_id", "patient", "label", "probability"];
-        let columns: Vec<String> = table
-            .columns()
-            .iter()
-            .filter(|column| !own.contains(&column.as_str()))
-            .cloned()
-            .collect();
-        let rows = table
-            .rows()
-            .map(|row| prediction(row, &columns))
-            .collect::<Result<Vec<_>, _>>()?;
+        let columns: Vec<String> =
+            table.columns().iter().filter(|column| !own.contains(&column.as_str())).cloned().collect();
+        let rows = table.rows().map(|row| prediction(row, &columns)).collect::<Result<Vec<_>, _>>()?;
         Self::of_rows(table.path(), columns, rows)
     }
 
@@ -119,33 +102,19 @@ impl Predictions {
     /// # Errors
     /// [`StudyError`] from the disk, or for a path without a file name.
     pub fn save(&self, path: &Path) -> Result<(), StudyError> {
-        let nameless = || StudyError::Io {
-            path: path.to_owned(),
-            source: std::io::ErrorKind::InvalidFilename.into(),
-        };
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or_else(nameless)?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let nameless = || StudyError::Io { path: path.to_owned(), source: std::io::ErrorKind::InvalidFilename.into() };
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(nameless)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let header: Vec<&str> = ["image_id", "patient", "label", "probability"]
             .into_iter()
             .chain(self.columns.iter().map(String::as_str))
             .collect();
         let rows = self.rows.iter().map(|row| {
             let label = Label::from(row.truth).to_string();
-            [
-                row.image_id.clone(),
-                row.patient.clone(),
-                label,
-                row.probability.to_string(),
-            ]
-            .into_iter()
-            .chain(row.groups.iter().cloned())
-            .collect::<Vec<_>>()
+            [row.image_id.clone(), row.patient.clone(), label, row.probability.to_string()]
+                .into_iter()
+                .chain(row.groups.iter().cloned())
+                .collect::<Vec<_>>()
         });
         Ok(write_atomically(folder, &[(name, to_csv(&header, rows))])?)
     }
@@ -214,13 +183,7 @@ impl Predictions {
         let rows: Vec<Prediction> = self.rows.iter().filter(|row| keep(row)).cloned().collect();
         let scores = rows.iter().map(|row| row.probability).collect();
         let truth = rows.iter().map(|row| row.truth).collect();
-        Self {
-            path: self.path.clone(),
-            rows,
-            columns: self.columns.clone(),
-            scores,
-            truth,
-        }
+        Self { path: self.path.clone(), rows, columns: self.columns.clone(), scores, truth }
     }
 }
 
@@ -236,9 +199,6 @@ fn prediction(row: Row<'_>, columns: &[String]) -> Result<Prediction, CohortErro
         patient: row.text("patient").to_owned(),
         truth,
         probability: probability.ok_or_else(|| row.value_error("probability", PROBABILITY))?,
-        groups: columns
-            .iter()
-            .map(|column| row.text(column).to_owned())
-            .collect(),
+        groups: columns.iter().map(|column| row.text(column).to_owned()).collect(),
     })
 }

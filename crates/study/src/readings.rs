@@ -116,23 +116,10 @@ impl Readings {
     /// # Errors
     /// As [`Readings::load`].
     pub fn parse(text: &str, name: &Path) -> Result<Self, StudyError> {
-        let mut found = Self {
-            path: name.to_owned(),
-            readings: Vec::new(),
-            failed: Vec::new(),
-            model: String::new(),
-        };
+        let mut found = Self { path: name.to_owned(), readings: Vec::new(), failed: Vec::new(), model: String::new() };
         let mut files = BTreeSet::new();
-        for (i, text) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, text)| !text.trim().is_empty())
-        {
-            let bad = |reason: String| StudyError::Reading {
-                path: name.to_owned(),
-                line: i + 1,
-                reason,
-            };
+        for (i, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            let bad = |reason: String| StudyError::Reading { path: name.to_owned(), line: i + 1, reason };
             let line: Line = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
             if !files.insert(line.file.clone()) {
                 return Err(bad(format!("`{}` was read before", line.file)));
@@ -141,10 +128,7 @@ impl Readings {
             if found.readings.is_empty() && line.error.is_none() {
                 found.model = model;
             } else if line.error.is_none() && model != found.model {
-                return Err(bad(format!(
-                    "read by model `{model}`, the lines before by `{}`",
-                    found.model
-                )));
+                return Err(bad(format!("read by model `{model}`, the lines before by `{}`", found.model)));
             }
             match &line.error {
                 Some(error) => found.failed.push((line.file.clone(), error.clone())),
@@ -159,16 +143,9 @@ impl Readings {
     ///
     /// # Errors
     /// As [`Readings::join`], and for a film that is read twice.
-    pub fn predictions(
-        &self,
-        dataset: &Dataset,
-        columns: &[&str],
-    ) -> Result<Predictions, StudyError> {
+    pub fn predictions(&self, dataset: &Dataset, columns: &[&str]) -> Result<Predictions, StudyError> {
         let joined = self.join(dataset)?;
-        let labeled = joined
-            .pairs
-            .iter()
-            .filter(|(film, _)| film.label != Label::Unknown);
+        let labeled = joined.pairs.iter().filter(|(film, _)| film.label != Label::Unknown);
         let rows = labeled
             .enumerate()
             .map(|(i, (film, reading))| Prediction {
@@ -177,17 +154,10 @@ impl Readings {
                 patient: film.patient.clone(),
                 truth: film.label == Label::Present,
                 probability: reading.probability,
-                groups: columns
-                    .iter()
-                    .map(|column| film.column(column).unwrap_or_default())
-                    .collect(),
+                groups: columns.iter().map(|column| film.column(column).unwrap_or_default()).collect(),
             })
             .collect();
-        Predictions::of_rows(
-            &self.path,
-            columns.iter().map(|&column| column.to_owned()).collect(),
-            rows,
-        )
+        Predictions::of_rows(&self.path, columns.iter().map(|&column| column.to_owned()).collect(), rows)
     }
 
     /// Joins readings with the dataset's films by file: the same file, else the same path's end, else the same file name if
@@ -200,17 +170,9 @@ impl Readings {
         let mut pairs = Vec::new();
         let mut seen = BTreeSet::new();
         for reading in &self.readings {
-            let bad = |reason: String| StudyError::Reading {
-                path: self.path.clone(),
-                line: reading.line,
-                reason,
-            };
+            let bad = |reason: String| StudyError::Reading { path: self.path.clone(), line: reading.line, reason };
             let film = index.find(&reading.file).ok_or_else(|| {
-                bad(format!(
-                    "`{}` is no film of the dataset {}",
-                    reading.file,
-                    dataset.folder.display()
-                ))
+                bad(format!("`{}` is no film of the dataset {}", reading.file, dataset.folder.display()))
             })?;
             if !seen.insert(&film.image_id) {
                 return Err(bad(format!("film `{}` is read twice", film.image_id)));
@@ -219,14 +181,8 @@ impl Readings {
                 pairs.push((film, reading));
             }
         }
-        let unread = dataset
-            .films
-            .iter()
-            .filter(|film| !film.excluded && !seen.contains(&film.image_id));
-        Ok(Joined {
-            pairs,
-            unread: unread.map(|film| film.image_id.clone()).collect(),
-        })
+        let unread = dataset.films.iter().filter(|film| !film.excluded && !seen.contains(&film.image_id));
+        Ok(Joined { pairs, unread: unread.map(|film| film.image_id.clone()).collect() })
     }
 }
 
@@ -240,34 +196,20 @@ pub struct Joined<'a> {
 }
 
 fn reading(line: Line, number: usize) -> Result<Reading, String> {
-    let probability = line
-        .probability
-        .ok_or("it has neither a probability nor an error")?;
+    let probability = line.probability.ok_or("it has neither a probability nor an error")?;
     if !(0.0..=1.0).contains(&probability) {
         return Err(format!("a probability of {probability} is not of 0 to 1"));
     }
     let threshold = line.threshold.unwrap_or(0.5);
     if let Some(cam) = &line.cam {
         if cam.rows.checked_mul(cam.columns) != Some(cam.values.len()) || cam.values.is_empty() {
-            return Err(format!(
-                "a map of {}×{} with {} values",
-                cam.rows,
-                cam.columns,
-                cam.values.len()
-            ));
+            return Err(format!("a map of {}×{} with {} values", cam.rows, cam.columns, cam.values.len()));
         }
         if cam.rows != cam.columns {
-            return Err(format!(
-                "a map of {}×{} is not square, as the network's input is",
-                cam.rows, cam.columns
-            ));
+            return Err(format!("a map of {}×{} is not square, as the network's input is", cam.rows, cam.columns));
         }
     }
-    let mut regions = line
-        .regions
-        .iter()
-        .map(mark)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut regions = line.regions.iter().map(mark).collect::<Result<Vec<_>, _>>()?;
     regions.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(Reading {
         line: number,
@@ -283,30 +225,13 @@ fn reading(line: Line, number: usize) -> Result<Reading, String> {
 fn mark(region: &Region) -> Result<Mark, String> {
     let side = match region.side.as_deref().unwrap_or_default() {
         "" | "unknown" | "Unknown" => None,
-        text => Some(
-            Side::parse(text)
-                .ok_or_else(|| format!("a region's side `{text}` is not {}", Side::EXPECTED))?,
-        ),
+        text => Some(Side::parse(text).ok_or_else(|| format!("a region's side `{text}` is not {}", Side::EXPECTED))?),
     };
-    let Region {
-        x,
-        y,
-        width,
-        height,
-        score,
-        ..
-    } = *region;
+    let Region { x, y, width, height, score, .. } = *region;
     if !(width >= 0.0 && height >= 0.0) {
         return Err(format!("a region of {width}×{height} pixels"));
     }
-    Ok(Mark {
-        x,
-        y,
-        width,
-        height,
-        side,
-        score,
-    })
+    Ok(Mark { x, y, width, height, side, score })
 }
 
 /// Finds films by the name of a file.
@@ -322,10 +247,7 @@ impl<'a> FileIndex<'a> {
         for film in &dataset.films {
             let path = dataset.image_path(film);
             by_path.insert(fs::canonicalize(&path).unwrap_or(path), film);
-            by_name
-                .entry(file_name(Path::new(&film.path)))
-                .or_default()
-                .push(film);
+            by_name.entry(file_name(Path::new(&film.path))).or_default().push(film);
         }
         Self { by_path, by_name }
     }
@@ -347,7 +269,5 @@ impl<'a> FileIndex<'a> {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -101,11 +101,17 @@ pub fn report(study: Study<'_>) -> Page {
     sections.push(crate::checklist::section(&study));
     if !study.card.is_empty() {
         let rows = study.card.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
-        let table = Table { name: "model-card".into(), caption: "The bundle's own words.".into(), header: strings(["", ""]), rows };
+        let table = Table {
+            name: "model-card".into(),
+            caption: "The bundle's own words.".into(),
+            header: strings(["", ""]),
+            rows,
+        };
         sections.push(section("Model card", vec![Block::Table(table)]));
     }
     if !study.next.is_empty() {
-        let next = study.next.iter().flat_map(|(what, command)| [Block::Text(what.clone()), Block::Command(command.clone())]);
+        let next =
+            study.next.iter().flat_map(|(what, command)| [Block::Text(what.clone()), Block::Command(command.clone())]);
         sections.push(section("What to try next", next.collect()));
     }
     Page { title: study.title, subtitle: study.subtitle, simulated: study.simulated, sections }
@@ -178,7 +184,10 @@ fn results(study: &Study<'_>) -> Section {
 
 fn curve(study: &Study<'_>) -> Section {
     let Ok(sample) = study.predictions.scored() else {
-        return section("ROC curve", vec![Block::Text("Undefined: the predictions are not scores of two classes.".into())]);
+        return section(
+            "ROC curve",
+            vec![Block::Text("Undefined: the predictions are not scores of two classes.".into())],
+        );
     };
     let Ok(curve) = Roc::new(sample) else {
         return section("ROC curve", vec![Block::Text("Undefined: there are films of one class only.".into())]);
@@ -216,17 +225,29 @@ fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Se
         ("normal films without a heatmap", &l.no_heatmap_on_normal),
     ];
     let mut rows: Vec<Vec<String>> = statistics.map(|(name, value)| vec![name.to_owned(), cell(value)]).to_vec();
-    let counts = format!("right {}, opposite side {}, elsewhere {}, none {}", sites.right, sites.opposite_side, sites.elsewhere, sites.none);
+    let counts = format!(
+        "right {}, opposite side {}, elsewhere {}, none {}",
+        sites.right, sites.opposite_side, sites.elsewhere, sites.none
+    );
     rows.push(vec!["sites of the peak in called fractures".into(), counts]);
     rows.push(vec!["margin, share of the film's width".into(), l.margin.to_string()]);
     let table = Table {
         name: "localization".into(),
-        caption: format!("Heatmaps against the true boxes. The paper's radiologist found {:.1}% of 49 right.", PAPER_LOCALIZATION * 100.0),
+        caption: format!(
+            "Heatmaps against the true boxes. The paper's radiologist found {:.1}% of 49 right.",
+            PAPER_LOCALIZATION * 100.0
+        ),
         header: strings(["", ""]),
         rows,
     };
-    let svg = froc::draw(&l.froc.points.iter().map(|p| (p.false_marks_per_film, p.marked)).collect::<Vec<_>>(), "Free-response curve");
-    let mut blocks = vec![Block::Table(table), figure("froc", svg, "Fractures marked against false marks per film, as the score of a region falls.")];
+    let svg = froc::draw(
+        &l.froc.points.iter().map(|p| (p.false_marks_per_film, p.marked)).collect::<Vec<_>>(),
+        "Free-response curve",
+    );
+    let mut blocks = vec![
+        Block::Table(table),
+        figure("froc", svg, "Fractures marked against false marks per film, as the score of a region falls."),
+    ];
     if !wrong.is_empty() {
         blocks.push(Block::Text("Films with a wrong finding, or a right one in the wrong place:".into()));
         blocks.push(Block::Films(wrong));
@@ -268,7 +289,8 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
         header: strings(["column", "value", "films", "fractures", "AUC", "sensitivity", "specificity", "accuracy"]),
         rows: table_rows.collect(),
     };
-    let blocks = vec![figure("subgroups", svg, "AUC with its interval; the dashed line is all films."), Block::Table(table)];
+    let blocks =
+        vec![figure("subgroups", svg, "AUC with its interval; the dashed line is all films."), Block::Table(table)];
     Some(section("Subgroups", blocks))
 }
 
@@ -277,9 +299,15 @@ fn calibration_section(predictions: &Predictions, evaluation: &Evaluation) -> Se
     let bins: Vec<Bin> = c
         .bins
         .iter()
-        .map(|bin| Bin { predicted: bin.predicted, observed: bin.observed.value, interval: (bin.observed.low, bin.observed.high), n: bin.observed.n })
+        .map(|bin| Bin {
+            predicted: bin.predicted,
+            observed: bin.observed.value,
+            interval: (bin.observed.low, bin.observed.high),
+            n: bin.observed.n,
+        })
         .collect();
-    let captions = [("Brier", &c.brier), ("ECE", &c.expected_calibration_error), ("slope", &c.slope), ("intercept", &c.intercept)];
+    let captions =
+        [("Brier", &c.brier), ("ECE", &c.expected_calibration_error), ("slope", &c.slope), ("intercept", &c.intercept)];
     let lines: Vec<String> = captions.iter().map(|(name, value)| format!("{name} {}", cell(value))).collect();
     let mut blocks = vec![figure(
         "calibration",
@@ -287,7 +315,11 @@ fn calibration_section(predictions: &Predictions, evaluation: &Evaluation) -> Se
         "Observed proportion of fractures in ten bins of predicted probability, with exact intervals.",
     )];
     if let Some(svg) = predictions.scored().ok().and_then(|sample| decision::draw(sample, "Decision curve")) {
-        blocks.push(figure("decision", svg, "Net benefit of reading by the model, of treating all films as fractured, and of treating none."));
+        blocks.push(figure(
+            "decision",
+            svg,
+            "Net benefit of reading by the model, of treating all films as fractured, and of treating none.",
+        ));
     }
     section("Calibration and use", blocks)
 }
@@ -298,7 +330,11 @@ fn films_section(selected: Option<&Flow>, demographics: Option<Table>) -> Sectio
         let mut steps: Vec<Step> = selected
             .steps
             .iter()
-            .map(|s| Step { name: s.what.clone(), n: s.n, excluded: s.left_out.iter().map(|c| (c.what.clone(), c.n)).collect() })
+            .map(|s| Step {
+                name: s.what.clone(),
+                n: s.n,
+                excluded: s.left_out.iter().map(|c| (c.what.clone(), c.n)).collect(),
+            })
             .collect();
         steps.extend(selected.outcomes.iter().map(|c| Step { name: c.what.clone(), n: c.n, excluded: Vec::new() }));
         blocks.push(figure("flow", flow::draw(&steps, "Flow of films"), "Flow of films (STARD)."));

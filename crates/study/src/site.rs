@@ -29,18 +29,9 @@ fn cell_center(i: usize, cam: &Cam, geometry: &Geometry) -> (f64, f64) {
 
 pub(crate) fn share_inside(cam: &Cam, geometry: &Geometry, boxes: &[Rect]) -> Option<f64> {
     let total: f64 = cam.values.iter().map(|value| value.max(0.0)).sum();
-    let is_inside = |i: usize| {
-        boxes
-            .iter()
-            .any(|rect| rect.contains(cell_center(i, cam, geometry)))
-    };
-    let inside: f64 = cam
-        .values
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| is_inside(*i))
-        .map(|(_, value)| value.max(0.0))
-        .sum();
+    let is_inside = |i: usize| boxes.iter().any(|rect| rect.contains(cell_center(i, cam, geometry)));
+    let inside: f64 =
+        cam.values.iter().enumerate().filter(|(i, _)| is_inside(*i)).map(|(_, value)| value.max(0.0)).sum();
     (total > 0.0).then(|| inside / total)
 }
 
@@ -52,13 +43,7 @@ pub(crate) struct Sides {
 }
 
 impl Sides {
-    pub(crate) fn of(
-        film: &Film,
-        truth: &[Rect],
-        reading: &Reading,
-        peak: Option<(f64, f64)>,
-        width: usize,
-    ) -> Self {
+    pub(crate) fn of(film: &Film, truth: &[Rect], reading: &Reading, peak: Option<(f64, f64)>, width: usize) -> Self {
         let middle = width as f64 / 2.0;
         let is_pelvis = film.body_part == BodyPart::Pelvis;
         let of_x = |x: f64| if x < middle { Side::Right } else { Side::Left };
@@ -92,37 +77,19 @@ pub(crate) struct Rect {
 impl Rect {
     pub(crate) fn of_truth(truth: &TruthBox) -> Self {
         let [x, y, width, height] = [truth.x, truth.y, truth.width, truth.height].map(f64::from);
-        Self {
-            left: x,
-            top: y,
-            right: x + width,
-            bottom: y + height,
-        }
+        Self { left: x, top: y, right: x + width, bottom: y + height }
     }
 
     pub(crate) fn of_mark(mark: &Mark) -> Self {
-        Self {
-            left: mark.x,
-            top: mark.y,
-            right: mark.x + mark.width,
-            bottom: mark.y + mark.height,
-        }
+        Self { left: mark.x, top: mark.y, right: mark.x + mark.width, bottom: mark.y + mark.height }
     }
 
     pub(crate) fn grown(self, by: f64) -> Self {
-        Self {
-            left: self.left - by,
-            top: self.top - by,
-            right: self.right + by,
-            bottom: self.bottom + by,
-        }
+        Self { left: self.left - by, top: self.top - by, right: self.right + by, bottom: self.bottom + by }
     }
 
     pub(crate) fn center(self) -> (f64, f64) {
-        (
-            (self.left + self.right) / 2.0,
-            (self.top + self.bottom) / 2.0,
-        )
+        ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }
 
     pub(crate) fn contains(self, (x, y): (f64, f64)) -> bool {

@@ -83,33 +83,13 @@ mod tests {
 
     #[test]
     fn the_three_forms() {
-        let estimate = Estimate {
-            value: 0.5,
-            low: 0.25,
-            high: 0.75,
-            method: "Wilson",
-            n: 8,
-        };
-        assert_eq!(
-            json(Ok(estimate)),
-            r#"{"value":0.5,"low":0.25,"high":0.75,"method":"Wilson"}"#
-        );
+        let estimate = Estimate { value: 0.5, low: 0.25, high: 0.75, method: "Wilson", n: 8 };
+        assert_eq!(json(Ok(estimate)), r#"{"value":0.5,"low":0.25,"high":0.75,"method":"Wilson"}"#);
         let undefined = Undefined::new("sensitivity", Reason::NoCases);
-        assert_eq!(
-            json(Err(undefined.clone())),
-            r#"{"undefined":"no positive case"}"#
-        );
-        let one = auc::delong(
-            Scored::new(&[0.1, 0.9, 0.2], &[false, true, false]).unwrap(),
-            Level::P95,
-            Default::default(),
-        );
-        assert!(
-            json(one).starts_with(r#"{"value":1.0,"low":null,"high":null,"method":"no interval"#)
-        );
-        assert_eq!(
-            serde_json::to_string(&Number(Err(undefined))).unwrap(),
-            r#"{"undefined":"no positive case"}"#
-        );
+        assert_eq!(json(Err(undefined.clone())), r#"{"undefined":"no positive case"}"#);
+        let one =
+            auc::delong(Scored::new(&[0.1, 0.9, 0.2], &[false, true, false]).unwrap(), Level::P95, Default::default());
+        assert!(json(one).starts_with(r#"{"value":1.0,"low":null,"high":null,"method":"no interval"#));
+        assert_eq!(serde_json::to_string(&Number(Err(undefined))).unwrap(), r#"{"undefined":"no positive case"}"#);
     }
 }

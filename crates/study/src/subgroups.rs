@@ -49,31 +49,20 @@ pub fn subgroups(
     for (place, column) in chosen(predictions, &options.subgroups)? {
         let value_of = |i: usize| banded(column, &predictions.rows()[i].groups[place]);
         let values: BTreeSet<(u32, String)> = (0..predictions.len()).map(value_of).collect();
-        if options.subgroups == Subgroups::EveryColumn && !(2..=MOST_VALUES).contains(&values.len())
-        {
-            notes.push(format!(
-                "column `{column}` has {} value(s) and was not taken for subgroups",
-                values.len()
-            ));
+        if options.subgroups == Subgroups::EveryColumn && !(2..=MOST_VALUES).contains(&values.len()) {
+            notes.push(format!("column `{column}` has {} value(s) and was not taken for subgroups", values.len()));
             continue;
         }
         for (_, value) in values {
             let subset = predictions.subset(|row| banded(column, &row.groups[place]).1 == value);
             let measures = measure(&subset, options)?;
-            found.push(Subgroup {
-                column: column.to_owned(),
-                value,
-                measures,
-            });
+            found.push(Subgroup { column: column.to_owned(), value, measures });
         }
     }
     Ok((found, notes))
 }
 
-fn chosen<'a>(
-    predictions: &'a Predictions,
-    which: &Subgroups,
-) -> Result<Vec<(usize, &'a str)>, StudyError> {
+fn chosen<'a>(predictions: &'a Predictions, which: &Subgroups) -> Result<Vec<(usize, &'a str)>, StudyError> {
     let columns = || predictions.columns().iter().map(String::as_str).enumerate();
     match which {
         Subgroups::None => Ok(Vec::new()),
@@ -81,13 +70,11 @@ fn chosen<'a>(
         Subgroups::Named(names) => names
             .iter()
             .map(|name| {
-                columns()
-                    .find(|(_, column)| column == name)
-                    .ok_or_else(|| StudyError::NoSubgroup {
-                        path: predictions.path().to_owned(),
-                        column: name.clone(),
-                        found: predictions.columns().join(", "),
-                    })
+                columns().find(|(_, column)| column == name).ok_or_else(|| StudyError::NoSubgroup {
+                    path: predictions.path().to_owned(),
+                    column: name.clone(),
+                    found: predictions.columns().join(", "),
+                })
             })
             .collect(),
     }
@@ -99,11 +86,7 @@ fn banded(column: &str, value: &str) -> (u32, String) {
     if value.is_empty() {
         return (u32::MAX, "(empty)".to_owned());
     }
-    let age = if column == "age" {
-        value.parse::<f64>().ok()
-    } else {
-        None
-    };
+    let age = if column == "age" { value.parse::<f64>().ok() } else { None };
     match age {
         Some(age) if age < 50.0 => (0, "under 50".to_owned()),
         Some(age) if age < 65.0 => (1, "50-64".to_owned()),

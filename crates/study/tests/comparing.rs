@@ -16,18 +16,12 @@ const A: &str = "a,p1,1,0.9\nb,p2,1,0.8\nc,p3,1,0.3\nd,p4,0,0.4\ne,p5,0,0.2\nf,p
 #[test]
 fn the_order_of_the_rows_does_not_matter() {
     let a = parse("a.csv", A);
-    let b = parse(
-        "b.csv",
-        "f,p6,0,0.7\ne,,0,0.2\nd,p4,0,0.1\nc,p3,1,0.6\nb,p2,1,0.4\na,p1,1,0.9\n",
-    );
+    let b = parse("b.csv", "f,p6,0,0.7\ne,,0,0.2\nd,p4,0,0.1\nc,p3,1,0.6\nb,p2,1,0.4\na,p1,1,0.9\n");
     let comparison = compare(&a, &b, &EvaluationOptions::default()).unwrap();
     let json = serde_json::to_value(&comparison).unwrap();
     let close = |key: &str, expected: f64| {
         let actual = json[key].as_f64().unwrap();
-        assert!(
-            (actual - expected).abs() < 1e-12,
-            "{key}: {actual} is not {expected}"
-        );
+        assert!((actual - expected).abs() < 1e-12, "{key}: {actual} is not {expected}");
     };
     // A: of nine pairs only (c, d) is wrong. B: f beats b and c.
     close("auc_a", 8.0 / 9.0);
@@ -39,72 +33,37 @@ fn the_order_of_the_rows_does_not_matter() {
     let controls: [f64; 3] = [-1.0 / 3.0, 0.0, 2.0 / 3.0];
     let part = |d: [f64; 3]| d.iter().map(|v| (v - 1.0 / 9.0).powi(2)).sum::<f64>() / 6.0;
     close("z", (1.0 / 9.0) / (part(cases) + part(controls)).sqrt());
-    assert_eq!(
-        (
-            json["cases"]["only_a_right"].as_u64(),
-            json["cases"]["only_b_right"].as_u64()
-        ),
-        (Some(1), Some(1))
-    );
-    assert_eq!(
-        (
-            json["controls"]["only_a_right"].as_u64(),
-            json["controls"]["p"].as_f64()
-        ),
-        (Some(1), Some(1.0))
-    );
+    assert_eq!((json["cases"]["only_a_right"].as_u64(), json["cases"]["only_b_right"].as_u64()), (Some(1), Some(1)));
+    assert_eq!((json["controls"]["only_a_right"].as_u64(), json["controls"]["p"].as_f64()), (Some(1), Some(1.0)));
 }
 
 #[test]
 fn a_model_does_not_differ_from_itself() {
     let a = parse("a.csv", A);
-    let json =
-        serde_json::to_value(compare(&a, &a, &EvaluationOptions::default()).unwrap()).unwrap();
-    assert_eq!(
-        (json["z"].as_f64(), json["p"].as_f64()),
-        (Some(0.0), Some(1.0))
-    );
-    assert!(
-        json["cases"]["p"]["undefined"].is_string(),
-        "{}",
-        json["cases"]
-    );
+    let json = serde_json::to_value(compare(&a, &a, &EvaluationOptions::default()).unwrap()).unwrap();
+    assert_eq!((json["z"].as_f64(), json["p"].as_f64()), (Some(0.0), Some(1.0)));
+    assert!(json["cases"]["p"]["undefined"].is_string(), "{}", json["cases"]);
 }
 
 #[test]
 fn films_that_do_not_match_are_named() {
     let a = parse("a.csv", A);
-    let error =
-        |b: &str| compare(&a, &parse("b.csv", b), &EvaluationOptions::default()).unwrap_err();
+    let error = |b: &str| compare(&a, &parse("b.csv", b), &EvaluationOptions::default()).unwrap_err();
     let less = error("a,p1,1,0.9\nb,p2,1,0.8\nc,p3,1,0.3\nd,p4,0,0.4\n").to_string();
-    assert!(
-        less.starts_with("2 film(s) are in a.csv but not in b.csv: e, f\n"),
-        "{less}"
-    );
+    assert!(less.starts_with("2 film(s) are in a.csv but not in b.csv: e, f\n"), "{less}");
     let more = error(&format!("{A}g,p7,1,0.5\n")).to_string();
-    assert!(
-        more.starts_with("1 film(s) are in b.csv but not in a.csv: g\n"),
-        "{more}"
-    );
+    assert!(more.starts_with("1 film(s) are in b.csv but not in a.csv: g\n"), "{more}");
     let label = error(&A.replace("c,p3,1", "c,p3,0"));
     assert!(matches!(&label, StudyError::Mismatch(mismatch) if mismatch.a_line == 4));
-    assert_eq!(
-        label.to_string(),
-        "film `c`: label `1` in a.csv (line 4), but `0` in b.csv (line 4)"
-    );
+    assert_eq!(label.to_string(), "film `c`: label `1` in a.csv (line 4), but `0` in b.csv (line 4)");
     let patient = error(&A.replace("d,p4", "d,p9")).to_string();
-    assert_eq!(
-        patient,
-        "film `d`: patient `p4` in a.csv (line 5), but `p9` in b.csv (line 5)"
-    );
+    assert_eq!(patient, "film `d`: patient `p4` in a.csv (line 5), but `p9` in b.csv (line 5)");
 }
 
 #[test]
 fn one_class_has_no_difference() {
     let cases = parse("a.csv", "a,p1,1,0.9\nb,p2,1,0.8\n");
-    let json =
-        serde_json::to_value(compare(&cases, &cases, &EvaluationOptions::default()).unwrap())
-            .unwrap();
+    let json = serde_json::to_value(compare(&cases, &cases, &EvaluationOptions::default()).unwrap()).unwrap();
     for key in ["auc_a", "auc_b", "difference", "z", "p"] {
         assert!(json[key]["undefined"].is_string(), "{key}: {}", json[key]);
     }
@@ -112,9 +71,7 @@ fn one_class_has_no_difference() {
 
 #[test]
 fn r_proc_on_asah() {
-    let (Some(wfns), Some(s100b), Some(ndka)) =
-        (asah("wfns", 5.0), asah("s100b", 3.0), asah("ndka", 500.0))
-    else {
+    let (Some(wfns), Some(s100b), Some(ndka)) = (asah("wfns", 5.0), asah("s100b", 3.0), asah("ndka", 500.0)) else {
         return;
     };
     for (a, b, z, p) in [

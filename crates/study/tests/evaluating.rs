@@ -4,10 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use coxa_stats::Plan;
-use coxa_study::{
-    Dependence, Evaluation, EvaluationOptions, Predictions, Statistic, StudyError, Subgroups,
-    evaluate,
-};
+use coxa_study::{Dependence, Evaluation, EvaluationOptions, Predictions, Statistic, StudyError, Subgroups, evaluate};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -20,77 +17,39 @@ fn paper() -> Predictions {
     let mut text = "image_id,patient,label,probability\n".to_owned();
     for (label, probability, n) in [(1, 0.9, 49), (1, 0.2, 1), (0, 0.6, 8), (0, 0.1, 42)] {
         for i in 0..n {
-            writeln!(
-                text,
-                "f{label}-{probability}-{i},p{label}-{probability}-{i},{label},{probability}"
-            )
-            .unwrap();
+            writeln!(text, "f{label}-{probability}-{i},p{label}-{probability}-{i},{label},{probability}").unwrap();
         }
     }
     parse(&text).unwrap()
 }
 
 fn quick() -> EvaluationOptions {
-    EvaluationOptions {
-        plan: Plan {
-            replicates: 200,
-            seed: 1,
-        },
-        ..Default::default()
-    }
+    EvaluationOptions { plan: Plan { replicates: 200, seed: 1 }, ..Default::default() }
 }
 
 fn near(statistic: &Statistic, [value, low, high]: [f64; 3]) {
     let estimate = statistic.estimate().unwrap();
-    for (actual, expected) in [
-        (estimate.value, value),
-        (estimate.low, low),
-        (estimate.high, high),
-    ] {
-        assert!(
-            (actual - expected).abs() < 1e-6,
-            "{estimate:?} is not {value} ({low}-{high})"
-        );
+    for (actual, expected) in [(estimate.value, value), (estimate.low, low), (estimate.high, high)] {
+        assert!((actual - expected).abs() < 1e-6, "{estimate:?} is not {value} ({low}-{high})");
     }
 }
 
 #[test]
 fn the_papers_numbers() {
-    let Evaluation {
-        measures,
-        patients,
-        notes,
-        ..
-    } = evaluate(&paper(), &quick()).unwrap();
+    let Evaluation { measures, patients, notes, .. } = evaluate(&paper(), &quick()).unwrap();
     let counts = measures.confusion;
-    assert_eq!(
-        (counts.tp, counts.fn_, counts.fp, counts.tn),
-        (49, 1, 8, 42)
-    );
-    assert_eq!(
-        (measures.n, measures.positives, measures.threshold, patients),
-        (100, 50, 0.5, Some(100))
-    );
+    assert_eq!((counts.tp, counts.fn_, counts.fp, counts.tn), (49, 1, 8, 42));
+    assert_eq!((measures.n, measures.positives, measures.threshold, patients), (100, 50, 0.5, Some(100)));
     // epiR and R's binom.test; see the paper's numbers worked out exactly.
     near(&measures.accuracy, [0.91, 0.836018, 0.958016]);
     near(&measures.sensitivity, [0.98, 0.893530, 0.999494]);
     near(&measures.specificity, [0.84, 0.708874, 0.928299]);
     near(&measures.false_negative_rate, [0.02, 0.000506, 0.106470]);
     near(&measures.false_positive_rate, [0.16, 0.071701, 0.291126]);
-    near(
-        &measures.likelihood_ratio_positive,
-        [6.125, 3.241527, 11.573441],
-    );
-    near(
-        &measures.likelihood_ratio_negative,
-        [1.0 / 42.0, 0.003408, 0.166354],
-    );
+    near(&measures.likelihood_ratio_positive, [6.125, 3.241527, 11.573441]);
+    near(&measures.likelihood_ratio_negative, [1.0 / 42.0, 0.003408, 0.166354]);
     let f1 = measures.f1.estimate().unwrap();
-    assert!(
-        (f1.value - 98.0 / 107.0).abs() < 1e-12
-            && (f1.low - 0.844).abs() < 2e-3
-            && (f1.high - 0.956).abs() < 2e-3
-    );
+    assert!((f1.value - 98.0 / 107.0).abs() < 1e-12 && (f1.low - 0.844).abs() < 2e-3 && (f1.high - 0.956).abs() < 2e-3);
     assert!((measures.youden.value().unwrap() - 0.82).abs() < 1e-12);
     // By counting pairs: 49 cases over all but the eight at 0.6 they also beat; the missed case beats only the 42.
     assert!((measures.auc.value().unwrap() - (49.0 * 50.0 + 42.0) / 2500.0).abs() < 1e-12);
@@ -100,12 +59,7 @@ fn the_papers_numbers() {
 #[test]
 fn the_json_is_the_designs() {
     let json: Value = serde_json::to_value(evaluate(&paper(), &quick()).unwrap()).unwrap();
-    let keys: Vec<&str> = json
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         keys[..16],
         [
@@ -127,17 +81,9 @@ fn the_json_is_the_designs() {
             "youden"
         ]
     );
-    assert_eq!(
-        json["confusion"].to_string(),
-        r#"{"tp":49,"fp":8,"fn":1,"tn":42}"#
-    );
+    assert_eq!(json["confusion"].to_string(), r#"{"tp":49,"fp":8,"fn":1,"tn":42}"#);
     for key in &keys[4..16] {
-        let form: Vec<&str> = json[key]
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
+        let form: Vec<&str> = json[key].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(form, ["value", "low", "high", "method"], "{key}");
     }
     assert_eq!(json["sensitivity"]["method"], "exact (Clopper-Pearson)");
@@ -147,14 +93,8 @@ fn the_json_is_the_designs() {
 fn what_is_undefined_says_so() {
     let only_cases = parse("image_id,label,probability\na,1,0.9\nb,1,0.2\n").unwrap();
     let json = serde_json::to_value(evaluate(&only_cases, &quick()).unwrap()).unwrap();
-    assert_eq!(
-        json["specificity"].to_string(),
-        r#"{"undefined":"no negative case"}"#
-    );
-    assert_eq!(
-        json["auc"].to_string(),
-        r#"{"undefined":"no negative case"}"#
-    );
+    assert_eq!(json["specificity"].to_string(), r#"{"undefined":"no negative case"}"#);
+    assert_eq!(json["auc"].to_string(), r#"{"undefined":"no negative case"}"#);
     assert_eq!(json["sensitivity"]["value"], 0.5);
     assert_eq!(json["patients"], Value::Null);
 
@@ -168,10 +108,7 @@ fn what_is_undefined_says_so() {
     // One case, one control: the area is known, its interval is not; no miss: LR− is 0 without an interval.
     let two = parse("image_id,label,probability\na,1,0.9\nb,0,0.2\n").unwrap();
     let json = serde_json::to_value(evaluate(&two, &quick()).unwrap()).unwrap();
-    assert_eq!(
-        (&json["auc"]["value"], &json["auc"]["low"]),
-        (&Value::from(1.0), &Value::Null)
-    );
+    assert_eq!((&json["auc"]["value"], &json["auc"]["low"]), (&Value::from(1.0), &Value::Null));
     assert_eq!(json["likelihood_ratio_negative"]["value"], 0.0);
     assert!(json["likelihood_ratio_positive"]["undefined"].is_string());
 }
@@ -181,19 +118,10 @@ fn a_film_at_the_threshold_is_positive() {
     let films = parse("image_id,label,probability\na,1,0.5\nb,0,0.4999999\n").unwrap();
     let counts = evaluate(&films, &quick()).unwrap().measures.confusion;
     assert_eq!((counts.tp, counts.tn), (1, 1));
-    let options = EvaluationOptions {
-        threshold: 0.2,
-        ..quick()
-    };
+    let options = EvaluationOptions { threshold: 0.2, ..quick() };
     assert_eq!(evaluate(&films, &options).unwrap().measures.confusion.fp, 1);
-    let options = EvaluationOptions {
-        threshold: f64::NAN,
-        ..quick()
-    };
-    assert!(matches!(
-        evaluate(&films, &options),
-        Err(StudyError::Setting { .. })
-    ));
+    let options = EvaluationOptions { threshold: f64::NAN, ..quick() };
+    assert!(matches!(evaluate(&films, &options), Err(StudyError::Setting { .. })));
 }
 
 #[test]
@@ -201,44 +129,17 @@ fn bad_rows_are_named() {
     let header = "image_id,patient,label,probability\n";
     let good = "a,p1,1,0.9\n";
     for (text, expected) in [
-        (
-            format!("{header}{good}b,p2,2,0.1\n"),
-            "p.csv, line 3, column `label`: `2` is not 0 or 1",
-        ),
-        (
-            format!("{header}{good}b,p2,,0.1\n"),
-            "line 3, column `label`: `` is not 0 or 1",
-        ),
-        (
-            format!("{header}{good}b,p2,0,1.5\n"),
-            "line 3, column `probability`: `1.5` is not a probability",
-        ),
-        (
-            format!("{header}{good}b,p2,0,\n"),
-            "line 3, column `probability`: `` is not a probability",
-        ),
-        (
-            format!("{header}{good}b,p2,0,NaN\n"),
-            "line 3, column `probability`: `NaN` is not a probability",
-        ),
-        (
-            format!("{header}{good}a,p2,0,0.1\n"),
-            "p.csv, line 3: image_id `a` is already on line 2",
-        ),
-        (
-            format!("{header}{good}b,p2,0\n"),
-            "p.csv, line 3: 3 fields where the header has 4",
-        ),
-        (
-            "image_id,probability\na,0.1\n".to_owned(),
-            "column `label` is missing (found: image_id, probability)",
-        ),
+        (format!("{header}{good}b,p2,2,0.1\n"), "p.csv, line 3, column `label`: `2` is not 0 or 1"),
+        (format!("{header}{good}b,p2,,0.1\n"), "line 3, column `label`: `` is not 0 or 1"),
+        (format!("{header}{good}b,p2,0,1.5\n"), "line 3, column `probability`: `1.5` is not a probability"),
+        (format!("{header}{good}b,p2,0,\n"), "line 3, column `probability`: `` is not a probability"),
+        (format!("{header}{good}b,p2,0,NaN\n"), "line 3, column `probability`: `NaN` is not a probability"),
+        (format!("{header}{good}a,p2,0,0.1\n"), "p.csv, line 3: image_id `a` is already on line 2"),
+        (format!("{header}{good}b,p2,0\n"), "p.csv, line 3: 3 fields where the header has 4"),
+        ("image_id,probability\na,0.1\n".to_owned(), "column `label` is missing (found: image_id, probability)"),
     ] {
         let error = parse(&text).unwrap_err().to_string();
-        assert!(
-            error.contains(expected),
-            "`{error}` does not say `{expected}`"
-        );
+        assert!(error.contains(expected), "`{error}` does not say `{expected}`");
     }
 }
 
@@ -247,22 +148,12 @@ fn subgroups_by_column_and_age_band() {
     let mut text = "image_id,patient,label,probability,sex,age,file\n".to_owned();
     for i in 0..40 {
         let sex = if i % 4 < 2 { "female" } else { "male" };
-        writeln!(
-            text,
-            "f{i},p{i},{},0.{}5,{sex},{},x{i}.png",
-            i % 2,
-            i % 10,
-            40 + i
-        )
-        .unwrap();
+        writeln!(text, "f{i},p{i},{},0.{}5,{sex},{},x{i}.png", i % 2, i % 10, 40 + i).unwrap();
     }
     let films = parse(&text).unwrap();
     let evaluation = evaluate(&films, &quick()).unwrap();
-    let groups: Vec<(&str, &str, usize)> = evaluation
-        .subgroups
-        .iter()
-        .map(|g| (g.column.as_str(), g.value.as_str(), g.measures.n))
-        .collect();
+    let groups: Vec<(&str, &str, usize)> =
+        evaluation.subgroups.iter().map(|g| (g.column.as_str(), g.value.as_str(), g.measures.n)).collect();
     assert_eq!(
         groups,
         [
@@ -273,25 +164,13 @@ fn subgroups_by_column_and_age_band() {
             ("age", "65-79", 15)
         ]
     );
-    assert_eq!(
-        evaluation.notes,
-        ["column `file` has 40 value(s) and was not taken for subgroups"]
-    );
+    assert_eq!(evaluation.notes, ["column `file` has 40 value(s) and was not taken for subgroups"]);
     let json = serde_json::to_value(&evaluation.subgroups[0]).unwrap();
-    assert_eq!(
-        (json["column"].as_str(), json["n"].as_u64()),
-        (Some("sex"), Some(20))
-    );
-    let options = EvaluationOptions {
-        subgroups: Subgroups::Named(vec!["weight".to_owned()]),
-        ..quick()
-    };
+    assert_eq!((json["column"].as_str(), json["n"].as_u64()), (Some("sex"), Some(20)));
+    let options = EvaluationOptions { subgroups: Subgroups::Named(vec!["weight".to_owned()]), ..quick() };
     let error = evaluate(&films, &options).unwrap_err().to_string();
     assert!(error.contains("no column `weight`"), "{error}");
-    let options = EvaluationOptions {
-        subgroups: Subgroups::None,
-        ..quick()
-    };
+    let options = EvaluationOptions { subgroups: Subgroups::None, ..quick() };
     assert!(evaluate(&films, &options).unwrap().subgroups.is_empty());
 }
 
@@ -302,87 +181,37 @@ fn films_of_a_patient_are_not_independent() {
     for patient in 0..40 {
         for film in 0..5 {
             let probability = if patient % 5 == 0 { 0.4 } else { 0.6 };
-            writeln!(
-                text,
-                "{patient}-{film},p{patient},{},{probability}",
-                patient % 2
-            )
-            .unwrap();
+            writeln!(text, "{patient}-{film},p{patient},{},{probability}", patient % 2).unwrap();
         }
     }
     let films = parse(&text).unwrap();
     let width = |dependence| {
-        let evaluation = evaluate(
-            &films,
-            &EvaluationOptions {
-                dependence,
-                ..quick()
-            },
-        )
-        .unwrap();
-        let width = |statistic: &Statistic| {
-            statistic
-                .estimate()
-                .map(|estimate| estimate.high - estimate.low)
-                .unwrap()
-        };
-        (
-            width(&evaluation.measures.sensitivity),
-            width(&evaluation.measures.auc),
-            evaluation.notes.len(),
-        )
+        let evaluation = evaluate(&films, &EvaluationOptions { dependence, ..quick() }).unwrap();
+        let width = |statistic: &Statistic| statistic.estimate().map(|estimate| estimate.high - estimate.low).unwrap();
+        (width(&evaluation.measures.sensitivity), width(&evaluation.measures.auc), evaluation.notes.len())
     };
     let (sensitivity, auc, notes) = width(Dependence::Films);
     let (by_patient, auc_by_patient, no_notes) = width(Dependence::Patients);
-    assert!(
-        by_patient > 1.5 * sensitivity,
-        "{by_patient} against {sensitivity}"
-    );
+    assert!(by_patient > 1.5 * sensitivity, "{by_patient} against {sensitivity}");
     // √5 wider, but for the corrections of small samples.
-    assert!(
-        (auc_by_patient / auc - 5.0_f64.sqrt()).abs() < 0.2,
-        "{auc_by_patient} against {auc}"
-    );
+    assert!((auc_by_patient / auc - 5.0_f64.sqrt()).abs() < 0.2, "{auc_by_patient} against {auc}");
     assert_eq!((notes, no_notes), (1, 0));
 
     // With one film a patient it is the same thing.
-    let once = EvaluationOptions {
-        dependence: Dependence::Patients,
-        ..quick()
-    };
-    assert_eq!(
-        evaluate(&paper(), &once).unwrap().measures,
-        evaluate(&paper(), &quick()).unwrap().measures
-    );
+    let once = EvaluationOptions { dependence: Dependence::Patients, ..quick() };
+    assert_eq!(evaluate(&paper(), &once).unwrap().measures, evaluate(&paper(), &quick()).unwrap().measures);
 
-    let error = evaluate(
-        &parse("image_id,label,probability\na,1,0.9\n").unwrap(),
-        &once,
-    )
-    .unwrap_err();
-    assert!(
-        matches!(error, StudyError::NoPatient { line: 2, .. }),
-        "{error}"
-    );
+    let error = evaluate(&parse("image_id,label,probability\na,1,0.9\n").unwrap(), &once).unwrap_err();
+    assert!(matches!(error, StudyError::NoPatient { line: 2, .. }), "{error}");
 }
 
 #[test]
 fn a_perfect_sensitivity_of_few_patients_is_not_certain() {
     let mut text = "image_id,patient,label,probability\n".to_owned();
     for i in 0..20 {
-        writeln!(
-            text,
-            "f{i},p{},{},0.{}",
-            i / 2,
-            (i / 2) % 2,
-            1 + 7 * ((i / 2) % 2)
-        )
-        .unwrap();
+        writeln!(text, "f{i},p{},{},0.{}", i / 2, (i / 2) % 2, 1 + 7 * ((i / 2) % 2)).unwrap();
     }
-    let options = EvaluationOptions {
-        dependence: Dependence::Patients,
-        ..quick()
-    };
+    let options = EvaluationOptions { dependence: Dependence::Patients, ..quick() };
     let measures = evaluate(&parse(&text).unwrap(), &options).unwrap().measures;
     // Five patients of five: 0.025^(1/5).
     near(&measures.sensitivity, [1.0, 0.025_f64.powf(0.2), 1.0]);
@@ -392,16 +221,11 @@ fn a_perfect_sensitivity_of_few_patients_is_not_certain() {
 #[test]
 fn what_is_saved_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
-    let films =
-        parse("image_id,patient,label,probability,sex\na,p1,1,0.123456789,\"x, y\"\nb,,0,1,male\n")
-            .unwrap();
+    let films = parse("image_id,patient,label,probability,sex\na,p1,1,0.123456789,\"x, y\"\nb,,0,1,male\n").unwrap();
     let path = folder.path().join("out.csv");
     films.save(&path).unwrap();
     let again = Predictions::load(&path).unwrap();
-    assert_eq!(
-        (again.rows(), again.columns()),
-        (films.rows(), films.columns())
-    );
+    assert_eq!((again.rows(), again.columns()), (films.rows(), films.columns()));
 }
 
 #[test]
@@ -412,22 +236,15 @@ fn r_proc_on_asah() {
     let auc = evaluate(&films, &quick()).unwrap().measures.auc;
     let estimate = auc.estimate().unwrap();
     let proc = [0.7313685636856369, 0.6301182117616226, 0.8326189156096511];
-    for (actual, expected) in [estimate.value, estimate.low, estimate.high]
-        .into_iter()
-        .zip(proc)
-    {
-        assert!(
-            (actual - expected).abs() < 1e-12,
-            "{actual} is not {expected}"
-        );
+    for (actual, expected) in [estimate.value, estimate.low, estimate.high].into_iter().zip(proc) {
+        assert!((actual - expected).abs() < 1e-12, "{actual} is not {expected}");
     }
 }
 
 /// pROC's aSAH as predictions, where it is at hand: a column divided by `scale`, which changes no area.
 pub(crate) fn asah(column: &str, scale: f64) -> Option<Predictions> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data =
-        std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), Into::into);
+    let data = std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), Into::into);
     let path = data.join("stats/aSAH.csv");
     if !path.is_file() {
         #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -440,14 +257,7 @@ pub(crate) fn asah(column: &str, scale: f64) -> Option<Predictions> {
     let mut text = "image_id,label,probability\n".to_owned();
     for row in table.rows() {
         let score: f64 = row.text(column).parse().unwrap();
-        writeln!(
-            text,
-            "{},{},{}",
-            row.line(),
-            u8::from(row.text("outcome") == "Poor"),
-            score / scale
-        )
-        .unwrap();
+        writeln!(text, "{},{},{}", row.line(), u8::from(row.text("outcome") == "Poor"), score / scale).unwrap();
     }
     Some(parse(&text).unwrap())
 }

@@ -8,21 +8,14 @@ use coxa_cohort::{BodyPart, Dataset, Film, Label, Side, TruthBox};
 use coxa_study::baseline::aspect_ratio;
 use coxa_study::localize::{Site, film_size};
 use coxa_study::{
-    Dependence, EvaluationOptions, Localization, LocalizationOptions, Readings, StudyError,
-    evaluate, localize,
+    Dependence, EvaluationOptions, Localization, LocalizationOptions, Readings, StudyError, evaluate, localize,
 };
 use serde_json::json;
 
 const SIZE: (usize, usize) = (1000, 800);
 
 fn film(id: &str, label: Label) -> Film {
-    Film::new(
-        id,
-        format!("images/{id}.png"),
-        format!("p-{id}"),
-        BodyPart::Pelvis,
-        label,
-    )
+    Film::new(id, format!("images/{id}.png"), format!("p-{id}"), BodyPart::Pelvis, label)
 }
 
 /// Fractured films a to e, each with a box of 100×100 at (200, 300) — the patient's right — and normal films n1 and n2.
@@ -58,12 +51,7 @@ fn line(id: &str, probability: f64, regions: &[[f64; 5]]) -> String {
 
 fn run(dataset: &Dataset, lines: &[String]) -> Result<Localization, StudyError> {
     let readings = Readings::parse(&lines.join("\n"), Path::new("r.jsonl"))?;
-    localize(
-        dataset,
-        &readings,
-        |_| Ok(SIZE),
-        &LocalizationOptions::default(),
-    )
+    localize(dataset, &readings, |_| Ok(SIZE), &LocalizationOptions::default())
 }
 
 #[test]
@@ -72,14 +60,7 @@ fn regions_against_boxes() {
         line("a", 0.9, &[[200.0, 300.0, 100.0, 100.0, 0.9]]),
         // The center (370, 350) is outside the box, but within a tenth of the film's width.
         line("b", 0.8, &[[320.0, 300.0, 100.0, 100.0, 0.8]]),
-        line(
-            "c",
-            0.7,
-            &[
-                [700.0, 300.0, 100.0, 100.0, 0.7],
-                [200.0, 300.0, 100.0, 50.0, 0.2],
-            ],
-        ),
+        line("c", 0.7, &[[700.0, 300.0, 100.0, 100.0, 0.7], [200.0, 300.0, 100.0, 50.0, 0.2]]),
         line("d", 0.6, &[[100.0, 10.0, 50.0, 50.0, 0.6]]),
         line("e", 0.1, &[]),
         line("n1", 0.2, &[]),
@@ -88,16 +69,7 @@ fn regions_against_boxes() {
     let found = run(&dataset(), &lines).unwrap();
     assert_eq!((found.n, found.boxed, found.true_positives), (7, 5, 4));
     let sites: Vec<Site> = found.films.iter().map(|film| film.site).collect();
-    assert_eq!(
-        sites,
-        [
-            Site::Right,
-            Site::Right,
-            Site::OppositeSide,
-            Site::Elsewhere,
-            Site::None
-        ]
-    );
+    assert_eq!(sites, [Site::Right, Site::Right, Site::OppositeSide, Site::Elsewhere, Site::None]);
     let share = |statistic: &coxa_study::Statistic| {
         let estimate = statistic.estimate().unwrap();
         (estimate.value, estimate.n)
@@ -113,33 +85,11 @@ fn regions_against_boxes() {
     assert_eq!(share(&found.iou_shares[2].share), (0.5, 4));
     assert!((found.mean_iou.value().unwrap() - 0.375).abs() < 1e-12);
     // Falling: a hit, n2 false, b hit, c's first false, d false, c's second hit; five fractures on seven films.
-    let curve: Vec<(f64, f64)> = found
-        .froc
-        .points
-        .iter()
-        .map(|p| {
-            (
-                (p.false_marks_per_film * 7.0).round(),
-                (p.marked * 5.0).round(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        curve,
-        [
-            (0.0, 1.0),
-            (1.0, 1.0),
-            (1.0, 2.0),
-            (2.0, 2.0),
-            (3.0, 2.0),
-            (3.0, 3.0)
-        ]
-    );
+    let curve: Vec<(f64, f64)> =
+        found.froc.points.iter().map(|p| ((p.false_marks_per_film * 7.0).round(), (p.marked * 5.0).round())).collect();
+    assert_eq!(curve, [(0.0, 1.0), (1.0, 1.0), (1.0, 2.0), (2.0, 2.0), (3.0, 2.0), (3.0, 3.0)]);
     let json = serde_json::to_value(&found).unwrap();
-    assert_eq!(
-        json["sites"].to_string(),
-        r#"{"right":2,"opposite_side":1,"elsewhere":1,"none":0}"#
-    );
+    assert_eq!(json["sites"].to_string(), r#"{"right":2,"opposite_side":1,"elsewhere":1,"none":0}"#);
 }
 
 #[test]
@@ -167,20 +117,10 @@ fn the_maps_peak_is_placed_on_the_film() {
     ];
     let found = run(&dataset(), &lines).unwrap();
     let sites: Vec<Site> = found.films.iter().map(|film| film.site).collect();
-    assert_eq!(
-        sites,
-        [Site::Right, Site::OppositeSide, Site::None, Site::Right]
-    );
+    assert_eq!(sites, [Site::Right, Site::OppositeSide, Site::None, Site::Right]);
     let [x, y] = found.films[0].peak.unwrap();
-    assert!(
-        (x - 112.0 / 0.512).abs() < 0.01 && (y - (240.0 - 51.0) / 0.5125).abs() < 1.0,
-        "{x}, {y}"
-    );
-    let inside: Vec<Option<f64>> = found
-        .films
-        .iter()
-        .map(|film| film.activation_inside)
-        .collect();
+    assert!((x - 112.0 / 0.512).abs() < 0.01 && (y - (240.0 - 51.0) / 0.5125).abs() < 1.0, "{x}, {y}");
+    let inside: Vec<Option<f64>> = found.films.iter().map(|film| film.activation_inside).collect();
     assert_eq!(inside, [Some(1.0), Some(0.0), None, Some(0.75)]);
     assert_eq!(found.unread, ["e", "n1", "n2"]);
 }
@@ -189,23 +129,11 @@ fn the_maps_peak_is_placed_on_the_film() {
 fn the_manifests_side_counts() {
     let mut dataset = dataset();
     dataset.films[0].side = Some(Side::Left);
-    let found = run(
-        &dataset,
-        &[line("a", 0.9, &[[200.0, 300.0, 100.0, 100.0, 0.9]])],
-    )
-    .unwrap();
-    assert_eq!(
-        found.side_confused.value(),
-        Some(1.0),
-        "box and manifest differ; the manifest's side is the truth"
-    );
+    let found = run(&dataset, &[line("a", 0.9, &[[200.0, 300.0, 100.0, 100.0, 0.9]])]).unwrap();
+    assert_eq!(found.side_confused.value(), Some(1.0), "box and manifest differ; the manifest's side is the truth");
     // On a film of one hip, the middle of the film parts nothing.
     dataset.films[1].body_part = BodyPart::Hip;
-    let found = run(
-        &dataset,
-        &[line("b", 0.9, &[[700.0, 300.0, 100.0, 100.0, 0.9]])],
-    )
-    .unwrap();
+    let found = run(&dataset, &[line("b", 0.9, &[[700.0, 300.0, 100.0, 100.0, 0.9]])]).unwrap();
     assert_eq!(found.films[0].site, Site::Elsewhere);
     assert!(found.side_confused.value().is_none());
 }
@@ -231,15 +159,9 @@ fn bad_lines_are_named() {
         let error = run(&dataset(), &[good.clone(), bad]).unwrap_err().to_string();
         assert!(error.contains(expected), "`{error}` does not say `{expected}`");
     }
-    let failed = Readings::parse(
-        &format!("{good}\n{{\"file\":\"z.dcm\",\"error\":\"truncated\"}}\n"),
-        Path::new("r"),
-    )
-    .unwrap();
-    assert_eq!(
-        failed.failed,
-        [("z.dcm".to_owned(), "truncated".to_owned())]
-    );
+    let failed =
+        Readings::parse(&format!("{good}\n{{\"file\":\"z.dcm\",\"error\":\"truncated\"}}\n"), Path::new("r")).unwrap();
+    assert_eq!(failed.failed, [("z.dcm".to_owned(), "truncated".to_owned())]);
     assert_eq!((failed.readings.len(), failed.model.as_str()), (1, "abc"));
 }
 
@@ -248,16 +170,10 @@ fn readings_become_predictions() {
     let mut dataset = dataset();
     dataset.films[1].excluded = true;
     dataset.films[2].label = Label::Unknown;
-    let lines = ["a", "b", "c", "n1"]
-        .map(|id| line(id, 0.75, &[]))
-        .join("\n");
+    let lines = ["a", "b", "c", "n1"].map(|id| line(id, 0.75, &[])).join("\n");
     let readings = Readings::parse(&lines, Path::new("r.jsonl")).unwrap();
     let films = readings.predictions(&dataset, &["body_part"]).unwrap();
-    let rows: Vec<(&str, bool)> = films
-        .rows()
-        .iter()
-        .map(|row| (row.image_id.as_str(), row.truth))
-        .collect();
+    let rows: Vec<(&str, bool)> = films.rows().iter().map(|row| (row.image_id.as_str(), row.truth)).collect();
     assert_eq!(rows, [("a", true), ("n1", false)]);
     assert_eq!(films.rows()[0].groups, ["pelvis"]);
 }
@@ -265,13 +181,7 @@ fn readings_become_predictions() {
 #[test]
 fn the_shape_of_a_film_is_a_baseline() {
     let dataset = dataset();
-    let shape = |film: &Film| {
-        Ok(if film.label == Label::Present {
-            (600, 800)
-        } else {
-            (800, 600)
-        })
-    };
+    let shape = |film: &Film| Ok(if film.label == Label::Present { (600, 800) } else { (800, 600) });
     let films = aspect_ratio(&dataset, shape).unwrap();
     let evaluation = evaluate(&films, &EvaluationOptions::default()).unwrap();
     assert_eq!(evaluation.measures.auc.value(), Some(1.0));
@@ -283,13 +193,10 @@ fn a_films_size_is_that_of_its_file() {
     let mut dataset = Dataset::new(folder.path());
     dataset.films.push(film("a", Label::Absent));
     fs::create_dir(folder.path().join("images")).unwrap();
-    coxa_imaging::encode::png_gray8(&folder.path().join("images/a.png"), 40, 30, &[128; 1200])
-        .unwrap();
+    coxa_imaging::encode::png_gray8(&folder.path().join("images/a.png"), 40, 30, &[128; 1200]).unwrap();
     assert_eq!(film_size(&dataset, &dataset.films[0]).unwrap(), (40, 30));
     fs::write(folder.path().join("images/a.png"), "no picture").unwrap();
-    let error = film_size(&dataset, &dataset.films[0])
-        .unwrap_err()
-        .to_string();
+    let error = film_size(&dataset, &dataset.films[0]).unwrap_err().to_string();
     assert!(error.starts_with("film `a`: "), "{error}");
 }
 
@@ -297,8 +204,7 @@ fn a_films_size_is_that_of_its_file() {
 #[test]
 fn the_shape_of_fracatlas_hips_tells_much_of_the_label() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data =
-        std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), Into::into);
+    let data = std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), Into::into);
     let from = data.join("fracatlas");
     if !from.join("hip_films.csv").is_file() {
         #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -315,14 +221,7 @@ fn the_shape_of_fracatlas_hips_tells_much_of_the_label() {
     };
     let (dataset, _) = fracatlas(&from, &folder.path().join("hips"), &options).unwrap();
     let films = aspect_ratio(&dataset, |film| film_size(&dataset, film)).unwrap();
-    let by_patient = EvaluationOptions {
-        dependence: Dependence::Patients,
-        ..Default::default()
-    };
+    let by_patient = EvaluationOptions { dependence: Dependence::Patients, ..Default::default() };
     let evaluation = evaluate(&films, &by_patient).unwrap();
-    assert!(
-        evaluation.measures.auc.value().unwrap() > 0.8,
-        "{:?}",
-        evaluation.measures.auc
-    );
+    assert!(evaluation.measures.auc.value().unwrap() > 0.8, "{:?}", evaluation.measures.auc);
 }

@@ -62,7 +62,8 @@ pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Asses
     fs::create_dir_all(request.out).with_context(|| format!("{}", request.out.display()))?;
     let gathered = read_all(request.dataset, reader, request.out)?;
     let readings = Readings::load(&request.out.join("readings.jsonl"))?;
-    let predictions = readings.predictions(request.dataset, &["fracture_type", "side", "age", "sex", "quality", "source"])?;
+    let predictions =
+        readings.predictions(request.dataset, &["fracture_type", "side", "age", "sex", "quality", "source"])?;
     let evaluation = evaluate(&predictions, &request.options)?;
     let localization = localization(request.dataset, &readings, &gathered, &request, reader)?;
     let (films, wrong) = cards(request.dataset, &gathered, &localization, request.options.threshold);
@@ -107,17 +108,21 @@ struct Shown {
 
 /// Reads the films into predictions.csv and readings.jsonl.
 fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Result<Gathered> {
-    let films: Vec<&Film> = dataset.films.iter().filter(|film| !film.excluded && film.label != Label::Unknown).collect();
+    let films: Vec<&Film> =
+        dataset.films.iter().filter(|film| !film.excluded && film.label != Label::Unknown).collect();
     let paths: Vec<PathBuf> = films.iter().map(|film| dataset.image_path(film)).collect();
     let mut table = PredictionTable::create(&out.join("predictions.csv"))?;
     let lines_path = out.join("readings.jsonl");
-    let mut lines = std::io::BufWriter::new(fs::File::create(&lines_path).with_context(|| format!("{}", lines_path.display()))?);
+    let mut lines =
+        std::io::BufWriter::new(fs::File::create(&lines_path).with_context(|| format!("{}", lines_path.display()))?);
     let progress = Progress::new("reading films", films.len());
     let mut gathered = Gathered { films: Vec::with_capacity(films.len()), failed: 0 };
     let mut broken = None;
     reader.read_files(&paths, |i, result| {
         let said = match result {
-            Ok(reading) => keep(films[i], &paths[i], &reading, &mut table, &mut lines).map(|shown| gathered.films.push(shown)),
+            Ok(reading) => {
+                keep(films[i], &paths[i], &reading, &mut table, &mut lines).map(|shown| gathered.films.push(shown))
+            }
             Err(error) => {
                 gathered.failed += 1;
                 eprintln!("error: {error}");
@@ -185,13 +190,20 @@ fn localization(
     };
     let size_of = |film: &Film| {
         let shown = gathered.films.iter().find(|shown| shown.film.image_id == film.image_id);
-        shown.map(|shown| shown.size).ok_or_else(|| StudyError::Film { image_id: film.image_id.clone(), reason: "it was not read".into() })
+        shown
+            .map(|shown| shown.size)
+            .ok_or_else(|| StudyError::Film { image_id: film.image_id.clone(), reason: "it was not read".into() })
     };
     Ok(Some(localize(dataset, readings, size_of, &options)?))
 }
 
 /// The films to show: some of each kind, and those that went wrong.
-fn cards(dataset: &Dataset, gathered: &Gathered, localization: &Option<Localization>, threshold: f64) -> (Vec<FilmCard>, Vec<FilmCard>) {
+fn cards(
+    dataset: &Dataset,
+    gathered: &Gathered,
+    localization: &Option<Localization>,
+    threshold: f64,
+) -> (Vec<FilmCard>, Vec<FilmCard>) {
     let (mut shown, mut wrong) = (Vec::new(), Vec::new());
     let mut counts = [0usize; 3];
     let boxes = dataset.boxes();
@@ -270,12 +282,16 @@ fn card(reader: &Reader) -> Vec<(String, String)> {
         ("model".to_owned(), format!("{} ({})", card.name, reader.model())),
         ("network".to_owned(), format!("{}, {}×{} input", card.architecture, card.input.size, card.input.size)),
         ("intended use".to_owned(), card.intended_use.clone()),
-        ("threshold".to_owned(), format!("{} ({}; chosen on {})", card.threshold.value, card.threshold.rule, card.threshold.chosen_on)),
+        (
+            "threshold".to_owned(),
+            format!("{} ({}; chosen on {})", card.threshold.value, card.threshold.rule, card.threshold.chosen_on),
+        ),
         ("origin".to_owned(), card.origin.clone()),
     ];
     if let Some(data) = &card.data {
         let kind = if data.simulated { "simulated films" } else { "films" };
-        let text = format!("{} {kind}; validated on {}; {} patients", data.train_films, data.validation_films, data.patients);
+        let text =
+            format!("{} {kind}; validated on {}; {} patients", data.train_films, data.validation_films, data.patients);
         rows.push(("trained on".to_owned(), text));
     }
     rows.extend(card.metrics.iter().map(|(name, value)| (name.clone(), format!("{value:.4}"))));

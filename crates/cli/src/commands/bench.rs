@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use coxa_engine::{Architecture, Loss, Parameters, Precision, Predictor, Trainer, TrainerOptions};
 use coxa_imaging::Radiograph;
 use coxa_model::bundle::Card;
 use coxa_model::{Bundle, Reader, ReaderOptions};
-use coxa_engine::{Architecture, Loss, Parameters, Precision, Predictor, Trainer, TrainerOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::output::{Outcome, json_line};
@@ -108,7 +108,10 @@ impl Bench {
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         if !self.json {
             println!("kernels: {}, {all} threads", coxa_engine::cpu().name());
-            println!("{:<10} {:>9} {:>7} {:>5} {:>5} {:>10} {:>10} {:>8}", "work", "precision", "threads", "size", "batch", "median ms", "min ms", "peak MB");
+            println!(
+                "{:<10} {:>9} {:>7} {:>5} {:>5} {:>10} {:>10} {:>8}",
+                "work", "precision", "threads", "size", "batch", "median ms", "min ms", "peak MB"
+            );
         }
         let works = self.only.map_or(vec![Work::Detect, Work::Localize, Work::Train], |w| vec![w]);
         let mut threads = self.threads.map_or(vec![1, all], |t| vec![t]);
@@ -163,7 +166,8 @@ impl Bench {
         let mut sorted = times;
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;
-        let median_ms = if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
+        let median_ms =
+            if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
         Ok(Line {
             work,
             precision,
@@ -217,8 +221,13 @@ impl Bench {
     }
 
     fn time_training(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
-        let options =
-            TrainerOptions { precision: precision.into(), threads, loss: Loss::Binary, learning_rate: 1e-4, ..TrainerOptions::default() };
+        let options = TrainerOptions {
+            precision: precision.into(),
+            threads,
+            loss: Loss::Binary,
+            learning_rate: 1e-4,
+            ..TrainerOptions::default()
+        };
         let mut trainer = Trainer::new(self.parameters()?, options)?;
         let images = noise(batch * self.size * self.size);
         let targets: Vec<usize> = (0..batch).map(|i| i % 2).collect();

@@ -18,7 +18,6 @@ use super::simulate::reuse_or_write;
 use super::train::{Bars, with_hint};
 use crate::output::Outcome;
 
-
 /// The seed of the films that the demo is tested on; no training uses it.
 const TEST_SEED: u64 = 2017;
 /// The seed of the films that the demo trains on.
@@ -125,7 +124,8 @@ fn unfinished_run(runs: &Path) -> Option<PathBuf> {
 
 fn newest_run(runs: &Path, wanted: impl Fn(&Path) -> bool) -> Option<PathBuf> {
     let entries = std::fs::read_dir(runs).ok()?;
-    let mut found: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(|path| wanted(path)).collect();
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(|path| wanted(path)).collect();
     found.sort();
     found.pop()
 }
@@ -133,7 +133,10 @@ fn newest_run(runs: &Path, wanted: impl Fn(&Path) -> bool) -> Option<PathBuf> {
 /// The paper's figures, with those of the simulated films beside them.
 fn say(assessment: &Assessment, size: usize) {
     let measures = &assessment.evaluation.measures;
-    println!("{} unseen simulated films, {} with a fracture, read at {size}×{size}. Research use only.", measures.n, measures.positives);
+    println!(
+        "{} unseen simulated films, {} with a fracture, read at {size}×{size}. Research use only.",
+        measures.n, measures.positives
+    );
     println!();
     println!("{:<24} {:<28} paper, 100 real films", "", "simulated films");
     for (name, value, low, high) in PAPER {
@@ -151,8 +154,18 @@ fn say(assessment: &Assessment, size: usize) {
 fn next(out: &Path, bundle: &Path) -> Vec<(String, String)> {
     let pair = |what: &str, command: String| (what.to_owned(), command);
     vec![
-        pair("Read a film of your own:", format!("coxa predict FILM.dcm --model {} --heatmap heatmaps", bundle.display())),
-        pair("Check every figure:", format!("coxa evaluate --predictions {} --json", out.join("report/predictions.csv").display())),
-        pair("Train on your own films:", "coxa import folders DIR --out mine && coxa train --recipe paper --data limbs=LIMBS --data films=mine".to_owned()),
+        pair(
+            "Read a film of your own:",
+            format!("coxa predict FILM.dcm --model {} --heatmap heatmaps", bundle.display()),
+        ),
+        pair(
+            "Check every figure:",
+            format!("coxa evaluate --predictions {} --json", out.join("report/predictions.csv").display()),
+        ),
+        pair(
+            "Train on your own films:",
+            "coxa import folders DIR --out mine && coxa train --recipe paper --data limbs=LIMBS --data films=mine"
+                .to_owned(),
+        ),
     ]
 }

@@ -147,7 +147,14 @@ fn print(evaluation: &Evaluation) {
     println!("{:<26} {}", "calibration slope", words(&calibration.slope));
     println!("{:<26} {}", "calibration intercept", words(&calibration.intercept));
     for group in &evaluation.subgroups {
-        println!("{} {}: {} films, AUC {}, sensitivity {}", group.column, group.value, group.measures.n, words(&group.measures.auc), words(&group.measures.sensitivity));
+        println!(
+            "{} {}: {} films, AUC {}, sensitivity {}",
+            group.column,
+            group.value,
+            group.measures.n,
+            words(&group.measures.auc),
+            words(&group.measures.sensitivity)
+        );
     }
     for note in &evaluation.notes {
         eprintln!("note: {note}");

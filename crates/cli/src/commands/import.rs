@@ -142,7 +142,11 @@ impl Import {
             }
             From::Registry { registry, films, to } => {
                 let (dataset, report) = collect::collect(&registry, &films, &to.out, to.files())?;
-                say(&dataset, &report.refused.iter().map(|r| (r.file.clone(), r.reason.clone())).collect::<Vec<_>>(), &report.notes);
+                say(
+                    &dataset,
+                    &report.refused.iter().map(|r| (r.file.clone(), r.reason.clone())).collect::<Vec<_>>(),
+                    &report.notes,
+                );
                 eprintln!("{} films of the table belong to no included injury.", report.unused_films);
                 Ok(Outcome::of_failures(report.refused.len()))
             }
@@ -151,7 +155,11 @@ impl Import {
 }
 
 fn finish((dataset, report): (Dataset, ImportReport)) -> anyhow::Result<Outcome> {
-    say(&dataset, &report.refused.iter().map(|r| (r.file.clone(), r.reason.clone())).collect::<Vec<_>>(), &report.notes);
+    say(
+        &dataset,
+        &report.refused.iter().map(|r| (r.file.clone(), r.reason.clone())).collect::<Vec<_>>(),
+        &report.notes,
+    );
     Ok(Outcome::of_failures(report.refused.len()))
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use coxa_model::Bundle;
 use coxa_model::bundle::Card;
 use coxa_model::weights::{self, Head, WeightsFormat};
-use coxa_model::Bundle;
 
 use crate::output::{Outcome, json_line};
 
@@ -66,7 +66,11 @@ impl Model {
             }
             Action::Info { bundle, json } => {
                 let bundle = Bundle::load(&bundle)?;
-                if json { json_line(bundle.card())? } else { describe(&bundle) }
+                if json {
+                    json_line(bundle.card())?
+                } else {
+                    describe(&bundle)
+                }
                 Ok(Outcome::Done)
             }
         }
@@ -91,13 +95,22 @@ fn describe(bundle: &Bundle) {
     let card = bundle.card();
     println!("{} ({})", card.name, bundle.short_hash());
     println!("  {}", card.intended_use);
-    println!("  network     {}, input {}×{}, {:?}", card.architecture, card.input.size, card.input.size, card.input.fit);
+    println!(
+        "  network     {}, input {}×{}, {:?}",
+        card.architecture, card.input.size, card.input.size, card.input.fit
+    );
     println!("  classes     {}", card.classes.join(", "));
-    println!("  threshold   {} ({}, chosen on {})", card.threshold.value, card.threshold.rule, card.threshold.chosen_on);
+    println!(
+        "  threshold   {} ({}, chosen on {})",
+        card.threshold.value, card.threshold.rule, card.threshold.chosen_on
+    );
     println!("  origin      {}", card.origin);
     if let Some(data) = &card.data {
         let kind = if data.simulated { "simulated films" } else { "films" };
-        println!("  trained on  {} {kind}, validated on {}, of {} patients", data.train_films, data.validation_films, data.patients);
+        println!(
+            "  trained on  {} {kind}, validated on {}, of {} patients",
+            data.train_films, data.validation_films, data.patients
+        );
     }
     for (name, value) in &card.metrics {
         println!("  {name:<28} {value:.4}");

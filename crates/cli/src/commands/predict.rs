@@ -107,7 +107,10 @@ impl Predict {
     pub fn run(self) -> anyhow::Result<Outcome> {
         let inputs = collect_inputs(&self.inputs)?;
         if inputs.is_empty() {
-            return Err(hint("no film was found", "name a file, or a folder with .dcm, .png, .jpg or .tiff files in it"));
+            return Err(hint(
+                "no film was found",
+                "name a file, or a folder with .dcm, .png, .jpg or .tiff files in it",
+            ));
         }
         let bundle = Bundle::load(&self.model)?;
         let options = ReaderOptions {
@@ -151,7 +154,13 @@ impl Predict {
         Ok(Outcome::of_failures(failed))
     }
 
-    fn say(&self, input: &Input, mut reading: Reading, table: Option<&mut PredictionTable>, names: &mut HeatmapNames) -> anyhow::Result<()> {
+    fn say(
+        &self,
+        input: &Input,
+        mut reading: Reading,
+        table: Option<&mut PredictionTable>,
+        names: &mut HeatmapNames,
+    ) -> anyhow::Result<()> {
         if let Some(threshold) = self.threshold {
             let prediction = &mut reading.prediction;
             prediction.threshold = threshold;
@@ -332,7 +341,10 @@ impl PredictionTable {
     /// When the row cannot be written.
     pub fn row(&mut self, film: Option<&Film>, path: &Path, prediction: &Prediction) -> anyhow::Result<()> {
         let column = |name| film.and_then(|film| film.column(name)).unwrap_or_default();
-        let id = film.map_or_else(|| path.file_name().unwrap_or_default().to_string_lossy().into_owned(), |f| f.image_id.clone());
+        let id = film.map_or_else(
+            || path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            |f| f.image_id.clone(),
+        );
         let mut row = vec![id, column("patient"), column("label"), prediction.probability.to_string()];
         row.extend(SUBGROUPS.map(column));
         row.extend([prediction.geometry.film_width.to_string(), prediction.geometry.film_height.to_string()]);

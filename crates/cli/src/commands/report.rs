@@ -82,7 +82,12 @@ fn read_readers(path: &std::path::Path) -> anyhow::Result<Vec<ReaderPoint>> {
         if ![row.sensitivity, row.specificity].iter().all(|value| (0.0..=1.0).contains(value)) {
             bail!("{}, row {}: sensitivity and specificity are from 0 to 1", path.display(), i + 1);
         }
-        readers.push(ReaderPoint { group: row.group, name: row.name, sensitivity: row.sensitivity, specificity: row.specificity });
+        readers.push(ReaderPoint {
+            group: row.group,
+            name: row.name,
+            sensitivity: row.sensitivity,
+            specificity: row.specificity,
+        });
     }
     Ok(readers)
 }

@@ -73,7 +73,9 @@ pub struct Train {
 
 fn stage_folder(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
-        Some((stage, folder)) if !stage.is_empty() && !folder.is_empty() => Ok((stage.to_owned(), PathBuf::from(folder))),
+        Some((stage, folder)) if !stage.is_empty() && !folder.is_empty() => {
+            Ok((stage.to_owned(), PathBuf::from(folder)))
+        }
         _ => Err("give a stage and a folder: films=DIR".to_owned()),
     }
 }
@@ -116,7 +118,8 @@ impl Train {
 
     fn recipe(&self) -> anyhow::Result<Recipe> {
         let path = Path::new(&self.recipe);
-        let recipe = if path.is_file() { Recipe::load(path) } else { Recipe::built_in(&self.recipe) }.map_err(with_hint)?;
+        let recipe =
+            if path.is_file() { Recipe::load(path) } else { Recipe::built_in(&self.recipe) }.map_err(with_hint)?;
         let overrides = Overrides {
             datasets: self.data.clone(),
             stages: self.stages.clone(),
@@ -164,7 +167,17 @@ impl Bars {
             Event::Preparing { stage, done, total } => {
                 self.bar(format!("{stage}: preparing"), *total).set(*done, "");
             }
-            Event::StageStarted { stage, index, n_stages, classes, n_train, n_validation, epochs, batches, epochs_done } => {
+            Event::StageStarted {
+                stage,
+                index,
+                n_stages,
+                classes,
+                n_train,
+                n_validation,
+                epochs,
+                batches,
+                epochs_done,
+            } => {
                 self.bar = None;
                 eprintln!(
                     "stage {} of {n_stages}, {stage}: {n_train} films to train on, {n_validation} to validate on, {}; {epochs} epochs of {batches} batches",
@@ -176,7 +189,11 @@ impl Bars {
                 }
             }
             Event::Batch { stage, epoch, epochs, batch, batches, loss, accuracy, seconds_left, .. } => {
-                let message = format!("loss {loss:.4} accuracy {:.1}%, stage done in {}", accuracy * 100.0, duration(*seconds_left));
+                let message = format!(
+                    "loss {loss:.4} accuracy {:.1}%, stage done in {}",
+                    accuracy * 100.0,
+                    duration(*seconds_left)
+                );
                 self.bar(format!("{stage} {epoch}/{epochs}"), *batches).set(*batch, &message);
             }
             Event::Validating { stage, done, total } => {
@@ -206,10 +223,8 @@ impl Bars {
     }
 
     fn bar(&mut self, label: String, total: usize) -> &Progress {
-        if self.bar.as_ref().is_none_or(|(name, _)| *name != label) {
-            if let Some((_, bar)) = self.bar.take() {
-                bar.finish();
-            }
+        if let Some((_, old)) = self.bar.take_if(|(name, _)| *name != label) {
+            old.finish();
         }
         let (_, bar) = self.bar.get_or_insert_with(|| (label.clone(), Progress::new(label, total)));
         bar

@@ -49,16 +49,9 @@ pub struct FolderOptions {
 /// # Errors
 /// [`CohortError`]: no film, a folder's name that is no label where labels are expected, a folder that is not empty, the
 /// disk. Files that cannot be taken are in the report.
-pub fn folders(
-    from: &Path,
-    to: &Path,
-    options: FolderOptions,
-) -> Result<(Dataset, ImportReport), CohortError> {
+pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Dataset, ImportReport), CohortError> {
     let mut found = Vec::new();
-    for folder in sorted_entries(from)?
-        .into_iter()
-        .filter(|path| path.is_dir())
-    {
+    for folder in sorted_entries(from)?.into_iter().filter(|path| path.is_dir()) {
         let class = name_of(&folder);
         let (part, label) = match options.folders {
             Folders::BodyParts => (BodyPart::parse(&class), Label::Unknown),
@@ -70,11 +63,7 @@ pub fn folders(
                 (BodyPart::Pelvis, label)
             }
         };
-        found.extend(
-            films_below(&folder)?
-                .into_iter()
-                .map(|path| (class.clone(), part.clone(), label, path)),
-        );
+        found.extend(films_below(&folder)?.into_iter().map(|path| (class.clone(), part.clone(), label, path)));
     }
     if found.is_empty() {
         return Err(CohortError::Layout {
@@ -93,42 +82,27 @@ pub fn folders(
         let Some(stored) = staging.add(path, &unique) else {
             continue;
         };
-        let mut film = Film::new(
-            unique.clone(),
-            stored.path,
-            patient(below, options.patients, &unique),
-            part.clone(),
-            *label,
-        );
+        let mut film =
+            Film::new(unique.clone(), stored.path, patient(below, options.patients, &unique), part.clone(), *label);
         film.sha256 = stored.sha256;
         film.source = "folders".to_owned();
         film.extra = BTreeMap::from([("class".to_owned(), class.clone())]);
         films.push(film);
     }
-    let left_out: Vec<&str> = staging
-        .refused()
-        .iter()
-        .map(|_| "truncated, unreadable or a copy of another film")
-        .collect();
+    let left_out: Vec<&str> =
+        staging.refused().iter().map(|_| "truncated, unreadable or a copy of another film").collect();
     let mut flow = Flow::default();
     flow.step("files found", found.len(), left_out);
     let mut notes = Vec::new();
     let nameless = films.iter().filter(|film| film.patient.is_empty()).count();
     if nameless > 0 {
-        notes.push(format!(
-            "{nameless} film(s) have no patient and cannot be split until the manifest names one"
-        ));
+        notes.push(format!("{nameless} film(s) have no patient and cannot be split until the manifest names one"));
     }
     let (dataset, refused) = staging.commit(films, Vec::new())?;
     let rest = Flow::of_manifest(&dataset);
     flow.steps.extend(rest.steps);
     flow.outcomes = rest.outcomes;
-    let report = ImportReport {
-        imported: dataset.films.len(),
-        refused,
-        notes,
-        flow,
-    };
+    let report = ImportReport { imported: dataset.films.len(), refused, notes, flow };
     Ok((dataset, report))
 }
 
@@ -143,31 +117,19 @@ fn patient(below: &Path, patients: Patients, image_id: &str) -> String {
         }
         Patients::Prefix(delimiter) => {
             let stem = stem_of(below);
-            stem.split_once(delimiter)
-                .map_or(stem.as_str(), |(patient, _)| patient)
-                .to_owned()
+            stem.split_once(delimiter).map_or(stem.as_str(), |(patient, _)| patient).to_owned()
         }
         Patients::EachFilm => image_id.to_owned(),
     }
 }
 
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_alphanumeric() || c == '.' || c == '-' || c == '_' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_alphanumeric() || c == '.' || c == '-' || c == '_' { c } else { '-' }).collect()
 }
 
 /// The name itself, or with a number behind it if it is taken; upper and lower case count as the same, as some disks do.
 fn unique_name(taken: &mut BTreeSet<String>, name: String) -> String {
     let numbered = (2..).map(|i| format!("{name}-{i}"));
-    let free = std::iter::once(name.clone())
-        .chain(numbered)
-        .find(|name| taken.insert(name.to_lowercase()));
+    let free = std::iter::once(name.clone()).chain(numbered).find(|name| taken.insert(name.to_lowercase()));
     free.unwrap_or(name)
 }

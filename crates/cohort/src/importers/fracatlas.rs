@@ -45,11 +45,7 @@ pub struct FracAtlasOptions {
 
 impl Default for FracAtlasOptions {
     fn default() -> Self {
-        Self {
-            films: Films::All,
-            files: Files::Copy,
-            block_length: 10,
-        }
+        Self { films: Films::All, files: Files::Copy, block_length: 10 }
     }
 }
 
@@ -65,16 +61,9 @@ const ANNOTATIONS: &str = "Annotations/COCO JSON/COCO_fracture_masks.json";
 /// # Errors
 /// [`CohortError`]: a table or annotation that cannot be read, a folder that is not empty, the disk. Films that cannot be
 /// taken are in the report.
-pub fn fracatlas(
-    from: &Path,
-    to: &Path,
-    options: &FracAtlasOptions,
-) -> Result<(Dataset, ImportReport), CohortError> {
+pub fn fracatlas(from: &Path, to: &Path, options: &FracAtlasOptions) -> Result<(Dataset, ImportReport), CohortError> {
     let table = Table::read(&from.join("dataset.csv"))?;
-    for column in REGIONS
-        .into_iter()
-        .chain(["image_id", "hardware", "fractured"])
-    {
+    for column in REGIONS.into_iter().chain(["image_id", "hardware", "fractured"]) {
         table.require(column)?;
     }
     let listing = match &options.films {
@@ -103,9 +92,7 @@ pub fn fracatlas(
             }
             _ => {}
         }
-        let fractured = row
-            .flag("fractured")?
-            .ok_or_else(|| row.value_error("fractured", "0 or 1"))?;
+        let fractured = row.flag("fractured")?.ok_or_else(|| row.value_error("fractured", "0 or 1"))?;
         let mut film = film(row, fractured, &options.films, listed.flatten(), &blocks)?;
         let Some((path, folder_says)) = files.get(name) else {
             staging.refuse(Path::new(name), "no file of that name in images/");
@@ -113,13 +100,8 @@ pub fn fracatlas(
             continue;
         };
         if *folder_says != fractured {
-            staging.refuse(
-                path,
-                format!(
-                    "its folder and dataset.csv (line {}) disagree about the fracture",
-                    row.line()
-                ),
-            );
+            staging
+                .refuse(path, format!("its folder and dataset.csv (line {}) disagree about the fracture", row.line()));
             left_out.push("contradictory label");
             continue;
         }
@@ -133,31 +115,19 @@ pub fn fracatlas(
         if let (Some(annotated), Some(size)) = (annotated, stored.size)
             && annotated.size != size
         {
-            notes.push(format!(
-                "{name}: annotated at {:?}, but the file has {size:?} pixels",
-                annotated.size
-            ));
+            notes.push(format!("{name}: annotated at {:?}, but the file has {size:?} pixels", annotated.size));
         }
         let boxes = annotated.map_or(&[][..], |annotated| &annotated.boxes);
         if film.label == Label::Present {
-            truth.extend(
-                boxes
-                    .iter()
-                    .map(|&corners| truth_box(&film.image_id, corners)),
-            );
+            truth.extend(boxes.iter().map(|&corners| truth_box(&film.image_id, corners)));
         } else if !boxes.is_empty() {
-            notes.push(format!(
-                "{name}: {} fracture box(es) left out, as the label is not 1",
-                boxes.len()
-            ));
+            notes.push(format!("{name}: {} fracture box(es) left out, as the label is not 1", boxes.len()));
         }
         films.push(film);
     }
     if let Some(listing) = &listing {
         let known: Vec<&str> = table.rows().map(|row| row.text("image_id")).collect();
-        let missing = listing
-            .keys()
-            .filter(|name| !known.contains(&name.as_str()));
+        let missing = listing.keys().filter(|name| !known.contains(&name.as_str()));
         notes.extend(missing.map(|name| format!("{name}: in the listing, but not in dataset.csv")));
     }
     let mut flow = Flow::default();
@@ -165,12 +135,7 @@ pub fn fracatlas(
     let (dataset, refused) = staging.commit(films, truth)?;
     flow.steps.extend(Flow::of_manifest(&dataset).steps);
     flow.outcomes = Flow::of_manifest(&dataset).outcomes;
-    let report = ImportReport {
-        imported: dataset.films.len(),
-        refused,
-        notes,
-        flow,
-    };
+    let report = ImportReport { imported: dataset.films.len(), refused, notes, flow };
     Ok((dataset, report))
 }
 
@@ -189,8 +154,7 @@ fn load_listing(path: &Path) -> Result<BTreeMap<String, Listed>, CohortError> {
     for row in table.rows() {
         let listed = Listed {
             patient: row.text("presumed_patient").to_owned(),
-            label: Label::parse(row.text("label"))
-                .ok_or_else(|| row.value_error("label", Label::EXPECTED))?,
+            label: Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?,
             sideways: row.flag("sideways")?.unwrap_or(false),
         };
         let name = row.required("image_id", "the film's file name")?;
@@ -236,14 +200,8 @@ fn film(
         ("regions".to_owned(), regions.join(";")),
         ("views".to_owned(), views.join(";")),
         ("hardware".to_owned(), row.text("hardware").to_owned()),
-        (
-            "number".to_owned(),
-            number_in(&film.image_id).map_or_else(String::new, |number| number.to_string()),
-        ),
-        (
-            "sideways".to_owned(),
-            if sideways { "1" } else { "0" }.to_owned(),
-        ),
+        ("number".to_owned(), number_in(&film.image_id).map_or_else(String::new, |number| number.to_string())),
+        ("sideways".to_owned(), if sideways { "1" } else { "0" }.to_owned()),
     ]);
     Ok(film)
 }
@@ -273,16 +231,10 @@ fn presumed_patients(table: &Table, length: u64) -> Result<BTreeMap<String, Stri
     let mut start = 0;
     for i in 0..films.len() {
         let run = films[i].0 - films[start].0;
-        if i > 0
-            && run >= length.max(1)
-            && (films[i].1 != films[i - 1].1 || run >= 2 * length.max(1))
-        {
+        if i > 0 && run >= length.max(1) && (films[i].1 != films[i - 1].1 || run >= 2 * length.max(1)) {
             start = i;
         }
-        patients.insert(
-            films[i].2.clone(),
-            format!("presumed-block-{:07}", films[start].0),
-        );
+        patients.insert(films[i].2.clone(), format!("presumed-block-{:07}", films[start].0));
     }
     Ok(patients)
 }
@@ -305,90 +257,43 @@ struct Annotated {
 
 /// The boxes of a COCO file by the films' file names: x, y, width, height in pixels, clipped to the film.
 fn load_boxes(path: &Path) -> Result<BTreeMap<String, Annotated>, CohortError> {
-    let layout = |reason: String| CohortError::Layout {
-        path: path.to_owned(),
-        reason,
-    };
+    let layout = |reason: String| CohortError::Layout { path: path.to_owned(), reason };
     let bytes = fs::read(path).map_err(CohortError::io(path))?;
-    let coco: Value =
-        serde_json::from_slice(&bytes).map_err(|error| layout(format!("not JSON: {error}")))?;
-    let list = |name: &str| {
-        coco[name]
-            .as_array()
-            .ok_or_else(|| layout(format!("no list `{name}`")))
-    };
+    let coco: Value = serde_json::from_slice(&bytes).map_err(|error| layout(format!("not JSON: {error}")))?;
+    let list = |name: &str| coco[name].as_array().ok_or_else(|| layout(format!("no list `{name}`")));
     let mut annotated = BTreeMap::new();
     let mut names: BTreeMap<i64, String> = BTreeMap::new();
     for (i, image) in list("images")?.iter().enumerate() {
-        let side = |name: &str| {
-            image[name]
-                .as_u64()
-                .and_then(|side| u32::try_from(side).ok())
-                .filter(|&side| side > 0)
-        };
-        match (
-            image["id"].as_i64(),
-            image["file_name"].as_str(),
-            side("width"),
-            side("height"),
-        ) {
+        let side = |name: &str| image[name].as_u64().and_then(|side| u32::try_from(side).ok()).filter(|&side| side > 0);
+        match (image["id"].as_i64(), image["file_name"].as_str(), side("width"), side("height")) {
             (Some(id), Some(name), Some(width), Some(height)) => {
                 names.insert(id, name.to_owned());
-                annotated.insert(
-                    name.to_owned(),
-                    Annotated {
-                        size: (width, height),
-                        boxes: Vec::new(),
-                    },
-                );
+                annotated.insert(name.to_owned(), Annotated { size: (width, height), boxes: Vec::new() });
             }
             _ => {
-                return Err(layout(format!(
-                    "images[{i}] has no id, file_name, width or height"
-                )));
+                return Err(layout(format!("images[{i}] has no id, file_name, width or height")));
             }
         }
     }
     for (i, annotation) in list("annotations")?.iter().enumerate() {
-        let bad = || {
-            layout(format!(
-                "annotations[{i}] has no image_id of the list or no box of four numbers"
-            ))
-        };
-        let name = annotation["image_id"]
-            .as_i64()
-            .and_then(|id| names.get(&id))
-            .ok_or_else(bad)?;
-        let numbers: Vec<f64> = annotation["bbox"].as_array().map_or_else(Vec::new, |list| {
-            list.iter().filter_map(Value::as_f64).collect()
-        });
+        let bad = || layout(format!("annotations[{i}] has no image_id of the list or no box of four numbers"));
+        let name = annotation["image_id"].as_i64().and_then(|id| names.get(&id)).ok_or_else(bad)?;
+        let numbers: Vec<f64> =
+            annotation["bbox"].as_array().map_or_else(Vec::new, |list| list.iter().filter_map(Value::as_f64).collect());
         let &[x, y, width, height] = numbers.as_slice() else {
             return Err(bad());
         };
         let film = annotated.get_mut(name).ok_or_else(bad)?;
-        let clip =
-            |low: f64, length: f64, side: u32| (low.max(0.0), (low + length).min(f64::from(side)));
+        let clip = |low: f64, length: f64, side: u32| (low.max(0.0), (low + length).min(f64::from(side)));
         let (left, right) = clip(x, width, film.size.0);
         let (top, bottom) = clip(y, height, film.size.1);
         if right > left && bottom > top {
-            film.boxes.push([
-                left as f32,
-                top as f32,
-                (right - left) as f32,
-                (bottom - top) as f32,
-            ]);
+            film.boxes.push([left as f32, top as f32, (right - left) as f32, (bottom - top) as f32]);
         }
     }
     Ok(annotated)
 }
 
 fn truth_box(image_id: &str, [x, y, width, height]: [f32; 4]) -> TruthBox {
-    TruthBox {
-        image_id: image_id.to_owned(),
-        x,
-        y,
-        width,
-        height,
-        class: "fracture".to_owned(),
-    }
+    TruthBox { image_id: image_id.to_owned(), x, y, width, height, class: "fracture".to_owned() }
 }

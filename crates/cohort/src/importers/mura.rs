@@ -25,10 +25,7 @@ pub fn mura(from: &Path, to: &Path, files: Files) -> Result<(Dataset, ImportRepo
     let mut left_out = Vec::new();
     for path in &paths {
         let Some(mut film) = film(path.strip_prefix(from).unwrap_or(path)) else {
-            staging.refuse(
-                path,
-                "its path is not XR_<PART>/patient<N>/study<N>_<positive|negative>/<image>",
-            );
+            staging.refuse(path, "its path is not XR_<PART>/patient<N>/study<N>_<positive|negative>/<image>");
             left_out.push("not in MURA's layout");
             continue;
         };
@@ -53,31 +50,19 @@ pub fn mura(from: &Path, to: &Path, files: Files) -> Result<(Dataset, ImportRepo
     flow.steps.extend(rest.steps);
     flow.outcomes = rest.outcomes;
     let notes = vec!["MURA's label 1 means abnormal, which is more than fractured".to_owned()];
-    Ok((
-        dataset.clone(),
-        ImportReport {
-            imported: dataset.films.len(),
-            refused,
-            notes,
-            flow,
-        },
-    ))
+    Ok((dataset.clone(), ImportReport { imported: dataset.films.len(), refused, notes, flow }))
 }
 
 /// The film that a path describes; `None` for a path of another layout.
 fn film(path: &Path) -> Option<Film> {
-    let parts: Vec<&str> = path
-        .components()
-        .filter_map(|part| part.as_os_str().to_str())
-        .collect();
+    let parts: Vec<&str> = path.components().filter_map(|part| part.as_os_str().to_str()).collect();
     let at = parts.iter().position(|part| part.starts_with("XR_"))?;
     let &[part, patient, study, _] = parts.get(at..)? else {
         return None;
     };
     let number = |text: &str, prefix: &str| -> Option<String> {
         let digits = text.strip_prefix(prefix)?;
-        (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .then(|| text.to_owned())
+        (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.to_owned())
     };
     let patient = number(patient, "patient")?;
     let (study, finding) = study.rsplit_once('_')?;
@@ -88,30 +73,13 @@ fn film(path: &Path) -> Option<Film> {
         _ => return None,
     };
     let image_id = format!("{part}-{patient}-{study}-{}", stem_of(path));
-    let mut film = Film::new(
-        image_id,
-        "",
-        patient,
-        BodyPart::parse(part.strip_prefix("XR_")?),
-        label,
-    );
+    let mut film = Film::new(image_id, "", patient, BodyPart::parse(part.strip_prefix("XR_")?), label);
     film.source = "MURA".to_owned();
     film.extra = BTreeMap::from([
         ("study".to_owned(), study),
-        (
-            "finding".to_owned(),
-            if label == Label::Present {
-                "abnormal"
-            } else {
-                "normal"
-            }
-            .to_owned(),
-        ),
+        ("finding".to_owned(), if label == Label::Present { "abnormal" } else { "normal" }.to_owned()),
     ]);
-    if let Some(set) = parts[..at]
-        .iter()
-        .find(|part| ["train", "valid", "test"].contains(part))
-    {
+    if let Some(set) = parts[..at].iter().find(|part| ["train", "valid", "test"].contains(part)) {
         film.extra.insert("set".to_owned(), (*set).to_owned());
     }
     Some(film)
@@ -123,19 +91,10 @@ mod tests {
 
     #[test]
     fn paths() {
-        let film = film(Path::new(
-            "train/XR_FOREARM/patient00042/study2_positive/image3.png",
-        ))
-        .unwrap();
+        let film = film(Path::new("train/XR_FOREARM/patient00042/study2_positive/image3.png")).unwrap();
         assert_eq!(film.image_id, "XR_FOREARM-patient00042-study2-image3");
-        assert_eq!(
-            (film.patient.as_str(), film.body_part),
-            ("patient00042", BodyPart::Forearm)
-        );
-        assert_eq!(
-            (film.label, film.extra["set"].as_str()),
-            (Label::Present, "train")
-        );
+        assert_eq!((film.patient.as_str(), film.body_part), ("patient00042", BodyPart::Forearm));
+        assert_eq!((film.label, film.extra["set"].as_str()), (Label::Present, "train"));
         for path in [
             "XR_WRIST/patient1/image.png",
             "XR_WRIST/patient1/study1/image.png",

@@ -62,9 +62,7 @@ impl Staging {
         match fs::read_dir(to) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
-                    return Err(CohortError::NotEmpty {
-                        folder: to.to_owned(),
-                    });
+                    return Err(CohortError::NotEmpty { folder: to.to_owned() });
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -74,21 +72,10 @@ impl Staging {
             path: to.to_owned(),
             reason: "the new folder has no name".to_owned(),
         })?;
-        let partial = to.with_file_name(format!(
-            ".{}.{}.partial",
-            name.to_string_lossy(),
-            std::process::id()
-        ));
+        let partial = to.with_file_name(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
         let images = partial.join("images");
         fs::create_dir_all(&images).map_err(CohortError::io(&images))?;
-        Ok(Self {
-            to: to.to_owned(),
-            partial,
-            files,
-            hashes: BTreeMap::new(),
-            refused: Vec::new(),
-            committed: false,
-        })
+        Ok(Self { to: to.to_owned(), partial, files, hashes: BTreeMap::new(), refused: Vec::new(), committed: false })
     }
 
     /// Takes a file as `images/<image_id>.<its ending>`, or refuses it, with the reason noted: it cannot be read, it is
@@ -105,10 +92,7 @@ impl Staging {
 
     /// Notes a file that is not taken.
     pub fn refuse(&mut self, source: &Path, reason: impl Into<String>) {
-        self.refused.push(Refused {
-            file: source.display().to_string(),
-            reason: reason.into(),
-        });
+        self.refused.push(Refused { file: source.display().to_string(), reason: reason.into() });
     }
 
     /// The files refused so far.
@@ -120,16 +104,8 @@ impl Staging {
     ///
     /// # Errors
     /// As [`Dataset::save`], or the disk; nothing stays behind then.
-    pub fn commit(
-        mut self,
-        films: Vec<Film>,
-        truth: Vec<TruthBox>,
-    ) -> Result<(Dataset, Vec<Refused>), CohortError> {
-        let mut dataset = Dataset {
-            folder: self.partial.clone(),
-            films,
-            truth,
-        };
+    pub fn commit(mut self, films: Vec<Film>, truth: Vec<TruthBox>) -> Result<(Dataset, Vec<Refused>), CohortError> {
+        let mut dataset = Dataset { folder: self.partial.clone(), films, truth };
         dataset.save()?;
         if self.to.exists() {
             fs::remove_dir(&self.to).map_err(CohortError::io(&self.to))?;
@@ -147,25 +123,18 @@ impl Staging {
         if let Some(first) = self.hashes.get(&sha256) {
             return Err(format!("the same content as {}", first.display()));
         }
-        let ending = source.extension().map_or_else(
-            || "dcm".to_owned(),
-            |e| e.to_string_lossy().to_ascii_lowercase(),
-        );
+        let ending = source.extension().map_or_else(|| "dcm".to_owned(), |e| e.to_string_lossy().to_ascii_lowercase());
         let path = match self.files {
             Files::Reference => {
                 let absolute = fs::canonicalize(source).map_err(|error| error.to_string())?;
-                absolute
-                    .into_os_string()
-                    .into_string()
-                    .map_err(|_| "its path is not UTF-8".to_owned())?
+                absolute.into_os_string().into_string().map_err(|_| "its path is not UTF-8".to_owned())?
             }
             Files::Copy | Files::HardLink => {
                 let name = format!("images/{image_id}.{ending}");
                 let place = self.partial.join(&name);
                 let linked = self.files == Files::HardLink && fs::hard_link(source, &place).is_ok();
                 if !linked {
-                    fs::write(&place, &bytes)
-                        .map_err(|error| format!("it cannot be copied: {error}"))?;
+                    fs::write(&place, &bytes).map_err(|error| format!("it cannot be copied: {error}"))?;
                 }
                 name
             }
@@ -197,9 +166,7 @@ pub fn check_ends(bytes: &[u8]) -> Result<Option<(u32, u32)>, String> {
         return jpeg_size(bytes).map(Some);
     }
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n")
-        && !bytes[bytes.len().saturating_sub(64)..]
-            .windows(4)
-            .any(|w| w == b"IEND")
+        && !bytes[bytes.len().saturating_sub(64)..].windows(4).any(|w| w == b"IEND")
     {
         return Err("a truncated PNG: no IEND chunk at its end".to_owned());
     }
@@ -226,15 +193,11 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), String> {
             Some(length) => usize::from(u16::from_be_bytes([length[0], length[1]])),
             None => return Err(truncated("it ends within its head")),
         };
-        let segment = bytes
-            .get(at + 4..at + 2 + length)
-            .ok_or_else(|| truncated("it ends within its head"))?;
+        let segment = bytes.get(at + 4..at + 2 + length).ok_or_else(|| truncated("it ends within its head"))?;
         match marker {
             // Every start of frame: T.81 Table B.1, without DHT (C4), JPG (C8) and DAC (CC).
             0xC0..=0xCF if ![0xC4, 0xC8, 0xCC].contains(&marker) => {
-                let frame = segment
-                    .get(1..5)
-                    .ok_or_else(|| truncated("a short frame header"))?;
+                let frame = segment.get(1..5).ok_or_else(|| truncated("a short frame header"))?;
                 let side = |i: usize| u32::from(u16::from_be_bytes([frame[i], frame[i + 1]]));
                 size = Some((side(2), side(0)));
             }

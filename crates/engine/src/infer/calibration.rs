@@ -15,9 +15,7 @@ impl Ranges {
     /// Ranges that hold nothing yet.
     pub fn empty() -> Self {
         let blocks = (0..BLOCKS.len())
-            .map(|block| {
-                vec![(f32::INFINITY, f32::NEG_INFINITY); Architecture::block_output(block)]
-            })
+            .map(|block| vec![(f32::INFINITY, f32::NEG_INFINITY); Architecture::block_output(block)])
             .collect();
         Ranges { blocks }
     }

@@ -28,16 +28,11 @@ impl Affine {
     pub fn new(parameters: &Parameters, prefix: &str) -> Self {
         let [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
             .map(|part| parameters.values(&format!("{prefix}.{part}")));
-        let mut affine = Affine {
-            scale: Buffer::zeroed(weight.len()),
-            shift: Buffer::zeroed(weight.len()),
-        };
+        let mut affine = Affine { scale: Buffer::zeroed(weight.len()), shift: Buffer::zeroed(weight.len()) };
         for channel in 0..weight.len() {
-            let scale = f64::from(weight[channel])
-                / (f64::from(variance[channel]) + f64::from(BN_EPS)).sqrt();
+            let scale = f64::from(weight[channel]) / (f64::from(variance[channel]) + f64::from(BN_EPS)).sqrt();
             affine.scale[channel] = scale as f32;
-            affine.shift[channel] =
-                (f64::from(bias[channel]) - f64::from(mean[channel]) * scale) as f32;
+            affine.shift[channel] = (f64::from(bias[channel]) - f64::from(mean[channel]) * scale) as f32;
         }
         affine
     }
@@ -45,11 +40,7 @@ impl Affine {
     /// The weights [outputs, …] of the convolution before it, times its factors.
     pub fn folded_into(&self, weights: &[f32], outputs: usize) -> Vec<f32> {
         let each = weights.len() / outputs;
-        weights
-            .iter()
-            .enumerate()
-            .map(|(i, w)| w * self.scale[i / each])
-            .collect()
+        weights.iter().enumerate().map(|(i, w)| w * self.scale[i / each]).collect()
     }
 }
 
@@ -66,48 +57,27 @@ impl Convolution {
         let inputs = norm.scale.len();
         let format = arithmetic.format(isa);
         let (weights, factors) = match arithmetic {
-            Arithmetic::F32 | Arithmetic::Bf16 => (
-                PackedB::pack_as(format, isa, inputs, outputs, weights, 1, inputs),
-                None,
-            ),
+            Arithmetic::F32 | Arithmetic::Bf16 => {
+                (PackedB::pack_as(format, isa, inputs, outputs, weights, 1, inputs), None)
+            }
             Arithmetic::Int8(ranges) => {
                 let mut weights = weights.to_vec();
                 let largest: Vec<f32> = (0..inputs)
-                    .map(|channel| {
-                        ranges.largest(block, channel, norm.scale[channel], norm.shift[channel])
-                    })
+                    .map(|channel| ranges.largest(block, channel, norm.scale[channel], norm.shift[channel]))
                     .collect();
                 let factors = quantize(&mut norm, &mut weights, &largest, isa.adds_int8_in_pairs());
-                (
-                    PackedB::pack_as(Format::Int8, isa, inputs, outputs, &weights, 1, inputs),
-                    Some(factors),
-                )
+                (PackedB::pack_as(Format::Int8, isa, inputs, outputs, &weights, 1, inputs), Some(factors))
             }
         };
-        Convolution {
-            norm,
-            weights,
-            factors,
-            bias: None,
-            relu: false,
-        }
+        Convolution { norm, weights, factors, bias: None, relu: false }
     }
 
     pub fn with_bias_and_relu(self, bias: Buffer) -> Self {
-        Convolution {
-            bias: Some(bias),
-            relu: true,
-            ..self
-        }
+        Convolution { bias: Some(bias), relu: true, ..self }
     }
 
     pub fn epilogue(&self) -> Epilogue<'_> {
-        Epilogue {
-            accumulate: false,
-            scale: self.factors.as_deref(),
-            bias: self.bias.as_deref(),
-            relu: self.relu,
-        }
+        Epilogue { accumulate: false, scale: self.factors.as_deref(), bias: self.bias.as_deref(), relu: self.relu }
     }
 }
 
@@ -117,11 +87,7 @@ impl Convolution {
 fn quantize(norm: &mut Affine, weights: &mut [f32], largest: &[f32], in_pairs: bool) -> Buffer {
     let inputs = largest.len();
     for (channel, &largest) in largest.iter().enumerate() {
-        let factor = if largest > f32::MIN_POSITIVE {
-            255.0 / largest
-        } else {
-            0.0
-        };
+        let factor = if largest > f32::MIN_POSITIVE { 255.0 / largest } else { 0.0 };
         norm.scale[channel] *= factor;
         norm.shift[channel] *= factor;
     }
@@ -133,14 +99,11 @@ fn quantize(norm: &mut Affine, weights: &mut [f32], largest: &[f32], in_pairs: b
         let mut peak = row.iter().fold(0.0f32, |peak, w| peak.max(w.abs()));
         if in_pairs {
             // Rounding may add a half twice: sums stay within 127 before it.
-            peak = row
-                .chunks(2)
-                .fold(peak, |peak, pair| peak.max(pair.iter().sum::<f32>().abs()));
+            peak = row.chunks(2).fold(peak, |peak, pair| peak.max(pair.iter().sum::<f32>().abs()));
         }
         if peak > 0.0 {
             *factor = peak / 127.0;
-            row.iter_mut()
-                .for_each(|w| *w = (*w * (127.0 / peak)).round_ties_even());
+            row.iter_mut().for_each(|w| *w = (*w * (127.0 / peak)).round_ties_even());
         }
     }
     factors
@@ -152,59 +115,30 @@ mod tests {
 
     #[test]
     fn quantized_products_are_near_the_real_ones() {
-        let affine = |scale: f32| Affine {
-            scale: Buffer::from_slice(&[scale; 3]),
-            shift: Buffer::from_slice(&[0.5; 3]),
-        };
+        let affine =
+            |scale: f32| Affine { scale: Buffer::from_slice(&[scale; 3]), shift: Buffer::from_slice(&[0.5; 3]) };
         let weights = [0.3, -0.7, 0.2, 0.0, 0.0, 0.0];
         let largest = [2.0, 8.0, 0.0];
         let (mut norm, mut whole) = (affine(1.5), weights.to_vec());
         let factors = quantize(&mut norm, &mut whole, &largest, false);
-        assert!(
-            whole.iter().all(|w| w.fract() == 0.0 && w.abs() <= 127.0),
-            "{whole:?}"
-        );
+        assert!(whole.iter().all(|w| w.fract() == 0.0 && w.abs() <= 127.0), "{whole:?}");
         assert_eq!(whole[1], -127.0);
         assert_eq!(factors[1], 0.0);
         let x = [0.6, 3.1, -2.0];
-        let real: f32 = (0..3)
-            .map(|c| (x[c] * 1.5 + 0.5f32).max(0.0) * weights[c])
-            .sum();
-        let quantized: f32 = (0..3)
-            .map(|c| {
-                (x[c] * norm.scale[c] + norm.shift[c])
-                    .clamp(0.0, 255.0)
-                    .round_ties_even()
-                    * whole[c]
-            })
-            .sum();
-        assert!(
-            (real - quantized * factors[0]).abs() < 0.03,
-            "{real} {}",
-            quantized * factors[0]
-        );
+        let real: f32 = (0..3).map(|c| (x[c] * 1.5 + 0.5f32).max(0.0) * weights[c]).sum();
+        let quantized: f32 =
+            (0..3).map(|c| (x[c] * norm.scale[c] + norm.shift[c]).clamp(0.0, 255.0).round_ties_even() * whole[c]).sum();
+        assert!((real - quantized * factors[0]).abs() < 0.03, "{real} {}", quantized * factors[0]);
     }
 
     #[test]
     fn neighbors_fit_sixteen_bits_where_they_are_added() {
         let channels = 64;
-        let ones = || Affine {
-            scale: Buffer::from_slice(&[1.0; 64]),
-            shift: Buffer::zeroed(channels),
-        };
-        let mut weights: Vec<f32> = (0..channels)
-            .map(|i| ((i * 29) % 31) as f32 / 15.0 - 1.0)
-            .collect();
+        let ones = || Affine { scale: Buffer::from_slice(&[1.0; 64]), shift: Buffer::zeroed(channels) };
+        let mut weights: Vec<f32> = (0..channels).map(|i| ((i * 29) % 31) as f32 / 15.0 - 1.0).collect();
         weights[..4].copy_from_slice(&[0.9, 1.1, 1.1, -1.1]);
         quantize(&mut ones(), &mut weights, &vec![1.0; channels], true);
-        assert!(
-            weights
-                .chunks(2)
-                .all(|pair| 255.0 * (pair[0] + pair[1]).abs() < 32768.0)
-        );
-        assert!(
-            weights.iter().any(|w| w.abs() > 63.0),
-            "opposite neighbors may be large"
-        );
+        assert!(weights.chunks(2).all(|pair| 255.0 * (pair[0] + pair[1]).abs() < 32768.0));
+        assert!(weights.iter().any(|w| w.abs() > 63.0), "opposite neighbors may be large");
     }
 }

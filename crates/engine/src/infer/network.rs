@@ -58,12 +58,9 @@ impl Network {
         let norm0 = Affine::new(parameters, "features.norm0");
         let stem = norm0.folded_into(parameters.values("features.conv0.weight"), STEM);
         let blocks = (0..BLOCKS.len()).map(|block| {
-            (0..BLOCKS[block])
-                .map(|layer| DenseLayer::new(parameters, isa, arithmetic, block, layer))
-                .collect()
+            (0..BLOCKS[block]).map(|layer| DenseLayer::new(parameters, isa, arithmetic, block, layer)).collect()
         });
-        let transitions =
-            (0..BLOCKS.len() - 1).map(|block| transition(parameters, isa, arithmetic, block));
+        let transitions = (0..BLOCKS.len() - 1).map(|block| transition(parameters, isa, arithmetic, block));
         Network {
             stem: PackedB::pack(isa, 49, STEM, &stem, 1, 49),
             stem_bias: norm0.shift,
@@ -75,20 +72,11 @@ impl Network {
 }
 
 impl DenseLayer {
-    fn new(
-        parameters: &Parameters,
-        isa: Isa,
-        arithmetic: Arithmetic<'_>,
-        block: usize,
-        layer: usize,
-    ) -> Self {
+    fn new(parameters: &Parameters, isa: Isa, arithmetic: Arithmetic<'_>, block: usize, layer: usize) -> Self {
         let prefix = format!("features.denseblock{}.denselayer{}", block + 1, layer + 1);
         let norm1 = Affine::new(parameters, &format!("{prefix}.norm1"));
         let norm2 = Affine::new(parameters, &format!("{prefix}.norm2"));
-        let conv1 = norm2.folded_into(
-            parameters.values(&format!("{prefix}.conv1.weight")),
-            BOTTLENECK,
-        );
+        let conv1 = norm2.folded_into(parameters.values(&format!("{prefix}.conv1.weight")), BOTTLENECK);
         let conv2 = parameters.values(&format!("{prefix}.conv2.weight"));
         let conv1 = Convolution::new(isa, arithmetic, block, norm1, &conv1, BOTTLENECK);
         DenseLayer {
@@ -98,23 +86,11 @@ impl DenseLayer {
     }
 }
 
-fn transition(
-    parameters: &Parameters,
-    isa: Isa,
-    arithmetic: Arithmetic<'_>,
-    block: usize,
-) -> Convolution {
+fn transition(parameters: &Parameters, isa: Isa, arithmetic: Arithmetic<'_>, block: usize) -> Convolution {
     let prefix = format!("features.transition{}", block + 1);
     let norm = Affine::new(parameters, &format!("{prefix}.norm"));
     let conv = parameters.values(&format!("{prefix}.conv.weight"));
-    Convolution::new(
-        isa,
-        arithmetic,
-        block,
-        norm,
-        conv,
-        Architecture::block_output(block) / 2,
-    )
+    Convolution::new(isa, arithmetic, block, norm, conv, Architecture::block_output(block) / 2)
 }
 
 impl Head {
@@ -126,14 +102,7 @@ impl Head {
         let norm5 = Affine::new(parameters, "features.norm5");
         Head {
             // The last layer is a thousandth of the work: it stays in f32 whatever the arithmetic.
-            classifier: Convolution::new(
-                isa,
-                Arithmetic::F32,
-                BLOCKS.len() - 1,
-                norm5,
-                &weights,
-                width,
-            ),
+            classifier: Convolution::new(isa, Arithmetic::F32, BLOCKS.len() - 1, norm5, &weights, width),
             bias: parameters.values("classifier.bias").to_vec(),
             classes,
         }

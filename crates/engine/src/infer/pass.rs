@@ -9,8 +9,8 @@ use super::predictor::Output;
 use super::workspace::{Workspace, in_bands, side};
 use crate::architecture::{Architecture, BLOCKS, BOTTLENECK, FEATURES, GROWTH};
 use crate::kernels::{
-    Gather, MatrixC, PIXELS, Pointwise, RING, Rows, STEM_PAD, Stem, TILE, TILES, Winograd,
-    pointwise, stem, tiles_per_side, winograd,
+    Gather, MatrixC, PIXELS, Pointwise, RING, Rows, STEM_PAD, Stem, TILE, TILES, Winograd, pointwise, stem,
+    tiles_per_side, winograd,
 };
 use crate::threads::{Pool, SharedMut, even_range};
 
@@ -49,26 +49,11 @@ pub(super) struct Pass<'a> {
 impl Pass<'_> {
     /// From the images to the classifier's scores at each pixel of the last feature map. `ranges`, if given, takes in each
     /// block's values.
-    pub fn forward(
-        &self,
-        workspace: &mut Workspace,
-        images: &[f32],
-        mut ranges: Option<&mut Ranges>,
-    ) {
-        let Workspace {
-            padded,
-            blocks,
-            bottleneck,
-            scores,
-            scratch,
-            ..
-        } = workspace;
+    pub fn forward(&self, workspace: &mut Workspace, images: &[f32], mut ranges: Option<&mut Ranges>) {
+        let Workspace { padded, blocks, bottleneck, scores, scratch, .. } = workspace;
         let scratch: Vec<Scratch> = scratch
             .iter_mut()
-            .map(|(work, ring)| Scratch {
-                work: SharedMut::new(work),
-                ring: SharedMut::new(ring),
-            })
+            .map(|(work, ring)| Scratch { work: SharedMut::new(work), ring: SharedMut::new(ring) })
             .collect();
         let [odd, even] = blocks;
         let (mut now, mut next) = (SharedMut::new(odd), SharedMut::new(even));
@@ -88,8 +73,7 @@ impl Pass<'_> {
                 self.dense_layer(layer, &scratch);
             }
             if let Some(ranges) = ranges.as_deref_mut() {
-                let values =
-                    self.n * side(self.size, block).pow(2) * Architecture::block_output(block);
+                let values = self.n * side(self.size, block).pow(2) * Architecture::block_output(block);
                 // SAFETY: the buffer holds the block's pixels, and no loop is running.
                 ranges.take_in(block, unsafe { now.part(0, values) });
             }
@@ -98,24 +82,13 @@ impl Pass<'_> {
                 std::mem::swap(&mut now, &mut next);
             }
         }
-        self.head(
-            &self.network.head.classifier,
-            now,
-            SharedMut::new(scores),
-            &scratch,
-        );
+        self.head(&self.network.head.classifier, now, SharedMut::new(scores), &scratch);
     }
 
     fn pad(&self, images: &[f32], padded: &mut [f32]) {
         let (size, width) = (self.size, self.size + 2 * STEM_PAD);
-        for (image, padded) in images
-            .chunks_exact(size * size)
-            .zip(padded.chunks_exact_mut(width * width))
-        {
-            for (row, padded) in image
-                .chunks_exact(size)
-                .zip(padded.chunks_exact_mut(width).skip(STEM_PAD))
-            {
+        for (image, padded) in images.chunks_exact(size * size).zip(padded.chunks_exact_mut(width * width)) {
+            for (row, padded) in image.chunks_exact(size).zip(padded.chunks_exact_mut(width).skip(STEM_PAD)) {
                 padded[STEM_PAD..STEM_PAD + size].copy_from_slice(row);
             }
         }
@@ -133,9 +106,7 @@ impl Pass<'_> {
             // SAFETY: the band's rows are this tile's alone, and the scratch memory is this thread's.
             unsafe {
                 stem(Stem {
-                    image: padded
-                        .as_ptr()
-                        .add(image * (self.size + 2 * STEM_PAD).pow(2)),
+                    image: padded.as_ptr().add(image * (self.size + 2 * STEM_PAD).pow(2)),
                     size: self.size,
                     first,
                     rows: ROWS.min(side - first),
@@ -178,26 +149,13 @@ impl Pass<'_> {
                 let pixels = (image * side + done) * side..(image * side + done + rows) * side;
                 let output = scratch.ring.ptr().wrapping_add(place * side * BOTTLENECK);
                 let more = (last + TILE).min(side) > last;
-                self.conv1(
-                    layer,
-                    pixels,
-                    output,
-                    if more { PIXELS } else { 0 },
-                    scratch,
-                );
+                self.conv1(layer, pixels, output, if more { PIXELS } else { 0 }, scratch);
                 done += rows;
             }
             let first = tile_row * per_side;
             let offset = image * side * side * layer.channels;
             for tiles in chunks(first..first + per_side, TILES) {
-                self.conv2(
-                    layer,
-                    scratch.ring.ptr(),
-                    Rows::Ring,
-                    offset,
-                    tiles,
-                    scratch,
-                );
+                self.conv2(layer, scratch.ring.ptr(), Rows::Ring, offset, tiles, scratch);
             }
         }
     }
@@ -208,36 +166,19 @@ impl Pass<'_> {
         let parts = self.parts(pixels, PIXELS);
         self.pool.run(parts, &|part, thread| {
             let range = even_range(pixels, parts, part);
-            let output = layer
-                .bottleneck
-                .ptr()
-                .wrapping_add(range.start * BOTTLENECK);
+            let output = layer.bottleneck.ptr().wrapping_add(range.start * BOTTLENECK);
             self.conv1(layer, range, output, 0, scratch[thread]);
         });
         let tiles = self.n * tiles_per_side(layer.side).pow(2);
         let parts = self.parts(tiles, TILES);
         self.pool.run(parts, &|part, thread| {
             let range = even_range(tiles, parts, part);
-            self.conv2(
-                layer,
-                layer.bottleneck.ptr(),
-                Rows::All,
-                0,
-                range,
-                scratch[thread],
-            );
+            self.conv2(layer, layer.bottleneck.ptr(), Rows::All, 0, range, scratch[thread]);
         });
     }
 
     /// The first convolution of some pixels; `ahead` pixels after them are read next.
-    fn conv1(
-        &self,
-        layer: Layer<'_>,
-        pixels: Range<usize>,
-        output: *mut f32,
-        ahead: usize,
-        scratch: Scratch,
-    ) {
+    fn conv1(&self, layer: Layer<'_>, pixels: Range<usize>, output: *mut f32, ahead: usize, scratch: Scratch) {
         let conv1 = &layer.weights.conv1;
         let (start, end) = (pixels.start, pixels.end);
         for chunk in chunks(pixels, PIXELS) {
@@ -252,10 +193,7 @@ impl Pass<'_> {
                     scale: &conv1.norm.scale,
                     shift: &conv1.norm.shift,
                     weights: &conv1.weights,
-                    output: MatrixC {
-                        ptr: output.add((chunk.start - start) * BOTTLENECK),
-                        row_stride: BOTTLENECK,
-                    },
+                    output: MatrixC { ptr: output.add((chunk.start - start) * BOTTLENECK), row_stride: BOTTLENECK },
                     epilogue: conv1.epilogue(),
                     scratch: scratch.work.ptr(),
                 });
@@ -308,18 +246,12 @@ impl Pass<'_> {
                     rows: range.len(),
                     input: from.ptr(),
                     input_stride: Architecture::block_output(block),
-                    gather: Gather::Pooled {
-                        first: range.start,
-                        side,
-                    },
+                    gather: Gather::Pooled { first: range.start, side },
                     ahead: 0,
                     scale: &transition.norm.scale,
                     shift: &transition.norm.shift,
                     weights: &transition.weights,
-                    output: MatrixC {
-                        ptr: to.ptr().add(range.start * stride),
-                        row_stride: stride,
-                    },
+                    output: MatrixC { ptr: to.ptr().add(range.start * stride), row_stride: stride },
                     epilogue: transition.epilogue(),
                     scratch: scratch[thread].work.ptr(),
                 });
@@ -328,13 +260,7 @@ impl Pass<'_> {
     }
 
     /// The classifier at each pixel of the last feature map; its mean over the pixels is the logit.
-    fn head(
-        &self,
-        classifier: &Convolution,
-        from: SharedMut<f32>,
-        scores: SharedMut<f32>,
-        scratch: &[Scratch],
-    ) {
+    fn head(&self, classifier: &Convolution, from: SharedMut<f32>, scores: SharedMut<f32>, scratch: &[Scratch]) {
         let pixels = self.n * side(self.size, BLOCKS.len() - 1).pow(2);
         let width = classifier.weights.n();
         let parts = self.parts(pixels, PIXELS);
@@ -351,10 +277,7 @@ impl Pass<'_> {
                     scale: &classifier.norm.scale,
                     shift: &classifier.norm.shift,
                     weights: &classifier.weights,
-                    output: MatrixC {
-                        ptr: scores.ptr().add(range.start * width),
-                        row_stride: width,
-                    },
+                    output: MatrixC { ptr: scores.ptr().add(range.start * width), row_stride: width },
                     epilogue: classifier.epilogue(),
                     scratch: scratch[thread].work.ptr(),
                 });
@@ -364,12 +287,7 @@ impl Pass<'_> {
 
     /// Appends the group's logits and maps to the output.
     pub fn read_scores(&self, workspace: &Workspace, output: &mut Output) {
-        let Head {
-            bias,
-            classes,
-            classifier,
-            ..
-        } = &self.network.head;
+        let Head { bias, classes, classifier, .. } = &self.network.head;
         let area = output.map_side * output.map_side;
         let width = classifier.weights.n();
         for image in workspace.scores.chunks_exact(area * width).take(self.n) {
@@ -386,17 +304,11 @@ impl Pass<'_> {
 
     /// How many parts of at most `most` to cut `total` into: a multiple of the threads, so that they end together.
     fn parts(&self, total: usize, most: usize) -> usize {
-        total
-            .div_ceil(most)
-            .next_multiple_of(self.pool.threads())
-            .min(total)
+        total.div_ceil(most).next_multiple_of(self.pool.threads()).min(total)
     }
 }
 
 /// A range in pieces of `size`, the last one shorter.
 fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    range
-        .clone()
-        .step_by(size)
-        .map(move |start| start..range.end.min(start + size))
+    range.clone().step_by(size).map(move |start| start..range.end.min(start + size))
 }

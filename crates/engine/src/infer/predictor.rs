@@ -50,11 +50,7 @@ impl Predictor {
     ///
     /// # Errors
     /// [`Precision::Int8`] needs a calibration: see [`Predictor::calibrated`].
-    pub fn new(
-        parameters: &Parameters,
-        precision: Precision,
-        threads: usize,
-    ) -> Result<Self, EngineError> {
+    pub fn new(parameters: &Parameters, precision: Precision, threads: usize) -> Result<Self, EngineError> {
         Self::with_isa(parameters, precision, threads, Isa::best())
     }
 
@@ -73,10 +69,7 @@ impl Predictor {
             Precision::Bf16 => Arithmetic::Bf16,
             Precision::Int8 => {
                 let reason = "8-bit inference needs calibration images";
-                return Err(EngineError::PrecisionUnavailable {
-                    precision: "int8",
-                    reason,
-                });
+                return Err(EngineError::PrecisionUnavailable { precision: "int8", reason });
             }
         };
         Self::build(parameters, precision, arithmetic, threads, isa)
@@ -112,13 +105,7 @@ impl Predictor {
         let n = calibration.len() / (size * size).max(1);
         reference.forward(calibration, n, size, Some(&mut ranges))?;
         drop(reference);
-        Self::build(
-            parameters,
-            Precision::Int8,
-            Arithmetic::Int8(&ranges),
-            threads,
-            isa,
-        )
+        Self::build(parameters, Precision::Int8, Arithmetic::Int8(&ranges), threads, isa)
     }
 
     fn build(
@@ -132,12 +119,7 @@ impl Predictor {
             return Err(EngineError::IsaUnavailable { isa });
         }
         let network = Network::new(parameters, isa, arithmetic);
-        Ok(Predictor {
-            network,
-            precision,
-            pool: Pool::new(threads),
-            workspace: None,
-        })
+        Ok(Predictor { network, precision, pool: Pool::new(threads), workspace: None })
     }
 
     /// Reads `n` images of `size` × `size` values in 0..=1, one after the other.
@@ -183,18 +165,9 @@ impl Predictor {
             Some(workspace) if workspace.fits(n, size) => workspace,
             _ => Workspace::new(n, size, self.pool.threads(), &self.network),
         };
-        let mut output = Output {
-            logits: Vec::new(),
-            map_side: size / STRIDE,
-            maps: Vec::new(),
-        };
+        let mut output = Output { logits: Vec::new(), map_side: size / STRIDE, maps: Vec::new() };
         for group in images.chunks(workspace.group * size * size) {
-            let pass = Pass {
-                network: &self.network,
-                pool: &self.pool,
-                n: group.len() / (size * size),
-                size,
-            };
+            let pass = Pass { network: &self.network, pool: &self.pool, n: group.len() / (size * size), size };
             pass.forward(&mut workspace, group, ranges.as_deref_mut());
             pass.read_scores(&workspace, &mut output);
         }
@@ -205,25 +178,14 @@ impl Predictor {
 
 fn check_input(images: &[f32], n: usize, size: usize) -> Result<(), EngineError> {
     if size == 0 || !size.is_multiple_of(STRIDE) {
-        return Err(EngineError::ImageSize {
-            size,
-            minimum: STRIDE,
-        });
+        return Err(EngineError::ImageSize { size, minimum: STRIDE });
     }
     let expected = n * size * size;
     if n == 0 || images.len() != expected {
-        return Err(EngineError::InputLength {
-            images: n,
-            size,
-            expected,
-            found: images.len(),
-        });
+        return Err(EngineError::InputLength { images: n, size, expected, found: images.len() });
     }
     match images.iter().position(|value| !value.is_finite()) {
-        Some(index) => Err(EngineError::BadPixel {
-            image: index / (size * size),
-            value: images[index],
-        }),
+        Some(index) => Err(EngineError::BadPixel { image: index / (size * size), value: images[index] }),
         None => Ok(()),
     }
 }
@@ -237,19 +199,10 @@ mod tests {
     fn network() -> (Parameters, Vec<f32>) {
         let mut parameters = Parameters::initialize(&Architecture::new(3), 5);
         for (name, values) in parameters.iter_mut() {
-            let offset = if name.ends_with("running_mean") || name.ends_with("norm1.bias") {
-                0.1
-            } else {
-                0.0
-            };
-            values
-                .iter_mut()
-                .enumerate()
-                .for_each(|(i, v)| *v += offset * ((i % 7) as f32 - 3.0));
+            let offset = if name.ends_with("running_mean") || name.ends_with("norm1.bias") { 0.1 } else { 0.0 };
+            values.iter_mut().enumerate().for_each(|(i, v)| *v += offset * ((i % 7) as f32 - 3.0));
         }
-        let image = (0..64 * 64)
-            .map(|i| ((i * 37 + i / 64 * 11) % 101) as f32 / 100.0)
-            .collect();
+        let image = (0..64 * 64).map(|i| ((i * 37 + i / 64 * 11) % 101) as f32 / 100.0).collect();
         (parameters, image)
     }
 
@@ -258,48 +211,32 @@ mod tests {
     }
 
     fn difference(a: &[f32], b: &[f32]) -> f32 {
-        a.iter()
-            .zip(b)
-            .fold(0.0f32, |most, (a, b)| most.max((a - b).abs()))
+        a.iter().zip(b).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()))
     }
 
     /// AVX-512 paths run in emulation where the processor does not have them; NEON is left out on other processors.
     fn testable() -> impl Iterator<Item = Isa> {
-        Isa::ALL
-            .into_iter()
-            .filter(|isa| isa.is_available() || isa.lanes() == 16)
+        Isa::ALL.into_iter().filter(|isa| isa.is_available() || isa.lanes() == 16)
     }
 
     #[test]
     fn every_instruction_set_computes_the_same_network() {
         let (parameters, image) = network();
         let portable = |precision| {
-            let mut predictor = Predictor::with_isa(&parameters, precision, 1, Isa::Portable)
-                .expect("always there");
+            let mut predictor = Predictor::with_isa(&parameters, precision, 1, Isa::Portable).expect("always there");
             predictor.run(&image, 1, 64).expect("a valid image")
         };
         let (f32s, bf16s) = (portable(Precision::F32), portable(Precision::Bf16));
         let scale = spread(&f32s.logits);
         let rounding = difference(&bf16s.logits, &f32s.logits) / scale;
-        assert!(
-            rounding > 1e-5 && rounding < 0.02,
-            "bfloat16 rounds: {rounding}"
-        );
+        assert!(rounding > 1e-5 && rounding < 0.02, "bfloat16 rounds: {rounding}");
         for isa in testable() {
-            for (precision, expected, tolerance) in [
-                (Precision::F32, &f32s, 1e-5),
-                (Precision::Bf16, &bf16s, 4e-3),
-            ] {
-                let mut predictor =
-                    Predictor::with_isa(&parameters, precision, 2, isa).expect("testable");
+            for (precision, expected, tolerance) in [(Precision::F32, &f32s, 1e-5), (Precision::Bf16, &bf16s, 4e-3)] {
+                let mut predictor = Predictor::with_isa(&parameters, precision, 2, isa).expect("testable");
                 let output = predictor.run(&image, 1, 64).expect("a valid image");
                 let logits = difference(&output.logits, &expected.logits) / scale;
                 let maps = difference(&output.maps, &expected.maps) / scale;
-                assert!(
-                    logits < tolerance && maps < tolerance,
-                    "{} {precision:?}: {logits} {maps}",
-                    isa.name()
-                );
+                assert!(logits < tolerance && maps < tolerance, "{} {precision:?}: {logits} {maps}", isa.name());
             }
         }
     }
@@ -310,8 +247,7 @@ mod tests {
         let mut reference = Predictor::new(&parameters, Precision::F32, 1).expect("always there");
         let expected = reference.run(&image, 1, 64).expect("a valid image");
         for isa in testable() {
-            let mut predictor =
-                Predictor::calibrated_with_isa(&parameters, 2, &image, 64, isa).expect("testable");
+            let mut predictor = Predictor::calibrated_with_isa(&parameters, 2, &image, 64, isa).expect("testable");
             let output = predictor.run(&image, 1, 64).expect("a valid image");
             let error = difference(&output.logits, &expected.logits) / spread(&expected.logits);
             println!("{}: {error}", isa.name());
@@ -323,10 +259,7 @@ mod tests {
     fn eight_bits_need_a_calibration() {
         let parameters = Parameters::initialize(&Architecture::new(1), 1);
         let error = Predictor::new(&parameters, Precision::Int8, 1).expect_err("no calibration");
-        assert_eq!(
-            error.to_string(),
-            "int8: 8-bit inference needs calibration images"
-        );
+        assert_eq!(error.to_string(), "int8: 8-bit inference needs calibration images");
         assert!(Predictor::calibrated(&parameters, 1, &[], 64).is_err());
         assert!(Predictor::calibrated(&parameters, 1, &[0.0; 64 * 64 + 1], 64).is_err());
     }

@@ -30,32 +30,18 @@ impl Workspace {
     /// Buffers for up to `images` images of `size` pixels a side.
     pub fn new(images: usize, size: usize, threads: usize, network: &Network) -> Self {
         let group = images.min(GROUP_PIXELS / (size * size)).max(1);
-        let block =
-            |block: usize| group * side(size, block).pow(2) * Architecture::block_output(block);
-        let scratch = network.blocks[0][0]
-            .conv2
-            .scratch()
-            .max(POINTWISE_SCRATCH)
-            .max(stem_scratch(size));
-        let whole = (0..BLOCKS.len())
-            .map(|block| side(size, block))
-            .find(|side| !in_bands(*side, threads));
+        let block = |block: usize| group * side(size, block).pow(2) * Architecture::block_output(block);
+        let scratch = network.blocks[0][0].conv2.scratch().max(POINTWISE_SCRATCH).max(stem_scratch(size));
+        let whole = (0..BLOCKS.len()).map(|block| side(size, block)).find(|side| !in_bands(*side, threads));
         let ring = RING * side(size, 0) * BOTTLENECK;
         Workspace {
             size,
             group,
             padded: Buffer::zeroed(group * (size + 2 * STEM_PAD).pow(2)),
-            blocks: [
-                Buffer::zeroed(block(0).max(block(2))),
-                Buffer::zeroed(block(1).max(block(3))),
-            ],
+            blocks: [Buffer::zeroed(block(0).max(block(2))), Buffer::zeroed(block(1).max(block(3)))],
             bottleneck: Buffer::zeroed(group * whole.map_or(0, |side| side * side) * BOTTLENECK),
-            scores: Buffer::zeroed(
-                group * side(size, BLOCKS.len() - 1).pow(2) * network.head.classifier.weights.n(),
-            ),
-            scratch: (0..threads)
-                .map(|_| (Buffer::zeroed(scratch), Buffer::zeroed(ring)))
-                .collect(),
+            scores: Buffer::zeroed(group * side(size, BLOCKS.len() - 1).pow(2) * network.head.classifier.weights.n()),
+            scratch: (0..threads).map(|_| (Buffer::zeroed(scratch), Buffer::zeroed(ring))).collect(),
         }
     }
 

@@ -34,9 +34,7 @@ impl<T: Plain> Buffer<T> {
         let layout = Self::layout(len);
         // SAFETY: the layout is never empty.
         let ptr = unsafe { alloc_zeroed(layout) }.cast::<T>();
-        let Some(ptr) = std::ptr::NonNull::new(ptr) else {
-            handle_alloc_error(layout)
-        };
+        let Some(ptr) = std::ptr::NonNull::new(ptr) else { handle_alloc_error(layout) };
         Buffer { ptr, len }
     }
 
@@ -49,8 +47,7 @@ impl<T: Plain> Buffer<T> {
 
     fn layout(len: usize) -> Layout {
         let bytes = len.max(1) * size_of::<T>();
-        Layout::from_size_align(bytes.next_multiple_of(ALIGN), ALIGN)
-            .expect("buffer sizes fit the address space")
+        Layout::from_size_align(bytes.next_multiple_of(ALIGN), ALIGN).expect("buffer sizes fit the address space")
     }
 }
 

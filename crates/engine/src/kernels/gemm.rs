@@ -46,14 +46,7 @@ impl PackedB {
     ///
     /// # Panics
     /// When `values` is too short.
-    pub fn pack(
-        isa: Isa,
-        k: usize,
-        n: usize,
-        values: &[f32],
-        k_stride: usize,
-        n_stride: usize,
-    ) -> Self {
+    pub fn pack(isa: Isa, k: usize, n: usize, values: &[f32], k_stride: usize, n_stride: usize) -> Self {
         Self::pack_as(Format::F32, isa, k, n, values, k_stride, n_stride)
     }
 
@@ -73,22 +66,13 @@ impl PackedB {
     ) -> Self {
         match format {
             Format::F32 => Self::pack_words::<F32>(isa, k, n, values, k_stride, n_stride),
-            Format::RoundedF32 => {
-                Self::pack_words::<RoundedF32>(isa, k, n, values, k_stride, n_stride)
-            }
+            Format::RoundedF32 => Self::pack_words::<RoundedF32>(isa, k, n, values, k_stride, n_stride),
             Format::Bf16 => Self::pack_words::<Bf16>(isa, k, n, values, k_stride, n_stride),
             Format::Int8 => Self::pack_words::<Int8>(isa, k, n, values, k_stride, n_stride),
         }
     }
 
-    fn pack_words<P: Product>(
-        isa: Isa,
-        k: usize,
-        n: usize,
-        values: &[f32],
-        k_stride: usize,
-        n_stride: usize,
-    ) -> Self {
+    fn pack_words<P: Product>(isa: Isa, k: usize, n: usize, values: &[f32], k_stride: usize, n_stride: usize) -> Self {
         let mut packed = Self::room(isa, P::FORMAT, k, n, P::PER_WORD);
         let (words, width) = (packed.words, packed.width);
         let mut word = [0.0; 4];
@@ -105,20 +89,9 @@ impl PackedB {
     }
 
     fn room(isa: Isa, format: Format, k: usize, n: usize, per_word: usize) -> Self {
-        assert!(
-            k.is_multiple_of(per_word),
-            "a depth of {k} in words of {per_word}"
-        );
+        assert!(k.is_multiple_of(per_word), "a depth of {k} in words of {per_word}");
         let (width, words) = (2 * isa.lanes(), k / per_word);
-        PackedB {
-            isa,
-            format,
-            k,
-            n,
-            width,
-            words,
-            data: Buffer::zeroed(n.div_ceil(width) * words * width),
-        }
+        PackedB { isa, format, k, n, width, words, data: Buffer::zeroed(n.div_ceil(width) * words * width) }
     }
 
     /// The depth k.
@@ -181,21 +154,14 @@ pub struct Epilogue<'a> {
 impl<'a> Epilogue<'a> {
     /// Whether there is a bias and a factor for each of n columns, or none at all.
     pub(super) fn covers(&self, n: usize) -> bool {
-        [self.bias, self.scale]
-            .into_iter()
-            .flatten()
-            .all(|values| values.len() >= n)
+        [self.bias, self.scale].into_iter().flatten().all(|values| values.len() >= n)
     }
 
     /// The epilogue of columns from `first` on.
     #[inline(always)]
     fn from_column(&self, first: usize) -> Self {
         let cut = |values: Option<&'a [f32]>| values.map(|values| &values[first..]);
-        Epilogue {
-            scale: cut(self.scale),
-            bias: cut(self.bias),
-            ..*self
-        }
+        Epilogue { scale: cut(self.scale), bias: cut(self.bias), ..*self }
     }
 }
 
@@ -214,12 +180,7 @@ pub struct Ahead {
 
 impl Ahead {
     /// Nothing to fetch.
-    pub const NOTHING: Ahead = Ahead {
-        ptr: std::ptr::null(),
-        row_stride: 0,
-        rows: 0,
-        lines: 0,
-    };
+    pub const NOTHING: Ahead = Ahead { ptr: std::ptr::null(), row_stride: 0, rows: 0, lines: 0 };
 
     /// Fetches `count` lines, beginning at line `at` of the first row; gives back the line to begin at next time.
     #[inline(always)]
@@ -260,26 +221,9 @@ pub unsafe fn gemm(
     epilogue: Epilogue<'_>,
     ahead: Ahead,
 ) {
-    assert!(
-        epilogue.covers(b.n),
-        "a bias value and a factor for each column"
-    );
-    assert!(
-        from + segments.count * segments.length <= b.words,
-        "{segments:?} from {from} in {} words",
-        b.words
-    );
-    let work = Gemm {
-        m,
-        a,
-        from,
-        segments,
-        b,
-        c,
-        epilogue,
-        ahead,
-        format: PhantomData,
-    };
+    assert!(epilogue.covers(b.n), "a bias value and a factor for each column");
+    assert!(from + segments.count * segments.length <= b.words, "{segments:?} from {from} in {} words", b.words);
+    let work = Gemm { m, a, from, segments, b, c, epilogue, ahead, format: PhantomData };
     match b.format {
         Format::F32 | Format::RoundedF32 => b.isa.dispatch(work),
         Format::Bf16 => b.isa.dispatch(work.with_format::<Bf16>()),
@@ -301,28 +245,8 @@ struct Gemm<'a, P> {
 
 impl<'a> Gemm<'a, F32> {
     fn with_format<P>(self) -> Gemm<'a, P> {
-        let Gemm {
-            m,
-            a,
-            from,
-            segments,
-            b,
-            c,
-            epilogue,
-            ahead,
-            ..
-        } = self;
-        Gemm {
-            m,
-            a,
-            from,
-            segments,
-            b,
-            c,
-            epilogue,
-            ahead,
-            format: PhantomData,
-        }
+        let Gemm { m, a, from, segments, b, c, epilogue, ahead, .. } = self;
+        Gemm { m, a, from, segments, b, c, epilogue, ahead, format: PhantomData }
     }
 }
 
@@ -331,33 +255,14 @@ impl<P: Product> Op for Gemm<'_, P> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Gemm {
-            m,
-            a,
-            from,
-            segments,
-            b,
-            c,
-            epilogue,
-            mut ahead,
-            ..
-        } = self;
-        assert!(
-            S::BF16 || P::FORMAT != Format::Bf16,
-            "bfloat16 products need the instructions"
-        );
+        let Gemm { m, a, from, segments, b, c, epilogue, mut ahead, .. } = self;
+        assert!(S::BF16 || P::FORMAT != Format::Bf16, "bfloat16 products need the instructions");
         for first in (0..m).step_by(ROW_BLOCK) {
             let rows = ROW_BLOCK.min(m - first);
             // SAFETY: the offsets stay inside the matrices, which the caller vouches for.
             unsafe {
-                let a = MatrixA {
-                    ptr: a.ptr.add(first * a.row_stride),
-                    ..a
-                };
-                let c = MatrixC {
-                    ptr: c.ptr.add(first * c.row_stride),
-                    ..c
-                };
+                let a = MatrixA { ptr: a.ptr.add(first * a.row_stride), ..a };
+                let c = MatrixC { ptr: c.ptr.add(first * c.row_stride), ..c };
                 row_block::<S, P>(rows, from, segments, a, b, c, epilogue, ahead);
             }
             ahead = Ahead::NOTHING;
@@ -386,10 +291,7 @@ unsafe fn row_block<S: Simd, P: Product>(
         // SAFETY: inside the packed matrix, and inside C and the bias by the contract of `gemm`.
         unsafe {
             let b = b.data.as_ptr().add((panel * b.words + from) * width);
-            let c = MatrixC {
-                ptr: c.ptr.add(panel * width),
-                ..c
-            };
+            let c = MatrixC { ptr: c.ptr.add(panel * width), ..c };
             let epilogue = epilogue.from_column(panel * width);
             if columns == width {
                 panel_tiles::<S, P>(rows, depth, a, b, c, epilogue, &mut ahead, per_panel);
@@ -420,14 +322,8 @@ unsafe fn panel_tiles<S: Simd, P: Product>(
         // SAFETY: rows first..first + height are inside the matrices.
         unsafe {
             line = ahead.fetch::<S>(line, lines.div_ceil(tiles));
-            let a = MatrixA {
-                ptr: a.ptr.add(first * a.row_stride),
-                ..a
-            };
-            let c = MatrixC {
-                ptr: c.ptr.add(first * c.row_stride),
-                ..c
-            };
+            let a = MatrixA { ptr: a.ptr.add(first * a.row_stride), ..a };
+            let c = MatrixC { ptr: c.ptr.add(first * c.row_stride), ..c };
             register_tile::<S, P>(height, depth, a, b, c, epilogue);
         }
         first += height;
@@ -463,14 +359,8 @@ unsafe fn narrow_panel<S: Simd, P: Product>(
         unsafe {
             let c = std::slice::from_raw_parts_mut(c.ptr.add(i * c.row_stride), columns);
             row[..columns].copy_from_slice(c);
-            let beside = MatrixC {
-                ptr: row.as_mut_ptr(),
-                row_stride: width,
-            };
-            let a = MatrixA {
-                ptr: a.ptr.add(i * a.row_stride),
-                ..a
-            };
+            let beside = MatrixC { ptr: row.as_mut_ptr(), row_stride: width };
+            let a = MatrixA { ptr: a.ptr.add(i * a.row_stride), ..a };
             register_tile::<S, P>(1, depth, a, b, beside, widened);
             c.copy_from_slice(&row[..columns]);
         }

@@ -32,6 +32,4 @@ pub(crate) use pointwise::{Gather, PIXELS, Pointwise, SCRATCH as POINTWISE_SCRAT
 pub(crate) use product::Format;
 pub(crate) use simd::{Op, Simd};
 pub(crate) use stem::{STEM_PAD, Stem, stem, stem_scratch};
-pub(crate) use winograd::{
-    RING, Rows, TILE, TILES, Winograd, WinogradWeights, tiles_per_side, winograd,
-};
+pub(crate) use winograd::{RING, Rows, TILE, TILES, Winograd, WinogradWeights, tiles_per_side, winograd};

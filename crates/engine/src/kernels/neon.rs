@@ -75,10 +75,7 @@ unsafe impl Simd for Neon {
     unsafe fn store_u8(to: *mut u8, v: float32x4x2_t) {
         // SAFETY: the trait's contract; eight bytes are written.
         unsafe {
-            let (low, high) = (
-                vmovn_u32(vcvtnq_u32_f32(v.0)),
-                vmovn_u32(vcvtnq_u32_f32(v.1)),
-            );
+            let (low, high) = (vmovn_u32(vcvtnq_u32_f32(v.0)), vmovn_u32(vcvtnq_u32_f32(v.1)));
             vst1_u8(to, vmovn_u16(vcombine_u16(low, high)));
         }
     }

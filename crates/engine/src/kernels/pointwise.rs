@@ -70,19 +70,9 @@ pub struct Pointwise<'a> {
 /// When there are more rows than [`PIXELS`], or the channels are others, or a slice is too short.
 pub unsafe fn pointwise(work: Pointwise<'_>) {
     let k = work.weights.k();
-    assert!(
-        work.rows <= PIXELS && k.is_multiple_of(32) && k <= 1024,
-        "{} pixels of {k} channels",
-        work.rows
-    );
-    assert!(
-        work.scale.len() >= k && work.shift.len() >= k,
-        "a factor and an offset for each channel"
-    );
-    assert!(
-        work.epilogue.covers(work.weights.n()),
-        "a bias and a factor for each output channel"
-    );
+    assert!(work.rows <= PIXELS && k.is_multiple_of(32) && k <= 1024, "{} pixels of {k} channels", work.rows);
+    assert!(work.scale.len() >= k && work.shift.len() >= k, "a factor and an offset for each channel");
+    assert!(work.epilogue.covers(work.weights.n()), "a bias and a factor for each output channel");
     work.weights.isa().dispatch(work);
 }
 
@@ -97,9 +87,7 @@ impl Op for Pointwise<'_> {
                 Format::F32 => self.convolve::<S, F32>(),
                 Format::RoundedF32 => self.convolve::<S, RoundedF32>(),
                 Format::Bf16 if S::BF16 => self.convolve::<S, Bf16>(),
-                Format::Bf16 => unreachable!(
-                    "weights are packed in bfloat16 only where the processor multiplies it"
-                ),
+                Format::Bf16 => unreachable!("weights are packed in bfloat16 only where the processor multiplies it"),
                 Format::Int8 => self.convolve::<S, Int8>(),
             }
         }
@@ -111,11 +99,7 @@ impl Pointwise<'_> {
     unsafe fn convolve<S: Simd, P: Product>(&self) {
         let k = self.weights.k();
         // 8-bit sums are whole only when the depth is not cut: it never needs to be, for k ≤ 4 × the cache block.
-        let deepest = if P::FORMAT == Format::Int8 {
-            k
-        } else {
-            S::DEPTH * P::PER_WORD
-        };
+        let deepest = if P::FORMAT == Format::Int8 { k } else { S::DEPTH * P::PER_WORD };
         let blocks = k.div_ceil(deepest);
         let mut from = 0;
         for block in 0..blocks {
@@ -127,34 +111,15 @@ impl Pointwise<'_> {
                 relu: self.epilogue.relu && last,
                 ..self.epilogue
             };
-            let packed = MatrixA {
-                ptr: self.scratch,
-                row_stride: SCRATCH_STRIDE,
-            };
+            let packed = MatrixA { ptr: self.scratch, row_stride: SCRATCH_STRIDE };
             let (first, words) = (from / P::PER_WORD, depth / P::PER_WORD);
-            let segments = Segments {
-                count: 1,
-                stride: 0,
-                length: words,
-            };
-            let ahead = if last {
-                self.ahead(self.rows, self.ahead, 0)
-            } else {
-                self.ahead(0, self.rows, from + depth)
-            };
+            let segments = Segments { count: 1, stride: 0, length: words };
+            let ahead =
+                if last { self.ahead(self.rows, self.ahead, 0) } else { self.ahead(0, self.rows, from + depth) };
             // SAFETY: the contract of `pointwise`; there are at most 256 words, less than SCRATCH_STRIDE.
             unsafe {
                 self.normalize::<S, P>(from, depth);
-                gemm(
-                    self.rows,
-                    packed,
-                    first,
-                    segments,
-                    self.weights,
-                    self.output,
-                    epilogue,
-                    ahead,
-                );
+                gemm(self.rows, packed, first, segments, self.weights, self.output, epilogue, ahead);
             }
             from += depth;
         }
@@ -166,15 +131,8 @@ impl Pointwise<'_> {
         let lines = (self.weights.k() - from).min(CHANNELS_AHEAD).div_ceil(16);
         match self.gather {
             Gather::Pixels { first } => {
-                let ptr = self
-                    .input
-                    .wrapping_add((first + skip) * self.input_stride + from);
-                Ahead {
-                    ptr,
-                    row_stride: self.input_stride,
-                    rows,
-                    lines,
-                }
+                let ptr = self.input.wrapping_add((first + skip) * self.input_stride + from);
+                Ahead { ptr, row_stride: self.input_stride, rows, lines }
             }
             Gather::Pooled { .. } => Ahead::NOTHING,
         }
@@ -195,16 +153,9 @@ impl Pointwise<'_> {
                     Gather::Pooled { first, side } => {
                         let (y, x) = ((first + row) / side, (first + row) % side);
                         let width = 2 * side;
-                        let corner = self
-                            .input
-                            .add((2 * y * width + 2 * x) * self.input_stride + from);
+                        let corner = self.input.add((2 * y * width + 2 * x) * self.input_stride + from);
                         let below = corner.add(width * self.input_stride);
-                        let square = [
-                            corner,
-                            corner.add(self.input_stride),
-                            below,
-                            below.add(self.input_stride),
-                        ];
+                        let square = [corner, corner.add(self.input_stride), below, below.add(self.input_stride)];
                         self.normalize_row::<S, P, 4>(from, depth, square, to);
                     }
                 }
@@ -227,10 +178,7 @@ impl Pointwise<'_> {
                 let (factor, offset) = (S::load(scale.add(k)), S::load(shift.add(k)));
                 let mut sum = S::max(S::fma(S::load(inputs[0].add(k)), factor, offset), S::zero());
                 for input in &inputs[1..] {
-                    sum = S::add(
-                        sum,
-                        S::max(S::fma(S::load(input.add(k)), factor, offset), S::zero()),
-                    );
+                    sum = S::add(sum, S::max(S::fma(S::load(input.add(k)), factor, offset), S::zero()));
                 }
                 if N > 1 {
                     sum = S::mul(sum, S::splat(1.0 / N as f32));

@@ -63,11 +63,7 @@ pub unsafe trait Simd: Copy + Send + Sync + 'static {
         unsafe {
             let mut lanes = [0.0f32; 16];
             Self::store(lanes.as_mut_ptr(), v);
-            Self::load(
-                lanes
-                    .map(|x| f32::from_bits(u32::from(bf16_bits(x)) << 16))
-                    .as_ptr(),
-            )
+            Self::load(lanes.map(|x| f32::from_bits(u32::from(bf16_bits(x)) << 16)).as_ptr())
         }
     }
 

@@ -48,34 +48,11 @@ pub unsafe fn stem(work: Stem<'_>) {
         // SAFETY: row y < size / 2 of the convolution reads padded rows 2y..2y + 7, all inside the padded image.
         unsafe {
             let width = work.size + 2 * STEM_PAD;
-            let a = MatrixA {
-                ptr: work.image.add(2 * y * width),
-                row_stride: 2,
-            };
-            let segments = Segments {
-                count: KERNEL,
-                stride: width,
-                length: KERNEL,
-            };
-            let c = MatrixC {
-                ptr: work.scratch.add(y % 3 * row_values),
-                row_stride: CHANNELS,
-            };
-            let epilogue = Epilogue {
-                bias: Some(work.bias),
-                relu: true,
-                ..Epilogue::default()
-            };
-            gemm(
-                half,
-                a,
-                0,
-                segments,
-                work.weights,
-                c,
-                epilogue,
-                Ahead::NOTHING,
-            );
+            let a = MatrixA { ptr: work.image.add(2 * y * width), row_stride: 2 };
+            let segments = Segments { count: KERNEL, stride: width, length: KERNEL };
+            let c = MatrixC { ptr: work.scratch.add(y % 3 * row_values), row_stride: CHANNELS };
+            let epilogue = Epilogue { bias: Some(work.bias), relu: true, ..Epilogue::default() };
+            gemm(half, a, 0, segments, work.weights, c, epilogue, Ahead::NOTHING);
         }
     };
     if work.first > 0 {
@@ -86,17 +63,9 @@ pub unsafe fn stem(work: Stem<'_>) {
         convolve(2 * y + 1);
         // A row or column that is missing at the border is replaced by one inside the window: the maximum stays the same.
         let above = if y == 0 { 0 } else { 2 * y - 1 };
-        let rows = [above, 2 * y, 2 * y + 1]
-            .map(|row| work.scratch.wrapping_add(row % 3 * row_values).cast_const());
-        let output = work
-            .output
-            .wrapping_add(y * (half / 2) * work.output_stride);
-        let pool = MaxPool {
-            rows,
-            width: half / 2,
-            output,
-            output_stride: work.output_stride,
-        };
+        let rows = [above, 2 * y, 2 * y + 1].map(|row| work.scratch.wrapping_add(row % 3 * row_values).cast_const());
+        let output = work.output.wrapping_add(y * (half / 2) * work.output_stride);
+        let pool = MaxPool { rows, width: half / 2, output, output_stride: work.output_stride };
         work.weights.isa().dispatch(pool);
     }
 }
@@ -122,8 +91,7 @@ impl Op for MaxPool {
                     let mut largest = S::zero();
                     for row in self.rows {
                         for column in columns {
-                            largest =
-                                S::max(largest, S::load(row.add(column * CHANNELS + channel)));
+                            largest = S::max(largest, S::load(row.add(column * CHANNELS + channel)));
                         }
                     }
                     S::store(self.output.add(x * self.output_stride + channel), largest);

@@ -32,10 +32,7 @@ impl WinogradWeights {
     /// # Panics
     /// When they are not, or there are fewer weights.
     pub fn new(isa: Isa, weights: &[f32], outputs: usize, inputs: usize) -> Self {
-        assert!(
-            inputs.is_multiple_of(32) && outputs.is_multiple_of(32),
-            "{inputs} → {outputs} channels"
-        );
+        assert!(inputs.is_multiple_of(32) && outputs.is_multiple_of(32), "{inputs} → {outputs} channels");
         let mut transformed = vec![0.0f32; POINTS * inputs * outputs];
         for o in 0..outputs {
             for i in 0..inputs {
@@ -49,12 +46,7 @@ impl WinogradWeights {
             .chunks_exact(inputs * outputs)
             .map(|matrix| PackedB::pack(isa, inputs, outputs, matrix, outputs, 1))
             .collect();
-        WinogradWeights {
-            inputs,
-            outputs,
-            points,
-            zeros: Buffer::zeroed(inputs),
-        }
+        WinogradWeights { inputs, outputs, points, zeros: Buffer::zeroed(inputs) }
     }
 
     /// f32 values of scratch memory that a call needs.
@@ -144,9 +136,7 @@ impl Op for Winograd<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let WinogradWeights {
-            inputs, outputs, ..
-        } = *self.weights;
+        let WinogradWeights { inputs, outputs, .. } = *self.weights;
         let (patches, products) = (self.scratch, POINTS * (TILES * inputs + PAD));
         // SAFETY: the contract of `winograd`.
         unsafe {
@@ -156,29 +146,10 @@ impl Op for Winograd<'_> {
             }
             for (point, b) in self.weights.points.iter().enumerate() {
                 let a = patches.add(point * (TILES * inputs + PAD));
-                let a = MatrixA {
-                    ptr: a,
-                    row_stride: inputs,
-                };
-                let c = MatrixC {
-                    ptr: products.add(point * (TILES * outputs + PAD)),
-                    row_stride: outputs,
-                };
-                let depth = Segments {
-                    count: 1,
-                    stride: 0,
-                    length: inputs,
-                };
-                gemm(
-                    self.tiles,
-                    a,
-                    0,
-                    depth,
-                    b,
-                    c,
-                    Epilogue::default(),
-                    Ahead::NOTHING,
-                );
+                let a = MatrixA { ptr: a, row_stride: inputs };
+                let c = MatrixC { ptr: products.add(point * (TILES * outputs + PAD)), row_stride: outputs };
+                let depth = Segments { count: 1, stride: 0, length: inputs };
+                gemm(self.tiles, a, 0, depth, b, c, Epilogue::default(), Ahead::NOTHING);
             }
             for tile in 0..self.tiles {
                 self.transform_output::<S>(tile, products.add(tile * outputs));
@@ -192,10 +163,7 @@ impl Winograd<'_> {
     #[inline(always)]
     fn place(&self, tile: usize) -> (usize, usize, usize) {
         let per_side = tiles_per_side(self.side);
-        let (image, tile) = (
-            (self.first + tile) / (per_side * per_side),
-            (self.first + tile) % (per_side * per_side),
-        );
+        let (image, tile) = ((self.first + tile) / (per_side * per_side), (self.first + tile) % (per_side * per_side));
         (image, tile / per_side * TILE, tile % per_side * TILE)
     }
 
@@ -207,10 +175,7 @@ impl Winograd<'_> {
         let mut sources = [self.weights.zeros.as_ptr(); POINTS];
         for (point, source) in sources.iter_mut().enumerate() {
             // One before the tile in both directions; what lies before the image wraps to a large number.
-            let (y, x) = (
-                (top + point / PATCH).wrapping_sub(1),
-                (left + point % PATCH).wrapping_sub(1),
-            );
+            let (y, x) = ((top + point / PATCH).wrapping_sub(1), (left + point % PATCH).wrapping_sub(1));
             if y < self.side && x < self.side {
                 let row = match self.rows {
                     Rows::All => image * self.side + y,
@@ -226,8 +191,7 @@ impl Winograd<'_> {
             unsafe {
                 let mut half = [[S::zero(); PATCH]; PATCH];
                 for x in 0..PATCH {
-                    let column =
-                        std::array::from_fn(|y| S::load(sources[y * PATCH + x].add(channel)));
+                    let column = std::array::from_fn(|y| S::load(sources[y * PATCH + x].add(channel)));
                     let column = input_transform::<S>(column);
                     for y in 0..PATCH {
                         half[y][x] = column[y];
@@ -254,23 +218,15 @@ impl Winograd<'_> {
             unsafe {
                 let mut half = [[S::zero(); PATCH]; TILE];
                 for x in 0..PATCH {
-                    let column = std::array::from_fn(|y| {
-                        S::load(from.add((y * PATCH + x) * stride + channel))
-                    });
+                    let column = std::array::from_fn(|y| S::load(from.add((y * PATCH + x) * stride + channel)));
                     let column = output_transform::<S>(column);
                     for y in 0..TILE {
                         half[y][x] = column[y];
                     }
                 }
                 for (y, row) in half.into_iter().enumerate().take(rows) {
-                    let start = ((image * self.side + top + y) * self.side + left)
-                        * self.output_stride
-                        + channel;
-                    for (x, v) in output_transform::<S>(row)
-                        .into_iter()
-                        .enumerate()
-                        .take(columns)
-                    {
+                    let start = ((image * self.side + top + y) * self.side + left) * self.output_stride + channel;
+                    for (x, v) in output_transform::<S>(row).into_iter().enumerate().take(columns) {
                         S::store(self.output.add(start + x * self.output_stride), v);
                     }
                 }
@@ -285,10 +241,7 @@ unsafe fn input_transform<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH] {
     // SAFETY: called by kernels only.
     unsafe {
         let (four, minus_four, minus_five) = (S::splat(4.0), S::splat(-4.0), S::splat(-5.0));
-        let (even, odd) = (
-            S::fma(d[2], minus_four, d[4]),
-            S::fma(d[1], minus_four, d[3]),
-        );
+        let (even, odd) = (S::fma(d[2], minus_four, d[4]), S::fma(d[1], minus_four, d[3]));
         let (difference, other) = (S::sub(d[4], d[2]), S::sub(d[3], d[1]));
         [
             S::fma(d[0], four, S::fma(d[2], minus_five, d[4])),

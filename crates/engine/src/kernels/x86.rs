@@ -72,10 +72,7 @@ unsafe impl Simd for Avx2 {
             let bits = _mm256_castps_si256(v);
             let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
             let rounded = _mm256_add_epi32(_mm256_add_epi32(bits, odd), _mm256_set1_epi32(0x7FFF));
-            _mm256_castsi256_ps(_mm256_and_si256(
-                rounded,
-                _mm256_set1_epi32(0xFFFF_0000_u32 as i32),
-            ))
+            _mm256_castsi256_ps(_mm256_and_si256(rounded, _mm256_set1_epi32(0xFFFF_0000_u32 as i32)))
         }
     }
     #[inline(always)]
@@ -83,10 +80,7 @@ unsafe impl Simd for Avx2 {
         // SAFETY: the trait's contract; eight bytes are written.
         unsafe {
             let whole = _mm256_cvtps_epi32(v);
-            let words = _mm_packs_epi32(
-                _mm256_castsi256_si128(whole),
-                _mm256_extracti128_si256::<1>(whole),
-            );
+            let words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole));
             _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
         }
     }

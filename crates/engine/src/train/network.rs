@@ -457,7 +457,7 @@ fn shared(buffer: &Buffer) -> SharedMut<f32> {
 fn partial_len(plan: &Plan, images: usize, size: usize) -> usize {
     let mut len = RowBands::new(images, size / 2).tasks * STEM_WEIGHTS;
     for (index, block) in plan.blocks.iter().enumerate() {
-        let side = size / 4 >> index;
+        let side = (size / 4) >> index;
         let chunks = Chunks::backward(images * side * side).count;
         let widest = block.layers.iter().map(|layer| layer.conv1.len).max().unwrap_or(0);
         len = len.max(chunks * widest).max(backward_tiles(images, side).chunks * POINT_WEIGHTS);

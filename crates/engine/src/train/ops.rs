@@ -110,9 +110,9 @@ pub(crate) unsafe fn add_pairs<S: Simd>(first: S::V, second: S::V, sums: *mut f6
     unsafe {
         S::store(lanes[0].as_mut_ptr(), first);
         S::store(lanes[1].as_mut_ptr(), second);
-        for lane in 0..S::LANES {
-            *sums.add(2 * lane) += f64::from(lanes[0][lane]);
-            *sums.add(2 * lane + 1) += f64::from(lanes[1][lane]);
+        for (lane, (first, second)) in lanes[0].iter().zip(&lanes[1]).enumerate().take(S::LANES) {
+            *sums.add(2 * lane) += f64::from(*first);
+            *sums.add(2 * lane + 1) += f64::from(*second);
         }
     }
 }

@@ -216,7 +216,7 @@ impl Memory {
             .iter()
             .enumerate()
             .map(|(index, block)| {
-                let side = size / 4 >> index;
+                let side = (size / 4) >> index;
                 let pixels = pixels(side);
                 BlockMemory {
                     side,

@@ -4,6 +4,8 @@
 //! products for each pair of channels instead of 144. Over many tiles, each of the 36 points is a matrix product. The weight
 //! gradient of the same form is Gᵀ[(Bᵀ d B) ⊙ (A y Aᵀ)]G, summed over tiles.
 
+#![expect(clippy::needless_range_loop, reason = "the transforms are written with the indices of their formulas")]
+
 use super::PLANE;
 use super::simd::Simd;
 

@@ -115,7 +115,9 @@ fn lines(rng: &mut FilmRng, page: &mut Page<'_>) {
     for line in 0..n {
         let text: Vec<char> = match choose(rng, &[(0_u8, 0.5), (1, 0.25), (2, 0.25)]) {
             0 => WORDS[(uniform(rng, 0.0, WORDS.len() as f32) as usize).min(WORDS.len() - 1)].chars().collect(),
-            1 => format!("{:02}:{:02}", uniform(rng, 0.0, 23.9) as u32, uniform(rng, 0.0, 59.9) as u32).chars().collect(),
+            1 => {
+                format!("{:02}:{:02}", uniform(rng, 0.0, 23.9) as u32, uniform(rng, 0.0, 59.9) as u32).chars().collect()
+            }
             _ => format!("{:06}", uniform(rng, 0.0, 999_999.0) as u32).chars().collect(),
         };
         let half_u = text.len() as f32 * 3.0 * dot;

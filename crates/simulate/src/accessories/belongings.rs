@@ -119,7 +119,8 @@ fn fasteners(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks) {
 
 /// A zip: two rows of metal teeth and a slider.
 fn zip(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks) {
-    let start = landmarks.symphysis + v(normal(rng, 0.0, 25.0), uniform(rng, 40.0, 110.0), landmarks.body_half_depth * 0.8);
+    let start =
+        landmarks.symphysis + v(normal(rng, 0.0, 25.0), uniform(rng, 40.0, 110.0), landmarks.body_half_depth * 0.8);
     let end = start + v(normal(rng, 0.0, 15.0), -uniform(rng, 90.0, 160.0), -10.0);
     let bow = v(normal(rng, 0.0, 10.0), 0.0, 0.0);
     let path = curve(&[start, start.lerp(end, 0.5) + bow, end], 22);

@@ -16,7 +16,8 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
     let mut loops = Vec::new();
     if chance(rng, 0.65) {
         // Rectum and sigmoid, behind and above the symphysis.
-        let start = landmarks.symphysis + v(normal(rng, 0.0, 10.0), uniform(rng, 10.0, 45.0), -uniform(rng, 50.0, 80.0));
+        let start =
+            landmarks.symphysis + v(normal(rng, 0.0, 10.0), uniform(rng, 10.0, 45.0), -uniform(rng, 50.0, 80.0));
         loops.push((start, 3 + uniform(rng, 0.0, 4.0) as usize, uniform(rng, 9.0, 20.0)));
     }
     for _ in 0..(bulk * 6.0) as usize {

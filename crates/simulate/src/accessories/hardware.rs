@@ -141,7 +141,15 @@ fn nail(rng: &mut FilmRng, hip: &HipLandmarks) -> Pieces {
     pieces.push((lag.mesh(), material, 1.0));
     if chance(rng, 0.3) {
         let up = -hip.down * uniform(rng, 10.0, 13.0);
-        let pin = Screw { head: entry + up, tip: tip.lerp(entry, 0.2) + up, core: 2.4, crest: 3.2, thread: 0.8, pitch: 2.0, head_radius: 3.2 };
+        let pin = Screw {
+            head: entry + up,
+            tip: tip.lerp(entry, 0.2) + up,
+            core: 2.4,
+            crest: 3.2,
+            thread: 0.8,
+            pitch: 2.0,
+            head_radius: 3.2,
+        };
         pieces.push((pin.mesh(), material, 1.0));
     }
     let bolts = if long { [length - start - 18.0, length - start - 36.0] } else { [length - start - 28.0, -1.0] };
@@ -160,7 +168,8 @@ fn nail(rng: &mut FilmRng, hip: &HipLandmarks) -> Pieces {
 fn sliding_screw(rng: &mut FilmRng, hip: &HipLandmarks) -> Pieces {
     let (entry, tip) = lag_line(rng, hip, 6.0);
     let axis = (tip - entry).unit();
-    let lag = Screw { head: entry + axis * 10.0, tip, core: 4.0, crest: 6.3, thread: 0.68, pitch: 3.0, head_radius: 4.2 };
+    let lag =
+        Screw { head: entry + axis * 10.0, tip, core: 4.0, crest: 6.3, thread: 0.68, pitch: 3.0, head_radius: 4.2 };
     let barrel = Mesh::tube(&[(entry, 6.4), (entry + axis * uniform(rng, 30.0, 40.0), 6.4)], 16);
     let holes = 2 + uniform(rng, 0.0, 4.9) as usize;
     let outward = (hip.lateral - hip.down * hip.lateral.dot(hip.down)).unit();
@@ -175,7 +184,8 @@ fn sliding_screw(rng: &mut FilmRng, hip: &HipLandmarks) -> Pieces {
         thickness: uniform(rng, 4.5, 6.0),
         holes: holes + 1,
     };
-    let mut pieces = vec![(lag.mesh(), Material::Steel, 1.0), (barrel, Material::Steel, 1.0), (plate.mesh(), Material::Steel, 1.0)];
+    let mut pieces =
+        vec![(lag.mesh(), Material::Steel, 1.0), (barrel, Material::Steel, 1.0), (plate.mesh(), Material::Steel, 1.0)];
     let depth = 2.0 * hip.shaft_radius + uniform(rng, 1.0, 4.0);
     pieces.extend(plate.screws(|i| i > 0, depth, false).into_iter().map(|m| (m, Material::Steel, 1.0)));
     if chance(rng, 0.3) {

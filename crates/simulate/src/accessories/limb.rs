@@ -75,7 +75,8 @@ fn fixation(rng: &mut FilmRng, scene: &mut Scene, bones: &[Mesh]) {
     let outward = u * angle.cos() + w * angle.sin();
     let place = bone.middle + bone.axis * (uniform(rng, -0.3, 0.3) * bone.half);
     let long = bone.half > 60.0;
-    match choose(rng, &[(Fixation::Plate, 0.4), (Fixation::Nail, 0.2), (Fixation::Wires, 0.2), (Fixation::Screws, 0.2)]) {
+    match choose(rng, &[(Fixation::Plate, 0.4), (Fixation::Nail, 0.2), (Fixation::Wires, 0.2), (Fixation::Screws, 0.2)])
+    {
         Fixation::Plate => {
             let holes = 4 + uniform(rng, 0.0, 5.0) as usize;
             let length = holes as f32 * if long { 13.0 } else { 6.0 };
@@ -108,7 +109,8 @@ fn fixation(rng: &mut FilmRng, scene: &mut Scene, bones: &[Mesh]) {
         Fixation::Screws => {
             for _ in 0..1 + uniform(rng, 0.0, 2.9) as usize {
                 let at = place + bone.axis * normal(rng, 0.0, 10.0);
-                let along = (outward + bone.axis * normal(rng, 0.0, 0.4)).unit() * (bone.radius * uniform(rng, 1.0, 1.6));
+                let along =
+                    (outward + bone.axis * normal(rng, 0.0, 0.4)).unit() * (bone.radius * uniform(rng, 1.0, 1.6));
                 scene.add(&Screw::small(at + along, at - along).mesh(), material, 1.0);
             }
         }
@@ -159,8 +161,9 @@ fn bangle(rng: &mut FilmRng, scene: &mut Scene, skin: &Mesh) {
 /// A fold of the sheet under the limb.
 fn sheet(rng: &mut FilmRng, scene: &mut Scene) {
     for _ in 0..1 + uniform(rng, 0.0, 3.9) as usize {
-        let points: Vec<Vec3> =
-            (0..4).map(|i| v(normal(rng, 0.0, 60.0), (i as f32 - 1.5) * 90.0 + normal(rng, 0.0, 30.0), -45.0)).collect();
+        let points: Vec<Vec3> = (0..4)
+            .map(|i| v(normal(rng, 0.0, 60.0), (i as f32 - 1.5) * 90.0 + normal(rng, 0.0, 30.0), -45.0))
+            .collect();
         let (half, thick) = (uniform(rng, 0.8, 6.0), uniform(rng, 0.3, 1.2));
         let path: Vec<(Vec3, f32)> = curve(&points, 10).into_iter().map(|p| (p, half)).collect();
         scene.add(&Mesh::tube(&path, 8), Material::Soft, thick / half.max(1.0) * 0.5);

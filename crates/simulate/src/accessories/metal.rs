@@ -41,7 +41,15 @@ impl Screw {
     #[must_use]
     pub fn cannulated(head: Vec3, tip: Vec3) -> Self {
         let length = (tip - head).length();
-        Self { head, tip, core: 2.25, crest: 3.65, thread: 1.0 - 18.0 / length.max(20.0), pitch: 2.75, head_radius: 4.2 }
+        Self {
+            head,
+            tip,
+            core: 2.25,
+            crest: 3.65,
+            thread: 1.0 - 18.0 / length.max(20.0),
+            pitch: 2.75,
+            head_radius: 4.2,
+        }
     }
 
     /// The screw's surface.
@@ -51,7 +59,8 @@ impl Screw {
         let length = axis.length().max(1.0);
         let at = |mm: f32, r: f32| (self.head + axis * (mm / length), r);
         let cap = (self.head_radius * 0.9).min(length * 0.3);
-        let mut path = vec![at(-1.0, self.head_radius * 0.6), at(0.0, self.head_radius), at(cap, self.head_radius * 0.8)];
+        let mut path =
+            vec![at(-1.0, self.head_radius * 0.6), at(0.0, self.head_radius), at(cap, self.head_radius * 0.8)];
         path.push(at(cap + 0.3, self.core));
         let mut along = (self.thread * length).max(cap + 0.6);
         path.push(at(along, self.core));

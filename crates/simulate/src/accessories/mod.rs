@@ -68,7 +68,8 @@ fn curve(points: &[Vec3], steps: usize) -> Vec<Vec3> {
             let t = k as f32 / steps as f32;
             let (t2, t3) = (t * t, t * t * t);
             path.push(
-                (b * 2.0 + (c - a) * t + (a * 2.0 - b * 5.0 + c * 4.0 - d) * t2 + (b * 3.0 - a - c * 3.0 + d) * t3) * 0.5,
+                (b * 2.0 + (c - a) * t + (a * 2.0 - b * 5.0 + c * 4.0 - d) * t2 + (b * 3.0 - a - c * 3.0 + d) * t3)
+                    * 0.5,
             );
         }
     }

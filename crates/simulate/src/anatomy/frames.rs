@@ -13,7 +13,17 @@ type Surfaces = BTreeMap<String, Mesh>;
 const LOWER: [&str; 10] =
     ["pelvis", "sacrum", "femur", "tibia", "fibula", "talus", "calcaneus", "foot", "bofoot", "patella"];
 const UPPER: [&str; 11] = [
-    "humerus", "ulna", "radius", "scaphoid", "lunate", "triquetrum", "pisiform", "trapezium", "trapezoid", "capitate", "hamate",
+    "humerus",
+    "ulna",
+    "radius",
+    "scaphoid",
+    "lunate",
+    "triquetrum",
+    "pisiform",
+    "trapezium",
+    "trapezoid",
+    "capitate",
+    "hamate",
 ];
 
 /// Half the distance of the hips in the pelvis' frame, and their middle in the world's axes, millimeters.
@@ -62,9 +72,7 @@ pub(super) fn limb_bone(surfaces: &Surfaces, part: &BodyPart, bone: &str) -> Opt
         (BodyPart::Ankle, "tibia") => at("tibia", v(0.0, 430.0, 0.0)),
         (BodyPart::Ankle, "fibula") => at("fibula", v(0.0, 430.0, 0.0)),
         (BodyPart::Ankle, "talus") => at("talus", Vec3::default()),
-        (BodyPart::Ankle, "calcaneus") => {
-            at("calcaneus", Vec3::default()).or_else(|| at("foot", v(7.9, -42.0, -48.8)))
-        }
+        (BodyPart::Ankle, "calcaneus") => at("calcaneus", Vec3::default()).or_else(|| at("foot", v(7.9, -42.0, -48.8))),
         (BodyPart::Ankle, "phalanx of the foot 1") => at("bofoot", v(9.0, -44.0, 130.0)),
         (BodyPart::Ankle, other) if other.starts_with("phalanx") => left(surfaces, "bofoot").map(|_| Mesh::default()),
         (BodyPart::Ankle, "navicular" | "cuboid" | "sesamoid") => left(surfaces, "foot").map(|_| Mesh::default()),

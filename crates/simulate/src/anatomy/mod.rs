@@ -114,7 +114,8 @@ pub fn read_surface(path: &Path) -> Result<Mesh, SimulateError> {
         "stl" => stl::parse(&bytes),
         _ => obj::parse(&bytes),
     };
-    let problem = |fault: Fault| SimulateError::Surface { path: path.to_owned(), line: fault.line, reason: fault.reason };
+    let problem =
+        |fault: Fault| SimulateError::Surface { path: path.to_owned(), line: fault.line, reason: fault.reason };
     let raw = parsed.map_err(problem)?;
     surface::finish(&raw).map_err(problem)
 }

@@ -45,14 +45,19 @@ fn index(word: &str, points: usize, line: usize) -> Result<u32, Fault> {
         Ok(i) if i < 0 => points as i64 + i,
         _ => return fault(line, format!("`{word}` is not the number of a vertex")),
     };
-    if (0..points as i64).contains(&place) { Ok(place as u32) } else { fault(line, format!("vertex {number} of {points}")) }
+    if (0..points as i64).contains(&place) {
+        Ok(place as u32)
+    } else {
+        fault(line, format!("vertex {number} of {points}"))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SQUARE: &str = "# a square\no bone\nv 0 0 0\nv 1 0 0 # second\nv 1 1 0\nv 0 1 0\nvn 0 0 1\nf 1//1 2//1 -2 4\n";
+    const SQUARE: &str =
+        "# a square\no bone\nv 0 0 0\nv 1 0 0 # second\nv 1 1 0\nv 0 1 0\nvn 0 0 1\nf 1//1 2//1 -2 4\n";
 
     #[test]
     fn polygons_with_all_kinds_of_indices_are_read() {

@@ -13,7 +13,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Raw, Fault> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.trim_start().starts_with("solid") => ascii(text),
         _ => match counted {
-            Some(n) => fault(0, format!("{n} triangles need {} bytes, the file has {}", 84 + 50 * u64::from(n), bytes.len())),
+            Some(n) => {
+                fault(0, format!("{n} triangles need {} bytes, the file has {}", 84 + 50 * u64::from(n), bytes.len()))
+            }
             None => fault(0, "too short for an STL file"),
         },
     }

@@ -31,8 +31,7 @@ pub(super) fn finish(raw: &Raw) -> Result<Mesh, Fault> {
     let unit = if extent < METERS_BELOW { 1000.0 } else { 1.0 };
     // x forward, y up, z right becomes x left, y up, z forward: a rotation.
     let vertices = raw.points.iter().map(|p| v(-p[2], p[1], p[0]) * unit).collect();
-    let triangles =
-        raw.polygons.iter().flat_map(|q| (1..q.len() - 1).map(|i| [q[0], q[i], q[i + 1]])).collect();
+    let triangles = raw.polygons.iter().flat_map(|q| (1..q.len() - 1).map(|i| [q[0], q[i], q[i + 1]])).collect();
     let mesh = close(&weld(&Mesh { vertices, triangles }, 0.01));
     if mesh.triangles.len() < 4 {
         return fault(0, "the surface encloses nothing");

@@ -190,7 +190,14 @@ mod tests {
             (TETRAHEDRON.replace("9 12<", "9 13<"), 11, "offset 13"),
             (TETRAHEDRON.replace("0 10 0  0 0 1e1", "0 10 0  0 0"), 6, "11 coordinates"),
             (TETRAHEDRON.replace("PolyData\" version", "ImageData\" version"), 2, "`ImageData`"),
-            (TETRAHEDRON.replace("<Points><DataArray type=\"Float32\" NumberOfComponents=\"3\" format=\"ascii\"", "<Points><DataArray format=\"binary\""), 6, "`binary`"),
+            (
+                TETRAHEDRON.replace(
+                    "<Points><DataArray type=\"Float32\" NumberOfComponents=\"3\" format=\"ascii\"",
+                    "<Points><DataArray format=\"binary\"",
+                ),
+                6,
+                "`binary`",
+            ),
             (TETRAHEDRON[..TETRAHEDRON.find("0 2 1").unwrap()].to_owned(), 11, "cut short"),
             ("solid".to_owned(), 1, "no VTKFile"),
         ];

@@ -59,14 +59,13 @@ pub(crate) fn limb_with(
     let variant = Variant::draw(&mut patient, variation);
     let mut view = stream(seed, index, Stream::View);
     let side = if chance(&mut view, 0.5) { Side::Left } else { Side::Right };
-    let projection = choose(
-        &mut view,
-        &[(Projection::Frontal, 0.42), (Projection::Lateral, 0.36), (Projection::Oblique, 0.22)],
-    );
+    let projection =
+        choose(&mut view, &[(Projection::Frontal, 0.42), (Projection::Lateral, 0.36), (Projection::Oblique, 0.22)]);
     let pose = pose::draw(&mut view, part, projection, variation);
     let camera = camera(&mut view, options.size * OVERSAMPLING, pose.field, variation);
     let reach = 0.85 * pose.field;
-    let limb = posed(anatomy.map_or_else(|| library(part), |a| a.limb(part)), &variant, &pose, side == Side::Right, reach);
+    let limb =
+        posed(anatomy.map_or_else(|| library(part), |a| a.limb(part)), &variant, &pose, side == Side::Right, reach);
 
     let mut scene = Scene::new(camera);
     draw_limb(&mut scene, &limb, &mut patient, variation, &mut stream(seed, index, Stream::Texture));
@@ -218,7 +217,8 @@ fn weave(scene: &mut Scene, rng: &mut FilmRng, variation: f32) {
         }
         let (x, y) = ((i % width) as f32, (i / width) as f32);
         let (across, along) = ((x * cos + y * sin) / grain, (y * cos - x * sin) / (grain * stretch));
-        let net = noise.octaves(across, along, 3, 0.75) + 0.6 * noise.octaves(across / stretch + 91.0, along * stretch, 2, 0.7);
+        let net = noise.octaves(across, along, 3, 0.75)
+            + 0.6 * noise.octaves(across / stretch + 91.0, along * stretch, 2, 0.7);
         *path *= (1.0 + strength * net).max(0.2);
     }
 }

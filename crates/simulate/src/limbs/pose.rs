@@ -31,7 +31,8 @@ pub(super) fn draw(rng: &mut FilmRng, part: &BodyPart, projection: Projection, v
         BodyPart::Ankle => ankle_pose(rng, projection, variation),
         _ => foot_pose(rng, projection, variation),
     };
-    let tilt = |rng: &mut FilmRng, axis: Vec3, sd: f32| Rigid::rotate(Vec3::default(), axis, normal(rng, 0.0, sd * variation));
+    let tilt =
+        |rng: &mut FilmRng, axis: Vec3, sd: f32| Rigid::rotate(Vec3::default(), axis, normal(rng, 0.0, sd * variation));
     let view = tilt(rng, Y, 5.0).then(&turn).then(&tilt(rng, X, 5.0)).then(&tilt(rng, Z, 3.0));
     Pose { segments, view, center, field }
 }
@@ -68,11 +69,8 @@ fn elbow_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Draw
         _ => uniform(rng, 0.0, 25.0),
     };
     let mut segments = vec![Rigid::identity(); 2];
-    segments[elbow::FOREARM] = Rigid::rotate(v(0.0, 0.0, 4.0), Z, normal(rng, 10.0, 3.0)).then(&Rigid::rotate(
-        v(0.0, 0.0, 4.0),
-        X,
-        -flexion,
-    ));
+    segments[elbow::FOREARM] =
+        Rigid::rotate(v(0.0, 0.0, 4.0), Z, normal(rng, 10.0, 3.0)).then(&Rigid::rotate(v(0.0, 0.0, 4.0), X, -flexion));
     let balance = Rigid::rotate(Vec3::default(), X, flexion * 0.5);
     let turn = balance.then(&Rigid::rotate(Vec3::default(), Y, axial(rng, projection)));
     (segments, turn, v(0.0, 0.0, 4.0), uniform(rng, 170.0, 290.0))

@@ -139,11 +139,8 @@ fn meshed(bone: &Bone) -> BoneMeshes {
     let outer = grid.smoothed(&grid.sample_near(8.0, 14.0, |p| bone.body.distance(p)));
     let [nx, ny, _] = grid.shape();
     let at = |i: usize| v(grid.axes[0][i % nx], grid.axes[1][i / nx % ny], grid.axes[2][i / (nx * ny)]);
-    let inner: Vec<f32> = outer
-        .iter()
-        .enumerate()
-        .map(|(i, d)| if *d > 1.0 { *d } else { d + bone.shell.thickness(at(i)) })
-        .collect();
+    let inner: Vec<f32> =
+        outer.iter().enumerate().map(|(i, d)| if *d > 1.0 { *d } else { d + bone.shell.thickness(at(i)) }).collect();
     let has_cavity = bone.shell.place != Place::Even;
     let cavity = if has_cavity {
         let field: Vec<f32> = inner

@@ -54,11 +54,7 @@ pub(crate) fn egg(center: [f32; 3], radii: [f32; 3]) -> Solid {
 pub(crate) fn block(center: [f32; 3], half: [f32; 3], round: f32, axis: [f32; 3], degrees: f32) -> Solid {
     let [x, y, z] = center;
     let back = Rigid::rotate(Vec3::default(), v(axis[0], axis[1], axis[2]), -degrees);
-    Solid::Block {
-        half: v(half[0], half[1], half[2]),
-        round,
-        turn: Rigid::translate(v(-x, -y, -z)).then(&back),
-    }
+    Solid::Block { half: v(half[0], half[1], half[2]), round, turn: Rigid::translate(v(-x, -y, -z)).then(&back) }
 }
 
 /// A cylinder with flat ends.
@@ -132,10 +128,7 @@ impl Solid {
 }
 
 fn join(a: (Vec3, Vec3), b: (Vec3, Vec3)) -> (Vec3, Vec3) {
-    (
-        v(a.0.x.min(b.0.x), a.0.y.min(b.0.y), a.0.z.min(b.0.z)),
-        v(a.1.x.max(b.1.x), a.1.y.max(b.1.y), a.1.z.max(b.1.z)),
-    )
+    (v(a.0.x.min(b.0.x), a.0.y.min(b.0.y), a.0.z.min(b.0.z)), v(a.1.x.max(b.1.x), a.1.y.max(b.1.y), a.1.z.max(b.1.z)))
 }
 
 fn loft_distance(sections: &[Section], p: Vec3) -> f32 {
@@ -258,10 +251,9 @@ mod tests {
 
     #[test]
     fn a_cut_takes_away_what_was_added_before_it_only() {
-        let body = Body::of(ball([0.0; 3], 10.0)).cut(half([0.0; 3], [0.0, 1.0, 0.0]), 0.1).add(
-            ball([0.0, -8.0, 0.0], 2.0),
-            0.1,
-        );
+        let body = Body::of(ball([0.0; 3], 10.0))
+            .cut(half([0.0; 3], [0.0, 1.0, 0.0]), 0.1)
+            .add(ball([0.0, -8.0, 0.0], 2.0), 0.1);
         assert!(body.distance(v(0.0, 5.0, 0.0)) < 0.0);
         assert!(body.distance(v(5.0, -5.0, 0.0)) > 0.0);
         assert!(body.distance(v(0.0, -8.0, 0.0)) < 0.0);
