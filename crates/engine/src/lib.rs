@@ -3,7 +3,7 @@
 //! The network is torchvision's DenseNet-121 with one input channel, tensors named and laid out as in torchvision's state dict
 //! ([`Parameters`]). [`Predictor`] is the inference network (batch normalization folded, weights packed, buffers reused);
 //! [`Trainer`] is the training network (batch statistics, backward pass, Adam). Both choose their kernels for the processor at
-//! run time ([`cpu`]), and both give the same bits whatever the number of threads.
+//! run time ([`mod@cpu`]), and both give the same bits whatever the number of threads.
 
 pub mod architecture;
 pub mod bench;

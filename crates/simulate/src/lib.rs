@@ -1,7 +1,7 @@
 //! Simulated radiographs of the pelvis and the limbs, with the truth.
 //!
 //! Bones are implicit functions meshed to closed surfaces ([`shape`], [`grid`], [`mesh`]), put together to a posed patient
-//! ([`pelvis`], [`femur`], [`body`], [`fracture`]), projected to path lengths ([`projection`], [`scene`]), exposed
+//! ([`mod@pelvis`], [`femur`], [`body`], [`fracture`]), projected to path lengths ([`projection`], [`scene`]), exposed
 //! ([`beam`]) and processed to a film ([`display`]). Everything about a film follows from a seed, an index and the options.
 //!
 //! World frame, in millimetres: `x` to the film's right (the patient's left), `y` cranial, `z` towards the tube (anterior).

@@ -137,7 +137,7 @@ pub fn write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<D
 /// The dataset in `folder` if it is there already, else written as `write` does.
 ///
 /// # Errors
-/// As [`write`], or when the dataset that is there cannot be read.
+/// As [`write()`], or when the dataset that is there cannot be read.
 pub fn reuse_or_write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
     if folder.join("manifest.csv").is_file() {
         eprintln!("{label}: {} is there already", folder.display());
