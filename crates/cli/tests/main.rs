@@ -141,6 +141,7 @@ fn the_report_is_one_page_that_asks_no_host() {
     {
         assert!(out.join(file).is_file(), "{file}");
     }
+    assert!(fs::read(out.join("figures/fig2-roc.pdf")).unwrap().starts_with(b"%PDF-"));
     let again = run(&["report", "--data", text(&films), "--model", text(&bundle), "--out", text(&out)]);
     assert_eq!(again.status.code(), Some(1), "a report is never overwritten");
 }
@@ -213,4 +214,85 @@ fn a_training_killed_at_three_moments_ends_with_the_same_weights() {
     };
     succeed(&last);
     assert_eq!(weights(&run), weights(&alone.join("tiny-1")));
+}
+
+#[test]
+fn without_a_named_bundle_the_shipped_one_reads_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("films");
+    succeed(&run(&["simulate", "pelvis", "--n", "2", "--size", "256", "--out", text(&films)]));
+    let output = run(&["predict", text(&films), "--json", "--threads", "2"]);
+    succeed(&output);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("simulated films alone"), "{said}");
+    let lines = json_lines(&output);
+    assert_eq!(lines.len(), 2);
+    let shipped = Bundle::shipped().unwrap();
+    assert!(lines.iter().all(|line| line["model"] == shipped.short_hash() && line["notice"] == "research use only"));
+}
+
+/// A film whose own attributes say that it is no frontal pelvis: a simulated ankle.
+#[test]
+fn other_parts_of_the_body_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("limbs");
+    succeed(&run(&["simulate", "limbs", "--n", "5", "--size", "96", "--out", text(&films)]));
+    let bundle = untrained_bundle(folder.path());
+    let images = films.join("images");
+    let refused = run(&["predict", text(&images), "--model", text(&bundle), "--json"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let lines = json_lines(&refused);
+    assert!(lines.iter().all(|line| line["error"].as_str().unwrap().contains("Body Part Examined (0018,0015) is ")));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--any-film"));
+    let read = run(&["predict", text(&images), "--model", text(&bundle), "--json", "--any-film"]);
+    succeed(&read);
+    assert!(json_lines(&read).iter().all(|line| line["probability"].is_number()));
+}
+
+#[test]
+fn a_hospital_is_simulated_and_collected() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hospital, cohort) = (folder.path().join("hospital"), folder.path().join("cohort"));
+    succeed(&run(&["simulate", "cohort", "--n", "40", "--size", "96", "--format", "png", "--out", text(&hospital)]));
+    let registry = hospital.join("registry.csv");
+    let films = hospital.join("films.csv");
+    succeed(&run(&["import", "registry", text(&registry), "--films", text(&films), "--out", text(&cohort)]));
+    assert!(fs::read_to_string(cohort.join("manifest.csv")).unwrap().lines().count() > 10);
+}
+
+#[test]
+fn the_ablation_compares_its_arms_on_the_same_films() {
+    let folder = tempfile::tempdir().unwrap();
+    let (limbs, films) = (folder.path().join("limbs"), folder.path().join("films"));
+    simulate("limbs", 10, &limbs);
+    simulate("pelvis", 24, &films);
+    let stage = RECIPE.split_once("[[stage]]").unwrap().1.replace("epochs = 4", "epochs = 1");
+    let first = stage.replace("\"films\"", "\"limbs\"").replace("\"fracture\"", "\"body_part\"");
+    let second = stage.replace("\"scratch\"", "\"previous\"");
+    let recipe = folder.path().join("two.toml");
+    fs::write(&recipe, format!("name = \"two\"\nseed = 4\n[[stage]]{first}\n[[stage]]{second}")).unwrap();
+    let data = [format!("limbs={}", limbs.display()), format!("films={}", films.display())];
+    let out = folder.path().join("runs");
+    let output = run(&[
+        "train",
+        "--recipe",
+        text(&recipe),
+        "--data",
+        &data[0],
+        "--data",
+        &data[1],
+        "--out",
+        text(&out),
+        "--ablation",
+        "--json",
+    ]);
+    succeed(&output);
+    let lines = json_lines(&output);
+    assert_eq!(lines.iter().filter_map(|line| line["arm"].as_str()).collect::<Vec<_>>(), ["scratch", "transfer"]);
+    assert_eq!(lines[0]["measures"]["n"], lines[1]["measures"]["n"]);
+    assert!(lines[2]["comparison"]["auc_a"].is_number(), "{}", lines[2]);
+    assert!(
+        out.join("two-1/2-films/validation.csv").is_file()
+            && out.join("two-scratch-1/1-films/validation.csv").is_file()
+    );
 }

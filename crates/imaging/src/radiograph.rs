@@ -44,6 +44,16 @@ impl fmt::Display for Laterality {
     }
 }
 
+/// Defined terms of Body Part Examined (PS3.16, annex L) that may show a hip.
+pub(crate) const HIP_PARTS: [&str; 8] =
+    ["PELVIS", "HIP", "FEMUR", "ABDOMENPELVIS", "ABDOMEN", "EXTREMITY", "LEG", "THIGH"];
+/// Those that do not, as far as radiographs have them.
+pub(crate) const OTHER_PARTS: [&str; 33] = [
+    "CHEST", "SKULL", "HEAD", "BRAIN", "FACE", "JAW", "TMJ", "ORBIT", "NECK", "CSPINE", "TSPINE", "LSPINE", "SPINE",
+    "SSPINE", "COCCYX", "STERNUM", "RIB", "BREAST", "HEART", "CLAVICLE", "SCAPULA", "SHOULDER", "ARM", "HUMERUS",
+    "ELBOW", "FOREARM", "WRIST", "HAND", "FINGER", "KNEE", "ANKLE", "FOOT", "TOE",
+];
+
 /// A film as it would be looked at: display values from 0 to 255, row by row, bone bright.
 ///
 /// Display values are what is left after the modality LUT or rescale, the VOI window or LUT and the polarity. An 8-bit PNG or
@@ -57,6 +67,7 @@ pub struct Radiograph {
     pub(crate) photometric: Photometric,
     pub(crate) spacing_mm: Option<[f32; 2]>,
     pub(crate) view: Option<&'static str>,
+    pub(crate) body_part: Option<&'static str>,
     pub(crate) laterality: Option<Laterality>,
     pub(crate) sha256: String,
 }
@@ -93,6 +104,7 @@ impl Radiograph {
             photometric: Photometric::Monochrome2,
             spacing_mm: None,
             view: None,
+            body_part: None,
             laterality: None,
             sha256: sha256_hex(&bytes),
         })
@@ -133,6 +145,20 @@ impl Radiograph {
         self.view
     }
 
+    /// The body part, where the file names one of DICOM's defined terms (Body Part Examined (0018,0015): `PELVIS`, `CHEST`, …).
+    pub fn body_part(&self) -> Option<&str> {
+        self.body_part
+    }
+
+    /// Why the file itself says that this is not a frontal film of pelvis or hip; `None` where it says so or says nothing.
+    pub fn not_a_frontal_pelvis(&self) -> Option<String> {
+        if let Some(part) = self.body_part.filter(|part| OTHER_PARTS.contains(part)) {
+            return Some(format!("Body Part Examined (0018,0015) is {part}"));
+        }
+        let other = self.view.filter(|view| !matches!(*view, "AP" | "PA"));
+        other.map(|view| format!("View Position (0018,5101) is {view}"))
+    }
+
     /// The side of the body that the file says is on the film.
     pub fn laterality(&self) -> Option<Laterality> {
         self.laterality
@@ -154,6 +180,7 @@ impl fmt::Debug for Radiograph {
             .field("photometric", &self.photometric)
             .field("spacing_mm", &self.spacing_mm)
             .field("view", &self.view)
+            .field("body_part", &self.body_part)
             .field("laterality", &self.laterality)
             .field("sha256", &self.sha256)
             .finish_non_exhaustive()
@@ -193,6 +220,17 @@ mod tests {
             let error = Radiograph::from_display(width, height, pixels).unwrap_err();
             assert!(error.to_string().contains("; give width×height values"), "{error}");
         }
+    }
+
+    #[test]
+    fn only_what_the_file_says_speaks_against_a_pelvis() {
+        let film = Radiograph::from_display(1, 1, vec![0.0]).unwrap();
+        let with = |body_part, view| Radiograph { body_part, view, ..film.clone() }.not_a_frontal_pelvis();
+        assert_eq!(with(None, None), None);
+        assert_eq!(with(Some("HIP"), Some("AP")), None);
+        assert_eq!(with(Some("CHEST"), Some("PA")).unwrap(), "Body Part Examined (0018,0015) is CHEST");
+        assert_eq!(with(Some("PELVIS"), Some("LAT")).unwrap(), "View Position (0018,5101) is LAT");
+        assert!(HIP_PARTS.iter().all(|part| !OTHER_PARTS.contains(part)));
     }
 
     #[test]

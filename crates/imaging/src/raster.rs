@@ -89,6 +89,7 @@ fn film(
         photometric,
         spacing_mm: None,
         view: None,
+        body_part: None,
         laterality: None,
         sha256: sha256_hex(bytes),
     }

@@ -132,20 +132,24 @@ impl Variation {
         hole: [0.0, 0.0, 0.0],
     };
 
-    /// Writes the varied film, values 0..=1, to `out`. Both hold `size` × `size` pixels, row after row.
+    /// Writes the varied film, values 0..=1, to `out`: from `from` × `from` pixels to `size` × `size`, row after row.
     ///
     /// # Panics
     /// When `film` or `out` has another length.
-    pub fn apply(&self, film: &[u8], size: usize, out: &mut [f32]) {
-        assert!(film.len() == size * size && out.len() == size * size, "a film of another size");
+    pub fn apply(&self, film: &[u8], from: usize, out: &mut [f32], size: usize) {
+        assert!(film.len() == from * from && out.len() == size * size, "a film of another size");
         let tone = self.tone_curve(film);
-        if self.zoom == [1.0, 1.0] && self.degrees == 0.0 && self.flip == [false, false] && self.crop == [0.0, 0.0, 1.0]
+        if from == size
+            && self.zoom == [1.0, 1.0]
+            && self.degrees == 0.0
+            && self.flip == [false, false]
+            && self.crop == [0.0, 0.0, 1.0]
         {
             for (value, &pixel) in out.iter_mut().zip(film) {
                 *value = tone[usize::from(pixel)];
             }
         } else {
-            self.resample(film, size, &tone, out);
+            self.resample(film, from, &tone, out, size);
         }
         if self.noise > 0.0 {
             self.add_noise(out);
@@ -183,26 +187,42 @@ impl Variation {
 
     /// Film coordinates of an output pixel at (x, y), as `[a, b, c, d, e, f]`: x' = a·x + b·y + c, y' = d·x + e·y + f. Pixel i
     /// spans [i, i+1).
-    fn inverse(&self, size: usize) -> [f64; 6] {
-        let side = size as f64;
-        let center = side / 2.0;
+    fn inverse(&self, from: usize, size: usize) -> [f64; 6] {
+        let side = from as f64;
+        let (center, shrunk) = (size as f64 / 2.0, side / size as f64);
         let (sin, cos) = self.degrees.to_radians().sin_cos();
         // Undo rotation about the center, then the magnification, then the flips, then the crop.
         let mirror = self.flip.map(|flip| if flip { -1.0 } else { 1.0 });
         let [left, top, keep] = self.crop;
-        let (kx, ky) = (keep * mirror[0] / self.zoom[0], keep * mirror[1] / self.zoom[1]);
+        let scale = keep * shrunk;
+        let (kx, ky) = (scale * mirror[0] / self.zoom[0], scale * mirror[1] / self.zoom[1]);
         let (a, b) = (kx * cos, kx * sin);
         let (d, e) = (-ky * sin, ky * cos);
-        let (origin_x, origin_y) = (left * side + keep * center, top * side + keep * center);
+        let (origin_x, origin_y) = (left * side + scale * center, top * side + scale * center);
         [a, b, origin_x - (a + b) * center, d, e, origin_y - (d + e) * center]
     }
 
-    fn resample(&self, film: &[u8], size: usize, tone: &[f32; 256], out: &mut [f32]) {
-        let [a, b, c, d, e, f] = self.inverse(size);
-        let last = size as isize - 1;
+    /// Where a box of the film of `from` × `from` pixels (x, y, width, height in them) lies in the varied film of `size` × `size`: the
+    /// smallest upright box around it.
+    pub fn forward(&self, [x, y, width, height]: [f32; 4], from: usize, size: usize) -> [f32; 4] {
+        let [a, b, c, d, e, f] = self.inverse(from, size);
+        let determinant = a * e - b * d;
+        let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
+        for (u, v) in [(x, y), (x + width, y), (x, y + height), (x + width, y + height)] {
+            let (u, v) = (f64::from(u) - c, f64::from(v) - f);
+            let point = [(e * u - b * v) / determinant, (a * v - d * u) / determinant];
+            low = [low[0].min(point[0]), low[1].min(point[1])];
+            high = [high[0].max(point[0]), high[1].max(point[1])];
+        }
+        [low[0], low[1], high[0] - low[0], high[1] - low[1]].map(|value| value as f32)
+    }
+
+    fn resample(&self, film: &[u8], from: usize, tone: &[f32; 256], out: &mut [f32], size: usize) {
+        let [a, b, c, d, e, f] = self.inverse(from, size);
+        let last = from as isize - 1;
         let at = |x: isize, y: isize| {
             if (0..=last).contains(&x) && (0..=last).contains(&y) {
-                tone[usize::from(film[y as usize * size + x as usize])]
+                tone[usize::from(film[y as usize * from + x as usize])]
             } else {
                 0.0
             }
@@ -218,8 +238,8 @@ impl Variation {
                 let (wx, wy) = ((u - left) as f32, (v - top) as f32);
                 let (x0, y0) = (left as isize, top as isize);
                 let corners = if x0 >= 0 && y0 >= 0 && x0 < last && y0 < last {
-                    let first = y0 as usize * size + x0 as usize;
-                    let below = first + size;
+                    let first = y0 as usize * from + x0 as usize;
+                    let below = first + from;
                     [film[first], film[first + 1], film[below], film[below + 1]].map(|p| tone[usize::from(p)])
                 } else if x0 < -1 || y0 < -1 || x0 > last || y0 > last {
                     *value = 0.0;
@@ -257,7 +277,7 @@ mod tests {
 
     fn applied(variation: Variation) -> Vec<u8> {
         let mut out = vec![f32::NAN; SIZE * SIZE];
-        variation.apply(&film(), SIZE, &mut out);
+        variation.apply(&film(), SIZE, &mut out, SIZE);
         out.iter().map(|v| (v * 255.0).round() as u8).collect()
     }
 
@@ -292,6 +312,37 @@ mod tests {
     }
 
     #[test]
+    fn boxes_move_with_the_pixels() {
+        let size = 64;
+        let mut film = vec![0; size * size];
+        let (x, y, width, height) = (10, 20, 16, 8);
+        for row in y..y + height {
+            film[row * size + x..][..width].fill(255);
+        }
+        let turned = Variation { degrees: 12.0, flip: [true, true], zoom: [1.1, 0.9], ..Variation::NONE };
+        let patch = Variation { crop: [0.05, 0.2, 0.5], ..Variation::NONE };
+        for (variation, side) in [
+            (turned, 64),
+            (Variation { crop: [0.1, 0.2, 0.7], ..Variation::NONE }, 64),
+            (Variation::NONE, 64),
+            (patch, 32),
+        ] {
+            let mut out = vec![0.0; side * side];
+            variation.apply(&film, size, &mut out, side);
+            let bright = (0..side * side).filter(|i| out[*i] > 0.5);
+            let (mut low, mut high) = ([f32::INFINITY; 2], [0f32; 2]);
+            for i in bright {
+                let at = [(i % side) as f32, (i / side) as f32];
+                low = [low[0].min(at[0]), low[1].min(at[1])];
+                high = [high[0].max(at[0] + 1.0), high[1].max(at[1] + 1.0)];
+            }
+            let found = variation.forward([x, y, width, height].map(|v| v as f32), size, side);
+            let wanted = [low[0], low[1], high[0] - low[0], high[1] - low[1]];
+            assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 2.5), "{found:?} {wanted:?}");
+        }
+    }
+
+    #[test]
     fn outside_the_film_is_black() {
         let shrunk = applied(Variation { zoom: [0.5, 0.5], ..Variation::NONE });
         assert_eq!(shrunk[0], 0);
@@ -316,7 +367,7 @@ mod tests {
         let size = 64;
         let mut out = vec![0.0; size * size];
         let gray = vec![128; size * size];
-        Variation { noise: 0.05, noise_seed: 7, ..Variation::NONE }.apply(&gray, size, &mut out);
+        Variation { noise: 0.05, noise_seed: 7, ..Variation::NONE }.apply(&gray, size, &mut out, size);
         let n = out.len() as f64;
         let mean = out.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
         let spread = (out.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt();

@@ -22,6 +22,10 @@ pub const INTENDED_USE: &str = "Research use only. Not a medical device; not for
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// The card in a bundle's folder.
 pub const CARD_FILE: &str = "model.json";
+/// What errors call the bundle that comes with the program.
+const SHIPPED: &str = "the bundle that comes with the program";
+const SHIPPED_CARD: &str = include_str!("../shipped/model.json");
+const SHIPPED_WEIGHTS: &[u8] = include_bytes!("../shipped/model.safetensors");
 /// Digits of a hash that name a bundle in predictions.
 const SHORT_HASH: usize = 16;
 
@@ -296,12 +300,28 @@ impl Bundle {
     /// When a file is missing, the card has a value outside its range, the weights are not those that the card names, or a tensor
     /// is missing, unexpected or misshapen; each is named.
     pub fn load(folder: &Path) -> Result<Self, ModelError> {
-        let card_path = folder.join(CARD_FILE);
-        let text = files::read_text(&card_path)?;
-        let card: Card = serde_json::from_str(&text).map_err(|error| ModelError::format(&card_path, error))?;
+        let text = files::read_text(&folder.join(CARD_FILE))?;
+        Self::parse(folder, &text, || files::read(&folder.join(WEIGHTS_FILE)))
+    }
+
+    /// The bundle that comes with the program, trained on simulated films alone.
+    ///
+    /// # Errors
+    /// When the program's own copy is damaged.
+    pub fn shipped() -> Result<Self, ModelError> {
+        Self::parse(Path::new(SHIPPED), SHIPPED_CARD, || Ok(SHIPPED_WEIGHTS.to_vec()))
+    }
+
+    /// A bundle from its card's text and its weights' bytes, which are asked for only when the card is in order.
+    fn parse(
+        folder: &Path,
+        text: &str,
+        weights: impl FnOnce() -> Result<Vec<u8>, ModelError>,
+    ) -> Result<Self, ModelError> {
+        let (card_path, weights_path) = (folder.join(CARD_FILE), folder.join(WEIGHTS_FILE));
+        let card: Card = serde_json::from_str(text).map_err(|error| ModelError::format(&card_path, error))?;
         card.check().map_err(|reason| ModelError::format(&card_path, reason))?;
-        let weights_path = folder.join(WEIGHTS_FILE);
-        let bytes = files::read(&weights_path)?;
+        let bytes = weights()?;
         let (tensors, _) = from_safetensors(&bytes, &weights_path)?;
         let tensors = tensors
             .into_iter()
@@ -316,7 +336,7 @@ impl Bundle {
                 format!("its SHA-256 is {found}, but {CARD_FILE} names {}", card.weights.sha256),
             ));
         }
-        let hash = hash_of(&found, &text).map_err(|reason| ModelError::format(&card_path, reason))?;
+        let hash = hash_of(&found, text).map_err(|reason| ModelError::format(&card_path, reason))?;
         Ok(Bundle { card, parameters, hash })
     }
 
@@ -428,6 +448,17 @@ mod tests {
         assert_eq!(a, b);
         assert_ne!(a, hash_of("00", r#"{"a":{"c":"x","d":null},"b":[2.5,1]}"#).unwrap());
         assert_ne!(a, hash_of("01", r#"{"a":{"c":"x","d":null},"b":[1,2.5]}"#).unwrap());
+    }
+
+    #[test]
+    fn the_shipped_bundle_is_whole_and_says_what_it_is() {
+        let bundle = Bundle::shipped().unwrap();
+        let card = bundle.card();
+        assert!(card.simulated() && card.intended_use == INTENDED_USE);
+        assert_eq!((card.logits(), card.weights.format), (1, WeightsFormat::Bf16));
+        assert!(card.recipe.is_some() && card.metrics.contains_key("validation_auc"));
+        // Nobody's own paths.
+        assert!(!SHIPPED_CARD.contains("\"/"), "an absolute path");
     }
 
     #[test]

@@ -77,6 +77,14 @@ pub enum ModelError {
     /// A setting that does not fit the bundle or the machine.
     #[error("{0}")]
     Setting(String),
+    /// The file says of itself that it shows something else than pelvis or hip from the front.
+    #[error("{}: not a frontal film of pelvis or hip, and not read: {reason}", path.display())]
+    NotAPelvis {
+        /// The film's file.
+        path: PathBuf,
+        /// The attribute that says so.
+        reason: String,
+    },
     /// A film could not be read.
     #[error(transparent)]
     Film(#[from] coxa_imaging::ReadError),
@@ -98,6 +106,9 @@ impl ModelError {
             ModelError::Exists { .. } => Some("name another place, or move what lies there"),
             ModelError::Recipe { .. } => {
                 Some("`coxa train --recipe paper --print-recipe` shows every key with its value")
+            }
+            ModelError::NotAPelvis { .. } => {
+                Some("where the attribute is wrong, --any-film reads the film all the same")
             }
             ModelError::Resume { .. } => Some("start a new run; runs never overwrite one another"),
             _ => None,

@@ -1,4 +1,5 @@
-//! The seam between the network for people and the machine that runs it: two traits, with the CPU engine behind them.
+//! The seam between the network for people and the machine that runs it: two traits, with the CPU engine behind them, and Burn for
+//! GPUs where a feature asks for it.
 //!
 //! Everything else in this crate talks to [`InferExecutor`] and [`TrainExecutor`] alone. Another back end implements both, adds a
 //! variant to [`Backend`] and an arm to [`infer_executor`] and [`train_executor`]; bundles and checkpoints stay the same, as every
@@ -7,9 +8,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use coxa_engine::{OptimizerState, Output, Parameters, Precision, Predictor, StepOutput, Trainer, TrainerOptions};
+use coxa_engine::{
+    CellTargets, OptimizerState, Output, Parameters, Precision, Predictor, StepOutput, Trainer, TrainerOptions,
+};
 
 use crate::ModelError;
+#[cfg(any(feature = "cuda", feature = "rocm", feature = "wgpu", feature = "flex"))]
+use crate::burn::{BurnInfer, BurnTrain};
 
 /// Where the network runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,24 +23,50 @@ pub enum Backend {
     /// The crate's own engine on the processor.
     #[default]
     Cpu,
+    /// Burn on NVIDIA GPUs (feature `cuda`).
+    #[cfg(feature = "cuda")]
+    Cuda,
+    /// Burn on AMD GPUs (feature `rocm`).
+    #[cfg(feature = "rocm")]
+    Rocm,
+    /// Burn on whatever GPU the system's graphics interface offers (feature `wgpu`).
+    #[cfg(feature = "wgpu")]
+    Wgpu,
+    /// Burn on the processor (feature `flex`): slower than [`Backend::Cpu`], and there to be compared with it.
+    #[cfg(feature = "flex")]
+    Flex,
+}
+
+impl Backend {
+    /// Every back end of this build, with its name.
+    pub const ALL: &'static [(Backend, &'static str)] = &[
+        (Backend::Cpu, "cpu"),
+        #[cfg(feature = "cuda")]
+        (Backend::Cuda, "cuda"),
+        #[cfg(feature = "rocm")]
+        (Backend::Rocm, "rocm"),
+        #[cfg(feature = "wgpu")]
+        (Backend::Wgpu, "wgpu"),
+        #[cfg(feature = "flex")]
+        (Backend::Flex, "flex"),
+    ];
 }
 
 impl FromStr for Backend {
     type Err = ModelError;
 
     fn from_str(name: &str) -> Result<Self, ModelError> {
-        match name {
-            "cpu" => Ok(Backend::Cpu),
-            other => Err(ModelError::Setting(format!("backend {other} is not one of this build's: cpu"))),
-        }
+        Backend::ALL.iter().find(|(_, known)| *known == name).map(|(backend, _)| *backend).ok_or_else(|| {
+            let known: Vec<&str> = Backend::ALL.iter().map(|(_, name)| *name).collect();
+            ModelError::Setting(format!("back end {name} is not one of this build's: {}", known.join(", ")))
+        })
     }
 }
 
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Backend::Cpu => "cpu",
-        })
+        let name = Backend::ALL.iter().find(|(backend, _)| backend == self).map_or("", |(_, name)| name);
+        f.write_str(name)
     }
 }
 
@@ -50,11 +81,18 @@ pub trait InferExecutor: Send {
 
 /// A network that learns.
 pub trait TrainExecutor: Send {
-    /// One step of gradient descent on a batch. A loss that is not finite is returned and leaves the weights as they were.
+    /// One step of gradient descent on a batch, its class activation map taught by `cells` where they are given. A loss that is not
+    /// finite is returned and leaves the weights as they were.
     ///
     /// # Errors
     /// When the batch does not fit the network.
-    fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, ModelError>;
+    fn step(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        cells: Option<&CellTargets<'_>>,
+        size: usize,
+    ) -> Result<StepOutput, ModelError>;
 
     /// Reads images with the running statistics, as the finished network would.
     ///
@@ -96,6 +134,14 @@ pub fn infer_executor(
 ) -> Result<Box<dyn InferExecutor>, ModelError> {
     match backend {
         Backend::Cpu => Ok(Box::new(CpuInfer(Predictor::new(parameters, precision, threads)?))),
+        #[cfg(feature = "cuda")]
+        Backend::Cuda => Ok(Box::new(BurnInfer::<burn::backend::Cuda>::new(parameters, precision)?)),
+        #[cfg(feature = "rocm")]
+        Backend::Rocm => Ok(Box::new(BurnInfer::<burn::backend::Rocm>::new(parameters, precision)?)),
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu => Ok(Box::new(BurnInfer::<burn::backend::Wgpu>::new(parameters, precision)?)),
+        #[cfg(feature = "flex")]
+        Backend::Flex => Ok(Box::new(BurnInfer::<burn::backend::Flex>::new(parameters, precision)?)),
     }
 }
 
@@ -114,6 +160,14 @@ pub fn train_executor(
             let trainer = Trainer::new(parameters, options)?;
             Ok(Box::new(CpuTrain { trainer, precision, threads, predictor: None }))
         }
+        #[cfg(feature = "cuda")]
+        Backend::Cuda => Ok(Box::new(BurnTrain::<burn::backend::Cuda>::new(&parameters, options)?)),
+        #[cfg(feature = "rocm")]
+        Backend::Rocm => Ok(Box::new(BurnTrain::<burn::backend::Rocm>::new(&parameters, options)?)),
+        #[cfg(feature = "wgpu")]
+        Backend::Wgpu => Ok(Box::new(BurnTrain::<burn::backend::Wgpu>::new(&parameters, options)?)),
+        #[cfg(feature = "flex")]
+        Backend::Flex => Ok(Box::new(BurnTrain::<burn::backend::Flex>::new(&parameters, options)?)),
     }
 }
 
@@ -147,9 +201,15 @@ struct CpuTrain {
 }
 
 impl TrainExecutor for CpuTrain {
-    fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, ModelError> {
+    fn step(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        cells: Option<&CellTargets<'_>>,
+        size: usize,
+    ) -> Result<StepOutput, ModelError> {
         self.predictor = None;
-        Ok(self.trainer.step(images, targets, size)?)
+        Ok(self.trainer.step_with_cells(images, targets, cells, size)?)
     }
 
     fn evaluate(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError> {

@@ -48,7 +48,7 @@ impl Validation {
         let mut peaks = Vec::new();
         let whole = films.with_batches(&plan, 0, |next| -> Result<bool, ModelError> {
             while let Some(batch) = next() {
-                let Batch { images, targets: truth } = batch?;
+                let Batch { images, targets: truth, .. } = batch?;
                 let output = run(&images, truth.len())?;
                 logits.extend(output.logits);
                 if n_classes == 2 {
@@ -64,6 +64,20 @@ impl Validation {
             Ok(true)
         })?;
         Ok(whole.then(|| Validation::of(logits, targets, peaks, n_classes)))
+    }
+
+    /// The films' predictions as CSV: image_id, patient, label, probability.
+    pub(crate) fn predictions(&self, samples: &[Sample]) -> Result<Vec<u8>, ModelError> {
+        let write = || -> Result<Vec<u8>, csv::Error> {
+            let mut table = csv::Writer::from_writer(Vec::new());
+            table.write_record(["image_id", "patient", "label", "probability"])?;
+            for (sample, logit) in samples.iter().zip(&self.logits) {
+                let (label, probability) = (sample.target.to_string(), probability(*logit, 1.0).to_string());
+                table.write_record([&sample.image_id, &sample.patient, &label, &probability])?;
+            }
+            table.into_inner().map_err(|error| error.into_error().into())
+        };
+        write().map_err(|error| ModelError::Setting(format!("validation films' predictions: {error}")))
     }
 
     fn of(logits: Vec<f32>, targets: Vec<usize>, peaks: Vec<f32>, n_classes: usize) -> Validation {

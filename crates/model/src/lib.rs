@@ -10,6 +10,8 @@
 pub mod augment;
 mod batches;
 pub mod bundle;
+#[cfg(any(feature = "cuda", feature = "rocm", feature = "wgpu", feature = "flex"))]
+mod burn;
 pub mod cache;
 mod calibrate;
 mod checkpoint;
@@ -32,7 +34,7 @@ pub use bundle::{Bundle, Card, Fit};
 pub use coxa_engine::Precision;
 pub use error::ModelError;
 pub use executor::Backend;
-pub use predict::{Prediction, Reader, ReaderOptions, Reading};
+pub use predict::{Others, Prediction, Reader, ReaderOptions, Reading};
 pub use progress::{Control, Event, Progress, Quiet};
 pub use recipe::{Overrides, Recipe};
 pub use train::{Outcome, StageOutcome, TrainOptions, resume, train};

@@ -23,6 +23,18 @@ pub struct ReaderOptions {
     pub image_size: Option<usize>,
     /// Films that go through the network at once, in a pipeline.
     pub batch: usize,
+    /// What becomes of files that say of themselves that they show something else than pelvis or hip from the front.
+    pub others: Others,
+}
+
+/// What becomes of files that say of themselves that they show something else than the network was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Others {
+    /// They are refused, each by name.
+    #[default]
+    Refused,
+    /// They are read like any film.
+    Read,
 }
 
 impl Default for ReaderOptions {
@@ -33,6 +45,7 @@ impl Default for ReaderOptions {
             threads: None,
             image_size: None,
             batch: 1,
+            others: Others::Refused,
         }
     }
 }
@@ -77,6 +90,7 @@ pub struct Reader {
     size: usize,
     threads: usize,
     batch: usize,
+    others: Others,
     images: Vec<f32>,
 }
 
@@ -134,6 +148,7 @@ impl Reader {
             size,
             threads: threads_or_all(options.threads),
             batch: options.batch.max(1),
+            others: options.others,
             images: Vec::new(),
         })
     }
@@ -219,7 +234,7 @@ impl Reader {
         mut each: impl FnMut(usize, Result<Reading, ModelError>) -> bool,
     ) -> Result<(), ModelError> {
         let n_decoders = self.threads.clamp(1, 8).min(files.len());
-        let (size, fit) = (self.size, self.card.input.fit.imaging());
+        let (size, fit, others) = (self.size, self.card.input.fit.imaging(), self.others);
         std::thread::scope(|scope| {
             // Decoder d takes files d, d + n, d + 2n, …, so taking from the decoders in turn keeps the order, and each channel's
             // bound keeps the memory.
@@ -228,7 +243,7 @@ impl Reader {
                     let (sender, receiver) = sync_channel(1);
                     scope.spawn(move || {
                         for path in files.iter().skip(decoder).step_by(n_decoders) {
-                            let decoded = coxa_imaging::read(path).map(|film| {
+                            let decoded = read_pelvis(path, others).map(|film| {
                                 let input = preprocess(&film, size, fit);
                                 (film, input)
                             });
@@ -271,7 +286,7 @@ impl Reader {
         let mut predictions = if good.is_empty() { Vec::new() } else { self.read_inputs(&good)? }.into_iter();
         for (i, decoded) in waiting.drain(..).enumerate() {
             let result = match decoded {
-                Err(error) => Err(ModelError::from(error)),
+                Err(error) => Err(error),
                 Ok((film, _)) => match predictions.next() {
                     Some(prediction) => Ok(Reading { film, prediction }),
                     None => Err(ModelError::Setting("the network gave too few predictions".into())),
@@ -335,7 +350,15 @@ impl Reader {
     }
 }
 
-type Decoded = Result<(Radiograph, ModelInput), coxa_imaging::ReadError>;
+type Decoded = Result<(Radiograph, ModelInput), ModelError>;
+
+fn read_pelvis(path: &Path, others: Others) -> Result<Radiograph, ModelError> {
+    let film = coxa_imaging::read(path)?;
+    match film.not_a_frontal_pelvis() {
+        Some(reason) if others == Others::Refused => Err(ModelError::NotAPelvis { path: path.to_path_buf(), reason }),
+        _ => Ok(film),
+    }
+}
 
 /// sigmoid(logit / temperature).
 pub(crate) fn probability(logit: f32, temperature: f64) -> f32 {

@@ -8,8 +8,11 @@ use crate::augment::Augment;
 use crate::{Fit, ModelError, files};
 
 /// The recipes that come with the program: name and TOML text.
-pub const BUILT_IN: [(&str, &str); 2] =
-    [("paper", include_str!("recipes/paper.toml")), ("small", include_str!("recipes/small.toml"))];
+pub const BUILT_IN: [(&str, &str); 3] = [
+    ("paper", include_str!("recipes/paper.toml")),
+    ("small", include_str!("recipes/small.toml")),
+    ("simulated", include_str!("recipes/simulated.toml")),
+];
 
 /// A whole training run: one stage after the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +63,9 @@ pub struct Stage {
     /// How often films of each class are seen.
     #[serde(default)]
     pub class_balance: ClassBalance,
+    /// In which order films are seen.
+    #[serde(default)]
+    pub order: Order,
     /// Which epoch's weights are the result.
     #[serde(default)]
     pub keep: Keep,
@@ -78,6 +84,40 @@ pub struct Stage {
     /// How films are varied.
     #[serde(default)]
     pub augment: Augment,
+    /// Whether patches around the findings are seen in place of whole films; for the target `fracture` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Patch>,
+    /// Whether the class activation map is taught where the data set's boxes are; for the target `fracture` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub localization: Option<Localization>,
+}
+
+/// Patches of `input_size` pixels, cut from films that are prepared at `film_size`, about a box of the film (or of another film of the
+/// same patient; anywhere, where there is none): many times as many findings are seen in the same time. For a stage that others follow:
+/// its bundle has seen no whole film, and is validated on patches.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patch {
+    /// Pixels on each side of the prepared films; more than `input_size`.
+    pub film_size: usize,
+    /// How far, at most, the patch's middle is from the box's, as a fraction of the patch's side; in [0, 0.5].
+    pub jitter: f64,
+}
+
+/// How the class activation map is taught: a loss on each of its cells beside the film's own (see `coxa_engine::CellTargets`).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Localization {
+    /// Factor on the cells' loss; the film's has factor 1. Above 0.
+    pub weight: f32,
+    /// Cells of 32×32 input pixels that a finding covers, about; above 0.
+    pub extent: f32,
+}
+
+impl Default for Localization {
+    fn default() -> Self {
+        Localization { weight: 1.0, extent: 4.0 }
+    }
 }
 
 /// What is to be told of a film.
@@ -150,6 +190,18 @@ pub enum ClassBalance {
     AsIs,
     /// Each class equally often: the films of rarer classes are repeated.
     Even,
+}
+
+/// In which order films are seen in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// All at random.
+    #[default]
+    Films,
+    /// Patients at random, the films of each one after the other: films of one patient with and without the finding, where there are
+    /// such, are then seen in one batch, whose gradient is left with what differs between them.
+    Patients,
 }
 
 /// Which epoch's weights are the stage's result.
@@ -305,7 +357,7 @@ pub struct Overrides {
 }
 
 impl Recipe {
-    /// A recipe that comes with the program: `paper` or `small`.
+    /// A recipe that comes with the program: one of [`BUILT_IN`].
     ///
     /// # Errors
     /// When there is none of that name.
@@ -314,7 +366,7 @@ impl Recipe {
             Some((_, text)) => Recipe::parse(text, name),
             None => Err(ModelError::Recipe {
                 origin: name.into(),
-                reason: format!("not a built-in recipe; there are {}", BUILT_IN.map(|(known, _)| known).join(" and ")),
+                reason: format!("not a built-in recipe; there are {}", BUILT_IN.map(|(known, _)| known).join(", ")),
             }),
         }
     }
@@ -406,6 +458,11 @@ impl Recipe {
 }
 
 impl Stage {
+    /// Pixels on each side of the prepared films.
+    pub(crate) fn film_size(&self) -> usize {
+        self.patch.map_or(self.input_size, |patch| patch.film_size)
+    }
+
     fn check(&self) -> Result<(), String> {
         check_name("name", &self.name)?;
         within("validation", self.validation, self.validation > 0.0 && self.validation < 1.0, "above 0 and below 1")?;
@@ -417,6 +474,22 @@ impl Stage {
         )?;
         within("epochs", self.epochs, self.epochs >= 1, "1 or more")?;
         within("batch", self.batch, self.batch >= 1, "1 or more")?;
+        if let Some(Patch { film_size, jitter }) = self.patch {
+            let fits = film_size > self.input_size && film_size.is_multiple_of(32);
+            within("patch.film_size", film_size, fits, "a multiple of 32 above input_size")?;
+            within("patch.jitter", jitter, (0.0..=0.5).contains(&jitter), "between 0 and 0.5")?;
+            if self.target != Target::Fracture {
+                return Err("patch is given, but only the target \"fracture\" has boxes".into());
+            }
+        }
+        if let Some(Localization { weight, extent }) = self.localization {
+            let positive = |value: f32| value.is_finite() && value > 0.0;
+            within("localization.weight", weight, positive(weight), "above 0")?;
+            within("localization.extent", extent, positive(extent), "above 0")?;
+            if self.target != Target::Fracture {
+                return Err("localization is given, but only the target \"fracture\" has boxes".into());
+            }
+        }
         within(
             "batch",
             self.batch,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use coxa_cohort::{Dataset, Split};
-use coxa_engine::{Loss, Parameters, TrainerOptions};
+use coxa_engine::{CellTargets, Loss, Parameters, TrainerOptions};
+use coxa_imaging::Geometry;
 
-use crate::batches::{Batch, Films, Plan, steps_per_epoch};
+use crate::batches::{Batch, Films, Patches, Plan, steps_per_epoch};
 use crate::bundle::logits_of;
 use crate::cache::{Built, FilmCache};
 use crate::checkpoint::{self, Checkpoint, Position};
@@ -21,6 +22,13 @@ use crate::run::Run;
 use crate::schedule::{after_epoch, learning_rate};
 use crate::tensorboard::Events;
 use crate::{Backend, Bundle, ModelError, Recipe, WeightsFormat, files, weights};
+
+/// The kept weights' predictions of the validation films, in a stage's folder, for `coxa evaluate` and `coxa compare`; of two classes
+/// only. Probabilities are the network's own, before any calibration.
+pub const VALIDATION: &str = "validation.csv";
+
+/// The classifier's first bias where the class activation map is taught.
+const CELL_PRIOR: f32 = -3.0;
 
 /// Where and how a run is carried out; nothing here changes the weights that come of it, except the back end.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,13 +163,38 @@ struct Training<'a> {
 /// A stage's films and how they are split.
 struct Data {
     cache: FilmCache,
+    /// Pixels on each side of the network's input.
+    size: usize,
     split: Split,
     /// Slot and class of each training film, then of each validation film.
     train: Vec<(usize, usize)>,
     validation: Vec<(usize, usize)>,
+    /// The patient of each training film, then of each validation film, by number.
+    patients: [Vec<usize>; 2],
+    /// The findings' boxes by slot, in prepared films; if the recipe asks for them.
+    boxes: Option<Vec<Vec<[f32; 4]>>>,
+    /// Where patches are cut, by slot; if the recipe asks for them.
+    anchors: Option<(Vec<Option<[f64; 2]>>, f64)>,
     classes: Vec<String>,
     fingerprint: String,
     simulated: bool,
+}
+
+impl Data {
+    fn validation_films(&self) -> Films<'_> {
+        let (films, patients) = (self.validation.clone(), self.patients[1].clone());
+        Films { cache: &self.cache, films, size: self.size, patients, patches: self.patches(), boxes: None }
+    }
+
+    fn train_films(&self, stage: &Stage) -> Films<'_> {
+        let (films, patients) = (self.train.clone(), self.patients[0].clone());
+        let boxes = self.boxes.as_deref().filter(|_| stage.localization.is_some());
+        Films { cache: &self.cache, films, size: self.size, patients, patches: self.patches(), boxes }
+    }
+
+    fn patches(&self) -> Option<Patches<'_>> {
+        self.anchors.as_ref().map(|(anchors, jitter)| Patches { anchors, jitter: *jitter })
+    }
 }
 
 impl Training<'_> {
@@ -172,8 +205,8 @@ impl Training<'_> {
         let outputs = logits_of(data.classes.len());
         let (mut position, mut network) = self.begin(&data, outputs, previous)?;
         let mut events = Events::open(self.folder, position.events_length)?;
-        let train_films = Films { cache: &data.cache, films: data.train.clone() };
-        let validation_films = Films { cache: &data.cache, films: data.validation.clone() };
+        let train_films = data.train_films(stage);
+        let validation_films = data.validation_films();
         let n_batches = steps_per_epoch(stage, data.train.len());
         progress.on(&Event::StageStarted {
             stage: &stage.name,
@@ -253,11 +286,16 @@ impl Training<'_> {
         let (began, first) = (Instant::now(), position.batch);
         films.with_batches(&plan, first, |next| {
             while let Some(batch) = next() {
-                let Batch { images, targets } = batch?;
+                let Batch { images, targets, cells } = batch?;
+                let cells = stage.localization.zip(cells.as_deref()).map(|(localization, truth)| CellTargets {
+                    truth,
+                    weight: localization.weight,
+                    extent: localization.extent,
+                });
                 let rate = self.rate(position, position.epoch * n_batches + position.batch, n_batches);
                 network.set_learning_rate(rate as f32);
-                let step = network.step(&images, &targets, stage.input_size)?;
-                self.check_loss(step.loss, position, position.batch + 1, n_batches)?;
+                let step = network.step(&images, &targets, cells.as_ref(), stage.input_size)?;
+                self.check_loss(step.loss + step.cell_loss, position, position.batch + 1, n_batches)?;
                 position.batch += 1;
                 position.sums.loss += f64::from(step.loss) * targets.len() as f64;
                 position.sums.right += n_right(&step.logits, &targets);
@@ -310,12 +348,15 @@ impl Training<'_> {
         };
         let precision = self.stage.precision.engine();
         let mut reader = infer_executor(self.options.backend, &parameters, precision, self.options.threads())?;
-        let films = Films { cache: &data.cache, films: data.validation.clone() };
+        let films = data.validation_films();
         let size = self.stage.input_size;
         let run = &mut |images: &[f32], n: usize| reader.run(images, n, size);
         let Some(validation) = Validation::measure(self.stage, &films, data.classes.len(), run, progress)? else {
             return Ok(None);
         };
+        if data.classes.len() == 2 {
+            files::write_atomic(&self.folder.join(VALIDATION), &validation.predictions(data.split.validation())?)?;
+        }
         let finished = Finished {
             recipe: self.recipe,
             stage: self.stage,
@@ -339,7 +380,7 @@ impl Training<'_> {
             return Err(self.fault(format!("all films are of one class, {}", classes.join(", "))));
         }
         let cache =
-            FilmCache::build(&self.options.cache_folder(), &samples, stage.input_size, stage.fit, |done, total| {
+            FilmCache::build(&self.options.cache_folder(), &samples, stage.film_size(), stage.fit, |done, total| {
                 progress.on(&Event::Preparing { stage: &stage.name, done, total }) == Control::Continue
             })?;
         let cache = match cache {
@@ -360,6 +401,14 @@ impl Training<'_> {
         let simulated = dataset.films.iter().any(|film| film.source.to_lowercase().contains("simulat"));
         let slots: std::collections::HashMap<String, usize> =
             samples.iter().enumerate().map(|(slot, sample)| (sample.image_id.clone(), slot)).collect();
+        let boxes = match (stage.localization, stage.patch) {
+            (None, None) => None,
+            _ => Some(self.boxes(&dataset, &samples, &cache)?),
+        };
+        let anchors = stage.patch.zip(boxes.as_deref()).map(|(patch, boxes)| {
+            let side = patch.film_size as f64;
+            (anchors(&samples, boxes, side), patch.jitter)
+        });
         let split_path = self.folder.join("split.csv");
         let split = if split_path.exists() {
             Split::load(&split_path, samples)?
@@ -378,7 +427,49 @@ impl Training<'_> {
         if classes.len() == 2 && !matches!(stage.threshold, ThresholdRule::Fixed { .. }) && !(both(0) && both(1)) {
             return Err(self.fault("the threshold's rule needs validation films of both classes"));
         }
-        Ok(Some(Data { cache, split, train, validation, classes, fingerprint, simulated }))
+        let patients = [split.train(), split.validation()].map(patient_numbers);
+        let size = stage.input_size;
+        Ok(Some(Data {
+            cache,
+            size,
+            split,
+            train,
+            validation,
+            patients,
+            boxes,
+            anchors,
+            classes,
+            fingerprint,
+            simulated,
+        }))
+    }
+
+    /// The data set's boxes in prepared films, by slot.
+    fn boxes(
+        &self,
+        dataset: &Dataset,
+        samples: &[coxa_cohort::Sample],
+        cache: &FilmCache,
+    ) -> Result<Vec<Vec<[f32; 4]>>, ModelError> {
+        if dataset.truth.is_empty() {
+            return Err(self.fault("localization or patches are asked for, but the data set's truth.csv has no boxes"));
+        }
+        let mut by_film = std::collections::HashMap::<&str, Vec<_>>::new();
+        for truth in &dataset.truth {
+            by_film.entry(&truth.image_id).or_default().push([truth.x, truth.y, truth.width, truth.height]);
+        }
+        let boxes = samples.iter().zip(cache.entries()).map(|(sample, entry)| {
+            let (width, height) = (entry.film_width, entry.film_height);
+            let geometry = Geometry::new(width, height, self.stage.film_size(), self.stage.fit.imaging());
+            let film = by_film.remove(sample.image_id.as_str()).unwrap_or_default();
+            let to_input = |[x, y, width, height]: [f32; 4]| {
+                let (left, top) = geometry.to_input(x, y);
+                let (right, bottom) = geometry.to_input(x + width, y + height);
+                [left, top, right - left, bottom - top]
+            };
+            film.into_iter().map(to_input).collect()
+        });
+        Ok(boxes.collect())
     }
 
     /// The training's position and network: from the last checkpoint if there is one, else from the recipe's start.
@@ -411,41 +502,59 @@ impl Training<'_> {
             network.load_state(checkpoint.optimizer)?;
             return Ok((checkpoint.position, network));
         }
-        let (parameters, simulated) = self.start(&data.classes, outputs, previous)?;
+        let (mut parameters, simulated, fresh) = self.start(&data.classes, outputs, previous)?;
+        if fresh && stage.localization.is_some() {
+            // Nearly all cells show nothing: a new classifier that says so from the start need not learn it first (Lin et al. 2017).
+            parameters = weights::with_bias(&parameters, CELL_PRIOR)?;
+        }
         let network = train_executor(self.options.backend, parameters, options)?;
         Ok((Position::start(data.fingerprint.clone(), outputs, simulated), network))
     }
 
-    /// The weights to start from, and whether they stem from simulated films.
+    /// The weights to start from, whether they stem from simulated films, and whether the classifier is new.
     fn start(
         &self,
         classes: &[String],
         outputs: usize,
         previous: Option<&Bundle>,
-    ) -> Result<(Parameters, bool), ModelError> {
+    ) -> Result<(Parameters, bool, bool), ModelError> {
         let seed = self.seed();
-        let from_bundle = |bundle: &Bundle| -> Result<(Parameters, bool), ModelError> {
+        let from_bundle = |bundle: &Bundle| -> Result<(Parameters, bool, bool), ModelError> {
             let same = bundle.card().classes == classes;
             let parameters = bundle.parameters();
-            let parameters =
-                if same { parameters.clone() } else { weights::with_fresh_head(parameters, outputs, seed)? };
-            Ok((parameters, bundle.card().simulated()))
+            let parameters = match (same, self.stage.localization) {
+                (false, _) => weights::with_fresh_head(parameters, outputs, seed)?,
+                (true, None) => parameters.clone(),
+                // A finding covers a smaller share of a larger input, and its cells must say as much all the same.
+                (true, Some(_)) => {
+                    let ratio = self.stage.input_size as f32 / bundle.card().input.size as f32;
+                    weights::with_scaled_head(parameters, ratio * ratio)?
+                }
+            };
+            Ok((parameters, bundle.card().simulated(), !same))
         };
         match (&self.stage.start, previous) {
-            (Start::Scratch, _) => Ok((Parameters::initialize(&coxa_engine::Architecture::new(outputs), seed), false)),
+            (Start::Scratch, _) => {
+                Ok((Parameters::initialize(&coxa_engine::Architecture::new(outputs), seed), false, true))
+            }
             (Start::Previous, Some(bundle)) => from_bundle(bundle),
             (Start::Previous, None) => Err(self.fault("there is no stage before it to start from")),
             (Start::Bundle(folder), _) => from_bundle(&Bundle::load(folder)?),
             (Start::Weights(path), _) => {
                 let imported = weights::import(path, weights::Head::Fresh { outputs, seed })?;
-                Ok((imported.parameters, false))
+                Ok((imported.parameters, false, true))
             }
         }
     }
 
-    /// The stage's seed: the recipe's, a different one for each stage.
+    /// The stage's seed: the recipe's, a different one for each name, so that a stage has the same split and the same order of
+    /// films whatever stages come before it.
     fn seed(&self) -> u64 {
-        self.recipe.seed.wrapping_add((self.index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        // FNV-1a.
+        let name = self.stage.name.bytes();
+        name.fold(self.recipe.seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        }) & (i64::MAX as u64)
     }
 
     fn rate(&self, position: &Position, step: usize, n_batches: usize) -> f64 {
@@ -473,6 +582,34 @@ impl Training<'_> {
     fn fault(&self, reason: impl Into<String>) -> ModelError {
         ModelError::Data { stage: self.stage.name.clone(), reason: reason.into() }
     }
+}
+
+/// The middle of each film's first box, or of another film's of the same patient, as fractions of the prepared film's side.
+fn anchors(samples: &[coxa_cohort::Sample], boxes: &[Vec<[f32; 4]>], side: f64) -> Vec<Option<[f64; 2]>> {
+    let middle = |boxes: &[[f32; 4]]| {
+        let [x, y, width, height] = boxes.first()?.map(f64::from);
+        Some([(x + width / 2.0) / side, (y + height / 2.0) / side])
+    };
+    let mut of_patient = std::collections::HashMap::new();
+    for (sample, boxes) in samples.iter().zip(boxes) {
+        if let Some(middle) = middle(boxes) {
+            of_patient.entry(sample.patient.as_str()).or_insert(middle);
+        }
+    }
+    let known = |sample: &coxa_cohort::Sample| of_patient.get(sample.patient.as_str()).copied();
+    samples.iter().zip(boxes).map(|(sample, boxes)| middle(boxes).or_else(|| known(sample))).collect()
+}
+
+/// Numbers for the samples' patients, in the order of their first films.
+fn patient_numbers(samples: &[coxa_cohort::Sample]) -> Vec<usize> {
+    let mut numbers = std::collections::HashMap::new();
+    samples
+        .iter()
+        .map(|sample| {
+            let next = numbers.len();
+            *numbers.entry(sample.patient.as_str()).or_insert(next)
+        })
+        .collect()
 }
 
 /// Measures the present weights on the validation films; `None` if that was stopped.

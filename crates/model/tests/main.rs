@@ -4,6 +4,9 @@
 mod bundle;
 mod cache;
 mod films;
+mod gradients;
 mod prediction;
 mod pytorch;
+#[cfg(feature = "flex")]
+mod second_opinion;
 mod training;

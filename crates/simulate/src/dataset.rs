@@ -70,6 +70,8 @@ pub struct DatasetSpec {
     pub format: Format,
     /// Classes of pelvic films.
     pub proportions: Proportions,
+    /// Films of a patient.
+    pub patients: Patients,
     /// How much else varies.
     pub domain: Domain,
     /// A folder of bone surfaces to take in place of the built-in ones ([`crate::anatomy`]).
@@ -85,10 +87,22 @@ impl Default for DatasetSpec {
             size: 512,
             format: Format::Dicom,
             proportions: Proportions::default(),
+            patients: Patients::default(),
             domain: Domain::default(),
             anatomy: None,
         }
     }
+}
+
+/// How many films a patient has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Patients {
+    /// One.
+    #[default]
+    Single,
+    /// Two pelvic films, with and without a fracture, that differ in nothing else: what is learned from both at once can only be the
+    /// fracture. The proportions then say how often each kind of fracture is.
+    Pairs,
 }
 
 /// The file that says what a folder without a manifest is being filled with.
@@ -114,8 +128,12 @@ pub fn write(folder: &Path, spec: &DatasetSpec, progress: &(dyn Fn(usize) + Sync
             let row = match read_note(folder, &id, spec.format) {
                 Some(row) => row,
                 None => {
-                    let film = job.draw(i as u64, spec, anatomy.as_ref());
-                    let row = save_film(folder, &id, &format!("SIM{i:07}"), &film, spec)?;
+                    let patient = match spec.patients {
+                        Patients::Single => i,
+                        Patients::Pairs => i / 2,
+                    };
+                    let film = job.draw(patient as u64, spec, anatomy.as_ref());
+                    let row = save_film(folder, &id, &format!("SIM{patient:07}"), &film, spec)?;
                     write_note(folder, &id, &row)?;
                     row
                 }
@@ -174,6 +192,9 @@ fn jobs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
         }
         What::Limbs => limbs::PARTS.into_iter().map(|part| (Job::Limb(part), 1.0)).collect(),
     };
+    if spec.patients == Patients::Pairs {
+        return pairs(spec);
+    }
     let mut jobs: Vec<Job> = counts(&kinds.iter().map(|k| k.1).collect::<Vec<_>>(), spec.n)
         .into_iter()
         .zip(&kinds)
@@ -181,6 +202,25 @@ fn jobs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
         .collect();
     jobs.shuffle(&mut stream(spec.seed, u64::MAX, Stream::Class));
     Ok(jobs)
+}
+
+/// As [`jobs`], for patients with two films each, the one without a fracture first.
+fn pairs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
+    let wrong = |setting, value: String, expected| Err(SimulateError::Setting { setting, value, expected });
+    if spec.what != What::Pelvis || !spec.n.is_multiple_of(2) {
+        return wrong("pairs", format!("{} films of {:?}", spec.n, spec.what), "an even number of pelvic films");
+    }
+    let shares = [spec.proportions.femoral_neck, spec.proportions.trochanteric];
+    if shares.iter().sum::<f32>() <= 0.0 {
+        return wrong("the proportions", format!("{shares:?}"), "a kind of fracture, for pairs");
+    }
+    let mut kinds: Vec<FilmKind> = counts(&shares, spec.n / 2)
+        .into_iter()
+        .zip([FilmKind::FemoralNeck, FilmKind::Trochanteric])
+        .flat_map(|(n, kind)| std::iter::repeat_n(kind, n))
+        .collect();
+    kinds.shuffle(&mut stream(spec.seed, u64::MAX, Stream::Class));
+    Ok(kinds.into_iter().flat_map(|kind| [FilmKind::Normal, kind].map(Job::Pelvis)).collect())
 }
 
 /// `n` divided in proportion to the shares, rounded by largest remainders.

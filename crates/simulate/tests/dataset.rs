@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use coxa_cohort::{BodyPart, Dataset, FractureType, Label, Target, samples};
-use coxa_simulate::dataset::{DatasetSpec, Format, Proportions, What, write};
+use coxa_simulate::dataset::{DatasetSpec, Format, Patients, Proportions, What, write};
 use coxa_simulate::{Domain, SimulateError};
 
 fn small(what: What, format: Format, n: usize) -> DatasetSpec {
@@ -111,6 +111,29 @@ fn check_conformance(path: &Path) {
             eprintln!("skipped: dciodvfy is not installed");
         }
     }
+}
+
+#[test]
+fn pairs_differ_in_the_fracture_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = DatasetSpec { patients: Patients::Pairs, ..small(What::Pelvis, Format::Png, 6) };
+    let dataset = write(&folder.path().join("pairs"), &spec, &|_| ()).unwrap();
+    assert_eq!((dataset.films.len(), dataset.truth.len()), (6, 3));
+    for pair in dataset.films.chunks(2) {
+        let [without, with] = pair else { panic!("two films of each patient") };
+        assert_eq!(without.patient, with.patient);
+        assert_eq!((without.label, with.label), (Label::Absent, Label::Present));
+        assert_eq!((without.age, without.sex), (with.age, with.sex));
+        let [a, b] = [without, with].map(|film| coxa_imaging::read(&dataset.image_path(film)).unwrap());
+        assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+        // Most of the film is the same: the fracture moves a leg at most.
+        let same = a.pixels().iter().zip(b.pixels()).filter(|(a, b)| (*a - *b).abs() < 24.0).count();
+        assert!(same * 2 > a.pixels().len() && a.pixels() != b.pixels(), "{same} of {}", a.pixels().len());
+    }
+    let odd = DatasetSpec { n: 7, ..spec.clone() };
+    assert!(write(&folder.path().join("odd"), &odd, &|_| ()).unwrap_err().to_string().contains("even number"));
+    let limbs = DatasetSpec { what: What::Limbs, ..spec };
+    assert!(write(&folder.path().join("limbs"), &limbs, &|_| ()).is_err());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::figures::escape;
+use crate::figures::{Figure, escape};
 
 /// What stands on every page.
 pub const RESEARCH_USE_ONLY: &str = "Research use only. Not a medical device.";
@@ -43,8 +43,8 @@ pub enum Block {
     Figure {
         /// File name without its ending.
         name: String,
-        /// The `<svg>` element.
-        svg: String,
+        /// The figure.
+        figure: Figure,
         /// What it shows.
         caption: String,
     },
@@ -145,7 +145,7 @@ impl Page {
         out
     }
 
-    /// Writes `index.html`, `figures/*.svg` and `tables/*.csv` below `folder`, each under another name first and then renamed.
+    /// Writes `index.html`, `figures/*.svg` and `*.pdf`, and `tables/*.csv` below `folder`, each under another name first and then renamed.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -156,7 +156,10 @@ impl Page {
         fs::create_dir_all(&tables)?;
         for block in self.sections.iter().flat_map(|s| &s.blocks) {
             match block {
-                Block::Figure { name, svg, .. } => replace(&figures.join(format!("{name}.svg")), svg.as_bytes())?,
+                Block::Figure { name, figure, .. } => {
+                    replace(&figures.join(format!("{name}.svg")), figure.svg.as_bytes())?;
+                    replace(&figures.join(format!("{name}.pdf")), &figure.pdf)?;
+                }
                 Block::Table(table) => replace(&tables.join(format!("{}.csv", table.name)), table.csv()?.as_slice())?,
                 _ => {}
             }
@@ -185,8 +188,8 @@ impl Block {
             Self::Command(command) => {
                 let _ = write!(out, "<pre><code>{}</code></pre>", escape(command));
             }
-            Self::Figure { svg, caption, .. } => {
-                let _ = write!(out, "<figure>{svg}<figcaption>{}</figcaption></figure>", escape(caption));
+            Self::Figure { figure, caption, .. } => {
+                let _ = write!(out, "<figure>{}<figcaption>{}</figcaption></figure>", figure.svg, escape(caption));
             }
             Self::Table(table) => write_table(table, out),
             Self::Films(cards) => {

@@ -10,7 +10,7 @@ use crate::figures::curves::{self, Series};
 use crate::figures::flow::{self, Step};
 use crate::figures::forest::{self, ForestRow};
 use crate::figures::roc::{self, ReaderPoint, RocCurve};
-use crate::figures::{calibration, decision, froc};
+use crate::figures::{Figure, calibration, decision, froc};
 use crate::localize::Localization;
 use crate::page::{Block, FilmCard, Page, Section, Table};
 use crate::predictions::Predictions;
@@ -203,13 +203,13 @@ fn curve(study: &Study<'_>) -> Section {
     let operating = measures.specificity.value().zip(measures.sensitivity.value()).map(|(sp, se)| (1.0 - sp, se));
     let auc = measures.auc.value().map_or("AUC undefined".to_owned(), |auc| format!("model, AUC {auc:.3}"));
     let drawn = RocCurve { name: auc, points, band: band.collect(), operating };
-    let svg = roc::draw(&[drawn], &study.readers, "ROC curve");
+    let drawing = roc::draw(&[drawn], &study.readers, "ROC curve");
     let caption = "The ROC curve (Fig. 2 of the paper), the pointwise 95% band of its sensitivity (stratified bootstrap) and the operating point.";
-    section("ROC curve", vec![figure("fig2-roc", svg, caption)])
+    section("ROC curve", vec![figure("fig2-roc", drawing, caption)])
 }
 
-fn figure(name: &str, svg: String, caption: &str) -> Block {
-    Block::Figure { name: name.to_owned(), svg, caption: caption.to_owned() }
+fn figure(name: &str, figure: Figure, caption: &str) -> Block {
+    Block::Figure { name: name.to_owned(), figure, caption: caption.to_owned() }
 }
 
 fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Section {
@@ -240,13 +240,13 @@ fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Se
         header: strings(["", ""]),
         rows,
     };
-    let svg = froc::draw(
+    let drawing = froc::draw(
         &l.froc.points.iter().map(|p| (p.false_marks_per_film, p.marked)).collect::<Vec<_>>(),
         "Free-response curve",
     );
     let mut blocks = vec![
         Block::Table(table),
-        figure("froc", svg, "Fractures marked against false marks per film, as the score of a region falls."),
+        figure("froc", drawing, "Fractures marked against false marks per film, as the score of a region falls."),
     ];
     if !wrong.is_empty() {
         blocks.push(Block::Text("Films with a wrong finding, or a right one in the wrong place:".into()));
@@ -276,7 +276,7 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
             note: statistic.value().map_or(note.to_owned(), |value| format!("{value:.3}, no interval")),
         });
     }
-    let svg = forest::draw(&rows, "AUC", evaluation.measures.auc.value(), "AUC of subgroups");
+    let drawing = forest::draw(&rows, "AUC", evaluation.measures.auc.value(), "AUC of subgroups");
     let table_rows = evaluation.subgroups.iter().map(|group| {
         let m = &group.measures;
         let counts = [m.n.to_string(), m.positives.to_string()];
@@ -290,7 +290,7 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
         rows: table_rows.collect(),
     };
     let blocks =
-        vec![figure("subgroups", svg, "AUC with its interval; the dashed line is all films."), Block::Table(table)];
+        vec![figure("subgroups", drawing, "AUC with its interval; the dashed line is all films."), Block::Table(table)];
     Some(section("Subgroups", blocks))
 }
 
@@ -314,10 +314,10 @@ fn calibration_section(predictions: &Predictions, evaluation: &Evaluation) -> Se
         calibration::draw(&bins, &lines, "Reliability"),
         "Observed proportion of fractures in ten bins of predicted probability, with exact intervals.",
     )];
-    if let Some(svg) = predictions.scored().ok().and_then(|sample| decision::draw(sample, "Decision curve")) {
+    if let Some(drawing) = predictions.scored().ok().and_then(|sample| decision::draw(sample, "Decision curve")) {
         blocks.push(figure(
             "decision",
-            svg,
+            drawing,
             "Net benefit of reading by the model, of treating all films as fractured, and of treating none.",
         ));
     }

@@ -189,8 +189,11 @@ impl Bench {
     }
 
     fn time_detection(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
-        let mut predictor = Predictor::new(&self.parameters()?, precision.into(), threads)?;
         let images = noise(batch * self.size * self.size);
+        let mut predictor = match precision {
+            PrecisionName::Int8 => Predictor::calibrated(&self.parameters()?, threads, &images, self.size)?,
+            _ => Predictor::new(&self.parameters()?, precision.into(), threads)?,
+        };
         self.time(|| {
             predictor.run(&images, batch, self.size)?;
             Ok(())
@@ -210,9 +213,12 @@ impl Bench {
             image_size: Some(self.size),
             ..ReaderOptions::default()
         };
-        let mut reader = Reader::new(&bundle, &options)?;
         let pixels = noise(self.size * self.size).into_iter().map(|value| value * 255.0).collect();
         let film = Radiograph::from_display(self.size, self.size, pixels)?;
+        let mut reader = match precision {
+            PrecisionName::Int8 => Reader::calibrated(&bundle, &options, std::slice::from_ref(&film))?,
+            _ => Reader::new(&bundle, &options)?,
+        };
         let input = reader.prepare(&film);
         self.time(|| {
             reader.read_inputs(&[(&film, &input)])?;

@@ -1,4 +1,4 @@
-//! `coxa demo`: the whole of the paper in some minutes, on simulated films.
+//! `coxa demo`: unseen simulated films, read and judged, within a minute; with `--train`, the whole of the paper in some minutes.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -8,7 +8,7 @@ use coxa_model::recipe::Overrides;
 use coxa_model::train::{self, TrainOptions};
 use coxa_model::{Bundle, Reader, ReaderOptions, Recipe};
 use coxa_simulate::Domain;
-use coxa_simulate::dataset::{DatasetSpec, Format, Proportions, What};
+use coxa_simulate::dataset::{DatasetSpec, Format, Patients, Proportions, What};
 use coxa_study::evaluate::EvaluationOptions;
 use coxa_study::report::{PAPER, PAPER_LOCALIZATION};
 
@@ -29,13 +29,19 @@ const PELVES: usize = 1200;
 /// Longest side of the films that the demo trains on, in pixels.
 const TRAIN_SIZE: usize = 256;
 
-/// The paper in small, on simulated films: limb films and pretraining, pelvic films and retraining, a test on films that the network
-/// has never seen, and a page that shows how good it is and where it looked. What is there already is used again.
+/// Simulates films that no network has seen, reads them with the bundle that comes with the program, and makes a page that shows how
+/// good it is and where it looked.
+///
+/// With `--train` it is the paper in small, from nothing: limb films and pretraining, pelvic films and retraining, then the test. What is
+/// there already is used again.
 #[derive(Args)]
 pub struct Demo {
     /// Where everything is put.
     #[arg(long, default_value = "coxa-demo")]
     out: PathBuf,
+    /// Trains a small network from scratch first, in some minutes, and tests that.
+    #[arg(long)]
+    train: bool,
     /// Unseen films to test on: a quarter of the femoral neck, a quarter trochanteric, half without a fracture.
     #[arg(long, default_value_t = 100)]
     films: usize,
@@ -45,7 +51,10 @@ impl Demo {
     /// Runs the demo.
     pub fn run(self) -> anyhow::Result<Outcome> {
         let start = Instant::now();
-        let (bundle, run) = self.trained()?;
+        let (bundle, run) = match self.train {
+            true => self.trained().map(|(bundle, run)| (bundle, Some(run)))?,
+            false => (Bundle::shipped()?, None),
+        };
         let test = DatasetSpec {
             what: What::Pelvis,
             n: self.films,
@@ -56,15 +65,16 @@ impl Demo {
         };
         let test = reuse_or_write("simulating unseen films", &self.out.join(format!("test-{}", self.films)), &test)?;
         let mut reader = Reader::new(&bundle, &ReaderOptions::default())?;
-        let report = self.out.join("report");
+        let report = self.out.join(if self.train { "report-trained" } else { "report" });
+        let model = run.as_ref().map(|run| run.join("bundle"));
         let request = Request {
             dataset: &test,
-            run: Some(&run),
+            run: run.as_deref(),
             readers: Vec::new(),
             options: EvaluationOptions { threshold: bundle.card().threshold.value, ..EvaluationOptions::default() },
             title: "Hip fractures on simulated films".to_owned(),
             out: &report,
-            next: next(&self.out, &run.join("bundle")),
+            next: next(&report, model.as_deref()),
         };
         let assessment = assess(request, &mut reader)?;
         say(&assessment, reader.size());
@@ -72,7 +82,7 @@ impl Demo {
         println!("page      {}", report.join("index.html").display());
         println!("time      {:.0} s", start.elapsed().as_secs_f64());
         println!();
-        for (what, command) in next(&self.out, &run.join("bundle")) {
+        for (what, command) in next(&report, model.as_deref()) {
             println!("{what}\n    {command}");
         }
         Ok(Outcome::of_failures(assessment.failed))
@@ -92,6 +102,7 @@ impl Demo {
             size: TRAIN_SIZE,
             format: Format::Png,
             proportions: Proportions::default(),
+            patients: if what == What::Pelvis { Patients::Pairs } else { Patients::Single },
             domain: Domain::default(),
             anatomy: None,
         };
@@ -151,21 +162,23 @@ fn say(assessment: &Assessment, size: usize) {
     println!("true positives {}, false negatives {}, false positives {}, true negatives {}", c.tp, c.fn_, c.fp, c.tn);
 }
 
-fn next(out: &Path, bundle: &Path) -> Vec<(String, String)> {
+fn next(report: &Path, model: Option<&Path>) -> Vec<(String, String)> {
     let pair = |what: &str, command: String| (what.to_owned(), command);
-    vec![
-        pair(
-            "Read a film of your own:",
-            format!("coxa predict FILM.dcm --model {} --heatmap heatmaps", bundle.display()),
-        ),
+    let named = model.map_or(String::new(), |model| format!(" --model {}", model.display()));
+    let mut all = vec![
+        pair("Read a film of your own:", format!("coxa predict FILM.dcm{named} --heatmap heatmaps")),
         pair(
             "Check every figure:",
-            format!("coxa evaluate --predictions {} --json", out.join("report/predictions.csv").display()),
+            format!("coxa evaluate --predictions {} --json", report.join("predictions.csv").display()),
         ),
         pair(
             "Train on your own films:",
             "coxa import folders DIR --out mine && coxa train --recipe paper --data limbs=LIMBS --data films=mine"
                 .to_owned(),
         ),
-    ]
+    ];
+    if model.is_none() {
+        all.insert(1, pair("Train a network from scratch, in some minutes:", "coxa demo --train".to_owned()));
+    }
+    all
 }

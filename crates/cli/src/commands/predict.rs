@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use coxa_cohort::{Dataset, Film};
-use coxa_imaging::{Side, encode, overlay};
-use coxa_model::{Bundle, Prediction, Reader, ReaderOptions, Reading};
+use coxa_imaging::{Radiograph, Side, encode, overlay};
+use coxa_model::{Backend, Bundle, ModelError, Others, Prediction, Reader, ReaderOptions, Reading};
+use coxa_simulate::{FilmOptions, display8};
 use serde::Serialize;
 
 use super::bench::PrecisionName;
@@ -16,6 +17,9 @@ use crate::progress::Progress;
 
 /// Files whose names end so are read in a folder; any file that is named is tried.
 const ENDINGS: [&str; 8] = ["dcm", "dicom", "ima", "png", "jpg", "jpeg", "tif", "tiff"];
+/// The simulated films that scale 8-bit arithmetic.
+const CALIBRATION_SEED: u64 = 8;
+const CALIBRATION_FILMS: u64 = 16;
 /// Columns of a manifest that become subgroups of the predictions.
 const SUBGROUPS: [&str; 6] = ["fracture_type", "side", "age", "sex", "quality", "source"];
 
@@ -28,9 +32,9 @@ pub struct Predict {
     /// Films, folders or dataset folders.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The bundle, as `coxa train`, `coxa demo` and `coxa model import` make it.
-    #[arg(long)]
-    model: PathBuf,
+    /// The bundle, as `coxa train` and `coxa model import` make it [default: the one that comes with the program].
+    #[arg(long, value_name = "BUNDLE")]
+    model: Option<PathBuf>,
     /// One JSON object a line for each film.
     #[arg(long)]
     json: bool,
@@ -55,6 +59,39 @@ pub struct Predict {
     /// Threads [default: all].
     #[arg(long)]
     threads: Option<usize>,
+    /// What the network runs on: `cpu`, and what else this build has.
+    #[arg(long, default_value = "cpu")]
+    backend: Backend,
+    /// Reads files too that say of themselves that they show something else than pelvis or hip from the front.
+    #[arg(long)]
+    any_film: bool,
+}
+
+/// The named bundle, or the one that comes with the program, which is said.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn bundle_or_shipped(folder: Option<&Path>) -> anyhow::Result<Bundle> {
+    if let Some(folder) = folder {
+        return Ok(Bundle::load(folder)?);
+    }
+    let bundle = Bundle::shipped()?;
+    eprintln!(
+        "no bundle is named: reading with {} ({}), which comes with the program and was trained on simulated films alone",
+        bundle.card().name,
+        bundle.short_hash()
+    );
+    Ok(bundle)
+}
+
+/// Films that 8-bit arithmetic is scaled by: simulated and always the same, so that a reading does not depend on what is read beside it.
+fn calibration_films() -> anyhow::Result<Vec<Radiograph>> {
+    let film = |index| {
+        let film = coxa_simulate::pelvis(CALIBRATION_SEED, index, &FilmOptions::default());
+        let pixels = display8(&film).into_iter().map(f32::from).collect();
+        Ok(Radiograph::from_display(film.width, film.height, pixels)?)
+    };
+    (0..CALIBRATION_FILMS).map(film).collect()
 }
 
 /// One film to read and what is known of it.
@@ -112,14 +149,19 @@ impl Predict {
                 "name a file, or a folder with .dcm, .png, .jpg or .tiff files in it",
             ));
         }
-        let bundle = Bundle::load(&self.model)?;
+        let bundle = bundle_or_shipped(self.model.as_deref())?;
         let options = ReaderOptions {
+            backend: self.backend,
             precision: self.precision.into(),
             threads: self.threads,
             image_size: self.image_size,
+            others: if self.any_film { Others::Read } else { Others::Refused },
             ..ReaderOptions::default()
         };
-        let mut reader = Reader::new(&bundle, &options)?;
+        let mut reader = match self.precision {
+            PrecisionName::Int8 => Reader::calibrated(&bundle, &options, &calibration_films()?)?,
+            _ => Reader::new(&bundle, &options)?,
+        };
         if let Some(folder) = &self.heatmap {
             std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
         }
@@ -134,7 +176,7 @@ impl Predict {
                 Ok(reading) => self.say(&inputs[i], reading, table.as_mut(), &mut names),
                 Err(error) => {
                     failed += 1;
-                    self.say_error(&inputs[i], &error.to_string())
+                    self.say_error(&inputs[i], &error)
                 }
             };
             progress.set(i + 1, "");
@@ -200,12 +242,15 @@ impl Predict {
         Ok(())
     }
 
-    fn say_error(&self, input: &Input, error: &str) -> anyhow::Result<()> {
+    fn say_error(&self, input: &Input, error: &ModelError) -> anyhow::Result<()> {
         let file = input.path.display().to_string();
         if self.json {
-            json_line(&ErrorLine { file, error: error.to_owned() })?;
+            json_line(&ErrorLine { file, error: error.to_string() })?;
         }
         eprintln!("error: {error}");
+        if let Some(hint) = error.hint() {
+            eprintln!("hint: {hint}");
+        }
         Ok(())
     }
 }

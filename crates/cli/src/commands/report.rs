@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use coxa_cohort::Dataset;
-use coxa_model::{Bundle, Reader, ReaderOptions};
+use coxa_model::{Reader, ReaderOptions};
 use coxa_study::figures::roc::ReaderPoint;
 
 use super::assess::{Request, assess};
 use super::evaluate::How;
+use super::predict::bundle_or_shipped;
 use crate::output::Outcome;
 
 /// Reads a dataset's films, evaluates the readings and writes the report: one self-contained page, each figure as SVG, each table as CSV,
@@ -19,9 +20,9 @@ pub struct Report {
     /// The dataset folder.
     #[arg(long)]
     data: PathBuf,
-    /// The bundle, as `coxa train`, `coxa demo` and `coxa model import` make it.
-    #[arg(long)]
-    model: PathBuf,
+    /// The bundle, as `coxa train` and `coxa model import` make it [default: the one that comes with the program].
+    #[arg(long, value_name = "BUNDLE")]
+    model: Option<PathBuf>,
     /// A training run, whose curves are shown.
     #[arg(long)]
     run: Option<PathBuf>,
@@ -49,7 +50,7 @@ impl Report {
         }
         let readers = self.readers.as_deref().map(read_readers).transpose()?.unwrap_or_default();
         let dataset = Dataset::load(&self.data)?;
-        let bundle = Bundle::load(&self.model)?;
+        let bundle = bundle_or_shipped(self.model.as_deref())?;
         let options = ReaderOptions { image_size: self.image_size, ..ReaderOptions::default() };
         let mut reader = Reader::new(&bundle, &options)?;
         let request = Request {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use coxa_cohort::Dataset;
 use coxa_simulate::Domain;
-use coxa_simulate::dataset::{self, DatasetSpec, Format, Proportions, What};
+use coxa_simulate::cohort::{self, HospitalSpec};
+use coxa_simulate::dataset::{self, DatasetSpec, Format, Patients, Proportions, What};
 
 use crate::output::Outcome;
 use crate::progress::Progress;
@@ -28,6 +29,28 @@ enum Films {
         /// Shares of films without fracture, of the femoral neck, and trochanteric.
         #[arg(long, value_name = "NONE,NECK,TROCHANTERIC", value_parser = shares, default_value = "0.5,0.25,0.25")]
         shares: Proportions,
+        /// Two films of each patient, with and without a fracture and otherwise alike: for recipes with `order = "patients"`.
+        #[arg(long)]
+        pairs: bool,
+    },
+    /// A hospital: a trauma registry and the films of its injuries, whose ages, sexes, injury severity scores and kinds of fracture
+    /// follow the paper's Table 1. `coxa import registry` makes a dataset of it.
+    Cohort {
+        /// The new folder: registry.csv, films.csv and images/.
+        #[arg(long)]
+        out: PathBuf,
+        /// Injuries in the registry.
+        #[arg(long, short, default_value_t = 500)]
+        n: usize,
+        /// Everything follows from it.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Longest side of the films in pixels, 64 to 4096.
+        #[arg(long, default_value_t = 512)]
+        size: usize,
+        /// The files' format.
+        #[arg(long, value_enum, default_value = "dicom")]
+        format: FormatName,
     },
     /// Ankles, elbows, feet, knees and wrists in equal numbers.
     Limbs {
@@ -86,6 +109,15 @@ fn shares(text: &str) -> Result<Proportions, String> {
     }
 }
 
+impl FormatName {
+    fn format(self) -> Format {
+        match self {
+            FormatName::Dicom => Format::Dicom,
+            FormatName::Png => Format::Png,
+        }
+    }
+}
+
 impl Spec {
     fn dataset(&self, what: What, proportions: Proportions) -> DatasetSpec {
         let usual = Domain::default();
@@ -94,11 +126,9 @@ impl Spec {
             n: self.n,
             seed: self.seed,
             size: self.size,
-            format: match self.format {
-                FormatName::Dicom => Format::Dicom,
-                FormatName::Png => Format::Png,
-            },
+            format: self.format.format(),
             proportions,
+            patients: Patients::Single,
             domain: Domain {
                 variation: self.variation,
                 hardware: self.hardware.unwrap_or(usual.hardware),
@@ -114,8 +144,26 @@ impl Simulate {
     /// Writes the dataset.
     pub fn run(self) -> anyhow::Result<Outcome> {
         let (spec, folder) = match &self.what {
-            Films::Pelvis { spec, shares } => (spec.dataset(What::Pelvis, *shares), &spec.out),
+            Films::Pelvis { spec, shares, pairs } => {
+                let patients = if *pairs { Patients::Pairs } else { Patients::Single };
+                (DatasetSpec { patients, ..spec.dataset(What::Pelvis, *shares) }, &spec.out)
+            }
             Films::Limbs { spec } => (spec.dataset(What::Limbs, Proportions::default()), &spec.out),
+            Films::Cohort { out, n, seed, size, format } => {
+                let hospital = HospitalSpec {
+                    n: *n,
+                    seed: *seed,
+                    size: *size,
+                    format: format.format(),
+                    ..HospitalSpec::default()
+                };
+                let progress = Progress::new("simulating a hospital", *n);
+                cohort::write(out, &hospital, &|done| progress.set(done, ""))?;
+                progress.finish();
+                println!("{}: {n} injuries with their simulated films", out.display());
+                println!("next: coxa import registry {0}/registry.csv --films {0}/films.csv --out DIR", out.display());
+                return Ok(Outcome::Done);
+            }
         };
         let dataset = write("simulating films", folder, &spec)?;
         println!("{}: {} simulated films", folder.display(), dataset.films.len());

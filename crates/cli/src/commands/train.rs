@@ -7,9 +7,13 @@ use clap::Args;
 use coxa_model::progress::{Control, Event};
 use coxa_model::recipe::{Overrides, Precision, Start};
 use coxa_model::train::{self, TrainOptions};
-use coxa_model::{ModelError, Recipe, WeightsFormat};
+use coxa_model::{Backend, ModelError, Recipe, WeightsFormat};
+use coxa_study::compare::compare;
+use coxa_study::evaluate::{EvaluationOptions, evaluate};
+use coxa_study::predictions::Predictions;
 
-use crate::output::{Outcome, hint};
+use super::evaluate::words;
+use crate::output::{Outcome, hint, json_line};
 use crate::progress::Progress;
 
 /// Trains a network by a recipe: the paper's transfer from limb films to pelvic films, or your own in TOML.
@@ -18,7 +22,7 @@ use crate::progress::Progress;
 /// A run that was killed is taken up by `--resume` and ends with the same weights as one that was left alone.
 #[derive(Args)]
 pub struct Train {
-    /// `paper`, `small`, or a recipe's file.
+    /// `paper`, `small`, `simulated`, or a recipe's file.
     #[arg(long, default_value = "paper")]
     recipe: String,
     /// A stage's dataset folder: `limbs=DIR`, `films=DIR`; may be given again.
@@ -66,6 +70,20 @@ pub struct Train {
     /// Threads [default: all].
     #[arg(long)]
     threads: Option<usize>,
+    /// What the network runs on: `cpu`, and what else this build has.
+    #[arg(long, default_value = "cpu")]
+    backend: Backend,
+    /// Trains the recipe's last stage from scratch, after the recipe's other stages, and from the weights of `--imagenet` if given,
+    /// each as a run of its own, and compares them on the same validation films by DeLong's paired test: the ablation that the paper
+    /// did not finish.
+    #[arg(long, conflicts_with_all = ["resume", "start", "stages"])]
+    ablation: bool,
+    /// ImageNet's weights of a DenseNet-121 (.safetensors or .pth), for `--ablation`.
+    #[arg(long, value_name = "FILE", requires = "ablation")]
+    imagenet: Option<PathBuf>,
+    /// One JSON object for each arm and comparison of `--ablation`.
+    #[arg(long, requires = "ablation")]
+    json: bool,
     /// Prints the recipe with every key written out, and trains nothing.
     #[arg(long)]
     print_recipe: bool,
@@ -93,9 +111,13 @@ impl Train {
     pub fn run(self) -> anyhow::Result<Outcome> {
         let mut options = TrainOptions::new(&self.out);
         options.threads = self.threads;
+        options.backend = self.backend;
         options.checkpoint_every = self.checkpoint_every;
         if self.store_bf16 {
             options.weights_format = WeightsFormat::Bf16;
+        }
+        if self.ablation {
+            return self.ablate(&options);
         }
         let mut bars = Bars::default();
         let outcome = if let Some(run) = &self.resume {
@@ -114,6 +136,61 @@ impl Train {
             None => bail!("the run was stopped; go on with `coxa train --resume {}`", outcome.run.display()),
         }
         Ok(Outcome::Done)
+    }
+
+    /// Trains every arm and compares them.
+    fn ablate(&self, options: &TrainOptions) -> anyhow::Result<Outcome> {
+        let recipe = self.recipe()?;
+        let last = match &recipe.stages[..] {
+            [_, .., last] => last.name.clone(),
+            _ => bail!("recipe {} has one stage; an ablation needs one to leave out", recipe.name),
+        };
+        let alone = |name: &str, start: Start| {
+            let only = Overrides { stages: vec![last.clone()], start: Some(start), ..Overrides::default() };
+            let mut recipe = recipe.clone().with(&only).map_err(with_hint)?;
+            recipe.name = format!("{}-{name}", recipe.name);
+            anyhow::Ok(recipe)
+        };
+        let mut arms = vec![("scratch".to_owned(), alone("scratch", Start::Scratch)?)];
+        if let Some(weights) = &self.imagenet {
+            arms.push(("imagenet".to_owned(), alone("imagenet", Start::Weights(weights.clone()))?));
+        }
+        arms.push(("transfer".to_owned(), recipe.clone()));
+        let mut read = Vec::new();
+        for (name, recipe) in arms {
+            eprintln!("arm {name}");
+            let mut bars = Bars::default();
+            let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event)).map_err(with_hint)?;
+            let Some(stage) = outcome.stages.last() else { bail!("arm {name} was stopped") };
+            read.push((name, Predictions::load(&stage.folder.join(train::VALIDATION))?, stage.folder.clone()));
+        }
+        self.say_ablation(&read)?;
+        Ok(Outcome::Done)
+    }
+
+    fn say_ablation(&self, arms: &[(String, Predictions, PathBuf)]) -> anyhow::Result<()> {
+        let options = EvaluationOptions::default();
+        for (name, predictions, folder) in arms {
+            let measures = evaluate(predictions, &options)?.measures;
+            if self.json {
+                json_line(&serde_json::json!({ "arm": name, "folder": folder, "measures": measures }))?;
+            } else {
+                println!("{name:<12} AUC {}   accuracy {}", words(&measures.auc), words(&measures.accuracy));
+            }
+        }
+        for (i, (a, of_a, _)) in arms.iter().enumerate() {
+            for (b, of_b, _) in &arms[i + 1..] {
+                let test = compare(of_b, of_a, &options)?;
+                if self.json {
+                    json_line(&serde_json::json!({ "a": b, "b": a, "comparison": test }))?;
+                } else {
+                    let p =
+                        test.p.0.as_ref().map_or_else(|u| format!("undefined: {}", u.reason), |p| format!("{p:.4}"));
+                    println!("{b} − {a}: AUC {}, p {p} (DeLong, paired)", words(&test.difference));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn recipe(&self) -> anyhow::Result<Recipe> {

@@ -1,12 +1,12 @@
 //! The end of the network: last normalization, ReLU, global average, linear layer and loss, forward and backward.
 
-use super::Loss;
 use super::PLANE;
 use super::machine::Pass;
 use super::memory::Planes;
 use super::norm::Affine;
 use super::ops;
 use super::simd::Simd;
+use super::{CellTargets, Loss};
 use crate::architecture::FEATURES;
 use crate::threads::SharedMut;
 
@@ -65,6 +65,59 @@ pub(crate) struct HeadBackward<'a> {
     pub input_gradient: Planes,
     /// `[channel][Σv, Σv·(x − mean)]`, zeroed.
     pub sums: SharedMut<f64>,
+    /// What the class activation map's own loss adds.
+    pub cells: Option<CellBackward<'a>>,
+}
+
+/// The gradient of the class activation map's own loss: at every cell, and where the classifier's share of it goes.
+#[derive(Clone, Copy)]
+pub(crate) struct CellBackward<'a> {
+    /// dL/dM, `[image][cell]`.
+    pub gradient: &'a [f32],
+    /// The one output's weights.
+    pub weight: &'a [f32],
+    /// Σ over cells of dL/dM · A, added to.
+    pub weight_gradient: SharedMut<f32>,
+}
+
+/// map[image][cell] = Σ over channels of weight · relu(norm(input)), for the one output.
+pub(crate) struct HeadMaps<'a> {
+    pub input: Planes,
+    pub affine: &'a Affine,
+    pub images: usize,
+    pub weight: &'a [f32],
+    pub maps: SharedMut<f32>,
+}
+
+impl Pass for HeadMaps<'_> {
+    fn tasks(&self) -> usize {
+        self.images
+    }
+
+    fn scratch(&self) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, task: usize, _scratch: *mut f32) {
+        let pixels = self.input.pixels / self.images;
+        // SAFETY: pixels are within the input; this task alone writes this image's map.
+        unsafe {
+            for pixel in task * pixels..(task + 1) * pixels {
+                let mut sum = S::splat(0.0);
+                for channel in (0..FEATURES).step_by(S::LANES) {
+                    let x = S::load(self.input.at(channel / PLANE, pixel).add(channel % PLANE));
+                    let scale = S::load(self.affine.scale.as_ptr().add(channel));
+                    let shift = S::load(self.affine.shift.as_ptr().add(channel));
+                    let weight = S::load(self.weight.as_ptr().add(channel));
+                    sum = S::fma(S::relu(S::fma(x, scale, shift)), weight, sum);
+                }
+                let mut lanes = [0f32; 32];
+                S::store(lanes.as_mut_ptr(), sum);
+                *self.maps.ptr().add(pixel) = lanes[..S::LANES].iter().sum();
+            }
+        }
+    }
 }
 
 impl Pass for HeadBackward<'_> {
@@ -91,16 +144,29 @@ impl Pass for HeadBackward<'_> {
                     let shift = S::load(self.affine.shift.as_ptr().add(channel + lane));
                     let mean = S::load(self.mean.as_ptr().add(channel + lane));
                     let feature = S::load(self.feature_gradient.as_ptr().add(image * FEATURES + channel + lane));
-                    let above = S::mul(feature, share);
+                    let film = S::mul(feature, share);
                     let (mut sum, mut product) = (zero, zero);
+                    let weight = self.cells.map(|cells| S::load(cells.weight.as_ptr().add(channel + lane)));
+                    let mut of_weight = zero;
                     for pixel in image * pixels..(image + 1) * pixels {
                         let x = S::load(self.input.at(task, pixel).add(lane));
-                        let v = S::select_gt(S::fma(x, scale, shift), zero, above, zero);
+                        let normalized = S::fma(x, scale, shift);
+                        let mut above = film;
+                        if let (Some(cells), Some(weight)) = (&self.cells, weight) {
+                            let gradient = S::splat(cells.gradient[pixel]);
+                            above = S::fma(gradient, weight, film);
+                            of_weight = S::fma(gradient, S::relu(normalized), of_weight);
+                        }
+                        let v = S::select_gt(normalized, zero, above, zero);
                         sum = S::add(sum, v);
                         product = S::fma(v, S::sub(x, mean), product);
                         S::store(self.input_gradient.at(task, pixel).add(lane), S::mul(v, scale));
                     }
                     ops::add_pairs::<S>(sum, product, self.sums.ptr().add(2 * (channel + lane)));
+                    if let Some(cells) = &self.cells {
+                        let to = cells.weight_gradient.ptr().add(channel + lane);
+                        S::store(to, S::add(S::load(to), of_weight));
+                    }
                     lane += S::LANES;
                 }
             }
@@ -153,6 +219,42 @@ pub(crate) fn loss(loss: Loss, logits: &[f32], targets: &[usize]) -> (f32, Vec<f
     ((total * share) as f32, gradient)
 }
 
+/// The loss of the class activation map, its gradient dL/dM at every cell, and that at the classifier's bias.
+///
+/// A cell's logit is u = b + extent · M / cells, M = Σ w·A: the film's logit, if `extent` cells were like this one and all others
+/// gave nothing. The loss is focal (Lin et al. 2017, γ = 2), summed over cells and divided by `extent`, a mean over images. Where
+/// there is no finding M counts as max(M, 0), as in Grad-CAM's map: a cell that speaks against a fracture is no error.
+pub(crate) fn cell_loss(targets: &CellTargets<'_>, maps: &[f32], images: usize, bias: f32) -> (f32, Vec<f32>, f32) {
+    let cells = (maps.len() / images) as f64;
+    let scale = f64::from(targets.extent) / cells;
+    let share = f64::from(targets.weight) / (f64::from(targets.extent) * images as f64);
+    let (mut total, mut bias_gradient) = (0.0, 0.0);
+    let mut gradient = Vec::with_capacity(maps.len());
+    for (&truth, &map) in targets.truth.iter().zip(maps) {
+        if truth.is_nan() {
+            gradient.push(0.0);
+            continue;
+        }
+        let present = truth > 0.5;
+        let silent = !present && map <= 0.0;
+        let u = f64::from(bias) + scale * if silent { 0.0 } else { f64::from(map) };
+        // The logit for the truth: p is the probability given to what is so.
+        let toward = if present { 1.0 } else { -1.0 };
+        let log_p = -softplus(-toward * u);
+        let (p, q) = (log_p.exp(), 1.0 / (1.0 + (toward * u).exp()));
+        total -= share * q * q * log_p;
+        let slope = toward * share * (2.0 * p * q * q * log_p - q * q * q);
+        bias_gradient += slope;
+        gradient.push(if silent { 0.0 } else { (slope * scale) as f32 });
+    }
+    (total as f32, gradient, bias_gradient as f32)
+}
+
+/// ln(1 + e^x), which does not overflow.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
 /// The linear layer's backward pass: adds nothing, overwrites the gradients of weight and bias; returns the features' gradient.
 pub(crate) fn linear_backward(
     features: &[f32],
@@ -184,6 +286,35 @@ pub(crate) fn linear_backward(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cells_are_taught_by_the_focal_loss() {
+        let truth = [1.0, 0.0, f32::NAN, 0.0];
+        let targets = CellTargets { truth: &truth, weight: 2.0, extent: 2.0 };
+        let maps = [3.0, 1.0, 5.0, -4.0];
+        // Scale 2 / 4; logits −1 + 1.5, −1 + 0.5, none, −1; share 2 / 2.
+        let (loss, gradient, bias) = cell_loss(&targets, &maps, 1, -1.0);
+        let sigmoid = |u: f64| 1.0 / (1.0 + (-u).exp());
+        let focal = |p: f64| -(1.0 - p).powi(2) * p.ln();
+        let wanted = focal(sigmoid(0.5)) + focal(sigmoid(0.5)) + focal(sigmoid(1.0));
+        assert!((f64::from(loss) - wanted).abs() < 1e-6, "{loss} {wanted}");
+        assert!(gradient[0] < 0.0 && gradient[1] > 0.0 && gradient[2] == 0.0 && gradient[3] == 0.0);
+        let numeric = |bump: &dyn Fn(&mut [f32; 4], &mut f32, f32)| {
+            let at = |h: f32| {
+                let (mut maps, mut bias) = (maps, -1.0);
+                bump(&mut maps, &mut bias, h);
+                f64::from(cell_loss(&targets, &maps, 1, bias).0)
+            };
+            (at(0.05) - at(-0.05)) / 0.1
+        };
+        for (i, gradient) in gradient.iter().enumerate() {
+            assert!((numeric(&|maps, _, h| maps[i] += h) - f64::from(*gradient)).abs() < 1e-4, "{i}");
+        }
+        assert!((numeric(&|_, bias, h| *bias += h) - f64::from(bias)).abs() < 1e-3);
+        let far = CellTargets { truth: &[1.0, 0.0], ..targets };
+        let (loss, gradient, _) = cell_loss(&far, &[-1e6, 1e6], 1, 0.0);
+        assert!(loss.is_finite() && gradient.iter().all(|g| g.is_finite()), "{loss} {gradient:?}");
+    }
 
     #[test]
     fn losses_and_gradients_by_hand() {

@@ -6,6 +6,7 @@
 use super::memory::Buffer;
 use super::simd::{Portable, Simd};
 use crate::cpu::Isa;
+use crate::infer::Precision;
 use crate::threads::Pool;
 
 /// Work cut into tasks that may run at the same time.
@@ -31,8 +32,12 @@ enum Kernels {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
     #[cfg(test)]
     Wide,
+    #[cfg(test)]
+    WideBf16,
 }
 
 /// The threads, their scratch memory and the instruction set.
@@ -43,13 +48,16 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// A machine of `threads` threads (0 counts as 1) for an instruction set that this processor has.
-    pub(crate) fn new(threads: usize, isa: Isa) -> Self {
+    /// A machine of `threads` threads (0 counts as 1) for an instruction set that this processor has. Where that has no bfloat16
+    /// products, [`Precision::Bf16`] is computed in f32.
+    pub(crate) fn new(threads: usize, isa: Isa, precision: Precision) -> Self {
         assert!(isa.is_available(), "the instruction set is checked where it is chosen");
         let threads = threads.max(1);
         let kernels = match isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Kernels::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 if precision == Precision::Bf16 => Kernels::Avx512Bf16,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 | Isa::Avx512Vnni | Isa::Avx512Bf16 => Kernels::Avx512,
             _ => Kernels::Portable,
@@ -57,10 +65,11 @@ impl Machine {
         Machine { pool: Pool::new(threads), kernels, scratch: (0..threads).map(|_| Buffer::new(0)).collect() }
     }
 
-    /// AVX-512's shapes in plain Rust.
+    /// AVX-512's shapes, and those of its bfloat16 products, in plain Rust.
     #[cfg(test)]
-    pub(crate) fn wide(threads: usize) -> Self {
-        Machine { kernels: Kernels::Wide, ..Machine::new(threads, Isa::Portable) }
+    pub(crate) fn wide(threads: usize, precision: Precision) -> Self {
+        let kernels = if precision == Precision::Bf16 { Kernels::WideBf16 } else { Kernels::Wide };
+        Machine { kernels, ..Machine::new(threads, Isa::Portable, Precision::F32) }
     }
 
     /// Runs all tasks of a pass and waits for them.
@@ -82,6 +91,10 @@ impl Machine {
                     Kernels::Avx2 => run_avx2(pass, task, memory),
                     #[cfg(target_arch = "x86_64")]
                     Kernels::Avx512 => run_avx512(pass, task, memory),
+                    #[cfg(target_arch = "x86_64")]
+                    Kernels::Avx512Bf16 => run_avx512_bf16(pass, task, memory),
+                    #[cfg(test)]
+                    Kernels::WideBf16 => pass.run::<super::simd::WideBf16>(task, memory),
                     #[cfg(test)]
                     Kernels::Wide => pass.run::<super::simd::Wide>(task, memory),
                 }
@@ -106,4 +119,13 @@ unsafe fn run_avx2<P: Pass>(pass: &P, task: usize, scratch: *mut f32) {
 unsafe fn run_avx512<P: Pass>(pass: &P, task: usize, scratch: *mut f32) {
     // SAFETY: the caller's.
     unsafe { pass.run::<super::simd::Avx512>(task, scratch) }
+}
+
+/// # Safety
+/// AVX-512F and BF16; see [`Pass::run`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn run_avx512_bf16<P: Pass>(pass: &P, task: usize, scratch: *mut f32) {
+    // SAFETY: the caller's.
+    unsafe { pass.run::<super::simd::Avx512Bf16>(task, scratch) }
 }

@@ -20,7 +20,7 @@ mod spatial;
 mod stem;
 mod winograd;
 
-pub use options::{Loss, Moments, OptimizerState, StepOutput, TrainerOptions};
+pub use options::{CellTargets, Loss, Moments, OptimizerState, StepOutput, TrainerOptions};
 
 use adam::{Adam, Factors};
 use machine::Machine;
@@ -49,6 +49,14 @@ pub struct Trainer {
     first: Buffer,
     second: Buffer,
     step: u64,
+}
+
+/// The loss's gradient where the network ends.
+pub(crate) struct Above {
+    /// At the logits.
+    pub logits: Vec<f32>,
+    /// At the cells of the class activation map, and what that adds at the bias.
+    pub cells: Option<(Vec<f32>, f32)>,
 }
 
 impl std::fmt::Debug for Trainer {
@@ -83,7 +91,7 @@ impl Trainer {
         let plan = Plan::new(&architecture, &options.frozen);
         let ranges = adam::ranges(&plan);
         let (first, second) = (Buffer::new(plan.len), Buffer::new(plan.len));
-        let mut network = Network::new(Machine::new(options.threads, isa), plan);
+        let mut network = Network::new(Machine::new(options.threads, isa, options.precision), plan);
         network.plan.flatten(&parameters, &mut network.values);
         Ok(Trainer { network, architecture, options, ranges, first, second, step: 0 })
     }
@@ -98,8 +106,22 @@ impl Trainer {
     /// A size that is not a multiple of 32, lengths that do not fit, a target out of range, or a single image of 32 × 32 (whose
     /// last feature map is one pixel, which has no variance).
     pub fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, EngineError> {
-        let (output, gradient) = self.forward(images, targets, size)?;
-        if !output.loss.is_finite() {
+        self.step_with_cells(images, targets, None, size)
+    }
+
+    /// As [`Trainer::step`], with the class activation map taught where the finding is.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`], and when `cells` does not fit the images or the network has several outputs.
+    pub fn step_with_cells(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        cells: Option<&CellTargets<'_>>,
+        size: usize,
+    ) -> Result<StepOutput, EngineError> {
+        let (output, gradient) = self.forward(images, targets, cells, size)?;
+        if !output.loss.is_finite() || !output.cell_loss.is_finite() {
             return Ok(output);
         }
         self.network.backward(&gradient);
@@ -135,7 +157,21 @@ impl Trainer {
         targets: &[usize],
         size: usize,
     ) -> Result<(StepOutput, Parameters), EngineError> {
-        let (output, gradient) = self.forward(images, targets, size)?;
+        self.gradients_with_cells(images, targets, None, size)
+    }
+
+    /// As [`Trainer::gradients`], with the class activation map taught where the finding is.
+    ///
+    /// # Errors
+    /// As [`Trainer::step_with_cells`].
+    pub fn gradients_with_cells(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        cells: Option<&CellTargets<'_>>,
+        size: usize,
+    ) -> Result<(StepOutput, Parameters), EngineError> {
+        let (output, gradient) = self.forward(images, targets, cells, size)?;
         self.network.backward(&gradient);
         let mut tensors = Parameters::zeros(&self.architecture);
         for (entry, (_, to)) in self.network.plan.entries.iter().zip(tensors.iter_mut()) {
@@ -216,8 +252,9 @@ impl Trainer {
         &mut self,
         images: &[f32],
         targets: &[usize],
+        cells: Option<&CellTargets<'_>>,
         size: usize,
-    ) -> Result<(StepOutput, Vec<f32>), EngineError> {
+    ) -> Result<(StepOutput, Above), EngineError> {
         let count = targets.len();
         let minimum = if count == 1 { 2 * STRIDE } else { STRIDE };
         if size < minimum || !size.is_multiple_of(STRIDE) {
@@ -231,19 +268,61 @@ impl Trainer {
         if let Some(index) = targets.iter().position(|&target| target >= classes) {
             return Err(EngineError::TargetRange { index, target: targets[index], classes });
         }
+        if let Some(cells) = cells {
+            self.check_cells(cells, count, size)?;
+        }
         let logits = self.network.forward(images, count, size);
-        let (loss, gradient) = head::loss(self.options.loss, &logits, targets);
-        Ok((StepOutput { loss, logits }, gradient))
+        let (loss, logit_gradient) = head::loss(self.options.loss, &logits, targets);
+        let mut above = Above { logits: logit_gradient, cells: None };
+        let mut cell_loss = 0.0;
+        if let Some(cells) = cells {
+            let (maps, bias) = self.network.cell_maps();
+            let (loss, gradient, bias) = head::cell_loss(cells, &maps, count, bias);
+            cell_loss = loss;
+            above.cells = Some((gradient, bias));
+        }
+        Ok((StepOutput { loss, cell_loss, logits }, above))
+    }
+
+    fn check_cells(&self, cells: &CellTargets<'_>, images: usize, size: usize) -> Result<(), EngineError> {
+        let side = size / STRIDE;
+        let refuse = |option, value: String, needed| Err(EngineError::Option { option, value, needed });
+        if self.architecture.classes != 1 {
+            return refuse("cells", format!("given with {} outputs", self.architecture.classes), "for one output only");
+        }
+        if cells.truth.len() != images * side * side {
+            return refuse(
+                "cells.truth",
+                format!("of {} values", cells.truth.len()),
+                "one for each cell of each image",
+            );
+        }
+        if !(cells.weight.is_finite() && cells.weight >= 0.0) {
+            return refuse("cells.weight", cells.weight.to_string(), "finite and not negative");
+        }
+        if !(cells.extent.is_finite() && cells.extent > 0.0) {
+            return refuse("cells.extent", cells.extent.to_string(), "finite and above 0");
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::Precision;
 
-    /// AVX-512's panels, groups of rows and packing, which this processor may not have, against the portable path.
+    /// AVX-512's panels, groups of rows and packing, which this processor may not have, against the portable path; and its
+    /// bfloat16 products. Random weights and few pixels amplify rounding: PyTorch's own bfloat16 gradients differ by 0.8 to 0.9 of
+    /// their norm (median) from its f64 here; the products themselves are checked exactly in `product.rs`.
     #[test]
     fn wide_vectors_compute_the_same_gradients() {
+        for (precision, loss_limit, limit) in [(Precision::F32, 1e-5, 0.02), (Precision::Bf16, 5e-2, 0.8)] {
+            check_wide(precision, loss_limit, limit);
+        }
+    }
+
+    fn check_wide(precision: Precision, loss_limit: f32, limit: f32) {
         let architecture = Architecture::new(1);
         let (size, targets) = (96, [0, 1, 1]);
         let images: Vec<f32> = (0..3 * size * size).map(|i| ((i * 7919) % 1013) as f32 / 1013.0).collect();
@@ -252,16 +331,24 @@ mod tests {
             let parameters = Parameters::initialize(&architecture, 5);
             let mut trainer = Trainer::with_isa(parameters, options, Isa::Portable).expect("valid options");
             if wide {
-                trainer.network.machine = Machine::wide(2);
+                trainer.network.machine = Machine::wide(2, precision);
             }
             trainer.gradients(&images, &targets, size).expect("a valid batch")
         };
         let (portable, wide) = (gradients(false), gradients(true));
-        assert!((portable.0.loss - wide.0.loss).abs() < 1e-5, "{} {}", portable.0.loss, wide.0.loss);
-        for ((name, _, a), (_, _, b)) in portable.1.iter().zip(wide.1.iter()) {
-            let norm = |f: &dyn Fn(usize) -> f32| (0..a.len()).map(|i| f(i) * f(i)).sum::<f32>().sqrt();
-            let (difference, whole) = (norm(&|i| a[i] - b[i]), norm(&|i| a[i]));
-            assert!(difference <= 0.1 * whole, "{name}: {difference:e} of {whole:e}");
-        }
+        assert!((portable.0.loss - wide.0.loss).abs() < loss_limit, "{} {}", portable.0.loss, wide.0.loss);
+        // Where a ReLU's input is within rounding of zero the two take different sides, and few pixels make much of that: the
+        // tensors' median says whether the arithmetic is the same.
+        let mut errors: Vec<f32> = (portable.1.iter().zip(wide.1.iter()))
+            .filter(|((name, ..), _)| !name.contains("running"))
+            .map(|((_, _, a), (_, _, b))| {
+                let norm = |f: &dyn Fn(usize) -> f32| (0..a.len()).map(|i| f(i) * f(i)).sum::<f32>().sqrt();
+                norm(&|i| a[i] - b[i]) / norm(&|i| a[i])
+            })
+            .collect();
+        errors.sort_by(f32::total_cmp);
+        let (median, worst) = (errors[errors.len() / 2], errors[errors.len() - 1]);
+        println!("{precision:?}: median {median:e}, worst {worst:e}");
+        assert!(median <= limit && worst <= 2.0 * limit, "{precision:?}: median {median:e}, worst {worst:e}");
     }
 }

@@ -3,7 +3,6 @@
 //! Every dense block has one array for its channels, each layer writing its 32 in place, and one for their gradients, each
 //! reader adding to it in place. Normalized activations are never stored: each pass computes them as it reads.
 
-use super::PLANE;
 use super::head;
 use super::machine::Machine;
 use super::memory::{Buffer, Planes};
@@ -13,6 +12,7 @@ use super::plan::{Layer, Memory, Norm, Plan};
 use super::pointwise::{Chunks, PointwiseBackward, PointwiseForward};
 use super::spatial::{POINT_WEIGHTS, SpatialBackward, SpatialForward, backward_tiles, forward_tiles};
 use super::stem::{PoolForward, RowBands, STEM_WEIGHTS, StemBackward, StemForward, StemStage, pad_images};
+use super::{Above, PLANE};
 use crate::architecture::{BN_MOMENTUM, BOTTLENECK, FEATURES, GROWTH, STEM};
 use crate::threads::SharedMut;
 
@@ -106,12 +106,31 @@ impl Network {
         )
     }
 
-    /// Every trained tensor's gradient, from the gradient at the logits of the latest forward pass.
-    pub(crate) fn backward(&mut self, logit_gradient: &[f32]) {
+    /// The unaveraged class activation map of the latest forward pass's images, `[image][cell]`, and the bias; for one output.
+    pub(crate) fn cell_maps(&mut self) -> (Vec<f32>, f32) {
+        let Some(memory) = self.memory.take() else {
+            return (Vec::new(), 0.0);
+        };
+        let last = &memory.blocks[3];
+        let affine = self.affine(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
+        let mut maps = vec![0.0; last.pixels];
+        self.machine.launch(&head::HeadMaps {
+            input: Planes::new(&last.values, last.pixels),
+            affine: &affine,
+            images: memory.images,
+            weight: &self.values[self.plan.classifier_weight..self.plan.classifier_weight + FEATURES],
+            maps: SharedMut::new(&mut maps),
+        });
+        self.memory = Some(memory);
+        (maps, self.values[self.plan.classifier_bias])
+    }
+
+    /// Every trained tensor's gradient, from the gradient at the end of the latest forward pass.
+    pub(crate) fn backward(&mut self, above: &Above) {
         let Some(memory) = self.memory.take() else {
             return;
         };
-        let mut correction = self.head_backward(&memory, logit_gradient);
+        let mut correction = self.head_backward(&memory, above);
         let mut stage =
             1 + self.plan.blocks.iter().map(|b| b.layers.len() + usize::from(b.conv.is_some())).sum::<usize>();
         'blocks: for block in (0..self.plan.blocks.len()).rev() {
@@ -263,20 +282,24 @@ impl Network {
     }
 
     /// Returns what is still to be subtracted from the last block's gradient.
-    fn head_backward(&mut self, memory: &Memory, logit_gradient: &[f32]) -> Correction {
+    fn head_backward(&mut self, memory: &Memory, above: &Above) -> Correction {
         let (plan, classes) = (&self.plan, self.plan.classes);
         let (weight, bias) = (plan.classifier_weight, plan.classifier_bias);
         let mut d_weight = vec![0.0; classes * FEATURES];
         let mut d_bias = vec![0.0; classes];
         let classifier = &self.values[weight..weight + classes * FEATURES];
-        let below = head::linear_backward(&self.features, classifier, logit_gradient, &mut d_weight, &mut d_bias);
-        self.gradient[weight..weight + classes * FEATURES].copy_from_slice(&d_weight);
-        self.gradient[bias..bias + classes].copy_from_slice(&d_bias);
+        let below = head::linear_backward(&self.features, classifier, &above.logits, &mut d_weight, &mut d_bias);
+        let classifier = classifier.to_vec();
         let norm = plan.blocks[3].norm;
         let at = &memory.blocks[3];
         let affine = self.affine(norm, &self.statistics.blocks[3]);
+        let cells = above.cells.as_ref().map(|(gradient, of_bias)| {
+            d_bias[0] += of_bias;
+            head::CellBackward { gradient, weight: &classifier, weight_gradient: SharedMut::new(&mut d_weight) }
+        });
         let sums = self.sums(2 * FEATURES);
         self.machine.launch(&head::HeadBackward {
+            cells,
             input: Planes::new(&at.values, at.pixels),
             affine: &affine,
             mean: &self.statistics.blocks[3].mean,
@@ -285,6 +308,8 @@ impl Network {
             input_gradient: Planes::new(&at.gradient, at.pixels),
             sums,
         });
+        self.gradient[weight..weight + classes * FEATURES].copy_from_slice(&d_weight);
+        self.gradient[bias..bias + classes].copy_from_slice(&d_bias);
         self.norm_backward(norm, 1, &self.statistics.blocks[3].rstd.clone());
         let mut correction = Correction::identity(FEATURES);
         self.subtract(&mut correction, norm, &affine, &self.statistics.blocks[3], at.pixels);

@@ -4,12 +4,28 @@ use super::PLANE;
 use super::norm::Correction;
 use super::simd::Simd;
 
-/// to = max(scale · from + shift, 0) for `pixels` pixels of one plane.
+/// Writes a vector of a plane as f32, or, with `BF16`, as bfloat16 in half the memory; `at` counts values.
+///
+/// # Safety
+/// The instruction set, and a pointer with room for the vector.
+#[inline(always)]
+unsafe fn put<S: Simd, const BF16: bool>(to: *mut f32, at: usize, value: S::V) {
+    // SAFETY: the caller's.
+    unsafe {
+        if BF16 {
+            S::store_bf16(to.cast::<u16>().add(at), value);
+        } else {
+            S::store(to.add(at), value);
+        }
+    }
+}
+
+/// to = max(scale · from + shift, 0) for `pixels` pixels of one plane; with `BF16`, rounded to bfloat16.
 ///
 /// # Safety
 /// The instruction set, and pointers to `pixels` pixels (32 values for `scale` and `shift`).
 #[inline(always)]
-pub(crate) unsafe fn normalize_relu<S: Simd>(
+pub(crate) unsafe fn normalize_relu<S: Simd, const BF16: bool>(
     from: *const f32,
     to: *mut f32,
     pixels: usize,
@@ -25,9 +41,9 @@ pub(crate) unsafe fn normalize_relu<S: Simd>(
             let (h0, h1) = (S::load(shift.add(lane)), S::load(shift.add(lane + S::LANES)));
             for pixel in 0..pixels {
                 let at = pixel * PLANE + lane;
-                S::store(to.add(at), S::relu(S::fma(S::load(from.add(at)), s0, h0)));
+                put::<S, BF16>(to, at, S::relu(S::fma(S::load(from.add(at)), s0, h0)));
                 let at = at + S::LANES;
-                S::store(to.add(at), S::relu(S::fma(S::load(from.add(at)), s1, h1)));
+                put::<S, BF16>(to, at, S::relu(S::fma(S::load(from.add(at)), s1, h1)));
             }
             lane += 2 * S::LANES;
         }
@@ -48,7 +64,7 @@ pub(crate) fn pooled_origin(pixel: usize, side: usize) -> usize {
 /// # Safety
 /// As [`normalize_relu`].
 #[inline(always)]
-pub(crate) unsafe fn normalize_relu_pool<S: Simd>(
+pub(crate) unsafe fn normalize_relu_pool<S: Simd, const BF16: bool>(
     from: *const f32,
     to: *mut f32,
     first: usize,
@@ -69,7 +85,7 @@ pub(crate) unsafe fn normalize_relu_pool<S: Simd>(
                 for at in [0, 1, side, side + 1] {
                     sum = S::add(sum, S::relu(S::fma(S::load(origin.add(at * PLANE + lane)), s, h)));
                 }
-                S::store(to.add(pixel * PLANE + lane), S::mul(sum, quarter));
+                put::<S, BF16>(to, pixel * PLANE + lane, S::mul(sum, quarter));
                 lane += S::LANES;
             }
         }
@@ -160,6 +176,48 @@ pub(crate) unsafe fn pack_panels<S: Simd>(from: *const f32, panels: *mut f32, pa
             let to = panels.add(lane / S::COLUMNS * panel + lane % S::COLUMNS);
             for pixel in 0..pixels {
                 S::store(to.add(pixel * S::COLUMNS), S::load(from.add(pixel * PLANE + lane)));
+            }
+            lane += S::LANES;
+        }
+    }
+}
+
+/// Rounds a plane's pixels to bfloat16.
+///
+/// # Safety
+/// As [`normalize_relu`].
+#[inline(always)]
+pub(crate) unsafe fn round<S: Simd>(from: *const f32, to: *mut f32, pixels: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        for at in (0..pixels * PLANE).step_by(S::LANES) {
+            S::store_bf16(to.cast::<u16>().add(at), S::load(from.add(at)));
+        }
+    }
+}
+
+/// Copies a plane's pixels to panels of `columns` channels, `panel` words apart, each word the bfloat16 values of two pixels that
+/// follow each other (of the last pixel and zero, if there is an odd one), for products over pixels.
+///
+/// # Safety
+/// As [`normalize_relu`].
+#[inline(always)]
+pub(crate) unsafe fn pack_pairs<S: Simd>(
+    from: *const f32,
+    panels: *mut f32,
+    panel: usize,
+    columns: usize,
+    pixels: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut lane = 0;
+        while lane < PLANE {
+            let to = panels.add(lane / columns * panel + lane % columns);
+            for pair in 0..pixels.div_ceil(2) {
+                let from = from.add(2 * pair * PLANE + lane);
+                let high = if 2 * pair + 1 < pixels { S::load(from.add(PLANE)) } else { S::splat(0.0) };
+                S::store(to.add(pair * columns), S::pair_bf16(S::load(from), high));
             }
             lane += S::LANES;
         }

@@ -16,8 +16,8 @@ pub enum Loss {
 /// A trainer's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainerOptions {
-    /// The arithmetic of the convolutions: [`Precision::F32`]. [`Precision::Bf16`] is accepted and computed in f32 as well, with
-    /// nothing rounded: so far training has no bfloat16 kernels.
+    /// The arithmetic of the 1×1 convolutions. With [`Precision::Bf16`] their operands are rounded to bfloat16 and summed in f32, where
+    /// the processor multiplies bfloat16 (elsewhere they are computed in f32); weights, moments and all else stay f32.
     pub precision: Precision,
     /// Threads, the calling one included; 0 counts as 1.
     pub threads: usize,
@@ -84,11 +84,28 @@ impl TrainerOptions {
     }
 }
 
+/// Where each image shows the finding: teaches the class activation map itself, beside the image's label. For one output only.
+///
+/// A cell's logit is u = b + extent · M / cells, where M = Σ w·A is the unaveraged map: the image's logit if `extent` cells were
+/// like this one and the others gave nothing. The loss is focal (Lin et al. 2017, γ = 2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CellTargets<'a> {
+    /// `[image][row][column]` over the last feature map (size / 32 on each side): 1 where the finding is, 0 where it is not, not a
+    /// number where nothing is to be taught.
+    pub truth: &'a [f32],
+    /// Factor on this loss; the label's has factor 1. Not negative.
+    pub weight: f32,
+    /// Cells that a finding covers, about; above 0.
+    pub extent: f32,
+}
+
 /// What a step found, before its update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutput {
     /// The mean loss over the batch.
     pub loss: f32,
+    /// The class activation map's own loss, times its weight; 0 without [`CellTargets`].
+    pub cell_loss: f32,
     /// The logits, [images × classes].
     pub logits: Vec<f32>,
 }

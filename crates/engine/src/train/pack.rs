@@ -36,6 +36,25 @@ pub(crate) fn pointwise_backward(weights: &[f32], outputs: usize, columns: usize
     }
 }
 
+/// Two steps of a panel, `COLUMNS` values each, become one step of words of two bfloat16 values; the panels end in half the memory.
+///
+/// # Safety
+/// The instruction set; the values are an even number of steps.
+#[inline(always)]
+unsafe fn pair_steps<S: Simd>(panels: &mut [f32]) {
+    let values = panels.as_mut_ptr();
+    for pair in 0..panels.len() / (2 * S::COLUMNS) {
+        for lane in (0..S::COLUMNS).step_by(S::LANES) {
+            // SAFETY: what is written lies before, or is, what was read.
+            unsafe {
+                let from = values.add(2 * pair * S::COLUMNS + lane);
+                let words = S::pair_bf16(S::load(from), S::load(from.add(S::COLUMNS)));
+                S::store(values.add(pair * S::COLUMNS + lane), words);
+            }
+        }
+    }
+}
+
 /// `[point][output panel][input channel][COLUMNS]` of a 3×3 convolution, transformed.
 #[inline(always)]
 pub(crate) fn spatial_forward(weights: &[f32], columns: usize, to: &mut [f32]) {
@@ -152,6 +171,13 @@ impl Pass for PackAll<'_> {
             Shape::Pointwise(outputs) => {
                 pointwise_forward(weights, outputs, S::COLUMNS, forward);
                 pointwise_backward(weights, outputs, S::COLUMNS, backward);
+                if S::BF16 {
+                    // SAFETY: the instruction set; panels are whole vectors of an even number of steps.
+                    unsafe {
+                        pair_steps::<S>(forward);
+                        pair_steps::<S>(backward);
+                    }
+                }
             }
             Shape::Spatial => {
                 spatial_forward(weights, S::COLUMNS, forward);

@@ -2,6 +2,9 @@
 //!
 //! A transition averages 2 × 2 pixels after its convolution; both are linear, so here the average comes first and the
 //! convolution has a quarter of the work.
+//!
+//! Where the instruction set multiplies bfloat16, activations, gradients and weights are rounded to it on their way into the
+//! products: words of two channels for sums over channels, of two pixels for sums over pixels. Everything else stays f32.
 
 use super::PLANE;
 use super::machine::Pass;
@@ -61,6 +64,39 @@ fn group_range(group: usize, groups: usize, planes: usize) -> std::ops::Range<us
     group * planes / groups..(group + 1) * planes / groups
 }
 
+/// Words that so many values take as a product's operand.
+#[inline(always)]
+pub(crate) const fn words<S: Simd>(values: usize) -> usize {
+    if S::BF16 { values.div_ceil(2) } else { values }
+}
+
+/// A product whose sum runs over channels, in the instruction set's precision.
+#[inline(always)]
+unsafe fn over_channels<S: Simd>(p: &Product) {
+    const HALF: usize = PLANE / 2;
+    // SAFETY: the caller's.
+    unsafe {
+        if S::BF16 {
+            S::product_bf16::<HALF, 1>(p);
+        } else {
+            S::product::<PLANE, 1>(p);
+        }
+    }
+}
+
+/// A product whose sum runs over pixels, in the instruction set's precision.
+#[inline(always)]
+unsafe fn over_pixels<S: Simd>(p: &Product) {
+    // SAFETY: the caller's.
+    unsafe {
+        if S::BF16 {
+            S::product_bf16::<1, PLANE>(p);
+        } else {
+            S::product::<1, PLANE>(p);
+        }
+    }
+}
+
 /// output = W · relu(norm(input)), with the sums of the output's channels.
 pub(crate) struct PointwiseForward<'a> {
     pub input: Planes,
@@ -81,6 +117,41 @@ impl PointwiseForward<'_> {
     fn groups(&self) -> usize {
         plane_groups(self.chunks.count, self.output_planes)
     }
+
+    /// Writes some pixels of one plane, normalized, as the product reads them.
+    ///
+    /// # Safety
+    /// As [`Pass::run`].
+    #[inline(always)]
+    unsafe fn normalize<S: Simd>(
+        &self,
+        plane: usize,
+        first: usize,
+        pixels: usize,
+        to: *mut f32,
+        scale: *const f32,
+        shift: *const f32,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            match (self.pooled, S::BF16) {
+                (None, false) => {
+                    ops::normalize_relu::<S, false>(self.input.at(plane, first), to, pixels, scale, shift);
+                }
+                (None, true) => {
+                    ops::normalize_relu::<S, true>(self.input.at(plane, first), to, pixels, scale, shift);
+                }
+                (Some(side), false) => {
+                    let from = self.input.at(plane, 0);
+                    ops::normalize_relu_pool::<S, false>(from, to, first, pixels, side, scale, shift);
+                }
+                (Some(side), true) => {
+                    let from = self.input.at(plane, 0);
+                    ops::normalize_relu_pool::<S, true>(from, to, first, pixels, side, scale, shift);
+                }
+            }
+        }
+    }
 }
 
 impl Pass for PointwiseForward<'_> {
@@ -98,7 +169,8 @@ impl Pass for PointwiseForward<'_> {
         let (chunk, group) = (task / groups, task % groups);
         let outputs = group_range(group, groups, self.output_planes);
         let halves = PLANE / S::COLUMNS;
-        let segment = self.chunks.tile * PLANE;
+        let channels = words::<S>(PLANE);
+        let segment = self.chunks.tile * channels;
         for (first, pixels) in self.chunks.tiles(chunk) {
             let mut start = 0;
             while start < self.input_planes {
@@ -109,26 +181,18 @@ impl Pass for PointwiseForward<'_> {
                         let to = scratch.add((plane - start) * segment);
                         let scale = self.affine.scale.as_ptr().add(plane * PLANE);
                         let shift = self.affine.shift.as_ptr().add(plane * PLANE);
-                        match self.pooled {
-                            None => {
-                                ops::normalize_relu::<S>(self.input.at(plane, first), to, pixels, scale, shift);
-                            }
-                            Some(side) => {
-                                let from = self.input.at(plane, 0);
-                                ops::normalize_relu_pool::<S>(from, to, first, pixels, side, scale, shift);
-                            }
-                        }
+                        self.normalize::<S>(plane, first, pixels, to, scale, shift);
                     }
                     // Packed as [sum block][panel][step][COLUMNS].
-                    let block = self.weights.as_ptr().add(start * PLANE * self.output_planes * PLANE);
+                    let block = self.weights.as_ptr().add(start * channels * self.output_planes * PLANE);
                     for panel in outputs.start * halves..outputs.end * halves {
-                        S::product::<PLANE, 1>(&Product {
+                        over_channels::<S>(&Product {
                             rows: pixels,
                             segments: planes,
-                            steps: PLANE,
+                            steps: channels,
                             a: scratch,
                             segment,
-                            b: block.add(panel * planes * PLANE * S::COLUMNS),
+                            b: block.add(panel * planes * channels * S::COLUMNS),
                             c: self.output.at(panel / halves, first).add(panel % halves * S::COLUMNS),
                             accumulate: start > 0,
                         });
@@ -183,7 +247,7 @@ impl Pass for PointwiseBackward<'_> {
     }
 
     fn scratch(&self) -> usize {
-        (2 * self.output_planes + 2) * BACKWARD_TILE * PLANE
+        (2 * self.output_planes + 3) * BACKWARD_TILE * PLANE
     }
 
     #[inline(always)]
@@ -195,6 +259,10 @@ impl Pass for PointwiseBackward<'_> {
         let (rows, panels) = (scratch, scratch.wrapping_add(self.output_planes * tile));
         let unit = panels.wrapping_add(self.output_planes * tile);
         let below = unit.wrapping_add(tile);
+        // What the products read of the gradient and the unit: themselves, or bfloat16 copies.
+        let pairs = below.wrapping_add(tile);
+        let channels = words::<S>(PLANE);
+        let segment = self.chunks.tile * channels;
         let gradient_plane = self.output_planes * PLANE * PLANE;
         for (index, (first, pixels)) in self.chunks.tiles(chunk).enumerate() {
             // SAFETY: planes and pixels are within the buffers; this task alone writes these pixels of its input planes, and
@@ -202,41 +270,53 @@ impl Pass for PointwiseBackward<'_> {
             unsafe {
                 for plane in 0..self.output_planes {
                     let (gradient, values) = (self.gradient.at(plane, first), self.values.at(plane, first));
-                    let to = rows.add(plane * tile);
-                    ops::correct::<S>(gradient, values, to, pixels, self.correction, plane * PLANE);
-                    ops::pack_panels::<S>(to, panels.add(plane * tile), self.chunks.tile * S::COLUMNS, pixels);
+                    if S::BF16 {
+                        let panel = self.chunks.tile / 2 * S::COLUMNS;
+                        ops::correct::<S>(gradient, values, below, pixels, self.correction, plane * PLANE);
+                        ops::round::<S>(below, rows.add(plane * segment), pixels);
+                        ops::pack_pairs::<S>(below, panels.add(plane * tile / 2), panel, S::COLUMNS, pixels);
+                    } else {
+                        let to = rows.add(plane * tile);
+                        ops::correct::<S>(gradient, values, to, pixels, self.correction, plane * PLANE);
+                        ops::pack_panels::<S>(to, panels.add(plane * tile), self.chunks.tile * S::COLUMNS, pixels);
+                    }
                 }
                 for plane in group_range(group, groups, self.input_planes) {
                     let scale = self.affine.scale.as_ptr().add(plane * PLANE);
                     let shift = self.affine.shift.as_ptr().add(plane * PLANE);
                     match self.pooled {
-                        None => ops::normalize_relu::<S>(self.input.at(plane, first), unit, pixels, scale, shift),
+                        None => {
+                            ops::normalize_relu::<S, false>(self.input.at(plane, first), unit, pixels, scale, shift)
+                        }
                         Some(side) => {
                             let from = self.input.at(plane, 0);
-                            ops::normalize_relu_pool::<S>(from, unit, first, pixels, side, scale, shift);
+                            ops::normalize_relu_pool::<S, false>(from, unit, first, pixels, side, scale, shift);
                         }
+                    }
+                    if S::BF16 {
+                        ops::pack_pairs::<S>(unit, pairs, 0, PLANE, pixels);
                     }
                     let to = self.weight_gradient.ptr().add((chunk * self.input_planes + plane) * gradient_plane);
                     for panel in 0..self.output_planes * halves {
-                        S::product::<1, PLANE>(&Product {
+                        over_pixels::<S>(&Product {
                             rows: PLANE,
                             segments: 1,
-                            steps: pixels,
-                            a: unit,
+                            steps: words::<S>(pixels),
+                            a: if S::BF16 { pairs } else { unit },
                             segment: 0,
-                            b: panels.add(panel * self.chunks.tile * S::COLUMNS),
+                            b: panels.add(panel * words::<S>(self.chunks.tile) * S::COLUMNS),
                             c: to.add(panel / halves * PLANE * PLANE + panel % halves * S::COLUMNS),
                             accumulate: index > 0,
                         });
                     }
                     for half in 0..halves {
-                        let panel = (plane * halves + half) * self.output_planes * PLANE * S::COLUMNS;
-                        S::product::<PLANE, 1>(&Product {
+                        let panel = (plane * halves + half) * self.output_planes * channels * S::COLUMNS;
+                        over_channels::<S>(&Product {
                             rows: pixels,
                             segments: self.output_planes,
-                            steps: PLANE,
+                            steps: channels,
                             a: rows,
-                            segment: tile,
+                            segment,
                             b: self.weights.as_ptr().add(panel),
                             c: below.add(half * S::COLUMNS),
                             accumulate: false,

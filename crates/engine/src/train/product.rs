@@ -28,12 +28,15 @@ pub(crate) struct Product {
     pub accumulate: bool,
 }
 
-/// Computes a product, in groups of up to `MAX` rows.
+/// Computes a product, in groups of up to `MAX` rows. With `BF16`, every value of A and B is a word of two bfloat16 values, two
+/// steps of the sum, and `steps`, `segment`, `ROW` and `STEP` count words.
 ///
 /// # Safety
 /// A processor with the instruction set `S`, and pointers that cover the operands.
 #[inline(always)]
-pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const MAX: usize>(p: &Product) {
+pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const MAX: usize, const BF16: bool>(
+    p: &Product,
+) {
     let mut row = 0;
     while row < p.rows {
         let left = p.rows - row;
@@ -48,18 +51,18 @@ pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const
         // SAFETY: rows row..row + take are within the operands.
         unsafe {
             match take {
-                1 => group::<S, ROW, STEP, 1>(p, row),
-                2 => group::<S, ROW, STEP, 2>(p, row),
-                3 => group::<S, ROW, STEP, 3>(p, row),
-                4 => group::<S, ROW, STEP, 4>(p, row),
-                5 if MAX >= 5 => group::<S, ROW, STEP, 5>(p, row),
-                6 if MAX >= 6 => group::<S, ROW, STEP, 6>(p, row),
-                7 if MAX >= 7 => group::<S, ROW, STEP, 7>(p, row),
-                8 if MAX >= 8 => group::<S, ROW, STEP, 8>(p, row),
-                9 if MAX >= 9 => group::<S, ROW, STEP, 9>(p, row),
-                10 if MAX >= 10 => group::<S, ROW, STEP, 10>(p, row),
-                11 if MAX >= 11 => group::<S, ROW, STEP, 11>(p, row),
-                12 if MAX >= 12 => group::<S, ROW, STEP, 12>(p, row),
+                1 => group::<S, ROW, STEP, 1, BF16>(p, row),
+                2 => group::<S, ROW, STEP, 2, BF16>(p, row),
+                3 => group::<S, ROW, STEP, 3, BF16>(p, row),
+                4 => group::<S, ROW, STEP, 4, BF16>(p, row),
+                5 if MAX >= 5 => group::<S, ROW, STEP, 5, BF16>(p, row),
+                6 if MAX >= 6 => group::<S, ROW, STEP, 6, BF16>(p, row),
+                7 if MAX >= 7 => group::<S, ROW, STEP, 7, BF16>(p, row),
+                8 if MAX >= 8 => group::<S, ROW, STEP, 8, BF16>(p, row),
+                9 if MAX >= 9 => group::<S, ROW, STEP, 9, BF16>(p, row),
+                10 if MAX >= 10 => group::<S, ROW, STEP, 10, BF16>(p, row),
+                11 if MAX >= 11 => group::<S, ROW, STEP, 11, BF16>(p, row),
+                12 if MAX >= 12 => group::<S, ROW, STEP, 12, BF16>(p, row),
                 _ => unreachable!("groups have 1 to MAX rows"),
             }
         }
@@ -68,7 +71,10 @@ pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const
 }
 
 #[inline(always)]
-unsafe fn group<S: Simd, const ROW: usize, const STEP: usize, const M: usize>(p: &Product, row: usize) {
+unsafe fn group<S: Simd, const ROW: usize, const STEP: usize, const M: usize, const BF16: bool>(
+    p: &Product,
+    row: usize,
+) {
     // SAFETY: as `product`.
     unsafe {
         let zero = S::splat(0.0);
@@ -79,16 +85,16 @@ unsafe fn group<S: Simd, const ROW: usize, const STEP: usize, const M: usize>(p:
             let mut a = a_segment;
             let mut left = p.steps;
             while left >= 4 {
-                step::<S, ROW, M>(&mut sum, a, b);
-                step::<S, ROW, M>(&mut sum, a.add(STEP), b.add(S::COLUMNS));
-                step::<S, ROW, M>(&mut sum, a.add(2 * STEP), b.add(2 * S::COLUMNS));
-                step::<S, ROW, M>(&mut sum, a.add(3 * STEP), b.add(3 * S::COLUMNS));
+                step::<S, ROW, M, BF16>(&mut sum, a, b);
+                step::<S, ROW, M, BF16>(&mut sum, a.add(STEP), b.add(S::COLUMNS));
+                step::<S, ROW, M, BF16>(&mut sum, a.add(2 * STEP), b.add(2 * S::COLUMNS));
+                step::<S, ROW, M, BF16>(&mut sum, a.add(3 * STEP), b.add(3 * S::COLUMNS));
                 a = a.add(4 * STEP);
                 b = b.add(4 * S::COLUMNS);
                 left -= 4;
             }
             while left > 0 {
-                step::<S, ROW, M>(&mut sum, a, b);
+                step::<S, ROW, M, BF16>(&mut sum, a, b);
                 a = a.add(STEP);
                 b = b.add(S::COLUMNS);
                 left -= 1;
@@ -114,15 +120,100 @@ unsafe fn group<S: Simd, const ROW: usize, const STEP: usize, const M: usize>(p:
 }
 
 #[inline(always)]
-unsafe fn step<S: Simd, const ROW: usize, const M: usize>(sum: &mut [[S::V; 2]; M], a: *const f32, b: *const f32) {
+unsafe fn step<S: Simd, const ROW: usize, const M: usize, const BF16: bool>(
+    sum: &mut [[S::V; 2]; M],
+    a: *const f32,
+    b: *const f32,
+) {
     // SAFETY: as `product`.
     unsafe {
         let b0 = S::load(b);
         let b1 = S::load(b.add(S::LANES));
         for (i, s) in sum.iter_mut().enumerate() {
             let x = S::splat(*a.add(i * ROW));
-            s[0] = S::fma(x, b0, s[0]);
-            s[1] = S::fma(x, b1, s[1]);
+            if BF16 {
+                s[0] = S::dot_bf16(x, b0, s[0]);
+                s[1] = S::dot_bf16(x, b1, s[1]);
+            } else {
+                s[0] = S::fma(x, b0, s[0]);
+                s[1] = S::fma(x, b1, s[1]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::ops::{pack_pairs, round};
+    use crate::train::simd::WideBf16;
+
+    /// Whole numbers up to 127 are exact in bfloat16, and their sums in f32: the products must be exact too.
+    fn whole(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|i| ((i * 7919 + seed * 104_729) % 41) as f32 - 20.0).collect()
+    }
+
+    unsafe fn check<S: Simd>() {
+        for pixels in [1, 2, 7, 13, 24] {
+            let (a, b) = (whole(pixels * PLANE, 1), whole(pixels * PLANE, 2));
+            let mut words = [vec![0f32; pixels * PLANE / 2], vec![0f32; pixels.div_ceil(2) * PLANE]];
+            let mut panels = vec![0f32; pixels.div_ceil(2) * PLANE];
+            let mut c = vec![0f32; PLANE * PLANE];
+            // SAFETY: the caller's instruction set; the buffers are as large as said.
+            unsafe {
+                round::<S>(a.as_ptr(), words[0].as_mut_ptr(), pixels);
+                pack_pairs::<S>(a.as_ptr(), words[1].as_mut_ptr(), 0, PLANE, pixels);
+                pack_pairs::<S>(b.as_ptr(), panels.as_mut_ptr(), 0, PLANE, pixels);
+                S::product_bf16::<1, PLANE>(&Product {
+                    rows: PLANE,
+                    segments: 1,
+                    steps: pixels.div_ceil(2),
+                    a: words[1].as_ptr(),
+                    segment: 0,
+                    b: panels.as_ptr(),
+                    c: c.as_mut_ptr(),
+                    accumulate: false,
+                });
+            }
+            for (i, found) in c.iter().enumerate() {
+                let wanted: f32 = (0..pixels).map(|p| a[p * PLANE + i / PLANE] * b[p * PLANE + i % PLANE]).sum();
+                assert_eq!(*found, wanted, "{pixels} pixels, {i}");
+            }
+            // Over channels: A by rows of 16 words, B two channels a word.
+            let weights = whole(PLANE * PLANE, 3);
+            let mut packed = vec![0f32; PLANE / 2 * PLANE];
+            let mut product = vec![1f32; pixels * PLANE];
+            // SAFETY: as above.
+            unsafe {
+                pack_pairs::<S>(weights.as_ptr(), packed.as_mut_ptr(), 0, PLANE, PLANE);
+                S::product_bf16::<{ PLANE / 2 }, 1>(&Product {
+                    rows: pixels,
+                    segments: 1,
+                    steps: PLANE / 2,
+                    a: words[0].as_ptr(),
+                    segment: 0,
+                    b: packed.as_ptr(),
+                    c: product.as_mut_ptr(),
+                    accumulate: true,
+                });
+            }
+            for (i, found) in product.iter().enumerate() {
+                let row = &a[i / PLANE * PLANE..][..PLANE];
+                let wanted: f32 =
+                    1.0 + row.iter().enumerate().map(|(k, x)| x * weights[k * PLANE + i % PLANE]).sum::<f32>();
+                assert_eq!(*found, wanted, "{pixels} pixels, {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn bfloat16_products_of_whole_numbers_are_exact() {
+        // SAFETY: plain Rust.
+        unsafe { check::<WideBf16>() };
+        #[cfg(target_arch = "x86_64")]
+        if crate::cpu::Isa::Avx512Bf16.is_available() {
+            // SAFETY: the instruction set was asked for.
+            unsafe { check::<crate::train::simd::Avx512Bf16>() };
         }
     }
 }

@@ -149,7 +149,7 @@ impl Normalized<'_> {
             for at in 0..PATCH * PATCH {
                 let to = patch.add(at * PLANE);
                 match tile.pixel(at / PATCH, at % PATCH, side) {
-                    Some(pixel) => ops::normalize_relu::<S>(self.input.at(plane, pixel), to, 1, scale, shift),
+                    Some(pixel) => ops::normalize_relu::<S, false>(self.input.at(plane, pixel), to, 1, scale, shift),
                     None => to.write_bytes(0, PLANE),
                 }
             }

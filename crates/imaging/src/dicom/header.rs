@@ -9,7 +9,7 @@ use super::dataset::{Dataset, Level};
 use super::lut::{Lut, Modality};
 use super::voi::{Function, Voi, Window};
 use crate::error::ReadError;
-use crate::radiograph::Laterality;
+use crate::radiograph::{HIP_PARTS, Laterality, OTHER_PARTS};
 
 /// Photometric Interpretation (0028,0004).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(super) struct Header {
     pub(super) inverted: bool,
     pub(super) spacing_mm: Option<[f32; 2]>,
     pub(super) view: Option<&'static str>,
+    pub(super) body_part: Option<&'static str>,
     pub(super) laterality: Option<Laterality>,
 }
 
@@ -145,6 +146,10 @@ impl Header {
             view: dataset.text(tags::VIEW_POSITION).and_then(|text| {
                 let text = text.to_ascii_uppercase();
                 VIEWS.into_iter().find(|view| *view == text)
+            }),
+            body_part: dataset.text(tags::BODY_PART_EXAMINED).and_then(|text| {
+                let text = text.to_ascii_uppercase();
+                HIP_PARTS.into_iter().chain(OTHER_PARTS).find(|part| *part == text)
             }),
             laterality: laterality(dataset),
         })

@@ -44,6 +44,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
         photometric: header.photometric.reported(),
         spacing_mm: header.spacing_mm,
         view: header.view,
+        body_part: header.body_part,
         laterality: header.laterality,
         sha256: sha256_hex(bytes),
     })

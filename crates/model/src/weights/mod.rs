@@ -96,6 +96,30 @@ pub fn with_fresh_head(parameters: &Parameters, outputs: usize, seed: u64) -> Re
     Ok(Parameters::from_tensors(&architecture, all)?)
 }
 
+/// The given network with every bias of its classifier set to `bias`.
+///
+/// # Errors
+/// When the bias is not finite.
+pub(crate) fn with_bias(parameters: &Parameters, bias: f32) -> Result<Parameters, ModelError> {
+    changed(parameters, "classifier.bias", |_| bias)
+}
+
+/// The given network with its classifier's weights times `factor`.
+///
+/// # Errors
+/// When a product is not finite.
+pub(crate) fn with_scaled_head(parameters: &Parameters, factor: f32) -> Result<Parameters, ModelError> {
+    changed(parameters, "classifier.weight", |weight| weight * factor)
+}
+
+fn changed(parameters: &Parameters, tensor: &str, change: impl Fn(f32) -> f32) -> Result<Parameters, ModelError> {
+    let all = parameters.iter().map(|(name, shape, values)| {
+        let values = if name == tensor { values.iter().map(|v| change(*v)).collect() } else { values.to_vec() };
+        (name.to_string(), shape.to_vec(), values)
+    });
+    Ok(Parameters::from_tensors(parameters.architecture(), all)?)
+}
+
 fn adapt(tensors: Vec<Tensor>, head: Head) -> Result<Imported, String> {
     let mut notes = Vec::new();
     let mut known: BTreeMap<String, Tensor> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! The reliability diagram: observed frequency against predicted probability, with the number of films in each bin.
 
-use super::{Anchor, Axis, Svg, color, frame};
+use super::{Anchor, Axis, Figure, Svg, color, frame};
 
 /// One bin of predicted probabilities.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Bin {
 }
 
 /// Draws bins; `caption` stands in the corner (slope, intercept, Brier).
-pub fn draw(bins: &[Bin], caption: &[String], title: &str) -> String {
+pub fn draw(bins: &[Bin], caption: &[String], title: &str) -> Figure {
     let mut svg = Svg::new(520.0, 500.0, title);
     let x = Axis::linear((0.0, 1.0), (64.0, 500.0));
     let y = Axis::linear((0.0, 1.0), (446.0, 14.0));

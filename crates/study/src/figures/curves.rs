@@ -1,6 +1,6 @@
 //! Fig. 1 of the paper: accuracy and loss over the epochs, for the training and the validation films.
 
-use super::{Anchor, Axis, Svg, color, frame};
+use super::{Anchor, Axis, Figure, Svg, color, frame};
 
 /// One line of a chart over epochs.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Series {
 }
 
 /// Draws series over epochs; `y_name` names the value.
-pub fn draw(series: &[Series], y_name: &str, title: &str) -> String {
+pub fn draw(series: &[Series], y_name: &str, title: &str) -> Figure {
     let mut svg = Svg::new(520.0, 320.0, title);
     let finite = || series.iter().flat_map(|s| s.points.iter()).filter(|(_, v)| v.is_finite());
     let last = finite().map(|p| p.0).fold(1.0, f64::max);

@@ -3,10 +3,10 @@
 use coxa_stats::{Scored, decision};
 
 use super::curves::Series;
-use super::{Anchor, Axis, Svg, color, frame};
+use super::{Anchor, Axis, Figure, Svg, color, frame};
 
 /// Draws the model's curve beside those of treating all and none; `None` where net benefit is undefined.
-pub fn draw(sample: Scored<'_>, title: &str) -> Option<String> {
+pub fn draw(sample: Scored<'_>, title: &str) -> Option<Figure> {
     let thresholds: Vec<f64> = (1..=95).map(|i| f64::from(i) / 100.0).collect();
     let points = decision::curve(sample, &thresholds).ok()?;
     let model = Series { name: "model".into(), points: points.iter().map(|p| (p.threshold, p.model)).collect() };

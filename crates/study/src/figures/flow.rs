@@ -1,6 +1,6 @@
 //! The STARD flow chart: boxes from the films that were found to the films that were judged, with what left beside them.
 
-use super::{Anchor, Svg, color};
+use super::{Anchor, Figure, Svg, color};
 
 /// One step of the flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Step {
 }
 
 /// Draws the steps from top to bottom.
-pub fn draw(steps: &[Step], title: &str) -> String {
+pub fn draw(steps: &[Step], title: &str) -> Figure {
     let heights: Vec<f64> = steps.iter().map(|s| 78.0_f64.max(44.0 + 16.0 * s.excluded.len() as f64)).collect();
     let mut svg = Svg::new(720.0, heights.iter().sum::<f64>() + 10.0, title);
     let mut top = 4.0;

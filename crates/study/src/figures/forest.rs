@@ -1,6 +1,6 @@
 //! A forest plot: an estimate with its interval for each subgroup.
 
-use super::{Anchor, Axis, Svg, color};
+use super::{Anchor, Axis, Figure, Svg, color};
 
 /// One row of a forest plot.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct ForestRow {
 }
 
 /// Draws rows; `reference` is a vertical line (the whole's value).
-pub fn draw(rows: &[ForestRow], statistic: &str, reference: Option<f64>, title: &str) -> String {
+pub fn draw(rows: &[ForestRow], statistic: &str, reference: Option<f64>, title: &str) -> Figure {
     let height = 70.0 + 24.0 * rows.len() as f64;
     let mut svg = Svg::new(760.0, height, title);
     let lowest = rows.iter().filter_map(|r| r.estimate).map(|e| e.1).fold(1.0, f64::min);

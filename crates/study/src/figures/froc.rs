@@ -1,9 +1,9 @@
 //! The free-response curve: proportion of fractures marked against false marks per film.
 
-use super::{Axis, Svg, color, frame};
+use super::{Axis, Figure, Svg, color, frame};
 
 /// Draws (false marks per film, proportion of fractures marked), in rising order of the first.
-pub fn draw(points: &[(f64, f64)], title: &str) -> String {
+pub fn draw(points: &[(f64, f64)], title: &str) -> Figure {
     let mut svg = Svg::new(520.0, 400.0, title);
     let most = points.iter().map(|p| p.0).fold(0.1, f64::max);
     let x = Axis::linear((0.0, most), (64.0, 500.0));

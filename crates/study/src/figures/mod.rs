@@ -1,5 +1,6 @@
 //! Figures as SVG text: drawn by this crate because a report's figures must follow the page's theme, print, and be read aloud, which a
-//! stand-alone plotting picture does not. Every figure is a function from plain numbers to a complete `<svg>` element.
+//! stand-alone plotting picture does not. Every figure is a function from plain numbers to a [`Figure`]: a complete `<svg>` element, and
+//! the same as a page of PDF.
 
 pub mod calibration;
 pub mod curves;
@@ -7,17 +8,28 @@ pub mod decision;
 pub mod flow;
 pub mod forest;
 pub mod froc;
+mod pdf;
 pub mod roc;
 
 use std::fmt::Write;
 
-/// An SVG document under construction.
-#[derive(Debug, Clone)]
+/// A finished figure in its two forms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// A complete `<svg>` element.
+    pub svg: String,
+    /// A PDF file of one page.
+    pub pdf: Vec<u8>,
+}
+
+/// A figure under construction.
+#[derive(Debug)]
 pub struct Svg {
     width: f64,
     height: f64,
     title: String,
     body: String,
+    page: pdf::Page,
 }
 
 /// Where a text is anchored horizontally.
@@ -74,11 +86,12 @@ pub fn escape(text: &str) -> String {
 impl Svg {
     /// An empty figure of `width`×`height` user units; `title` is what a screen reader says.
     pub fn new(width: f64, height: f64, title: &str) -> Self {
-        Self { width, height, title: escape(title), body: String::new() }
+        Self { width, height, title: escape(title), body: String::new(), page: pdf::Page::new(width, height) }
     }
 
     /// A straight line.
     pub fn line(&mut self, from: (f64, f64), to: (f64, f64), stroke: &str, width: f64) {
+        self.page.line(from, to, stroke, width, None);
         let _ = write!(
             self.body,
             r#"<line x1="{:.2}" y1="{:.2}" x2="{:.2}" y2="{:.2}" stroke="{stroke}" stroke-width="{width}"/>"#,
@@ -88,6 +101,7 @@ impl Svg {
 
     /// A dashed line.
     pub fn dashed(&mut self, from: (f64, f64), to: (f64, f64), stroke: &str) {
+        self.page.line(from, to, stroke, 1.0, Some(4.0));
         let _ = write!(
             self.body,
             r#"<line x1="{:.2}" y1="{:.2}" x2="{:.2}" y2="{:.2}" stroke="{stroke}" stroke-width="1" stroke-dasharray="4 4"/>"#,
@@ -97,6 +111,7 @@ impl Svg {
 
     /// A connected line through `points`.
     pub fn polyline(&mut self, points: &[(f64, f64)], stroke: &str, width: f64) {
+        self.page.polyline(points, stroke, width);
         let _ = write!(
             self.body,
             r#"<polyline points="{}" fill="none" stroke="{stroke}" stroke-width="{width}" stroke-linejoin="round"/>"#,
@@ -106,12 +121,14 @@ impl Svg {
 
     /// A filled area without an outline.
     pub fn area(&mut self, points: &[(f64, f64)], fill: &str, opacity: f64) {
+        self.page.area(points, fill, opacity);
         let _ =
             write!(self.body, r#"<polygon points="{}" fill="{fill}" fill-opacity="{opacity}"/>"#, coordinates(points));
     }
 
     /// A disk with a tooltip.
     pub fn disk(&mut self, at: (f64, f64), radius: f64, fill: &str, tooltip: &str) {
+        self.page.disk(at, radius, fill);
         let _ = write!(
             self.body,
             r#"<circle cx="{:.2}" cy="{:.2}" r="{radius}" fill="{fill}"><title>{}</title></circle>"#,
@@ -123,6 +140,7 @@ impl Svg {
 
     /// A rectangle with an outline.
     pub fn rect(&mut self, at: (f64, f64), size: (f64, f64), fill: &str, stroke: &str) {
+        self.page.rect(at, size, fill, stroke);
         let _ = write!(
             self.body,
             r#"<rect x="{:.2}" y="{:.2}" width="{:.2}" height="{:.2}" fill="{fill}" stroke="{stroke}"/>"#,
@@ -132,6 +150,7 @@ impl Svg {
 
     /// A line of text of `size` units.
     pub fn text(&mut self, at: (f64, f64), anchor: Anchor, size: f64, fill: &str, text: &str) {
+        self.page.text(at, anchor, size, fill, text);
         let _ = write!(
             self.body,
             r#"<text x="{:.2}" y="{:.2}" text-anchor="{}" font-size="{size}" fill="{fill}">{}</text>"#,
@@ -144,6 +163,7 @@ impl Svg {
 
     /// A line of text turned by a quarter to read upwards.
     pub fn text_up(&mut self, at: (f64, f64), size: f64, fill: &str, text: &str) {
+        self.page.text_up(at, size, fill, text);
         let _ = write!(
             self.body,
             r#"<text transform="translate({:.2} {:.2}) rotate(-90)" text-anchor="middle" font-size="{size}" fill="{fill}">{}</text>"#,
@@ -153,9 +173,9 @@ impl Svg {
         );
     }
 
-    /// The complete element.
-    pub fn finish(self) -> String {
-        format!(
+    /// The complete figure.
+    pub fn finish(self) -> Figure {
+        let svg = format!(
             concat!(
                 r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" "#,
                 r#"font-family="system-ui, 'DejaVu Sans', sans-serif"><title>{title}</title>{body}</svg>"#
@@ -164,7 +184,8 @@ impl Svg {
             h = self.height,
             title = self.title,
             body = self.body
-        )
+        );
+        Figure { svg, pdf: self.page.finish() }
     }
 }
 
@@ -278,7 +299,7 @@ mod tests {
     fn text_from_outside_is_escaped() {
         let mut svg = Svg::new(10.0, 10.0, "<t>");
         svg.text((0.0, 0.0), Anchor::Start, 10.0, color::INK, "a<b & \"c\"");
-        let text = svg.finish();
+        let text = svg.finish().svg;
         assert!(text.contains("a&lt;b &amp; &quot;c&quot;") && text.contains("<title>&lt;t&gt;</title>"));
     }
 }

@@ -1,6 +1,6 @@
 //! Fig. 2 of the paper: the ROC curve with its pointwise interval band, and readers as points by specialty.
 
-use super::{Anchor, Axis, Svg, color, frame};
+use super::{Anchor, Axis, Figure, Svg, color, frame};
 
 /// A reader drawn beside the curve.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct RocCurve {
 }
 
 /// Draws curves and readers into a square chart.
-pub fn draw(curves: &[RocCurve], readers: &[ReaderPoint], title: &str) -> String {
+pub fn draw(curves: &[RocCurve], readers: &[ReaderPoint], title: &str) -> Figure {
     let mut svg = Svg::new(520.0, 500.0, title);
     let x = Axis::linear((0.0, 1.0), (64.0, 500.0));
     let y = Axis::linear((0.0, 1.0), (446.0, 14.0));

@@ -1,0 +1,52 @@
+"""Every parameter's gradient of the shipped network on four simulated films, from PyTorch in f64.
+
+The films are `coxa simulate pelvis --n 4 --size 256 --seed 77 --close-up 1 --format png`, letterboxed by hand to 256×256. Writes
+expected.json: for each tensor the norm of its gradient and its dot product with two vectors that tests/gradients.rs makes alike. Beside
+them stands how far PyTorch's own f32 lies from its f64, by the same measure. Needs torch, torchvision, safetensors and pillow.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE / "../../../engine/testdata/densenet121"))
+from make import network, probe, rounded  # noqa: E402
+
+TARGETS = [0, 1, 0, 1]
+
+
+def films() -> torch.Tensor:
+    pictures = [np.asarray(Image.open(path), dtype=np.float32) / 255.0 for path in sorted((HERE / "films").glob("*.png"))]
+    return torch.from_numpy(np.stack(pictures))[:, None]
+
+
+def gradients(dtype):
+    net = network(1)
+    weights = {name: value.float() for name, value in load_file(HERE / "../../shipped/model.safetensors").items()}
+    missing, extra = net.load_state_dict(weights, strict=False)
+    assert not extra and all(name.endswith("num_batches_tracked") for name in missing)
+    net = net.to(dtype).train()
+    logits = net(films().to(dtype))[:, 0]
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.tensor(TARGETS, dtype=dtype))
+    loss.backward()
+    return loss, {name: p.grad.flatten().double() for name, p in net.named_parameters()}
+
+
+if __name__ == "__main__":
+    loss, exact = gradients(torch.float64)
+    _, single = gradients(torch.float32)
+    errors = sorted(float((single[name] - g).norm() / g.norm()) for name, g in exact.items())
+    tensors = {
+        name: {"norm": float(g.norm()), "probes": [float(g @ probe(name, which, g.numel())) for which in (1, 2)]}
+        for name, g in exact.items()
+    }
+    own = {"median": errors[len(errors) // 2], "most": errors[len(errors) * 95 // 100], "worst": errors[-1]}
+    print(float(loss), own)
+    answer = {"targets": TARGETS, "loss": float(loss), "pytorch_f32": own, "tensors": tensors}
+    (HERE / "expected.json").write_text(json.dumps(rounded(answer), separators=(",", ":")) + "\n")
