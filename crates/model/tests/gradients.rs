@@ -54,8 +54,8 @@ fn a_trained_networks_gradients_are_pytorchs() {
     let (median, most, worst) =
         (errors[errors.len() / 2].0, errors[errors.len() * 95 / 100].0, errors[errors.len() - 1]);
     println!("median {median:.1e}, 95 % {most:.1e}, worst {worst:?}; PyTorch's own f32: {}", expected["pytorch_f32"]);
-    assert!(median < LIMIT && most < 3.0 * LIMIT && worst.0 < 10.0 * LIMIT, "{median:e}, {most:e}, {worst:?}");
+    assert!(worst.0 < LIMIT, "{median:e}, {most:e}, {worst:?}");
 }
 
-/// Of a tensor's gradient's norm, for the median tensor.
-const LIMIT: f64 = 1e-2;
+/// How far a gradient may be from PyTorch's, as a fraction of its norm.
+const LIMIT: f64 = 1e-3;

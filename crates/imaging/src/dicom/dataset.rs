@@ -18,11 +18,12 @@ use super::part10::{EXPLICIT_BIG, IMPLICIT_LITTLE, Part10};
 use crate::error::{FileFormat, ReadError};
 
 /// The elements kept, besides those of the two LUT sequences and the pixels.
-const WANTED: [Tag; 32] = [
+const WANTED: [Tag; 33] = [
     tags::SOP_CLASS_UID,
     tags::MODALITY,
     tags::IMAGER_PIXEL_SPACING,
     tags::NOMINAL_SCANNED_PIXEL_SPACING,
+    tags::BODY_PART_EXAMINED,
     tags::VIEW_POSITION,
     tags::LATERALITY,
     tags::IMAGE_LATERALITY,
