@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use burn::backend::Autodiff;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData, activation, module};
 use coxa_engine::architecture::{BLOCKS, BN_EPS, BN_MOMENTUM, FEATURES, STRIDE};
@@ -35,7 +35,7 @@ enum Statistics {
 struct Pass<B: Backend> {
     features: Tensor<B, 4>,
     logits: Tensor<B, 2>,
-    statistics: Vec<(String, Tensor<B, 1>, Tensor<B, 1>)>,
+    statistics: Kept<B>,
 }
 
 impl<B: Backend> Weights<B> {
@@ -129,6 +129,7 @@ impl<B: Backend> Weights<B> {
     }
 }
 
+/// Batch statistics by normalization: its name, mean and unbiased variance.
 type Kept<B> = Vec<(String, Tensor<B, 1>, Tensor<B, 1>)>;
 
 fn upload_images<B: Backend>(
@@ -228,7 +229,7 @@ impl<B: Backend> BurnTrain<B> {
         }
     }
 
-    fn update_running(&mut self, statistics: Vec<(String, Tensor<B, 1>, Tensor<B, 1>)>) {
+    fn update_running(&mut self, statistics: Kept<B>) {
         for (name, mean, variance) in statistics {
             for (part, new) in [("running_mean", mean), ("running_var", variance)] {
                 if let Some((_, value)) = self.weights.0.get_mut(&format!("{name}.{part}")) {
@@ -280,7 +281,7 @@ impl<B: Backend> TrainExecutor for BurnTrain<B> {
         let mut gradients = total.backward();
         let trained = learning.0.iter().filter(|(name, _)| self.is_trained(name));
         let gradients =
-            trained.filter_map(|(name, (_, value))| Some((name.clone(), take(value, &mut gradients)?))).collect();
+            trained.filter_map(|(name, (_, value))| Some((name.clone(), value.grad_remove(&mut gradients)?))).collect();
         let statistics =
             pass.statistics.into_iter().map(|(name, mean, variance)| (name, mean.inner(), variance.inner())).collect();
         self.update(gradients);
@@ -339,10 +340,6 @@ impl<B: Backend> TrainExecutor for BurnTrain<B> {
 
 fn is_running(name: &str) -> bool {
     name.contains(".running_")
-}
-
-fn take<B: AutodiffBackend>(value: &Tensor<B, 1>, gradients: &mut B::Gradients) -> Option<Tensor<B::InnerBackend, 1>> {
-    value.grad_remove(gradients)
 }
 
 /// The mean loss of the films' labels.

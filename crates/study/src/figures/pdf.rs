@@ -152,10 +152,8 @@ fn encode(text: &str, size: f32) -> (Vec<u8>, f32) {
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            ' '..='~' => bytes.push(c as u8),
-            '\u{a0}'..='\u{ff}' => bytes.push(c as u8),
-            '–' => bytes.push(0x96),
-            '−' => bytes.push(0x96),
+            ' '..='~' | '\u{a0}'..='\u{ff}' => bytes.push(c as u8),
+            '–' | '−' => bytes.push(0x96),
             '—' => bytes.push(0x97),
             '’' => bytes.push(0x92),
             '≥' => bytes.extend(b">="),
