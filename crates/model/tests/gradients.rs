@@ -54,9 +54,8 @@ fn a_trained_networks_gradients_are_pytorchs() {
     let (median, most, worst) =
         (errors[errors.len() / 2].0, errors[errors.len() * 95 / 100].0, errors[errors.len() - 1]);
     println!("median {median:.1e}, 95 % {most:.1e}, worst {worst:?}; PyTorch's own f32: {}", expected["pytorch_f32"]);
-    // Winograd's rounding shows in a few small gradients of normalizations, where a ReLU's input is near zero.
-    assert!(median < LIMIT / 10.0 && most < LIMIT && worst.0 < 10.0 * LIMIT, "{median:e}, {most:e}, {worst:?}");
+    assert!(median < LIMIT / 10.0 && worst.0 < LIMIT, "{median:e}, {most:e}, {worst:?}");
 }
 
-/// How far 95% of the gradients may be from PyTorch's, as a fraction of their norms.
+/// How far any gradient may be from PyTorch's, as a fraction of their norms.
 const LIMIT: f64 = 1e-3;

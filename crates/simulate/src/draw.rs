@@ -7,11 +7,12 @@ use crate::bank;
 use crate::beam::gaussian_blur;
 use crate::femur::FemurShape;
 use crate::fracture::Fragment;
-use crate::geometry::{Rigid, Vec3, v};
+use crate::geometry::{Rigid, Vec3, smoothstep, v};
 use crate::mesh::Mesh;
 use crate::projection::Camera;
 use crate::random::FilmRng;
-use crate::randomise::Patient;
+use crate::randomise::{Patient, place};
+use crate::relief::Relief;
 use crate::scene::{Material, Scene};
 
 /// Hip bones, sacrum and spine, their own or from a folder.
@@ -49,11 +50,16 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, anatomy: Option<
     }
     let (width, spacing) = (scene.camera.width, scene.camera.spacing);
     let tile = bank::tile();
+    let grain = (0.2 * patient.relief[0].trabeculae).min(0.45);
+    let network = patient.relief[0].network;
     for (y, row) in scene.plane_mut(Material::Spongy).chunks_mut(width).enumerate() {
         let v = y as f32 * spacing * 2.6 + offset[1];
         for (x, value) in row.iter_mut().enumerate() {
             if *value > 0.05 {
-                *value *= 1.0 + 0.22 * bank::tile_at(tile, x as f32 * spacing * 3.0 + offset[0], v);
+                let u = x as f32 * spacing;
+                let fine = bank::tile_at(tile, u * 6.0 + offset[1], y as f32 * spacing * 5.4 + offset[0]);
+                let coarse = grain * bank::tile_at(tile, u * 3.0 + offset[0], v);
+                *value *= (1.0 + coarse + network * (0.8 - fine.abs())).max(0.1);
             }
         }
     }
@@ -87,6 +93,11 @@ pub(crate) fn draw_fragment(
     let salt = [offset[0] + if side == Side::Left { 0.0 } else { 211.0 }, offset[1]];
     let [x0, y0, x1, y1] = raster_bounds(&inner, |p| camera.project(p), camera.width, camera.height);
     let tile = bank::tile();
+    let relief = &patient.relief[place(side)];
+    let depths = relief.depths(shape);
+    let pixel = block as f32 * camera.spacing / patient.femur_scale;
+    // What the lines add to a fragment's compact bone: they are on its surface, and so nowhere that it is thin.
+    let mut lines = vec![0.0_f32; depth.len()];
     let plane = scene.plane_mut(Material::Spongy);
     // The fraction changes slowly: it is taken once for a film pixel, which is a block of the raster.
     for by in (y0..y1).step_by(block) {
@@ -98,26 +109,32 @@ pub(crate) fn draw_fragment(
             }
             let half = 0.5 * block as f32;
             let on_detector = camera.unproject([bx as f32 + half, by as f32 + half], camera.detector_z);
-            let p = to_rest.hit(on_detector);
-            let fraction = shape.spongy_fraction(p) * trabeculae(shape, p, tile, salt);
+            let p = to_rest.hit(on_detector, 0.0);
+            let texture = trabeculae(shape, p, tile, salt, relief);
+            let fraction = shape.spongy_fraction(p) * texture * relief.spongy(shape, p);
+            let line = relief.compact(shape, &depths.map(|z| to_rest.hit(on_detector, z)), pixel);
             for y in by..(by + block).min(camera.height) {
                 let row = y * camera.width;
                 for i in row + bx..row + (bx + block).min(camera.width) {
                     plane[i] += depth[i].max(0.0) * fraction;
+                    lines[i] = line * smoothstep(0.0, 16.0, depth[i]);
                 }
             }
         }
     }
+    scene.plane_mut(Material::Cortex).iter_mut().zip(&lines).for_each(|(all, line)| *all += line);
 }
 
 /// Texture of the femur's trabeculae: oriented noise along the two principal systems, about 1 on average.
-fn trabeculae(shape: &FemurShape, p: Vec3, tile: &[f32], offset: [f32; 2]) -> f32 {
+fn trabeculae(shape: &FemurShape, p: Vec3, tile: &[f32], offset: [f32; 2], relief: &Relief) -> f32 {
     let (compressive, tensile) = shape.groups(p);
     let [c, t] = shape.trabecular_coordinates(p);
     let streak = |q: [f32; 2], salt: f32| bank::tile_at(tile, q[0] * 7.0 + offset[0] + salt, q[1] * 1.1 + offset[1]);
     let grain = bank::tile_at(tile, p.x * 3.5 + offset[0], p.y * 3.5 + offset[1] + 100.0);
     let texture = (0.3 + compressive) * streak(c, 0.0) + (0.25 + tensile) * streak(t, 150.0);
-    (1.0 + 0.10 * texture + 0.09 * grain).max(0.2)
+    let fine = bank::tile_at(tile, p.x * 6.5 + offset[1], p.y * 6.5 + offset[0] + 50.0);
+    let network = relief.network * (0.8 - fine.abs());
+    (1.0 + relief.trabeculae * (0.10 * texture + 0.09 * grain) + network).clamp(0.2, 2.5)
 }
 
 /// The plane of the neck of a fragment, seen from the source.
@@ -150,10 +167,10 @@ impl RestPlane {
         self.back.apply(if self.mirrored { q.mirrored() } else { q }) * self.shrink
     }
 
-    /// Where the ray to a point of the detector crosses the plane `z = 0` of the rest frame.
-    fn hit(&self, on_detector: Vec3) -> Vec3 {
+    /// Where the ray to a point of the detector crosses a plane of equal `z` of the rest frame.
+    fn hit(&self, on_detector: Vec3, z: f32) -> Vec3 {
         let end = self.to_rest(on_detector);
-        let t = self.source.z / (self.source.z - end.z);
+        let t = (self.source.z - z) / (self.source.z - end.z);
         self.source.lerp(end, t)
     }
 }

@@ -28,6 +28,7 @@ pub mod pelvis;
 pub mod projection;
 pub mod random;
 pub mod randomise;
+pub mod relief;
 pub mod scene;
 pub mod shape;
 pub mod spine;

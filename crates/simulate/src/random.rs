@@ -28,6 +28,8 @@ pub enum Stream {
     Texture,
     /// Labels and markers on the finished image.
     Annotation,
+    /// Lines and texture of the femora.
+    Relief,
 }
 
 /// The generator of one stream of one film.

@@ -9,6 +9,7 @@ use crate::geometry::{Rigid, Vec3, v};
 use crate::pelvis::PelvisFit;
 use crate::projection::Camera;
 use crate::random::{FilmRng, Stream, chance, choose, normal, stream, uniform};
+use crate::relief::Relief;
 use crate::types::{Domain, FilmOptions};
 
 /// Pose of one leg against the pelvis, degrees; the same for both sides of the body.
@@ -39,6 +40,8 @@ pub struct Patient {
     pub femur_numbers: [usize; 2],
     /// Femora, right then left, in the millimetres of the templates.
     pub femora: [FemurShape; 2],
+    /// What stands out on the femora, right then left.
+    pub relief: [Relief; 2],
     /// Millimetres of this patient per millimetre of the femur's template.
     pub femur_scale: f32,
     /// Poses of the legs, right then left.
@@ -120,6 +123,7 @@ impl Patient {
             pelvis,
             femur_numbers,
             femora,
+            relief: Relief::draw_both(&mut stream(seed, index, Stream::Relief), &femora),
             femur_scale,
             legs,
             seating,

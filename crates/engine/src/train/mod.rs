@@ -27,10 +27,12 @@ use machine::Machine;
 use memory::Buffer;
 use network::Network;
 use plan::Plan;
+use winograd::Filtering;
 
 use crate::architecture::{Architecture, STRIDE};
 use crate::cpu::Isa;
 use crate::error::EngineError;
+use crate::infer::Precision;
 use crate::parameters::Parameters;
 use crate::threads::SharedMut;
 
@@ -88,7 +90,9 @@ impl Trainer {
         }
         let architecture = parameters.architecture().clone();
         options.check(architecture.classes)?;
-        let plan = Plan::new(&architecture, &options.frozen);
+        // bfloat16 products are coarser than either; f32 is asked for by those who want every digit.
+        let filtering = if options.precision == Precision::Bf16 { Filtering::Fast } else { Filtering::Exact };
+        let plan = Plan::new(&architecture, &options.frozen, filtering);
         let ranges = adam::ranges(&plan);
         let (first, second) = (Buffer::new(plan.len), Buffer::new(plan.len));
         let mut network = Network::new(Machine::new(options.threads, isa, options.precision), plan);
@@ -310,7 +314,6 @@ impl Trainer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::Precision;
 
     /// AVX-512's panels, groups of rows and packing, which this processor may not have, against the portable path; and its
     /// bfloat16 products. Random weights and few pixels amplify rounding: PyTorch's own bfloat16 gradients differ by 0.8 to 0.9 of

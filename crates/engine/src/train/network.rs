@@ -10,7 +10,7 @@ use super::norm::{Affine, Correction, Statistics, norm_gradients};
 use super::pack::{GradientSum, PackAll, Packing};
 use super::plan::{Layer, Memory, Norm, Plan};
 use super::pointwise::{Chunks, PointwiseBackward, PointwiseForward};
-use super::spatial::{POINT_WEIGHTS, SpatialBackward, SpatialForward, backward_tiles, forward_tiles};
+use super::spatial::{SpatialBackward, SpatialForward, backward_tiles, forward_tiles, point_weights};
 use super::stem::{PoolForward, RowBands, STEM_WEIGHTS, StemBackward, StemForward, StemStage, pad_images};
 use super::{Above, PLANE};
 use crate::architecture::{BN_MOMENTUM, BOTTLENECK, FEATURES, GROWTH, STEM};
@@ -245,7 +245,7 @@ impl Network {
         });
         self.statistics.bottlenecks[block][index].finish(0, BOTTLENECK, &self.sums, chunks.count, at.pixels);
         let affine = self.affine(layer.norm2, &self.statistics.bottlenecks[block][index]);
-        let tiles = forward_tiles(memory.images, at.side);
+        let tiles = forward_tiles(self.plan.filtering, memory.images, at.side);
         let sums = self.sums(2 * tiles.chunks * GROWTH);
         self.machine.launch(&SpatialForward {
             input: bottleneck,
@@ -390,7 +390,7 @@ impl Network {
     ) -> Correction {
         let at = &memory.blocks[block];
         let affine = self.affine(layer.norm2, &self.statistics.bottlenecks[block][index]);
-        let tiles = backward_tiles(memory.images, at.side);
+        let tiles = backward_tiles(self.plan.filtering, memory.images, at.side);
         let sums = self.sums(2 * tiles.chunks * BOTTLENECK);
         self.machine.launch(&SpatialBackward {
             gradient: Planes::new(&at.gradient, at.pixels).from(layer.input / PLANE),
@@ -485,7 +485,8 @@ fn partial_len(plan: &Plan, images: usize, size: usize) -> usize {
         let side = (size / 4) >> index;
         let chunks = Chunks::backward(images * side * side).count;
         let widest = block.layers.iter().map(|layer| layer.conv1.len).max().unwrap_or(0);
-        len = len.max(chunks * widest).max(backward_tiles(images, side).chunks * POINT_WEIGHTS);
+        let spatial = backward_tiles(plan.filtering, images, side).chunks * point_weights(plan.filtering);
+        len = len.max(chunks * widest).max(spatial);
         if let Some(conv) = block.conv {
             len = len.max(Chunks::backward(images * side * side / 4).count * conv.len);
         }

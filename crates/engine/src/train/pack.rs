@@ -4,8 +4,8 @@ use super::PLANE;
 use super::machine::Pass;
 use super::pointwise::SUM_PLANES;
 use super::simd::Simd;
-use super::spatial::POINT_WEIGHTS;
-use super::winograd::{POINTS, kernel_gradients, transform_kernels};
+use super::spatial::point_weights;
+use super::winograd::{Filter, Filtering, Four, POINTS, Two, kernel_gradients, transform_kernels};
 use crate::architecture::{BOTTLENECK, GROWTH};
 use crate::threads::SharedMut;
 
@@ -57,7 +57,7 @@ unsafe fn pair_steps<S: Simd>(panels: &mut [f32]) {
 
 /// `[point][output panel][input channel][COLUMNS]` of a 3×3 convolution, transformed.
 #[inline(always)]
-pub(crate) fn spatial_forward(weights: &[f32], columns: usize, to: &mut [f32]) {
+pub(crate) fn spatial_forward<F: Filter>(weights: &[f32], columns: usize, to: &mut [f32]) {
     let panels = GROWTH / columns;
     for channel in 0..BOTTLENECK {
         let mut kernels = [[0.0; GROWTH]; 9];
@@ -67,7 +67,7 @@ pub(crate) fn spatial_forward(weights: &[f32], columns: usize, to: &mut [f32]) {
                 kernel[output] = *value;
             }
         }
-        for (point, values) in transform_kernels(&kernels).iter().enumerate() {
+        for (point, values) in transform_kernels::<F, _>(&kernels)[..F::POINTS].iter().enumerate() {
             for (panel, values) in values.chunks_exact(columns).enumerate() {
                 let at = ((point * panels + panel) * BOTTLENECK + channel) * columns;
                 to[at..at + columns].copy_from_slice(values);
@@ -78,7 +78,7 @@ pub(crate) fn spatial_forward(weights: &[f32], columns: usize, to: &mut [f32]) {
 
 /// `[point][input panel][output channel][COLUMNS]` of a 3×3 convolution turned by 180°, transformed.
 #[inline(always)]
-pub(crate) fn spatial_backward(weights: &[f32], columns: usize, to: &mut [f32]) {
+pub(crate) fn spatial_backward<F: Filter>(weights: &[f32], columns: usize, to: &mut [f32]) {
     let panels = BOTTLENECK / columns;
     for (output, weights) in weights.chunks_exact(BOTTLENECK * 9).enumerate() {
         for (plane, weights) in weights.chunks_exact(PLANE * 9).enumerate() {
@@ -88,7 +88,7 @@ pub(crate) fn spatial_backward(weights: &[f32], columns: usize, to: &mut [f32]) 
                     kernel[channel] = *value;
                 }
             }
-            for (point, values) in transform_kernels(&kernels).iter().enumerate() {
+            for (point, values) in transform_kernels::<F, _>(&kernels)[..F::POINTS].iter().enumerate() {
                 for (half, values) in values.chunks_exact(columns).enumerate() {
                     let panel = plane * (PLANE / columns) + half;
                     let at = ((point * panels + panel) * GROWTH + output) * columns;
@@ -117,7 +117,8 @@ pub(crate) enum Shape {
     Stem,
     /// 1×1 with so many outputs.
     Pointwise(usize),
-    Spatial,
+    /// 3×3.
+    Spatial(Filtering),
 }
 
 /// A convolution's weights and where its packed forms go.
@@ -134,7 +135,7 @@ pub(crate) struct Packing {
 impl Packing {
     /// Values of a packed form, and of a part of the weight gradient.
     pub(crate) fn packed_len(&self) -> usize {
-        if self.shape == Shape::Spatial { POINT_WEIGHTS } else { self.len }
+        if let Shape::Spatial(filtering) = self.shape { point_weights(filtering) } else { self.len }
     }
 }
 
@@ -179,9 +180,13 @@ impl Pass for PackAll<'_> {
                     }
                 }
             }
-            Shape::Spatial => {
-                spatial_forward(weights, S::COLUMNS, forward);
-                spatial_backward(weights, S::COLUMNS, backward);
+            Shape::Spatial(Filtering::Exact) => {
+                spatial_forward::<Two>(weights, S::COLUMNS, forward);
+                spatial_backward::<Two>(weights, S::COLUMNS, backward);
+            }
+            Shape::Spatial(Filtering::Fast) => {
+                spatial_forward::<Four>(weights, S::COLUMNS, forward);
+                spatial_backward::<Four>(weights, S::COLUMNS, backward);
             }
         }
     }
@@ -204,7 +209,7 @@ impl Pass for GradientSum<'_> {
         match self.packing.shape {
             Shape::Stem => 1,
             Shape::Pointwise(outputs) => self.packing.len / outputs / PLANE,
-            Shape::Spatial => BOTTLENECK / SPATIAL_CHANNELS,
+            Shape::Spatial(_) => BOTTLENECK / SPATIAL_CHANNELS,
         }
     }
 
@@ -241,7 +246,8 @@ impl Pass for GradientSum<'_> {
                         }
                     }
                 }
-                Shape::Spatial => self.spatial(task, sum),
+                Shape::Spatial(Filtering::Exact) => self.spatial::<Two>(task, sum),
+                Shape::Spatial(Filtering::Fast) => self.spatial::<Four>(task, sum),
             }
         }
     }
@@ -263,18 +269,18 @@ impl GradientSum<'_> {
     /// # Safety
     /// Each task once.
     #[inline(always)]
-    unsafe fn spatial(&self, task: usize, sum: &mut [f32]) {
+    unsafe fn spatial<F: Filter>(&self, task: usize, sum: &mut [f32]) {
         let per_plane = PLANE / SPATIAL_CHANNELS;
         let (plane, first) = (task / per_plane, task % per_plane * SPATIAL_CHANNELS);
         for (point, sum) in sum.chunks_exact_mut(SPATIAL_CHANNELS * GROWTH).enumerate() {
-            self.add_parts(sum, ((plane * POINTS + point) * PLANE + first) * GROWTH);
+            self.add_parts(sum, ((plane * F::POINTS + point) * PLANE + first) * GROWTH);
         }
         for channel in 0..SPATIAL_CHANNELS {
             let mut points = [[0.0; GROWTH]; POINTS];
             for (to, from) in points.iter_mut().zip(sum.chunks_exact(SPATIAL_CHANNELS * GROWTH)) {
                 to.copy_from_slice(&from[channel * GROWTH..(channel + 1) * GROWTH]);
             }
-            let gradients = kernel_gradients(&points);
+            let gradients = kernel_gradients::<F, _>(&points);
             for output in 0..GROWTH {
                 let at = (output * BOTTLENECK + plane * PLANE + first + channel) * 9;
                 // SAFETY: this task alone has this input channel.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::memory::Buffer;
 use super::pack::{Packing, Shape};
+use super::winograd::Filtering;
 use crate::architecture::{Architecture, BLOCKS, BOTTLENECK, FEATURES, GROWTH, STEM};
 use crate::parameters::Parameters;
 
@@ -61,6 +62,8 @@ pub(crate) struct Plan {
     pub len: usize,
     /// Values in a packed buffer.
     pub packed_len: usize,
+    /// How the 3×3 convolutions are computed.
+    pub filtering: Filtering,
     pub conv0: Packing,
     pub norm0: Norm,
     pub blocks: Vec<Block>,
@@ -72,7 +75,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(architecture: &Architecture, frozen: &[String]) -> Self {
+    pub(crate) fn new(architecture: &Architecture, frozen: &[String], filtering: Filtering) -> Self {
         let mut entries = Vec::new();
         let mut len = 0;
         for (name, shape) in Parameters::names_and_shapes(architecture) {
@@ -99,7 +102,7 @@ impl Plan {
                     norm1: builder.norm(&format!("{prefix}.norm1"), input),
                     conv1: builder.conv(&format!("{prefix}.conv1"), Shape::Pointwise(BOTTLENECK), input * BOTTLENECK),
                     norm2: builder.norm(&format!("{prefix}.norm2"), BOTTLENECK),
-                    conv2: builder.conv(&format!("{prefix}.conv2"), Shape::Spatial, GROWTH * BOTTLENECK * 9),
+                    conv2: builder.conv(&format!("{prefix}.conv2"), Shape::Spatial(filtering), GROWTH * BOTTLENECK * 9),
                 });
                 stages.push(vec![format!("{prefix}.")]);
             }
@@ -124,6 +127,7 @@ impl Plan {
         Plan {
             len,
             packed_len: builder.packed,
+            filtering,
             conv0,
             norm0,
             blocks,

@@ -1,19 +1,190 @@
-//! Winograd's minimal filtering F(4×4, 3×3) (Lavin and Gray 2016, section 4.3) for images in planes of 32 channels.
+//! Winograd's minimal filtering F(4×4, 3×3) and F(2×2, 3×3) (Lavin and Gray 2016, section 4) for images in planes of 32 channels.
 //!
-//! A 4×4 tile of a 3×3 convolution's output is Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, with d the 6×6 patch of the input around it: 36
-//! products for each pair of channels instead of 144. Over many tiles, each of the 36 points is a matrix product. The weight
-//! gradient of the same form is Gᵀ[(Bᵀ d B) ⊙ (A y Aᵀ)]G, summed over tiles.
+//! A tile of a 3×3 convolution's output is Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, with d the patch of the input around it: for a tile of 4×4,
+//! 36 products for each pair of channels instead of 144; for one of 2×2, 16 instead of 36. Over many tiles, each point is a
+//! matrix product. The weight gradient of the same form is Gᵀ[(Bᵀ d B) ⊙ (A y Aᵀ)]G, summed over tiles. The larger tile is the
+//! faster, and loses about a digit to its constants; the smaller is as exact as the sum of nine products.
 
 #![expect(clippy::needless_range_loop, reason = "the transforms are written with the indices of their formulas")]
 
 use super::PLANE;
 use super::simd::Simd;
 
-/// Points of the transformed patch.
+/// Points of the transformed patch, the side of a patch and that of a tile, at most.
 pub(crate) const POINTS: usize = 36;
-/// Side of a patch, and of a tile.
 pub(crate) const PATCH: usize = 6;
 pub(crate) const TILE: usize = 4;
+
+/// The side of a convolution's tiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Filtering {
+    /// F(2×2, 3×3).
+    Exact,
+    /// F(4×4, 3×3).
+    Fast,
+}
+
+impl Filtering {
+    /// Points of the transformed patch.
+    pub(crate) const fn points(self) -> usize {
+        match self {
+            Filtering::Exact => Two::POINTS,
+            Filtering::Fast => Four::POINTS,
+        }
+    }
+
+    const fn tile(self) -> usize {
+        match self {
+            Filtering::Exact => Two::TILE,
+            Filtering::Fast => Four::TILE,
+        }
+    }
+}
+
+/// The transforms along one dimension. Arrays are those of the largest tile; of smaller ones, the first values count.
+pub(crate) trait Filter {
+    const TILE: usize;
+    const PATCH: usize = Self::TILE + 2;
+    const POINTS: usize = Self::PATCH * Self::PATCH;
+
+    /// Bᵀ d.
+    ///
+    /// # Safety
+    /// The instruction set.
+    unsafe fn patch_line<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH];
+
+    /// Aᵀ m.
+    ///
+    /// # Safety
+    /// The instruction set.
+    unsafe fn tile_line<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE];
+
+    /// A y.
+    ///
+    /// # Safety
+    /// The instruction set.
+    unsafe fn spread_line<S: Simd>(y: [S::V; TILE]) -> [S::V; PATCH];
+
+    /// G g.
+    fn kernel_line(g: [f32; 3]) -> [f32; PATCH];
+
+    /// Gᵀ u.
+    fn kernel_gradient_line(u: [f32; PATCH]) -> [f32; 3];
+}
+
+/// F(2×2, 3×3).
+pub(crate) struct Two;
+/// F(4×4, 3×3).
+pub(crate) struct Four;
+
+impl Filter for Two {
+    const TILE: usize = 2;
+
+    #[inline(always)]
+    unsafe fn patch_line<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let zero = S::splat(0.0);
+            [S::sub(d[0], d[2]), S::add(d[1], d[2]), S::sub(d[2], d[1]), S::sub(d[1], d[3]), zero, zero]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile_line<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let zero = S::splat(0.0);
+            [S::add(m[0], S::add(m[1], m[2])), S::sub(S::sub(m[1], m[2]), m[3]), zero, zero]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread_line<S: Simd>(y: [S::V; TILE]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let zero = S::splat(0.0);
+            [y[0], S::add(y[0], y[1]), S::sub(y[0], y[1]), S::sub(zero, y[1]), zero, zero]
+        }
+    }
+
+    #[inline(always)]
+    fn kernel_line(g: [f32; 3]) -> [f32; PATCH] {
+        let even = 0.5 * (g[0] + g[2]);
+        [g[0], even + 0.5 * g[1], even - 0.5 * g[1], g[2], 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn kernel_gradient_line(u: [f32; PATCH]) -> [f32; 3] {
+        let half = 0.5 * (u[1] + u[2]);
+        [u[0] + half, 0.5 * (u[1] - u[2]), half + u[3]]
+    }
+}
+
+impl Filter for Four {
+    const TILE: usize = 4;
+
+    #[inline(always)]
+    unsafe fn patch_line<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let (four, five, two) = (S::splat(4.0), S::splat(-5.0), S::splat(2.0));
+            let minus_four = S::splat(-4.0);
+            let even = S::fma(minus_four, d[2], d[4]);
+            let odd = S::fma(minus_four, d[1], d[3]);
+            let even2 = S::sub(d[4], d[2]);
+            let odd2 = S::mul(two, S::sub(d[3], d[1]));
+            [
+                S::fma(four, d[0], S::fma(five, d[2], d[4])),
+                S::add(even, odd),
+                S::sub(even, odd),
+                S::add(even2, odd2),
+                S::sub(even2, odd2),
+                S::fma(four, d[1], S::fma(five, d[3], d[5])),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile_line<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let (sum1, difference1) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+            let (sum2, difference2) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+            [
+                S::add(m[0], S::add(sum1, sum2)),
+                S::fma(S::splat(2.0), difference2, difference1),
+                S::fma(S::splat(4.0), sum2, sum1),
+                S::add(m[5], S::fma(S::splat(8.0), difference2, difference1)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread_line<S: Simd>(y: [S::V; TILE]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let (even, odd) = (S::add(y[0], y[2]), S::add(y[1], y[3]));
+            let even2 = S::fma(S::splat(4.0), y[2], y[0]);
+            let odd2 = S::mul(S::splat(2.0), S::fma(S::splat(4.0), y[3], y[1]));
+            [y[0], S::add(even, odd), S::sub(even, odd), S::add(even2, odd2), S::sub(even2, odd2), y[3]]
+        }
+    }
+
+    #[inline(always)]
+    fn kernel_line(g: [f32; 3]) -> [f32; PATCH] {
+        let (sixth, twelfth) = (1.0 / 6.0, 1.0 / 12.0);
+        let even = sixth * (g[0] + g[2]);
+        let even2 = 0.25 * sixth * g[0] + sixth * g[2];
+        [0.25 * g[0], -even - sixth * g[1], sixth * g[1] - even, even2 + twelfth * g[1], even2 - twelfth * g[1], g[2]]
+    }
+
+    #[inline(always)]
+    fn kernel_gradient_line(u: [f32; PATCH]) -> [f32; 3] {
+        let (sixth, twelfth) = (1.0 / 6.0, 1.0 / 12.0);
+        let (sum1, sum2) = (sixth * (u[1] + u[2]), sixth * (u[3] + u[4]));
+        [0.25 * (u[0] + sum2) - sum1, sixth * (u[2] - u[1]) + twelfth * (u[3] - u[4]), sum2 - sum1 + u[5]]
+    }
+}
 
 /// The tiles of square images, in groups that are worked on together, shared out over chunks: by the shape alone.
 #[derive(Clone, Copy)]
@@ -25,6 +196,7 @@ pub(crate) struct Tiles {
     pub group: usize,
     /// The number of chunks.
     pub chunks: usize,
+    pub filtering: Filtering,
 }
 
 /// One tile: its image, the first row and column of its output, and how many of them are in the image.
@@ -39,12 +211,19 @@ pub(crate) struct Tile {
 
 impl Tiles {
     /// Groups of up to `group` tiles (fewer when there are few), in at most `most` chunks of at least `least` groups.
-    pub(crate) fn new(images: usize, side: usize, group: usize, most: usize, least: usize) -> Self {
-        let per_side = side.div_ceil(TILE);
+    pub(crate) fn new(
+        filtering: Filtering,
+        images: usize,
+        side: usize,
+        group: usize,
+        most: usize,
+        least: usize,
+    ) -> Self {
+        let per_side = side.div_ceil(filtering.tile());
         let total = images * per_side * per_side;
         let group = group.min(total.div_ceil(8).max(6));
         let chunks = (total.div_ceil(group) / least).clamp(1, most);
-        Tiles { side, per_side, total, group, chunks }
+        Tiles { side, per_side, total, group, chunks, filtering }
     }
 
     /// A chunk's groups as (first tile, tiles).
@@ -60,8 +239,9 @@ impl Tiles {
     #[inline(always)]
     pub(crate) fn tile(self, index: usize) -> Tile {
         let (image, at) = (index / (self.per_side * self.per_side), index % (self.per_side * self.per_side));
-        let (row, column) = (at / self.per_side * TILE, at % self.per_side * TILE);
-        Tile { image, row, column, rows: TILE.min(self.side - row), columns: TILE.min(self.side - column) }
+        let tile = self.filtering.tile();
+        let (row, column) = (at / self.per_side * tile, at % self.per_side * tile);
+        Tile { image, row, column, rows: tile.min(self.side - row), columns: tile.min(self.side - column) }
     }
 
     /// Values between points, for so many planes of a group: an odd number of cache lines, so that points spread over the cache.
@@ -75,8 +255,8 @@ impl Tiles {
 impl Tile {
     /// Whether the whole patch is in the image.
     #[inline(always)]
-    pub(crate) fn is_inner(self, side: usize) -> bool {
-        self.row > 0 && self.column > 0 && self.row + TILE < side && self.column + TILE < side
+    pub(crate) fn is_inner<F: Filter>(self, side: usize) -> bool {
+        self.row > 0 && self.column > 0 && self.row + F::TILE < side && self.column + F::TILE < side
     }
 
     /// The pixel at `row`, `column` of the patch, counted over all images, if it is in its image.
@@ -87,63 +267,13 @@ impl Tile {
     }
 }
 
-/// Bᵀ d along one dimension.
-#[inline(always)]
-unsafe fn patch_line<S: Simd>(d: [S::V; 6]) -> [S::V; 6] {
-    // SAFETY: the caller's instruction set.
-    unsafe {
-        let (four, five, two) = (S::splat(4.0), S::splat(-5.0), S::splat(2.0));
-        let minus_four = S::splat(-4.0);
-        let even = S::fma(minus_four, d[2], d[4]);
-        let odd = S::fma(minus_four, d[1], d[3]);
-        let even2 = S::sub(d[4], d[2]);
-        let odd2 = S::mul(two, S::sub(d[3], d[1]));
-        [
-            S::fma(four, d[0], S::fma(five, d[2], d[4])),
-            S::add(even, odd),
-            S::sub(even, odd),
-            S::add(even2, odd2),
-            S::sub(even2, odd2),
-            S::fma(four, d[1], S::fma(five, d[3], d[5])),
-        ]
-    }
-}
-
-/// Aᵀ m along one dimension.
-#[inline(always)]
-unsafe fn tile_line<S: Simd>(m: [S::V; 6]) -> [S::V; 4] {
-    // SAFETY: the caller's instruction set.
-    unsafe {
-        let (sum1, difference1) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-        let (sum2, difference2) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
-        [
-            S::add(m[0], S::add(sum1, sum2)),
-            S::fma(S::splat(2.0), difference2, difference1),
-            S::fma(S::splat(4.0), sum2, sum1),
-            S::add(m[5], S::fma(S::splat(8.0), difference2, difference1)),
-        ]
-    }
-}
-
-/// A y along one dimension.
-#[inline(always)]
-unsafe fn spread_line<S: Simd>(y: [S::V; 4]) -> [S::V; 6] {
-    // SAFETY: the caller's instruction set.
-    unsafe {
-        let (even, odd) = (S::add(y[0], y[2]), S::add(y[1], y[3]));
-        let even2 = S::fma(S::splat(4.0), y[2], y[0]);
-        let odd2 = S::mul(S::splat(2.0), S::fma(S::splat(4.0), y[3], y[1]));
-        [y[0], S::add(even, odd), S::sub(even, odd), S::add(even2, odd2), S::sub(even2, odd2), y[3]]
-    }
-}
-
 /// Writes Bᵀ d B of one vector of channels, points `point` values apart; d is relu(scale · patch + shift) with `NORMALIZE`, else
 /// the patch, whose rows are `row` values apart.
 ///
 /// # Safety
 /// The instruction set, and pointers that cover the patch and the points.
 #[inline(always)]
-pub(crate) unsafe fn transform_patch<S: Simd, const NORMALIZE: bool>(
+pub(crate) unsafe fn transform_patch<S: Simd, F: Filter, const NORMALIZE: bool>(
     patch: *const f32,
     row: usize,
     scale: S::V,
@@ -155,21 +285,21 @@ pub(crate) unsafe fn transform_patch<S: Simd, const NORMALIZE: bool>(
     unsafe {
         let zero = S::splat(0.0);
         let mut half = [[zero; PATCH]; PATCH];
-        for j in 0..PATCH {
+        for j in 0..F::PATCH {
             let mut d = [zero; PATCH];
-            for i in 0..PATCH {
+            for i in 0..F::PATCH {
                 let x = S::load(patch.add(i * row + j * PLANE));
                 d[i] = if NORMALIZE { S::relu(S::fma(x, scale, shift)) } else { x };
             }
-            let line = patch_line::<S>(d);
-            for i in 0..PATCH {
+            let line = F::patch_line::<S>(d);
+            for i in 0..F::PATCH {
                 half[i][j] = line[i];
             }
         }
-        for i in 0..PATCH {
-            let line = patch_line::<S>(half[i]);
-            for j in 0..PATCH {
-                S::store(to.add((i * PATCH + j) * point), line[j]);
+        for i in 0..F::PATCH {
+            let line = F::patch_line::<S>(half[i]);
+            for j in 0..F::PATCH {
+                S::store(to.add((i * F::PATCH + j) * point), line[j]);
             }
         }
     }
@@ -180,25 +310,25 @@ pub(crate) unsafe fn transform_patch<S: Simd, const NORMALIZE: bool>(
 /// # Safety
 /// As [`transform_patch`].
 #[inline(always)]
-pub(crate) unsafe fn spread_tile<S: Simd>(tile: *const f32, row: usize, to: *mut f32, point: usize) {
+pub(crate) unsafe fn spread_tile<S: Simd, F: Filter>(tile: *const f32, row: usize, to: *mut f32, point: usize) {
     // SAFETY: the caller's.
     unsafe {
         let zero = S::splat(0.0);
         let mut half = [[zero; TILE]; PATCH];
-        for j in 0..TILE {
+        for j in 0..F::TILE {
             let mut y = [zero; TILE];
-            for i in 0..TILE {
+            for i in 0..F::TILE {
                 y[i] = S::load(tile.add(i * row + j * PLANE));
             }
-            let line = spread_line::<S>(y);
-            for i in 0..PATCH {
+            let line = F::spread_line::<S>(y);
+            for i in 0..F::PATCH {
                 half[i][j] = line[i];
             }
         }
-        for i in 0..PATCH {
-            let line = spread_line::<S>(half[i]);
-            for j in 0..PATCH {
-                S::store(to.add((i * PATCH + j) * point), line[j]);
+        for i in 0..F::PATCH {
+            let line = F::spread_line::<S>(half[i]);
+            for j in 0..F::PATCH {
+                S::store(to.add((i * F::PATCH + j) * point), line[j]);
             }
         }
     }
@@ -209,64 +339,47 @@ pub(crate) unsafe fn spread_tile<S: Simd>(tile: *const f32, row: usize, to: *mut
 /// # Safety
 /// As [`transform_patch`].
 #[inline(always)]
-pub(crate) unsafe fn collect_tile<S: Simd>(from: *const f32, point: usize) -> [[S::V; TILE]; TILE] {
+pub(crate) unsafe fn collect_tile<S: Simd, F: Filter>(from: *const f32, point: usize) -> [[S::V; TILE]; TILE] {
     // SAFETY: the caller's.
     unsafe {
         let zero = S::splat(0.0);
         let mut half = [[zero; PATCH]; TILE];
-        for j in 0..PATCH {
+        for j in 0..F::PATCH {
             let mut m = [zero; PATCH];
-            for i in 0..PATCH {
-                m[i] = S::load(from.add((i * PATCH + j) * point));
+            for i in 0..F::PATCH {
+                m[i] = S::load(from.add((i * F::PATCH + j) * point));
             }
-            let line = tile_line::<S>(m);
-            for i in 0..TILE {
+            let line = F::tile_line::<S>(m);
+            for i in 0..F::TILE {
                 half[i][j] = line[i];
             }
         }
         let mut tile = [[zero; TILE]; TILE];
-        for i in 0..TILE {
-            tile[i] = tile_line::<S>(half[i]);
+        for i in 0..F::TILE {
+            tile[i] = F::tile_line::<S>(half[i]);
         }
         tile
     }
 }
 
-/// G g along one dimension.
-#[inline(always)]
-fn kernel_line(g: [f32; 3]) -> [f32; 6] {
-    let (sixth, twelfth) = (1.0 / 6.0, 1.0 / 12.0);
-    let even = sixth * (g[0] + g[2]);
-    let even2 = 0.25 * sixth * g[0] + sixth * g[2];
-    [0.25 * g[0], -even - sixth * g[1], sixth * g[1] - even, even2 + twelfth * g[1], even2 - twelfth * g[1], g[2]]
-}
-
-/// Gᵀ u along one dimension.
-#[inline(always)]
-fn kernel_gradient_line(u: [f32; 6]) -> [f32; 3] {
-    let (sixth, twelfth) = (1.0 / 6.0, 1.0 / 12.0);
-    let (sum1, sum2) = (sixth * (u[1] + u[2]), sixth * (u[3] + u[4]));
-    [0.25 * (u[0] + sum2) - sum1, sixth * (u[2] - u[1]) + twelfth * (u[3] - u[4]), sum2 - sum1 + u[5]]
-}
-
 /// G g Gᵀ of `L` 3×3 kernels side by side.
 #[inline(always)]
-pub(crate) fn transform_kernels<const L: usize>(g: &[[f32; L]; 9]) -> [[f32; L]; POINTS] {
+pub(crate) fn transform_kernels<F: Filter, const L: usize>(g: &[[f32; L]; 9]) -> [[f32; L]; POINTS] {
     let mut half = [[0.0; L]; 18];
     for j in 0..3 {
         for lane in 0..L {
-            let line = kernel_line([g[j][lane], g[3 + j][lane], g[6 + j][lane]]);
-            for i in 0..PATCH {
+            let line = F::kernel_line([g[j][lane], g[3 + j][lane], g[6 + j][lane]]);
+            for i in 0..F::PATCH {
                 half[i * 3 + j][lane] = line[i];
             }
         }
     }
     let mut points = [[0.0; L]; POINTS];
-    for i in 0..PATCH {
+    for i in 0..F::PATCH {
         for lane in 0..L {
-            let line = kernel_line([half[i * 3][lane], half[i * 3 + 1][lane], half[i * 3 + 2][lane]]);
-            for j in 0..PATCH {
-                points[i * PATCH + j][lane] = line[j];
+            let line = F::kernel_line([half[i * 3][lane], half[i * 3 + 1][lane], half[i * 3 + 2][lane]]);
+            for j in 0..F::PATCH {
+                points[i * F::PATCH + j][lane] = line[j];
             }
         }
     }
@@ -275,20 +388,20 @@ pub(crate) fn transform_kernels<const L: usize>(g: &[[f32; L]; 9]) -> [[f32; L];
 
 /// Gᵀ u G of `L` transformed kernels side by side.
 #[inline(always)]
-pub(crate) fn kernel_gradients<const L: usize>(u: &[[f32; L]; POINTS]) -> [[f32; L]; 9] {
+pub(crate) fn kernel_gradients<F: Filter, const L: usize>(u: &[[f32; L]; POINTS]) -> [[f32; L]; 9] {
     let mut half = [[0.0; L]; 18];
-    for j in 0..PATCH {
+    for j in 0..F::PATCH {
         for lane in 0..L {
-            let line = kernel_gradient_line(std::array::from_fn(|i| u[i * PATCH + j][lane]));
+            let line = F::kernel_gradient_line(std::array::from_fn(|i| u[i * F::PATCH + j][lane]));
             for i in 0..3 {
-                half[i * PATCH + j][lane] = line[i];
+                half[i * F::PATCH + j][lane] = line[i];
             }
         }
     }
     let mut g = [[0.0; L]; 9];
     for i in 0..3 {
         for lane in 0..L {
-            let line = kernel_gradient_line(std::array::from_fn(|j| half[i * PATCH + j][lane]));
+            let line = F::kernel_gradient_line(std::array::from_fn(|j| half[i * F::PATCH + j][lane]));
             for j in 0..3 {
                 g[i * 3 + j][lane] = line[j];
             }
@@ -302,59 +415,73 @@ mod tests {
     use super::*;
     use crate::train::simd::Portable;
 
-    /// One channel in all 32 lanes: a patch of 36 values and a kernel of 9.
+    /// A patch, a kernel and a tile, of one channel.
     fn example() -> ([f32; 36], [f32; 9], [f32; 16]) {
         let value = |i: usize| ((i * 37 + 11) % 29) as f32 / 7.0 - 2.0;
         (std::array::from_fn(value), std::array::from_fn(|i| value(i + 50)), std::array::from_fn(|i| value(i + 90)))
     }
 
+    /// The channel in all 32 lanes.
     fn widen(values: &[f32]) -> Vec<f32> {
         values.iter().flat_map(|v| [*v; PLANE]).collect()
     }
 
+    fn transformed<F: Filter>(d: &[f32]) -> Vec<f32> {
+        let mut points = vec![0.0; F::POINTS * PLANE];
+        // SAFETY: portable, and buffers of 32 channels.
+        unsafe {
+            let (zero, row) = (Portable::splat(0.0), F::PATCH * PLANE);
+            transform_patch::<Portable, F, false>(widen(d).as_ptr(), row, zero, zero, points.as_mut_ptr(), PLANE);
+        }
+        points
+    }
+
+    fn check_tile<F: Filter>() {
+        let (d, g, _) = example();
+        let mut points = transformed::<F>(&d);
+        let kernel = transform_kernels::<F, 1>(&g.map(|v| [v]));
+        for (at, value) in points.iter_mut().enumerate() {
+            *value *= kernel[at / PLANE][0];
+        }
+        // SAFETY: portable, and a buffer of 32 channels.
+        let tile = unsafe { collect_tile::<Portable, F>(points.as_ptr(), PLANE) };
+        for (i, row) in tile.iter().enumerate().take(F::TILE) {
+            for (j, found) in row.iter().enumerate().take(F::TILE) {
+                let mut lanes = [0.0; 4];
+                // SAFETY: portable, and room for a vector.
+                unsafe { Portable::store(lanes.as_mut_ptr(), *found) };
+                let wanted: f32 = (0..9).map(|t| g[t] * d[(i + t / 3) * F::PATCH + j + t % 3]).sum();
+                assert!((lanes[1] - wanted).abs() < 1e-4, "{lanes:?} {wanted}");
+            }
+        }
+    }
+
     #[test]
     fn a_tile_is_the_convolution_of_its_patch() {
-        let (d, g, _) = example();
-        let mut points = vec![0.0; POINTS * PLANE];
-        let kernel = transform_kernels(&g.map(|v| [v]));
+        check_tile::<Two>();
+        check_tile::<Four>();
+    }
+
+    fn check_weight_gradient<F: Filter>() {
+        let (d, _, y) = example();
+        let points = transformed::<F>(&d);
+        let mut spread = vec![0.0; F::POINTS * PLANE];
         // SAFETY: portable, and buffers of 32 channels.
-        let tile = unsafe {
-            let zero = Portable::splat(0.0);
-            transform_patch::<Portable, false>(widen(&d).as_ptr(), 6 * PLANE, zero, zero, points.as_mut_ptr(), PLANE);
-            for (at, value) in points.iter_mut().enumerate() {
-                *value *= kernel[at / PLANE][0];
-            }
-            let tile = collect_tile::<Portable>(points.as_ptr(), PLANE);
-            let mut lanes = [0.0; 4];
-            tile.map(|row| {
-                row.map(|v| {
-                    Portable::store(lanes.as_mut_ptr(), v);
-                    lanes[1]
-                })
-            })
-        };
-        for (i, row) in tile.iter().enumerate() {
-            for (j, found) in row.iter().enumerate() {
-                let wanted: f32 = (0..9).map(|t| g[t] * d[(i + t / 3) * 6 + j + t % 3]).sum();
-                assert!((found - wanted).abs() < 1e-4, "{found} {wanted}");
-            }
+        unsafe { spread_tile::<Portable, F>(widen(&y).as_ptr(), F::TILE * PLANE, spread.as_mut_ptr(), PLANE) };
+        let mut product = [[0.0; 1]; POINTS];
+        for (i, to) in product.iter_mut().enumerate().take(F::POINTS) {
+            *to = [points[i * PLANE] * spread[i * PLANE]];
+        }
+        for (tap, found) in kernel_gradients::<F, 1>(&product).iter().enumerate() {
+            let at = |p: usize| d[(p / F::TILE + tap / 3) * F::PATCH + p % F::TILE + tap % 3];
+            let wanted: f32 = (0..F::TILE * F::TILE).map(|p| y[p] * at(p)).sum();
+            assert!((found[0] - wanted).abs() < 1e-3, "{found:?} {wanted}");
         }
     }
 
     #[test]
     fn the_weight_gradient_is_the_correlation_with_the_tile() {
-        let (d, _, y) = example();
-        let (mut points, mut spread) = (vec![0.0; POINTS * PLANE], vec![0.0; POINTS * PLANE]);
-        // SAFETY: portable, and buffers of 32 channels.
-        unsafe {
-            let zero = Portable::splat(0.0);
-            transform_patch::<Portable, false>(widen(&d).as_ptr(), 6 * PLANE, zero, zero, points.as_mut_ptr(), PLANE);
-            spread_tile::<Portable>(widen(&y).as_ptr(), 4 * PLANE, spread.as_mut_ptr(), PLANE);
-        }
-        let product: [[f32; 1]; POINTS] = std::array::from_fn(|i| [points[i * PLANE] * spread[i * PLANE]]);
-        for (tap, found) in kernel_gradients(&product).iter().enumerate() {
-            let wanted: f32 = (0..16).map(|p| y[p] * d[(p / 4 + tap / 3) * 6 + p % 4 + tap % 3]).sum();
-            assert!((found[0] - wanted).abs() < 1e-3, "{found:?} {wanted}");
-        }
+        check_weight_gradient::<Two>();
+        check_weight_gradient::<Four>();
     }
 }
