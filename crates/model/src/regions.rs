@@ -29,27 +29,25 @@ pub fn find(
     let size = geometry.size;
     let map = enlarge(cam, size);
     let (left, top, columns, rows) = geometry.covered();
-    let covered = |x: usize, y: usize| (left..left + columns).contains(&x) && (top..top + rows).contains(&y);
-    let peak = (top..top + rows).flat_map(|y| map[y * size + left..][..columns].iter().copied()).fold(0.0f32, f32::max);
+    let covered = |y: usize| &map[y * size + left..][..columns];
+    let peak = (top..top + rows).flat_map(|y| covered(y).iter().copied()).fold(0.0f32, f32::max);
     if peak <= 0.0 {
         return Vec::new();
     }
     let cut = (fraction * reference).min(0.5 * peak);
-    let mut open: Vec<bool> =
-        map.iter().enumerate().map(|(i, value)| *value >= cut && covered(i % size, i / size)).collect();
-    let mut regions = Vec::new();
-    for first in 0..open.len() {
-        if open[first] {
-            let piece = flood(&mut open, &map, size, first);
-            regions.push(piece.region(geometry, reference, laterality));
-        }
+    let mut pieces = Pieces::default();
+    for y in top..top + rows {
+        pieces.add_row(covered(y), left, y, cut);
     }
+    let mut regions: Vec<Region> =
+        pieces.finish().iter().map(|piece| piece.region(geometry, reference, laterality)).collect();
     regions.sort_by(|a: &Region, b: &Region| b.score.total_cmp(&a.score));
     regions.truncate(MOST_REGIONS);
     regions
 }
 
 /// A connected piece: bounds in input pixels (`right` and `bottom` included) and the peak.
+#[derive(Clone, Copy)]
 struct Piece {
     left: usize,
     top: usize,
@@ -92,38 +90,74 @@ fn side(center: f32, width: f32, height: f32, laterality: Option<Laterality>) ->
     }
 }
 
-/// Takes the piece that holds `first` out of `open`.
-fn flood(open: &mut [bool], map: &[f32], size: usize, first: usize) -> Piece {
-    let (x, y) = (first % size, first / size);
-    let mut piece = Piece { left: x, top: y, right: x, bottom: y, peak: 0.0 };
-    let mut waiting = vec![first];
-    open[first] = false;
-    while let Some(at) = waiting.pop() {
-        let (x, y) = (at % size, at / size);
-        piece.left = piece.left.min(x);
-        piece.right = piece.right.max(x);
-        piece.top = piece.top.min(y);
-        piece.bottom = piece.bottom.max(y);
-        piece.peak = piece.peak.max(map[at]);
-        let mut visit = |next: usize| {
-            if std::mem::take(&mut open[next]) {
-                waiting.push(next);
-            }
-        };
-        if x > 0 {
-            visit(at - 1);
+/// The pieces of a map, row by row: runs of open pixels, joined with those of the row above that they touch.
+#[derive(Default)]
+struct Pieces {
+    /// What is known of each piece; one that was joined to another counts no more.
+    pieces: Vec<Piece>,
+    /// The piece that each was joined to, or itself.
+    joined: Vec<usize>,
+    /// Runs of the row above: first and last pixel, and piece.
+    above: Vec<(usize, usize, usize)>,
+}
+
+impl Pieces {
+    fn root(&self, mut piece: usize) -> usize {
+        while self.joined[piece] != piece {
+            piece = self.joined[piece];
         }
-        if x + 1 < size {
-            visit(at + 1);
-        }
-        if y > 0 {
-            visit(at - size);
-        }
-        if y + 1 < size {
-            visit(at + size);
-        }
+        piece
     }
-    piece
+
+    /// Adds a row's pixels, of which the first lies at `left`.
+    fn add_row(&mut self, row: &[f32], left: usize, y: usize, cut: f32) {
+        let mut runs = Vec::new();
+        let (mut x, mut next) = (0, 0);
+        while x < row.len() {
+            if row[x] < cut {
+                x += 1;
+                continue;
+            }
+            let end = row[x..].iter().position(|value| *value < cut).map_or(row.len(), |n| x + n);
+            let peak = row[x..end].iter().copied().fold(0.0, f32::max);
+            let (first, last) = (left + x, left + end - 1);
+            let mut own = self.pieces.len();
+            self.pieces.push(Piece { left: first, top: y, right: last, bottom: y, peak });
+            self.joined.push(own);
+            while next < self.above.len() && self.above[next].1 < first {
+                next += 1;
+            }
+            let mut at = next;
+            while at < self.above.len() && self.above[at].0 <= last {
+                own = self.join(self.root(self.above[at].2), self.root(own));
+                at += 1;
+            }
+            runs.push((first, last, own));
+            x = end;
+        }
+        self.above = runs;
+    }
+
+    /// Joins two pieces; the older one stands for both.
+    fn join(&mut self, a: usize, b: usize) -> usize {
+        let (old, new) = (a.min(b), a.max(b));
+        if old != new {
+            let (other, piece) = (self.pieces[new], &mut self.pieces[old]);
+            piece.left = piece.left.min(other.left);
+            piece.top = piece.top.min(other.top);
+            piece.right = piece.right.max(other.right);
+            piece.bottom = piece.bottom.max(other.bottom);
+            piece.peak = piece.peak.max(other.peak);
+            self.joined[new] = old;
+        }
+        old
+    }
+
+    /// The pieces, in the order of their first pixels.
+    fn finish(self) -> Vec<Piece> {
+        let alone = self.joined.iter().enumerate().filter(|(piece, root)| piece == *root);
+        alone.map(|(piece, _)| self.pieces[piece]).collect()
+    }
 }
 
 /// The map at `size` × `size`, bilinear between cell centers, the outer cells' values repeated towards the edges.
@@ -192,6 +226,19 @@ mod tests {
         let geometry = Geometry::new(128, 128, 128, Fit::Letterbox);
         assert_eq!(find(&cam(&[(1, 1, 0.01)]), &geometry, 1.0, 0.5, None).len(), 1);
         assert!(find(&cam(&[]), &geometry, 1.0, 0.5, None).is_empty());
+    }
+
+    #[test]
+    fn pieces_that_meet_further_down_are_one() {
+        let rows = ["#.#..#", "#.#...", "#.####", "#.....", "####.#"];
+        let mut pieces = Pieces::default();
+        for (y, row) in rows.iter().enumerate() {
+            let row: Vec<f32> = row.chars().map(|c| if c == '#' { 1.0 + y as f32 } else { 0.0 }).collect();
+            pieces.add_row(&row, 10, y, 0.5);
+        }
+        let found: Vec<_> = pieces.finish().iter().map(|p| (p.left, p.top, p.right, p.bottom, p.peak)).collect();
+        let wanted = [(10, 0, 13, 4, 5.0), (12, 0, 15, 2, 3.0), (15, 0, 15, 0, 1.0), (15, 4, 15, 4, 5.0)];
+        assert_eq!(found, wanted);
     }
 
     #[test]
