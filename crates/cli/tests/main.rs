@@ -296,3 +296,30 @@ fn the_ablation_compares_its_arms_on_the_same_films() {
             && out.join("two-scratch-1/1-films/validation.csv").is_file()
     );
 }
+
+#[test]
+fn every_film_of_a_cross_validation_is_tested_once_by_a_network_that_has_not_seen_its_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("films");
+    simulate("pelvis", 24, &films);
+    let recipe = folder.path().join("one.toml");
+    fs::write(&recipe, RECIPE.replace("epochs = 4", "epochs = 1")).unwrap();
+    let (data, out) = (format!("films={}", films.display()), folder.path().join("runs"));
+    let whole = ["train", "--recipe", text(&recipe), "--data", &data, "--out", text(&out), "--folds", "3", "--json"];
+    let output = run(&whole);
+    succeed(&output);
+    let lines = json_lines(&output);
+    assert_eq!(lines[0]["measures"]["n"], 24);
+    let pooled = fs::read_to_string(lines[0]["predictions"].as_str().unwrap()).unwrap();
+    assert_eq!(pooled.lines().count(), 25);
+    let mut held_out: Vec<String> = Vec::new();
+    for run in fs::read_dir(&out).unwrap().map(|run| run.unwrap().path()).filter(|run| run.join("recipe.toml").exists())
+    {
+        let split = fs::read_to_string(run.join("1-films/split.csv")).unwrap();
+        held_out.extend(split.lines().filter(|line| line.ends_with("validation")).map(str::to_owned));
+    }
+    let films_held_out = held_out.len();
+    held_out.sort();
+    held_out.dedup();
+    assert_eq!((held_out.len(), films_held_out), (24, 24));
+}

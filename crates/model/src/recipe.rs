@@ -40,6 +40,9 @@ pub struct Stage {
     pub target: Target,
     /// The fraction of the films kept for validation, split by patient; above 0, below 1.
     pub validation: f64,
+    /// Which fold of a cross-validation is kept for validation, in place of that fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
     /// Pixels on each side of the network's input; a multiple of 32.
     pub input_size: usize,
     /// How a film fills the input.
@@ -102,6 +105,17 @@ pub struct Patch {
     pub film_size: usize,
     /// How far, at most, the patch's middle is from the box's, as a fraction of the patch's side; in [0, 0.5].
     pub jitter: f64,
+}
+
+/// One fold of a cross-validation: the patients are dealt into `of` folds of about equal sizes and shares of each class, and fold
+/// `index`, 1 to `of`, is for validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// How many folds there are, 2 or more.
+    pub of: usize,
+    /// Which one this is, from 1.
+    pub index: usize,
 }
 
 /// How the class activation map is taught: a loss on each of its cells beside the film's own (see `coxa_engine::CellTargets`).
@@ -463,9 +477,25 @@ impl Stage {
         self.patch.map_or(self.input_size, |patch| patch.film_size)
     }
 
+    /// The stage as one fold of a cross-validation: nothing is chosen by looking at the films that are held out (the epoch, the
+    /// threshold, the temperature, the learning rate on a plateau), as they are what it is tested on.
+    #[must_use]
+    pub fn for_fold(mut self, fold: Fold) -> Self {
+        self.fold = Some(fold);
+        self.keep = Keep::Last;
+        self.threshold = ThresholdRule::default();
+        self.calibration = Calibration::None;
+        self.schedule.monitor = Monitor::TrainLoss;
+        self
+    }
+
     fn check(&self) -> Result<(), String> {
         check_name("name", &self.name)?;
         within("validation", self.validation, self.validation > 0.0 && self.validation < 1.0, "above 0 and below 1")?;
+        if let Some(Fold { of, index }) = self.fold {
+            within("fold.of", of, of >= 2, "2 or more")?;
+            within("fold.index", index, (1..=of).contains(&index), "between 1 and fold.of")?;
+        }
         within(
             "input_size",
             self.input_size,

@@ -413,7 +413,10 @@ impl Training<'_> {
         let split = if split_path.exists() {
             Split::load(&split_path, samples)?
         } else {
-            let split = Split::by_patient(samples, stage.validation, self.seed())?;
+            let split = match stage.fold {
+                Some(fold) => Split::folds(&samples, fold.of, self.seed())?.swap_remove(fold.index - 1),
+                None => Split::by_patient(samples, stage.validation, self.seed())?,
+            };
             split.save(&split_path)?;
             split
         };

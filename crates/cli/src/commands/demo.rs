@@ -29,7 +29,7 @@ const HIPS: usize = 2000;
 /// Longest side of the films that the demo trains on, in pixels.
 const TRAIN_SIZE: usize = 256;
 /// What the small study sees: close-ups of hips in a tidy department.
-const SMALL: Domain = Domain { variation: 0.25, hardware: 0.0, close_up: 1.0, clutter: 0.1 };
+const SMALL: Domain = Domain { variation: 0.1, hardware: 0.0, close_up: 1.0, clutter: 0.0 };
 
 /// Simulates films that no network has seen, reads them with the bundle that comes with the program, and makes a page that shows how
 /// good it is and where it looked.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Args;
 use coxa_model::progress::{Control, Event};
-use coxa_model::recipe::{Overrides, Precision, Start};
+use coxa_model::recipe::{Fold, Overrides, Precision, Start};
 use coxa_model::train::{self, TrainOptions};
 use coxa_model::{Backend, ModelError, Recipe, WeightsFormat};
 use coxa_study::compare::compare;
@@ -78,11 +78,15 @@ pub struct Train {
     /// did not finish.
     #[arg(long, conflicts_with_all = ["resume", "start", "stages"])]
     ablation: bool,
+    /// Cross-validation: deals the patients into so many folds, trains the recipe's one stage once for each with that fold held out, and
+    /// tests each film by the network that has not seen its patient.
+    #[arg(long, value_name = "K", conflicts_with_all = ["resume", "ablation"])]
+    folds: Option<usize>,
     /// ImageNet's weights of a DenseNet-121 (.safetensors or .pth), for `--ablation`.
     #[arg(long, value_name = "FILE", requires = "ablation")]
     imagenet: Option<PathBuf>,
-    /// One JSON object for each arm and comparison of `--ablation`.
-    #[arg(long, requires = "ablation")]
+    /// One JSON object for each arm and comparison of `--ablation`, or for the films of all `--folds` together.
+    #[arg(long)]
     json: bool,
     /// Prints the recipe with every key written out, and trains nothing.
     #[arg(long)]
@@ -118,6 +122,9 @@ impl Train {
         }
         if self.ablation {
             return self.ablate(&options);
+        }
+        if let Some(folds) = self.folds {
+            return self.cross_validate(&options, folds);
         }
         let mut bars = Bars::default();
         let outcome = if let Some(run) = &self.resume {
@@ -165,6 +172,48 @@ impl Train {
             read.push((name, Predictions::load(&stage.folder.join(train::VALIDATION))?, stage.folder.clone()));
         }
         self.say_ablation(&read)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Trains once for each fold, and evaluates the films of all folds together.
+    fn cross_validate(&self, options: &TrainOptions, of: usize) -> anyhow::Result<Outcome> {
+        let recipe = self.recipe()?;
+        let [stage] = &recipe.stages[..] else {
+            bail!(
+                "recipe {} has {} stages; for --folds leave one (--stage NAME, and --start where it begins)",
+                recipe.name,
+                recipe.stages.len()
+            );
+        };
+        let mut pooled = Vec::new();
+        let mut last = None;
+        for index in 1..=of {
+            let recipe = Recipe {
+                name: format!("{}-fold{index}", recipe.name),
+                seed: recipe.seed,
+                stages: vec![stage.clone().for_fold(Fold { of, index })],
+            };
+            let mut bars = Bars::default();
+            let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event)).map_err(with_hint)?;
+            let Some(stage) = outcome.stages.last() else { bail!("fold {index} was stopped") };
+            let predictions = Predictions::load(&stage.folder.join(train::VALIDATION))?;
+            if !self.json {
+                let measures = evaluate(&predictions, &EvaluationOptions::default())?.measures;
+                println!("fold {index:<7} films {:<5} AUC {}", measures.n, words(&measures.auc));
+            }
+            pooled.extend_from_slice(predictions.rows());
+            last = Some((outcome.run.join("folds.csv"), predictions.columns().to_vec()));
+        }
+        let Some((path, columns)) = last else { bail!("--folds {of}: at least 2 are needed") };
+        let pooled = Predictions::of_rows(&path, columns, pooled)?;
+        pooled.save(&path)?;
+        let measures = evaluate(&pooled, &EvaluationOptions::default())?.measures;
+        if self.json {
+            json_line(&serde_json::json!({ "folds": of, "predictions": path, "measures": measures }))?;
+        } else {
+            println!("all folds    films {:<5} AUC {}", measures.n, words(&measures.auc));
+            println!("{}", path.display());
+        }
         Ok(Outcome::Done)
     }
 
