@@ -39,7 +39,20 @@ enum Command {
     Bench(commands::bench::Bench),
 }
 
+/// A reader that has seen enough (`coxa evaluate … | head`) ends the program, and no panic is shown for it.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Demo(command) => command.run(),

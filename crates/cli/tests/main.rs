@@ -323,3 +323,14 @@ fn every_film_of_a_cross_validation_is_tested_once_by_a_network_that_has_not_see
     held_out.dedup();
     assert_eq!((held_out.len(), films_held_out), (24, 24));
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("p.csv");
+    fs::write(&table, "image_id,label,probability\na,1,0.9\nb,0,0.2\n").unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = coxa(&["evaluate", "--predictions", text(&table)]).stdout(writer).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use coxa_engine::{Output, Precision};
 use coxa_imaging::{CamMap, Geometry, ModelInput, Radiograph, Region, preprocess};
 
-use crate::bundle::Card;
+use crate::bundle::{Card, Threshold};
 use crate::executor::{InferExecutor, calibrated_executor, infer_executor};
 use crate::{Backend, Bundle, ModelError, regions};
 
@@ -21,6 +21,8 @@ pub struct ReaderOptions {
     pub threads: Option<usize>,
     /// Another input size than the bundle's, a multiple of 32.
     pub image_size: Option<usize>,
+    /// Another threshold than the bundle's, 0..=1.
+    pub threshold: Option<f64>,
     /// Films that go through the network at once, in a pipeline.
     pub batch: usize,
     /// What becomes of files that say of themselves that they show something else than pelvis or hip from the front.
@@ -44,6 +46,7 @@ impl Default for ReaderOptions {
             precision: Precision::F32,
             threads: None,
             image_size: None,
+            threshold: None,
             batch: 1,
             others: Others::Refused,
         }
@@ -57,7 +60,7 @@ pub struct Prediction {
     pub probability: f32,
     /// The network's own output.
     pub logit: f32,
-    /// The bundle's threshold.
+    /// The threshold: the reader's own, or the bundle's.
     pub threshold: f32,
     /// Whether the probability reaches the threshold.
     pub finding: bool,
@@ -131,7 +134,7 @@ impl Reader {
     /// Makes a bundle ready on a network that was built elsewhere from its parameters.
     ///
     /// # Errors
-    /// When the input size is not a multiple of 32.
+    /// When the input size is not a multiple of 32, or the threshold not between 0 and 1.
     pub fn with_executor(
         bundle: &Bundle,
         options: &ReaderOptions,
@@ -141,8 +144,15 @@ impl Reader {
         if size < 32 || !size.is_multiple_of(32) {
             return Err(ModelError::Setting(format!("the image size is {size}, but must be a multiple of 32")));
         }
+        let mut card = bundle.card().clone();
+        if let Some(threshold) = options.threshold {
+            if !(0.0..=1.0).contains(&threshold) {
+                return Err(ModelError::Setting(format!("the threshold is {threshold}, but must lie between 0 and 1")));
+            }
+            card.threshold = Threshold { value: threshold, ..Threshold::fixed() };
+        }
         Ok(Reader {
-            card: bundle.card().clone(),
+            card,
             hash: bundle.short_hash().to_string(),
             executor,
             size,
@@ -153,7 +163,7 @@ impl Reader {
         })
     }
 
-    /// What the bundle says of itself.
+    /// What the bundle says of itself, with the threshold that films are read at.
     pub fn card(&self) -> &Card {
         &self.card
     }

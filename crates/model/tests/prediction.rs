@@ -51,6 +51,17 @@ fn a_finding_is_a_probability_at_or_above_the_threshold() {
 }
 
 #[test]
+fn a_threshold_of_the_readers_own_takes_the_place_of_the_bundles() {
+    let strict = bundle(0.0, |card| card.threshold.value = 1.0);
+    let before = reader(&strict).read_film(&film(0)).unwrap();
+    assert!(!before.finding && before.cam.values.iter().any(|value| *value > 0.0));
+    let options = |threshold| ReaderOptions { threshold: Some(threshold), ..ReaderOptions::default() };
+    let after = Reader::new(&strict, &options(0.0)).unwrap().read_film(&film(0)).unwrap();
+    assert!(after.finding && after.threshold == 0.0 && !after.regions.is_empty());
+    assert!(Reader::new(&strict, &options(1.5)).is_err());
+}
+
+#[test]
 fn the_map_before_its_relu_sums_to_the_logit_less_the_bias() {
     // With a classifier of no negative weight the ReLU takes nothing away.
     let mut parameters = Parameters::initialize(&Architecture::new(1), 2);

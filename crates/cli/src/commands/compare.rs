@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use coxa_study::compare::compare;
+use coxa_study::evaluate::EvaluationOptions;
 use coxa_study::predictions::Predictions;
 
 use super::evaluate::{How, words};
@@ -29,7 +30,11 @@ pub struct Compare {
 impl Compare {
     /// Compares and prints.
     pub fn run(self) -> anyhow::Result<Outcome> {
-        let comparison = compare(&Predictions::load(&self.a)?, &Predictions::load(&self.b)?, &self.how.options()?)?;
+        let comparison = compare(
+            &Predictions::load(&self.a)?,
+            &Predictions::load(&self.b)?,
+            &self.how.options(EvaluationOptions::default().threshold)?,
+        )?;
         if self.json {
             json_line(&comparison)?;
             return Ok(Outcome::Done);

@@ -30,9 +30,10 @@ pub struct Evaluate {
 /// How an evaluation is made, shared by the commands that evaluate.
 #[derive(Args)]
 pub struct How {
-    /// A film is called positive at a probability of at least this.
-    #[arg(long, default_value_t = 0.5)]
-    threshold: f64,
+    /// A film is called positive at a probability of at least this [default: that of the bundle that reads the films, or 0.5 for
+    /// predictions from a table].
+    #[arg(long)]
+    pub threshold: Option<f64>,
     /// The confidence level.
     #[arg(long, default_value_t = 0.95)]
     level: f64,
@@ -63,13 +64,13 @@ enum IntervalName {
 }
 
 impl How {
-    /// The options of the study.
+    /// The options of the study, with the threshold to take where none was given.
     ///
     /// # Errors
     /// When the level is not between 0 and 1.
-    pub fn options(&self) -> anyhow::Result<EvaluationOptions> {
+    pub fn options(&self, threshold: f64) -> anyhow::Result<EvaluationOptions> {
         Ok(EvaluationOptions {
-            threshold: self.threshold,
+            threshold: self.threshold.unwrap_or(threshold),
             level: Level::new(self.level)?,
             interval: match self.interval {
                 IntervalName::Exact => Interval::ClopperPearson,
@@ -92,7 +93,7 @@ impl Evaluate {
     /// Evaluates and prints.
     pub fn run(self) -> anyhow::Result<Outcome> {
         let predictions = Predictions::load(&self.predictions)?;
-        let evaluation = evaluate(&predictions, &self.how.options()?)?;
+        let evaluation = evaluate(&predictions, &self.how.options(EvaluationOptions::default().threshold)?)?;
         if self.json {
             json_line(&evaluation)?;
         } else {

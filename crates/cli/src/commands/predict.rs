@@ -52,7 +52,7 @@ pub struct Predict {
     image_size: Option<usize>,
     /// Calls a film positive from this probability on [default: the bundle's].
     #[arg(long)]
-    threshold: Option<f32>,
+    threshold: Option<f64>,
     /// Numbers that the network computes with.
     #[arg(long, value_enum, default_value = "f32")]
     precision: PrecisionName,
@@ -155,6 +155,7 @@ impl Predict {
             precision: self.precision.into(),
             threads: self.threads,
             image_size: self.image_size,
+            threshold: self.threshold,
             others: if self.any_film { Others::Read } else { Others::Refused },
             ..ReaderOptions::default()
         };
@@ -199,18 +200,10 @@ impl Predict {
     fn say(
         &self,
         input: &Input,
-        mut reading: Reading,
+        reading: Reading,
         table: Option<&mut PredictionTable>,
         names: &mut HeatmapNames,
     ) -> anyhow::Result<()> {
-        if let Some(threshold) = self.threshold {
-            let prediction = &mut reading.prediction;
-            prediction.threshold = threshold;
-            prediction.finding = prediction.probability >= threshold;
-            if !prediction.finding {
-                prediction.regions.clear();
-            }
-        }
         let prediction = &reading.prediction;
         if let Some(folder) = &self.heatmap {
             let path = folder.join(names.name(&input.path));

@@ -51,13 +51,14 @@ impl Report {
         let readers = self.readers.as_deref().map(read_readers).transpose()?.unwrap_or_default();
         let dataset = Dataset::load(&self.data)?;
         let bundle = bundle_or_shipped(self.model.as_deref())?;
-        let options = ReaderOptions { image_size: self.image_size, ..ReaderOptions::default() };
+        let options =
+            ReaderOptions { image_size: self.image_size, threshold: self.how.threshold, ..ReaderOptions::default() };
         let mut reader = Reader::new(&bundle, &options)?;
         let request = Request {
             dataset: &dataset,
             run: self.run.as_deref(),
             readers,
-            options: self.how.options()?,
+            options: self.how.options(bundle.card().threshold.value)?,
             title: self.title,
             out: &self.out,
             next: Vec::new(),
