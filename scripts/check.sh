@@ -26,5 +26,8 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 step "tests"
 cargo test --workspace --locked
 
+step "second opinion: Burn's CPU back end beside the engine"
+cargo test -p coxa-model --features flex --locked --test main second_opinion
+
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet

@@ -107,8 +107,8 @@ impl Verdict {
 
     fn words(self) -> &'static str {
         match self {
-            Self::Right => "right",
-            Self::Wrong => "wrong",
+            Self::Right => "rightly called",
+            Self::Wrong => "wrongly called",
             Self::WrongPlace => "right finding, wrong place",
             Self::Unknown => "truth unknown",
         }

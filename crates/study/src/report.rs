@@ -158,7 +158,10 @@ fn results(study: &Study<'_>) -> Section {
     let c = &measures.confusion;
     let confusion = Table {
         name: "confusion".into(),
-        caption: format!("{} films; called positive at a probability of {} or more.", measures.n, measures.threshold),
+        caption: format!(
+            "{} films; called positive at a probability of {:.4} or more.",
+            measures.n, measures.threshold
+        ),
         header: strings(["", "called fracture", "called none"]),
         rows: vec![
             vec!["fracture".into(), c.tp.to_string(), c.fn_.to_string()],
