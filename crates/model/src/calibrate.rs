@@ -61,7 +61,7 @@ pub(crate) fn softmax_loss(logits: &[f32], target: usize) -> f64 {
 ///
 /// Candidates are the midpoints between neighboring probabilities, and the least probability itself; of equals, the one with the
 /// greater sensitivity is taken.
-pub(crate) fn threshold(rule: ThresholdRule, probabilities: &[f32], positive: &[bool]) -> Threshold {
+pub(crate) fn threshold(rule: ThresholdRule, probabilities: &[f64], positive: &[bool]) -> Threshold {
     let (text, value) = match rule {
         ThresholdRule::Fixed { value } => {
             return Threshold { value, rule: "fixed".into(), chosen_on: "no films".into() };
@@ -83,19 +83,19 @@ pub(crate) fn threshold(rule: ThresholdRule, probabilities: &[f32], positive: &[
     Threshold { value, rule: text, chosen_on: format!("{} validation films", probabilities.len()) }
 }
 
-fn best_threshold(probabilities: &[f32], positive: &[bool], score: impl Fn((f64, f64)) -> f64) -> f64 {
-    let mut distinct: Vec<f32> = probabilities.to_vec();
-    distinct.sort_by(f32::total_cmp);
+fn best_threshold(probabilities: &[f64], positive: &[bool], score: impl Fn((f64, f64)) -> f64) -> f64 {
+    let mut distinct: Vec<f64> = probabilities.to_vec();
+    distinct.sort_by(f64::total_cmp);
     distinct.dedup();
     let n_positive = positive.iter().filter(|p| **p).count() as f64;
     let n_negative = positive.len() as f64 - n_positive;
     let mut best = (f64::NEG_INFINITY, 0.5);
     for (i, &at) in distinct.iter().enumerate() {
         // Halfway down to the next lower probability: no film lies between.
-        let value = if i == 0 { f64::from(at) } else { (f64::from(at) + f64::from(distinct[i - 1])) / 2.0 };
+        let value = if i == 0 { at } else { (at + distinct[i - 1]) / 2.0 };
         let (mut hits, mut alarms) = (0.0, 0.0);
         for (p, positive) in probabilities.iter().zip(positive) {
-            if f64::from(*p) >= value {
+            if *p >= value {
                 *(if *positive { &mut hits } else { &mut alarms }) += 1.0;
             }
         }
@@ -113,7 +113,7 @@ fn best_threshold(probabilities: &[f32], positive: &[bool], score: impl Fn((f64,
 /// `peaks` holds the greatest value of each film's map.
 pub(crate) fn cam(logits: &[f32], positive: &[bool], peaks: &[f32], t: f64, cut: f64, size: usize) -> CamSpec {
     let mut hits: Vec<f32> = (0..logits.len())
-        .filter(|&i| positive[i] && f64::from(probability(logits[i], t)) >= cut && peaks[i] > 0.0)
+        .filter(|&i| positive[i] && probability(logits[i], t) >= cut && peaks[i] > 0.0)
         .map(|i| peaks[i])
         .collect();
     hits.sort_by(f32::total_cmp);

@@ -118,7 +118,7 @@ pub(crate) fn card(finished: &Finished<'_>) -> Card {
         _ => 1.0,
     };
     let threshold = if two_classes {
-        let probabilities: Vec<f32> = validation.logits.iter().map(|logit| probability(*logit, temperature)).collect();
+        let probabilities: Vec<f64> = validation.logits.iter().map(|logit| probability(*logit, temperature)).collect();
         calibrate::threshold(stage.threshold, &probabilities, &positive)
     } else {
         Threshold::fixed()

@@ -57,11 +57,11 @@ impl Default for ReaderOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// Probability of the positive class, 0..=1, calibrated by the bundle's temperature.
-    pub probability: f32,
+    pub probability: f64,
     /// The network's own output.
     pub logit: f32,
     /// The threshold: the reader's own, or the bundle's.
-    pub threshold: f32,
+    pub threshold: f64,
     /// Whether the probability reaches the threshold.
     pub finding: bool,
     /// The raw Grad-CAM, never scaled by its own range.
@@ -219,7 +219,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the network fails.
-    pub fn class_probabilities(&mut self, film: &Radiograph) -> Result<Vec<f32>, ModelError> {
+    pub fn class_probabilities(&mut self, film: &Radiograph) -> Result<Vec<f64>, ModelError> {
         let input = self.prepare(film);
         let output = self.run([&input])?;
         if self.card.logits() == 1 {
@@ -229,7 +229,7 @@ impl Reader {
         let most = output.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let scale = |logit: &f32| (f64::from(logit - most) / self.card.temperature).exp();
         let sum: f64 = output.logits.iter().map(scale).sum();
-        Ok(output.logits.iter().map(|logit| (scale(logit) / sum) as f32).collect())
+        Ok(output.logits.iter().map(|logit| scale(logit) / sum).collect())
     }
 
     /// Reads many files: several threads decode and prepare while the network runs. `each` is called on this thread for every
@@ -325,14 +325,14 @@ impl Reader {
         self.executor.run(&self.images, n, self.size)
     }
 
-    fn probability(&self, logit: f32) -> f32 {
+    fn probability(&self, logit: f32) -> f64 {
         probability(logit, self.card.temperature)
     }
 
     fn prediction(&self, logit: f32, map: &[f32], side: usize, film: &Radiograph, geometry: &Geometry) -> Prediction {
         let cam = CamMap { rows: side, columns: side, values: map.iter().map(|value| value.max(0.0)).collect() };
         let probability = self.probability(logit);
-        let threshold = self.card.threshold.value as f32;
+        let threshold = self.card.threshold.value;
         let finding = probability >= threshold;
         let reference = self.reference();
         let regions = if finding {
@@ -371,8 +371,8 @@ fn read_pelvis(path: &Path, others: Others) -> Result<Radiograph, ModelError> {
 }
 
 /// sigmoid(logit / temperature).
-pub(crate) fn probability(logit: f32, temperature: f64) -> f32 {
-    (1.0 / (1.0 + (-f64::from(logit) / temperature).exp())) as f32
+pub(crate) fn probability(logit: f32, temperature: f64) -> f64 {
+    1.0 / (1.0 + (-f64::from(logit) / temperature).exp())
 }
 
 /// Appends a film's values, each divided by 255.

@@ -46,7 +46,7 @@ fn a_finding_is_a_probability_at_or_above_the_threshold() {
         // Without a finding there are no regions, whatever the map.
         assert_eq!(!prediction.regions.is_empty(), finding && prediction.cam.values.iter().any(|v| *v > 0.0));
     }
-    let exact = bundle(-logit, |card| card.threshold.value = f64::from(prediction.probability));
+    let exact = bundle(-logit, |card| card.threshold.value = prediction.probability);
     assert!(reader(&exact).read_film(&film(0)).unwrap().finding);
 }
 
@@ -160,7 +160,7 @@ fn a_bundle_of_many_classes_gives_their_probabilities_and_no_finding() {
     let bundle = Bundle::new(card(&classes), Parameters::initialize(&Architecture::new(3), 2)).unwrap();
     let mut many = reader(&bundle);
     let probabilities = many.class_probabilities(&film(0)).unwrap();
-    assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5 && probabilities.len() == 3);
+    assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5 && probabilities.len() == 3);
     assert!(many.read_film(&film(0)).unwrap_err().to_string().contains("3 classes"));
     let two = crate::prediction::bundle(0.0, |_| {});
     let mut two = reader(&two);

@@ -101,7 +101,7 @@ struct Shown {
     film: Film,
     size: (usize, usize),
     finding: bool,
-    probability: f32,
+    probability: f64,
     picture: Vec<u8>,
     overlay: Vec<u8>,
 }

@@ -121,8 +121,8 @@ struct CamLine {
 #[derive(Serialize)]
 struct FilmLine<'a> {
     file: String,
-    probability: f32,
-    threshold: f32,
+    probability: f64,
+    threshold: f64,
     finding: bool,
     regions: Vec<RegionLine>,
     model: &'a str,
@@ -294,7 +294,15 @@ fn side_name(side: Side) -> Option<&'static str> {
 pub fn overlay_png(reading: &Reading) -> anyhow::Result<Vec<u8>> {
     let p = &reading.prediction;
     let cam = p.finding.then_some(&p.cam);
-    let image = overlay::render(&reading.film, &p.geometry, cam, p.reference, &p.regions, p.probability, p.threshold);
+    let image = overlay::render(
+        &reading.film,
+        &p.geometry,
+        cam,
+        p.reference,
+        &p.regions,
+        p.probability as f32,
+        p.threshold as f32,
+    );
     Ok(encode::png_rgb8_to_vec(image.width, image.height, &image.pixels)?)
 }
 
