@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::sync_channel;
 
+use coxa_engine::architecture::STRIDE;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,8 +14,6 @@ use crate::recipe::{ClassBalance, Order, Stage};
 
 /// Batches that are ready before they are asked for.
 const AHEAD: usize = 1;
-/// Input pixels on each side of a cell of the last feature map.
-const STRIDE: usize = 32;
 
 /// Films of one part of a split: where each lies in the cache, and its class.
 pub(crate) struct Films<'a> {

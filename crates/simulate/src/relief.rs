@@ -43,12 +43,6 @@ pub struct Relief {
 }
 
 impl Relief {
-    /// No lines, no fossa, texture of a mean femur.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { lines: [Line::default(); LINES], fossa: [0.0, 0.0, 1.0, 0.0], trabeculae: 1.0, network: 0.0 }
-    }
-
     /// Draws the relief of a person's femora, and with small differences that of each, right then left.
     #[must_use]
     pub fn draw_both(rng: &mut FilmRng, shapes: &[FemurShape; 2]) -> [Self; 2] {
