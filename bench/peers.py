@@ -5,6 +5,7 @@ rounds of all of them interleave. Coxa is timed by its own `bench` command, whic
 """
 
 import argparse
+import ctypes.util
 import json
 import os
 import statistics
@@ -150,6 +151,18 @@ PEERS = {
 }
 
 
+def allocators():
+    """PyTorch's training steps take hundreds of megabytes and give them back, so the allocator counts: settings by name, of those
+    that this machine has, as PyTorch's tuning guide has them. glibc ignores a mapping threshold above 32 MiB, hence no mappings."""
+    settings = {"": {}, "glibc without mappings": {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}}
+    keep = "oversize_threshold:1,background_thread:true,metadata_thp:auto,dirty_decay_ms:9000000000,muzzy_decay_ms:9000000000"
+    for name, env in (("jemalloc", {"MALLOC_CONF": keep}), ("tcmalloc_minimal", {})):
+        library = ctypes.util.find_library(name)
+        if library:
+            settings[name] = {"LD_PRELOAD": library, **env}
+    return settings
+
+
 def worker(args):
     """Loads one peer, then times one run for each line read."""
     try:
@@ -173,11 +186,10 @@ def worker(args):
 class Peer:
     """A worker process and the times it has reported."""
 
-    def __init__(self, args, work, name, size, batch):
+    def __init__(self, args, work, name, size, batch, allocator):
         command = [sys.executable, __file__, "--worker", "--work", work, "--peer", name, "--weights", str(args.weights)]
         command += ["--film", str(args.film), "--threads", str(args.threads), "--size", str(size), "--batch", str(batch)]
-        # The allocator setting that PyTorch's own tuning guide recommends: freed pages are kept.
-        env = dict(os.environ, MALLOC_TRIM_THRESHOLD_="4294967296", MALLOC_MMAP_THRESHOLD_="4294967296", OMP_NUM_THREADS=str(args.threads))
+        env = dict(os.environ, OMP_NUM_THREADS=str(args.threads), **allocator)
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
         self.times, self.value = [], None
         line = self.process.stdout.readline()
@@ -209,6 +221,20 @@ class Peer:
         return peak
 
 
+def best_allocator(args, name, size, batch):
+    """The allocator's setting under which a training peer is fastest, each tried alone: together they would not fit in memory."""
+    tried = {}
+    for allocator, env in allocators().items():
+        peer = Peer(args, "train", name, size, batch, env)
+        peer.run(3)
+        peak = peer.close()
+        if peer.times:
+            tried[allocator] = statistics.median(peer.times)
+            print(f"  {name}, {allocator or 'glibc'}: {tried[allocator]:.0f} ms, {peak:.0f} MB", file=sys.stderr)
+    best = min(tried, key=tried.get, default="")
+    return best or "glibc", allocators()[best]
+
+
 def coxa_bench(args, work, precision, size, batch, runs):
     command = [args.coxa, "bench", "--json", "--only", work, "--precision", precision, "--threads", str(args.threads)]
     command += ["--size", str(size), "--batch", str(batch), "--runs", str(runs), "--model", str(args.bundle)]
@@ -219,9 +245,10 @@ def coxa_bench(args, work, precision, size, batch, runs):
 def compare(args, work, size, batch, precisions):
     peers = {}
     for name in PEERS[work]:
-        peer = Peer(args, work, name, size, batch)
+        allocator, env = best_allocator(args, name, size, batch) if work == "train" else ("", {})
+        peer = Peer(args, work, name, size, batch, env)
         if peer.ready:
-            peers[name] = peer
+            peers[f"{name}, {allocator}" if allocator else name] = peer
         else:
             print(f"  {name}: did not start on this machine", file=sys.stderr)
     ours = {precision: [] for precision in precisions}

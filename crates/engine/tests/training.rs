@@ -49,7 +49,7 @@ fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
     let options = TrainerOptions { precision, ..options(loss, 2) };
     let mut trainer = Trainer::with_isa(parameters(classes), options, isa).expect("an available instruction set");
     let pixels = images(targets.len(), size);
-    let (output, gradients) = trainer.gradients(&pixels, &targets, size).expect("a valid batch");
+    let (output, gradients) = trainer.gradients(&pixels, &targets, None, size).expect("a valid batch");
     let loss_error = (f64::from(output.loss) - float(&case["loss"])).abs() / float(&case["loss"]);
     assert!(loss_error < 1e-4, "loss {} instead of {}", output.loss, case["loss"]);
     let mut errors = Vec::new();
@@ -91,7 +91,7 @@ fn one_step_is_torchs_adam() {
         let (targets, size, loss, classes) = case_input(&case);
         let start = parameters(classes);
         let mut trainer = Trainer::new(start.clone(), options(loss, 2)).expect("valid options");
-        trainer.step(&images(targets.len(), size), &targets, size).expect("a valid batch");
+        trainer.step(&images(targets.len(), size), &targets, None, size).expect("a valid batch");
         let after = trainer.parameters();
         for (name, wanted) in case["tensors"].as_object().expect("an object") {
             let (_, values) = after.tensor(name).expect("a tensor of the network");
@@ -113,7 +113,7 @@ fn threads_change_no_bit() {
     let (n, size) = (3, 96);
     let run = |threads: usize| -> (Vec<StepOutput>, Parameters) {
         let mut trainer = binary(threads);
-        let outputs = (0..2).map(|_| trainer.step(&images(n, size), &[1, 0, 1], size).expect("a valid batch"));
+        let outputs = (0..2).map(|_| trainer.step(&images(n, size), &[1, 0, 1], None, size).expect("a valid batch"));
         (outputs.collect(), trainer.parameters())
     };
     let alone = run(1);
@@ -129,14 +129,14 @@ fn a_saved_state_continues_bit_for_bit() {
     let pixels = images(n, size);
     let mut trainer = binary(2);
     for _ in 0..2 {
-        trainer.step(&pixels, &targets, size).expect("a valid batch");
+        trainer.step(&pixels, &targets, None, size).expect("a valid batch");
     }
     let (saved, state) = (trainer.parameters(), trainer.state());
     assert_eq!(state.step, 2);
     let mut again = Trainer::new(saved, options(Loss::Binary, 2)).expect("valid options");
     again.load_state(state.clone()).expect("the same network's state");
-    let first = trainer.step(&pixels, &targets, size).expect("a valid batch");
-    assert_eq!(first, again.step(&pixels, &targets, size).expect("a valid batch"));
+    let first = trainer.step(&pixels, &targets, None, size).expect("a valid batch");
+    assert_eq!(first, again.step(&pixels, &targets, None, size).expect("a valid batch"));
     assert_eq!(trainer.parameters(), again.parameters());
     assert_eq!(trainer.state(), again.state());
 
@@ -156,7 +156,7 @@ fn a_loss_that_is_not_finite_changes_nothing() {
     let mut pixels = images(2, 64);
     pixels[70] = f32::NAN;
     let before = (trainer.parameters(), trainer.state());
-    let output = trainer.step(&pixels, &[0, 1], 64).expect("a valid batch");
+    let output = trainer.step(&pixels, &[0, 1], None, 64).expect("a valid batch");
     assert!(!output.loss.is_finite(), "{}", output.loss);
     assert_eq!(before, (trainer.parameters(), trainer.state()));
 }
@@ -168,8 +168,8 @@ fn frozen_tensors_stay_and_the_rest_trains_alike() {
         let frozen = frozen.iter().map(|f| f.to_string()).collect();
         let options = TrainerOptions { frozen, ..options(Loss::Binary, 2) };
         let mut trainer = Trainer::new(parameters(1), options).expect("valid options");
-        let gradients = trainer.gradients(&pixels, &[0, 1], 64).expect("a valid batch").1;
-        trainer.step(&pixels, &[0, 1], 64).expect("a valid batch");
+        let gradients = trainer.gradients(&pixels, &[0, 1], None, 64).expect("a valid batch").1;
+        trainer.step(&pixels, &[0, 1], None, 64).expect("a valid batch");
         (tensors(&gradients), tensors(&trainer.parameters()))
     };
     let (all, trained) = gradients(&[]);
@@ -199,7 +199,7 @@ fn four_images_are_memorized() {
     let mut trainer = Trainer::new(start, options(Loss::Binary, 2)).expect("valid options");
     let mut losses = Vec::new();
     for _ in 0..12 {
-        losses.push(trainer.step(&pixels, &targets, size).expect("a valid batch").loss);
+        losses.push(trainer.step(&pixels, &targets, None, size).expect("a valid batch").loss);
     }
     assert!(losses[11] < 0.05 && losses[11] < losses[0] / 5.0, "{losses:?}");
 }
@@ -212,8 +212,8 @@ fn batches_of_any_shape_follow_each_other() {
         let alone = Trainer::new(trainer.parameters(), options(Loss::Softmax, 1)).expect("valid options");
         let mut alone = alone;
         let pixels = images(n, size);
-        let found = trainer.gradients(&pixels, &targets, size).expect("a valid batch");
-        assert_eq!(found, alone.gradients(&pixels, &targets, size).expect("a valid batch"), "{n} of {size}");
+        let found = trainer.gradients(&pixels, &targets, None, size).expect("a valid batch");
+        assert_eq!(found, alone.gradients(&pixels, &targets, None, size).expect("a valid batch"), "{n} of {size}");
         assert!(found.0.loss.is_finite());
     }
 }
@@ -221,11 +221,11 @@ fn batches_of_any_shape_follow_each_other() {
 #[test]
 fn wrong_input_is_named() {
     let mut trainer = binary(1);
-    let error = trainer.step(&[0.0; 100], &[0], 10).expect_err("not a multiple of 32");
+    let error = trainer.step(&[0.0; 100], &[0], None, 10).expect_err("not a multiple of 32");
     assert_eq!(error.to_string(), "image size 10 is not allowed: it must be a multiple of 32 and at least 64");
-    assert!(matches!(trainer.step(&[0.0; 1024], &[0], 32), Err(EngineError::ImageSize { minimum: 64, .. })));
-    assert!(matches!(trainer.step(&[0.0; 1024], &[0, 1], 32), Err(EngineError::InputLength { expected: 2048, .. })));
-    let error = trainer.step(&[0.0; 2048], &[0, 2], 32).expect_err("class 2 of a binary loss");
+    assert!(matches!(trainer.step(&[0.0; 1024], &[0], None, 32), Err(EngineError::ImageSize { minimum: 64, .. })));
+    assert!(matches!(trainer.step(&[0.0; 1024], &[0, 1], None, 32), Err(EngineError::InputLength { expected: 2048, .. })));
+    let error = trainer.step(&[0.0; 2048], &[0, 2], None, 32).expect_err("class 2 of a binary loss");
     assert_eq!(error.to_string(), "target 2 of image 1 is out of range: there are 2 classes");
     let refused =
         |classes, options| Trainer::new(parameters(classes), options).expect_err("must be refused").to_string();

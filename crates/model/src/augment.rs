@@ -31,6 +31,8 @@ pub struct Augment {
     pub brightness: f64,
     /// Add noise of up to this standard deviation, as a fraction of the full range; in [0, 1].
     pub noise: f64,
+    /// Blur half the films by a Gaussian of up to this standard deviation, in pixels of the input; in [0, 8].
+    pub blur: f64,
     /// Black out a square of up to this fraction of the film's side; in [0, 0.9].
     pub cutout: f64,
     /// Invert gray levels, half the time.
@@ -47,6 +49,7 @@ impl Augment {
             ("augment.gamma", self.gamma, 4.0),
             ("augment.brightness", self.brightness, 1.0),
             ("augment.noise", self.noise, 1.0),
+            ("augment.blur", self.blur, 8.0),
             ("augment.cutout", self.cutout, 0.9),
         ] {
             within(key, value, (0.0..=most).contains(&value), &format!("between 0 and {most}"))?;
@@ -73,6 +76,8 @@ impl Augment {
         let hole_side = self.cutout * part();
         let hole = [part() * (1.0 - hole_side), part() * (1.0 - hole_side), hole_side];
         let coin = [part() < 0.5, part() < 0.5, part() < 0.5];
+        let noise_seed = rng.next_u64();
+        let blur = self.blur * rng.random_range(-1.0..1.0f64).max(0.0);
         Variation {
             zoom,
             degrees,
@@ -82,8 +87,9 @@ impl Augment {
             gamma,
             brightness,
             invert: self.invert && coin[2],
+            blur,
             noise,
-            noise_seed: rng.next_u64(),
+            noise_seed,
             hole,
         }
     }
@@ -108,6 +114,8 @@ pub struct Variation {
     pub brightness: f64,
     /// Whether gray levels are inverted.
     pub invert: bool,
+    /// Standard deviation of the blur in pixels, before the noise.
+    pub blur: f64,
     /// Standard deviation of the noise.
     pub noise: f64,
     /// Seed of the noise.
@@ -127,6 +135,7 @@ impl Variation {
         gamma: 1.0,
         brightness: 0.0,
         invert: false,
+        blur: 0.0,
         noise: 0.0,
         noise_seed: 0,
         hole: [0.0, 0.0, 0.0],
@@ -150,6 +159,9 @@ impl Variation {
             }
         } else {
             self.resample(film, from, &tone, out, size);
+        }
+        if self.blur > 0.05 {
+            blur(out, size, self.blur);
         }
         if self.noise > 0.0 {
             self.add_noise(out);
@@ -265,6 +277,39 @@ impl Variation {
     }
 }
 
+/// Blurs a square picture by a Gaussian of this standard deviation, cut at three of them; the border's pixels go on outside it.
+fn blur(picture: &mut [f32], size: usize, deviation: f64) {
+    let radius = (3.0 * deviation).ceil() as usize;
+    let bell = |i: usize| (-0.5 * (i as f64 / deviation).powi(2)).exp();
+    let sum = bell(0) + 2.0 * (1..=radius).map(bell).sum::<f64>();
+    let taps: Vec<f32> = (0..=radius).map(|i| (bell(i) / sum) as f32).collect();
+    let mut padded = vec![0.0; size + 2 * radius];
+    for line in picture.chunks_exact_mut(size) {
+        padded[..radius].fill(line[0]);
+        padded[radius..][..size].copy_from_slice(line);
+        padded[radius + size..].fill(line[size - 1]);
+        for (x, value) in line.iter_mut().enumerate() {
+            let middle = x + radius;
+            *value = taps[0] * padded[middle];
+            for (i, tap) in taps.iter().enumerate().skip(1) {
+                *value += tap * (padded[middle - i] + padded[middle + i]);
+            }
+        }
+    }
+    // Down the columns, whole rows at a time.
+    let across = picture.to_vec();
+    let row = |y: usize| &across[y * size..][..size];
+    for (y, line) in picture.chunks_exact_mut(size).enumerate() {
+        line.iter_mut().zip(row(y)).for_each(|(value, here)| *value = taps[0] * here);
+        for (i, tap) in taps.iter().enumerate().skip(1) {
+            let (above, below) = (row(y.saturating_sub(i)), row((y + i).min(size - 1)));
+            for (value, (a, b)) in line.iter_mut().zip(above.iter().zip(below)) {
+                *value += tap * (a + b);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,6 +417,25 @@ mod tests {
         let mean = out.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
         let spread = (out.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n).sqrt();
         assert!((mean - 128.0 / 255.0).abs() < 0.003 && (spread - 0.05).abs() < 0.002, "{mean} {spread}");
+    }
+
+    #[test]
+    fn a_blurred_point_is_a_bell_and_an_even_picture_stays_as_it_is() {
+        let size = 33;
+        let mut film = vec![0; size * size];
+        film[16 * size + 16] = 255;
+        let mut out = vec![0.0; size * size];
+        let soft = Variation { blur: 1.5, ..Variation::NONE };
+        soft.apply(&film, size, &mut out, size);
+        let variance = |moment: &dyn Fn(usize) -> f64| -> f64 {
+            out.iter().enumerate().map(|(i, v)| f64::from(*v) * moment(i).powi(2)).sum()
+        };
+        assert!((out.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        // 1.5² but for the tails that are cut off.
+        assert!((variance(&|i| (i % size) as f64 - 16.0) - 2.25).abs() < 0.06);
+        assert!((variance(&|i| (i / size) as f64 - 16.0) - 2.25).abs() < 0.06);
+        soft.apply(&vec![51; size * size], size, &mut out, size);
+        assert!(out.iter().all(|v| (v - 0.2).abs() < 1e-5));
     }
 
     #[test]

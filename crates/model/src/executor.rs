@@ -209,7 +209,7 @@ impl TrainExecutor for CpuTrain {
         size: usize,
     ) -> Result<StepOutput, ModelError> {
         self.predictor = None;
-        Ok(self.trainer.step_with_cells(images, targets, cells, size)?)
+        Ok(self.trainer.step(images, targets, cells, size)?)
     }
 
     fn evaluate(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError> {

@@ -38,7 +38,7 @@ fn a_trained_networks_gradients_are_pytorchs() {
     }
     let options = TrainerOptions { loss: Loss::Binary, threads: 2, ..TrainerOptions::default() };
     let mut trainer = Trainer::new(Bundle::shipped().unwrap().parameters().clone(), options).unwrap();
-    let (output, gradients) = trainer.gradients(&images, &targets, 256).unwrap();
+    let (output, gradients) = trainer.gradients(&images, &targets, None, 256).unwrap();
     let loss = float(&expected["loss"]);
     assert!((f64::from(output.loss) - loss).abs() < 1e-4 * loss.max(1e-2), "{} {loss}", output.loss);
     let mut errors: Vec<(f64, &String)> = Vec::new();

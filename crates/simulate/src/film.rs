@@ -9,12 +9,12 @@ use crate::beam::{Exposure, expose};
 use crate::display::{Development, develop, store};
 use crate::draw::{draw_fragment, draw_pelvis, draw_soft};
 use crate::fracture::{Fracture, Fragment};
-use crate::geometry::{Vec3, smoothstep, v};
+use crate::geometry::{Rigid, Vec3, smoothstep, v};
 use crate::random::{Stream, chance, choose, stream, uniform};
 use crate::randomise::{Frame, Patient, View, place};
 use crate::scene::Scene;
 use crate::types::{
-    FilmKind, FilmOptions, Hardware, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture,
+    FilmKind, FilmOptions, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture,
 };
 
 /// Makes a frontal film of the pelvis or of one hip: a pure function of its arguments.
@@ -41,7 +41,7 @@ pub(crate) fn pelvis_with(seed: u64, index: u64, options: &FilmOptions, anatomy:
 
     let landmarks = landmarks(&patient);
     let mut accessories = stream(seed, index, Stream::Accessories);
-    let hardware = accessories::choose_hardware(&mut accessories, &landmarks, domain);
+    let hardware = accessories::choose_hardware(&mut accessories, patient.index_side, domain);
 
     draw_pelvis(&mut scene, &patient, anatomy, offset);
     let fracture = kind.map(|kind| {
@@ -54,8 +54,7 @@ pub(crate) fn pelvis_with(seed: u64, index: u64, options: &FilmOptions, anatomy:
         let shape = &patient.femora[place(side)];
         let built_in = bank::femur(patient.femur_numbers[place(side)]);
         let template = own_femur.unwrap_or(&built_in);
-        let headless = hardware
-            .is_some_and(|(kind, on)| on == side && matches!(kind, Hardware::TotalHip | Hardware::Hemiarthroplasty));
+        let headless = hardware.is_some_and(|(kind, on)| on == side && kind.replaces_head());
         let broken = fracture.as_ref().filter(|_| side == patient.index_side);
         let fragments = match broken {
             Some(fracture) => fracture.break_bone(shape, &template.field),
@@ -72,7 +71,12 @@ pub(crate) fn pelvis_with(seed: u64, index: u64, options: &FilmOptions, anatomy:
         }
     }
     draw_soft(&mut scene, &patient, offset, &mut texture);
-    accessories::draw(&mut accessories, &mut scene, &landmarks, hardware, patient.age, domain);
+    // Metal goes where the shaft goes that it is bolted to: screws cut out of a head that is left behind.
+    let fixed = hardware.map(|(kind, side)| {
+        let broken = fracture.as_ref().filter(|_| side == patient.index_side);
+        (kind, hip_landmarks(&patient, side, &broken.map_or(Rigid::identity(), Fracture::shaft_motion)))
+    });
+    accessories::draw(&mut accessories, &mut scene, &landmarks, fixed, patient.age, domain);
 
     let mut quantum = stream(seed, index, Stream::Exposure);
     let exposure = Exposure::draw(&mut quantum, domain.variation);
@@ -119,41 +123,42 @@ pub fn kind_of(seed: u64, index: u64, options: &FilmOptions) -> Option<FractureT
 
 /// Where things are, with the bones unbroken.
 fn landmarks(patient: &Patient) -> Landmarks {
-    let hips = [Side::Right, Side::Left].map(|side| {
-        let shape = &patient.femora[place(side)];
-        let at = |p: Vec3| patient.femur_point(side, p);
-        let (base, shaft) = (at(shape.neck_base()), at(shape.on_shaft(60.0)));
-        let lateral = (at(shape.neck_base() + v(10.0, 0.0, 0.0)) - base).unit();
-        let cup = patient.pelvis.hip();
-        let cup = patient.pelvis_motion().apply(if side == Side::Right { cup.mirrored() } else { cup });
-        let k = patient.femur_scale;
-        let wall =
-            shape.thickness(shape.on_shaft(120.0) + v(shape.shaft_radius, 0.0, 0.0)) * (0.35 + 0.65 * shape.cortex);
-        HipLandmarks {
-            side,
-            head: at(Vec3::default()),
-            head_radius: shape.head_radius * k,
-            cup,
-            neck_base: base,
-            greater_trochanter: at(shape.greater_trochanter()),
-            lesser_trochanter: at(shape.lesser_trochanter()),
-            shaft,
-            down: (shaft - base).unit(),
-            lateral,
-            canal_radius: (shape.shaft_radius - wall) * k,
-            shaft_radius: shape.shaft_radius * k,
-        }
-    });
     let pelvis = patient.pelvis_motion();
     let k = patient.pelvis.scale;
     Landmarks {
-        hips,
-        index_side: patient.index_side,
+        hips: [Side::Right, Side::Left].map(|side| hip_landmarks(patient, side, &Rigid::identity())),
         inlet: pelvis.apply(v(0.0, 30.0, -10.0) * k),
         crest_y: pelvis.apply(v(0.0, 143.0 * k * patient.pelvis.wing[1], -20.0)).y,
         body_half_width: patient.body.waist,
         body_half_depth: patient.body.depth,
         symphysis: pelvis.apply(v(0.0, -33.0, 44.0) * k),
+    }
+}
+
+/// Where things are in one hip whose femur has moved, in its rest frame, by `motion` as a whole.
+fn hip_landmarks(patient: &Patient, side: Side, motion: &Rigid) -> HipLandmarks {
+    let shape = &patient.femora[place(side)];
+    let at = |p: Vec3| patient.femur_point(side, motion.apply(p));
+    let (base, shaft) = (at(shape.neck_base()), at(shape.on_shaft(60.0)));
+    let lateral = (at(shape.neck_base() + v(10.0, 0.0, 0.0)) - base).unit();
+    let cup = patient.pelvis.hip();
+    let cup = patient.pelvis_motion().apply(if side == Side::Right { cup.mirrored() } else { cup });
+    let k = patient.femur_scale;
+    let wall =
+        shape.thickness(shape.on_shaft(120.0) + v(shape.shaft_radius, 0.0, 0.0)) * (0.35 + 0.65 * shape.cortex);
+    HipLandmarks {
+        side,
+        head: at(Vec3::default()),
+        head_radius: shape.head_radius * k,
+        cup,
+        neck_base: base,
+        greater_trochanter: at(shape.greater_trochanter()),
+        lesser_trochanter: at(shape.lesser_trochanter()),
+        shaft,
+        down: (shaft - base).unit(),
+        lateral,
+        canal_radius: (shape.shaft_radius - wall) * k,
+        shaft_radius: shape.shaft_radius * k,
     }
 }
 

@@ -304,6 +304,12 @@ impl Fracture {
         }
     }
 
+    /// Where the shaft went, in the rest frame.
+    #[must_use]
+    pub fn shaft_motion(&self) -> Rigid {
+        self.distal
+    }
+
     /// Distance from the fracture surface, positive on the side of the head: a plane, curved and roughened.
     fn side(&self, p: Vec3) -> f32 {
         let q = p - self.center;

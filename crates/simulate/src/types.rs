@@ -23,7 +23,7 @@ pub enum FilmKind {
 pub struct Domain {
     /// Spread of pose, anatomy, exposure and processing: 0 is a tidy department, 1 the full randomization for training.
     pub variation: f32,
-    /// Probability of hardware in the hip opposite to the one in question, the same with and without fracture.
+    /// Probability of hardware in a hip, the same with and without fracture.
     pub hardware: f32,
     /// Probability of a close-up of one hip instead of the whole pelvis.
     pub close_up: f32,
@@ -67,6 +67,14 @@ pub enum Hardware {
     SlidingScrew,
     /// Cannulated screws in the neck.
     CannulatedScrews,
+}
+
+impl Hardware {
+    /// Whether it stands in the place of the femoral head.
+    #[must_use]
+    pub fn replaces_head(self) -> bool {
+        matches!(self, Self::TotalHip | Self::Hemiarthroplasty)
+    }
 }
 
 /// A fracture as it was built.
@@ -167,8 +175,6 @@ pub struct HipLandmarks {
 pub struct Landmarks {
     /// The patient's right hip, then the left.
     pub hips: [HipLandmarks; 2],
-    /// The hip in question, broken or not: hardware goes to the other one.
-    pub index_side: Side,
     /// Middle of the pelvic inlet.
     pub inlet: Vec3,
     /// Top of the iliac crests.

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use coxa_engine::{Architecture, Loss, Parameters, Precision, Predictor, Trainer, TrainerOptions};
+use coxa_engine::bench::ForwardWork;
+use coxa_engine::{Architecture, Loss, Parameters, Precision, TrainerOptions};
 use coxa_imaging::Radiograph;
 use coxa_model::bundle::Card;
-use coxa_model::{Bundle, Reader, ReaderOptions};
+use coxa_model::executor::{calibrated_executor, infer_executor, train_executor};
+use coxa_model::{Backend, Bundle, Reader, ReaderOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::output::{Outcome, json_line};
@@ -16,7 +18,8 @@ use crate::output::{Outcome, json_line};
 /// Times detection, localisation and training steps on this machine, each in a process of its own so that its memory is its own.
 ///
 /// Times are medians over `--runs` runs after one that is not counted. Weights come from `--model`, or from a fixed seed: their
-/// values do not change the time.
+/// values do not change the time. Detection also tells its share of the machine's peak: how long its multiply-adds would take in a loop
+/// of nothing else, measured here too, over the median.
 #[derive(Args)]
 pub struct Bench {
     /// Only this work.
@@ -37,6 +40,9 @@ pub struct Bench {
     /// Runs that are counted.
     #[arg(long, default_value_t = 10)]
     runs: usize,
+    /// What the network runs on: `cpu`, and what else this build has.
+    #[arg(long, default_value = "cpu")]
+    backend: Backend,
     /// The bundle whose weights are used.
     #[arg(long)]
     model: Option<std::path::PathBuf>,
@@ -90,6 +96,9 @@ struct Line {
     median_ms: f64,
     min_ms: f64,
     peak_rss_mb: Option<f64>,
+    /// Of detection: the time that its multiply-adds would take in a loop of nothing else, over the median. What is left is
+    /// transforms, normalization, pooling and waiting for memory.
+    share_of_peak: Option<f64>,
 }
 
 impl Bench {
@@ -101,16 +110,19 @@ impl Bench {
         if self.runs == 0 {
             bail!("--runs 0: at least one run is needed");
         }
+        if self.backend != Backend::Cpu && self.precision == Some(PrecisionName::Int8) {
+            bail!("--precision int8: only the back end cpu has it, not {}", self.backend);
+        }
         if let (Some(work), Some(precision), Some(threads)) = (self.only, self.precision, self.threads) {
             let line = self.measure(work, precision, threads)?;
             return self.print(&line);
         }
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         if !self.json {
-            println!("kernels: {}, {all} threads", coxa_engine::cpu().name());
+            println!("back end {}, kernels: {}, {all} threads", self.backend, coxa_engine::cpu().name());
             println!(
-                "{:<10} {:>9} {:>7} {:>5} {:>5} {:>10} {:>10} {:>8}",
-                "work", "precision", "threads", "size", "batch", "median ms", "min ms", "peak MB"
+                "{:<10} {:>9} {:>7} {:>5} {:>5} {:>10} {:>10} {:>8} {:>13}",
+                "work", "precision", "threads", "size", "batch", "median ms", "min ms", "peak MB", "share of peak"
             );
         }
         let works = self.only.map_or(vec![Work::Detect, Work::Localize, Work::Train], |w| vec![w]);
@@ -131,6 +143,7 @@ impl Bench {
         match (self.precision, work) {
             (Some(precision), _) => vec![precision],
             (None, Work::Train) => vec![PrecisionName::F32, PrecisionName::Bf16],
+            (None, _) if self.backend != Backend::Cpu => vec![PrecisionName::F32, PrecisionName::Bf16],
             (None, _) => vec![PrecisionName::F32, PrecisionName::Bf16, PrecisionName::Int8],
         }
     }
@@ -146,6 +159,7 @@ impl Bench {
         command.args(["bench", "--json", "--only", &name(&work), "--precision", &name(&precision)]);
         command.args(["--threads", &threads.to_string(), "--size", &self.size.to_string()]);
         command.args(["--batch", &self.batch_of(work).to_string(), "--runs", &self.runs.to_string()]);
+        command.args(["--backend", &self.backend.to_string()]);
         if let Some(model) = &self.model {
             command.arg("--model").arg(model);
         }
@@ -168,6 +182,10 @@ impl Bench {
         let middle = sorted.len() / 2;
         let median_ms =
             if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 };
+        let share_of_peak = (work == Work::Detect && self.backend == Backend::Cpu).then(|| {
+            let floor = ForwardWork::new(self.size).floor(precision.into(), threads) * batch as u32;
+            floor.as_secs_f64() * 1e3 / median_ms
+        });
         Ok(Line {
             work,
             precision,
@@ -178,6 +196,7 @@ impl Bench {
             median_ms,
             min_ms: sorted[0],
             peak_rss_mb: peak_rss_mb(),
+            share_of_peak,
         })
     }
 
@@ -190,12 +209,13 @@ impl Bench {
 
     fn time_detection(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
         let images = noise(batch * self.size * self.size);
-        let mut predictor = match precision {
-            PrecisionName::Int8 => Predictor::calibrated(&self.parameters()?, threads, &images, self.size)?,
-            _ => Predictor::new(&self.parameters()?, precision.into(), threads)?,
+        let parameters = self.parameters()?;
+        let mut network = match precision {
+            PrecisionName::Int8 => calibrated_executor(&parameters, threads, &images, self.size)?,
+            _ => infer_executor(self.backend, &parameters, precision.into(), threads)?,
         };
         self.time(|| {
-            predictor.run(&images, batch, self.size)?;
+            network.run(&images, batch, self.size)?;
             Ok(())
         })
     }
@@ -210,6 +230,7 @@ impl Bench {
         let options = ReaderOptions {
             precision: precision.into(),
             threads: Some(threads),
+            backend: self.backend,
             image_size: Some(self.size),
             ..ReaderOptions::default()
         };
@@ -234,11 +255,11 @@ impl Bench {
             learning_rate: 1e-4,
             ..TrainerOptions::default()
         };
-        let mut trainer = Trainer::new(self.parameters()?, options)?;
+        let mut network = train_executor(self.backend, self.parameters()?, options)?;
         let images = noise(batch * self.size * self.size);
         let targets: Vec<usize> = (0..batch).map(|i| i % 2).collect();
         self.time(|| {
-            trainer.step(&images, &targets, self.size)?;
+            network.step(&images, &targets, None, self.size)?;
             Ok(())
         })
     }
@@ -259,8 +280,9 @@ impl Bench {
             json_line(line)?;
         } else {
             let peak = line.peak_rss_mb.map_or("-".to_owned(), |mb| format!("{mb:.0}"));
+            let share = line.share_of_peak.map_or("-".to_owned(), |share| format!("{:.0}%", 100.0 * share));
             println!(
-                "{:<10} {:>9} {:>7} {:>5} {:>5} {:>10.1} {:>10.1} {:>8}",
+                "{:<10} {:>9} {:>7} {:>5} {:>5} {:>10.1} {:>10.1} {:>8} {share:>13}",
                 erased::Name::name(&line.work),
                 erased::Name::name(&line.precision),
                 line.threads,

@@ -1,4 +1,4 @@
-//! The kernels of the inference network.
+//! The kernels of the inference network, and the vector operations that training shares.
 //!
 //! A kernel is written once, generic over the vector type ([`Simd`]), as an [`Op`]; `isa.dispatch(op)` runs it compiled for an
 //! instruction set. An `Op`'s `run` and everything in its inner loops is `#[inline(always)]`.
@@ -30,6 +30,10 @@ pub(crate) use buffer::Buffer;
 pub(crate) use gemm::{Epilogue, MatrixC, PackedB};
 pub(crate) use pointwise::{Gather, PIXELS, Pointwise, SCRATCH as POINTWISE_SCRATCH, pointwise};
 pub(crate) use product::Format;
-pub(crate) use simd::{Op, Simd};
+pub(crate) use simd::{Op, Portable, Simd};
+#[cfg(test)]
+pub(crate) use simd::{Emulated512, Emulated512Bf16, bf16_bits};
 pub(crate) use stem::{STEM_PAD, Stem, stem, stem_scratch};
 pub(crate) use winograd::{RING, Rows, TILE, TILES, Winograd, WinogradWeights, tiles_per_side, winograd};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512, Avx512Bf16};

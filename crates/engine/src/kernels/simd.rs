@@ -276,3 +276,11 @@ pub(crate) struct Emulated512;
 
 #[cfg(test)]
 plain_simd!(Emulated512, 16, 12);
+
+/// The same as a type of its own, for kernels that choose bfloat16 by the type.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Emulated512Bf16;
+
+#[cfg(test)]
+plain_simd!(Emulated512Bf16, 16, 12);

@@ -4,9 +4,10 @@
 //! in the order of the tasks; so the results are the same bits whatever the number of threads.
 
 use super::memory::Buffer;
-use super::simd::{Portable, Simd};
+use super::simd::Simd;
 use crate::cpu::Isa;
 use crate::infer::Precision;
+use crate::kernels;
 use crate::threads::Pool;
 
 /// Work cut into tasks that may run at the same time.
@@ -86,7 +87,7 @@ impl Machine {
             // tasks the same worker at the same time.
             unsafe {
                 match kernels {
-                    Kernels::Portable => pass.run::<Portable>(task, memory),
+                    Kernels::Portable => pass.run::<kernels::Portable>(task, memory),
                     #[cfg(target_arch = "x86_64")]
                     Kernels::Avx2 => run_avx2(pass, task, memory),
                     #[cfg(target_arch = "x86_64")]
@@ -94,9 +95,9 @@ impl Machine {
                     #[cfg(target_arch = "x86_64")]
                     Kernels::Avx512Bf16 => run_avx512_bf16(pass, task, memory),
                     #[cfg(test)]
-                    Kernels::WideBf16 => pass.run::<super::simd::WideBf16>(task, memory),
+                    Kernels::WideBf16 => pass.run::<kernels::Emulated512Bf16>(task, memory),
                     #[cfg(test)]
-                    Kernels::Wide => pass.run::<super::simd::Wide>(task, memory),
+                    Kernels::Wide => pass.run::<kernels::Emulated512>(task, memory),
                 }
             }
         });
@@ -109,23 +110,23 @@ impl Machine {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run_avx2<P: Pass>(pass: &P, task: usize, scratch: *mut f32) {
     // SAFETY: the caller's.
-    unsafe { pass.run::<super::simd::Avx2>(task, scratch) }
+    unsafe { pass.run::<kernels::Avx2>(task, scratch) }
 }
 
 /// # Safety
-/// AVX-512F; see [`Pass::run`].
+/// AVX-512 F, BW, DQ and VL; see [`Pass::run`].
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 unsafe fn run_avx512<P: Pass>(pass: &P, task: usize, scratch: *mut f32) {
     // SAFETY: the caller's.
-    unsafe { pass.run::<super::simd::Avx512>(task, scratch) }
+    unsafe { pass.run::<kernels::Avx512>(task, scratch) }
 }
 
 /// # Safety
-/// AVX-512F and BF16; see [`Pass::run`].
+/// AVX-512 F, BW, DQ, VL and BF16; see [`Pass::run`].
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bf16")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
 unsafe fn run_avx512_bf16<P: Pass>(pass: &P, task: usize, scratch: *mut f32) {
     // SAFETY: the caller's.
-    unsafe { pass.run::<super::simd::Avx512Bf16>(task, scratch) }
+    unsafe { pass.run::<kernels::Avx512Bf16>(task, scratch) }
 }

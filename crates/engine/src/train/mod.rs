@@ -104,20 +104,13 @@ impl Trainer {
     /// too, as in torch).
     ///
     /// `images` holds `targets.len()` images of `size` × `size` values in 0..=1, one after the other; a target is a class index
-    /// (0 or 1 for one logit). The loss is the mean over the batch. When it is not finite it is returned and nothing changes.
+    /// (0 or 1 for one logit). The loss is the mean over the batch. When it is not finite it is returned and nothing changes. `cells`
+    /// teach the class activation map where the finding is.
     ///
     /// # Errors
-    /// A size that is not a multiple of 32, lengths that do not fit, a target out of range, or a single image of 32 × 32 (whose
-    /// last feature map is one pixel, which has no variance).
-    pub fn step(&mut self, images: &[f32], targets: &[usize], size: usize) -> Result<StepOutput, EngineError> {
-        self.step_with_cells(images, targets, None, size)
-    }
-
-    /// As [`Trainer::step`], with the class activation map taught where the finding is.
-    ///
-    /// # Errors
-    /// As [`Trainer::step`], and when `cells` does not fit the images or the network has several outputs.
-    pub fn step_with_cells(
+    /// A size that is not a multiple of 32, lengths that do not fit, a target out of range, a single image of 32 × 32 (whose last
+    /// feature map is one pixel, which has no variance), or `cells` that do not fit the images or a network with several outputs.
+    pub fn step(
         &mut self,
         images: &[f32],
         targets: &[usize],
@@ -156,19 +149,6 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::step`].
     pub fn gradients(
-        &mut self,
-        images: &[f32],
-        targets: &[usize],
-        size: usize,
-    ) -> Result<(StepOutput, Parameters), EngineError> {
-        self.gradients_with_cells(images, targets, None, size)
-    }
-
-    /// As [`Trainer::gradients`], with the class activation map taught where the finding is.
-    ///
-    /// # Errors
-    /// As [`Trainer::step_with_cells`].
-    pub fn gradients_with_cells(
         &mut self,
         images: &[f32],
         targets: &[usize],
@@ -336,7 +316,7 @@ mod tests {
             if wide {
                 trainer.network.machine = Machine::wide(2, precision);
             }
-            trainer.gradients(&images, &targets, size).expect("a valid batch")
+            trainer.gradients(&images, &targets, None, size).expect("a valid batch")
         };
         let (portable, wide) = (gradients(false), gradients(true));
         assert!((portable.0.loss - wide.0.loss).abs() < loss_limit, "{} {}", portable.0.loss, wide.0.loss);

@@ -172,7 +172,7 @@ impl Pass for PackAll<'_> {
             Shape::Pointwise(outputs) => {
                 pointwise_forward(weights, outputs, S::COLUMNS, forward);
                 pointwise_backward(weights, outputs, S::COLUMNS, backward);
-                if S::BF16 {
+                if S::PAIRS {
                     // SAFETY: the instruction set; panels are whole vectors of an even number of steps.
                     unsafe {
                         pair_steps::<S>(forward);

@@ -67,7 +67,7 @@ fn group_range(group: usize, groups: usize, planes: usize) -> std::ops::Range<us
 /// Words that so many values take as a product's operand.
 #[inline(always)]
 pub(crate) const fn words<S: Simd>(values: usize) -> usize {
-    if S::BF16 { values.div_ceil(2) } else { values }
+    if S::PAIRS { values.div_ceil(2) } else { values }
 }
 
 /// A product whose sum runs over channels, in the instruction set's precision.
@@ -76,7 +76,7 @@ unsafe fn over_channels<S: Simd>(p: &Product) {
     const HALF: usize = PLANE / 2;
     // SAFETY: the caller's.
     unsafe {
-        if S::BF16 {
+        if S::PAIRS {
             S::product_bf16::<HALF, 1>(p);
         } else {
             S::product::<PLANE, 1>(p);
@@ -89,7 +89,7 @@ unsafe fn over_channels<S: Simd>(p: &Product) {
 unsafe fn over_pixels<S: Simd>(p: &Product) {
     // SAFETY: the caller's.
     unsafe {
-        if S::BF16 {
+        if S::PAIRS {
             S::product_bf16::<1, PLANE>(p);
         } else {
             S::product::<1, PLANE>(p);
@@ -134,7 +134,7 @@ impl PointwiseForward<'_> {
     ) {
         // SAFETY: the caller's.
         unsafe {
-            match (self.pooled, S::BF16) {
+            match (self.pooled, S::PAIRS) {
                 (None, false) => {
                     ops::normalize_relu::<S, false>(self.input.at(plane, first), to, pixels, scale, shift);
                 }
@@ -270,7 +270,7 @@ impl Pass for PointwiseBackward<'_> {
             unsafe {
                 for plane in 0..self.output_planes {
                     let (gradient, values) = (self.gradient.at(plane, first), self.values.at(plane, first));
-                    if S::BF16 {
+                    if S::PAIRS {
                         let panel = self.chunks.tile / 2 * S::COLUMNS;
                         ops::correct::<S>(gradient, values, below, pixels, self.correction, plane * PLANE);
                         ops::round::<S>(below, rows.add(plane * segment), pixels);
@@ -293,7 +293,7 @@ impl Pass for PointwiseBackward<'_> {
                             ops::normalize_relu_pool::<S, false>(from, unit, first, pixels, side, scale, shift);
                         }
                     }
-                    if S::BF16 {
+                    if S::PAIRS {
                         ops::pack_pairs::<S>(unit, pairs, 0, PLANE, pixels);
                     }
                     let to = self.weight_gradient.ptr().add((chunk * self.input_planes + plane) * gradient_plane);
@@ -302,7 +302,7 @@ impl Pass for PointwiseBackward<'_> {
                             rows: PLANE,
                             segments: 1,
                             steps: words::<S>(pixels),
-                            a: if S::BF16 { pairs } else { unit },
+                            a: if S::PAIRS { pairs } else { unit },
                             segment: 0,
                             b: panels.add(panel * words::<S>(self.chunks.tile) * S::COLUMNS),
                             c: to.add(panel / halves * PLANE * PLANE + panel % halves * S::COLUMNS),

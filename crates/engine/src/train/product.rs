@@ -28,25 +28,23 @@ pub(crate) struct Product {
     pub accumulate: bool,
 }
 
-/// Computes a product, in groups of up to `MAX` rows. With `BF16`, every value of A and B is a word of two bfloat16 values, two
+/// Computes a product, in groups of up to `S::ROWS` rows. With `BF16`, every value of A and B is a word of two bfloat16 values, two
 /// steps of the sum, and `steps`, `segment`, `ROW` and `STEP` count words.
 ///
 /// # Safety
 /// A processor with the instruction set `S`, and pointers that cover the operands.
 #[inline(always)]
-pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const MAX: usize, const BF16: bool>(
-    p: &Product,
-) {
+pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const BF16: bool>(p: &Product) {
     let mut row = 0;
     while row < p.rows {
         let left = p.rows - row;
-        // Even groups: nothing much smaller than MAX at the end.
-        let take = if left <= MAX {
+        // Even groups: nothing much smaller than S::ROWS at the end.
+        let take = if left <= S::ROWS {
             left
-        } else if left < 2 * MAX {
+        } else if left < 2 * S::ROWS {
             left.div_ceil(2)
         } else {
-            MAX
+            S::ROWS
         };
         // SAFETY: rows row..row + take are within the operands.
         unsafe {
@@ -55,15 +53,15 @@ pub(crate) unsafe fn product<S: Simd, const ROW: usize, const STEP: usize, const
                 2 => group::<S, ROW, STEP, 2, BF16>(p, row),
                 3 => group::<S, ROW, STEP, 3, BF16>(p, row),
                 4 => group::<S, ROW, STEP, 4, BF16>(p, row),
-                5 if MAX >= 5 => group::<S, ROW, STEP, 5, BF16>(p, row),
-                6 if MAX >= 6 => group::<S, ROW, STEP, 6, BF16>(p, row),
-                7 if MAX >= 7 => group::<S, ROW, STEP, 7, BF16>(p, row),
-                8 if MAX >= 8 => group::<S, ROW, STEP, 8, BF16>(p, row),
-                9 if MAX >= 9 => group::<S, ROW, STEP, 9, BF16>(p, row),
-                10 if MAX >= 10 => group::<S, ROW, STEP, 10, BF16>(p, row),
-                11 if MAX >= 11 => group::<S, ROW, STEP, 11, BF16>(p, row),
-                12 if MAX >= 12 => group::<S, ROW, STEP, 12, BF16>(p, row),
-                _ => unreachable!("groups have 1 to MAX rows"),
+                5 if S::ROWS >= 5 => group::<S, ROW, STEP, 5, BF16>(p, row),
+                6 if S::ROWS >= 6 => group::<S, ROW, STEP, 6, BF16>(p, row),
+                7 if S::ROWS >= 7 => group::<S, ROW, STEP, 7, BF16>(p, row),
+                8 if S::ROWS >= 8 => group::<S, ROW, STEP, 8, BF16>(p, row),
+                9 if S::ROWS >= 9 => group::<S, ROW, STEP, 9, BF16>(p, row),
+                10 if S::ROWS >= 10 => group::<S, ROW, STEP, 10, BF16>(p, row),
+                11 if S::ROWS >= 11 => group::<S, ROW, STEP, 11, BF16>(p, row),
+                12 if S::ROWS >= 12 => group::<S, ROW, STEP, 12, BF16>(p, row),
+                _ => unreachable!("groups have 1 to S::ROWS rows"),
             }
         }
         row += take;
@@ -146,7 +144,7 @@ unsafe fn step<S: Simd, const ROW: usize, const M: usize, const BF16: bool>(
 mod tests {
     use super::*;
     use crate::train::ops::{pack_pairs, round};
-    use crate::train::simd::WideBf16;
+    use crate::kernels::Emulated512Bf16;
 
     /// Whole numbers up to 127 are exact in bfloat16, and their sums in f32: the products must be exact too.
     fn whole(count: usize, seed: usize) -> Vec<f32> {
@@ -209,11 +207,11 @@ mod tests {
     #[test]
     fn bfloat16_products_of_whole_numbers_are_exact() {
         // SAFETY: plain Rust.
-        unsafe { check::<WideBf16>() };
+        unsafe { check::<Emulated512Bf16>() };
         #[cfg(target_arch = "x86_64")]
         if crate::cpu::Isa::Avx512Bf16.is_available() {
             // SAFETY: the instruction set was asked for.
-            unsafe { check::<crate::train::simd::Avx512Bf16>() };
+            unsafe { check::<crate::kernels::Avx512Bf16>() };
         }
     }
 }

@@ -413,7 +413,7 @@ pub(crate) fn kernel_gradients<F: Filter, const L: usize>(u: &[[f32; L]; POINTS]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::simd::Portable;
+    use crate::kernels::{Portable, Simd as _};
 
     /// A patch, a kernel and a tile, of one channel.
     fn example() -> ([f32; 36], [f32; 9], [f32; 16]) {

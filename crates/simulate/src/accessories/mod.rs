@@ -19,8 +19,11 @@ use crate::random::{FilmRng, chance, choose};
 use crate::scene::Scene;
 use crate::types::{Domain, Hardware, HipLandmarks, Landmarks};
 
-/// Which hardware the film has, if any, and on which side: on the hip that is not in question.
-pub fn choose_hardware(rng: &mut FilmRng, landmarks: &Landmarks, domain: &Domain) -> Option<(Hardware, Side)> {
+/// Which hardware the film has, if any, and on which side.
+///
+/// Screws, nails and plates stand in either hip, whether it is the one in question or not: a bone breaks beside and through them too.
+/// A prosthesis stands in the other one alone, as it leaves no neck that could break, and the label must not follow from the metal.
+pub fn choose_hardware(rng: &mut FilmRng, index_side: Side, domain: &Domain) -> Option<(Hardware, Side)> {
     let kind = choose(
         rng,
         &[
@@ -32,30 +35,26 @@ pub fn choose_hardware(rng: &mut FilmRng, landmarks: &Landmarks, domain: &Domain
         ],
     );
     let wanted = chance(rng, domain.hardware);
-    wanted.then(|| (kind, landmarks.index_side.opposite()))
+    let in_question = chance(rng, 0.5) && !kind.replaces_head();
+    wanted.then(|| (kind, if in_question { index_side } else { index_side.opposite() }))
 }
 
-/// Adds everything that lies in the beam of a pelvic film: hardware (as chosen by [`choose_hardware`]), bowel gas,
-/// calcifications, lines and clothing.
+/// Adds everything that lies in the beam of a pelvic film: hardware (as chosen by [`choose_hardware`], with the hip that holds it,
+/// as it lies now), bowel gas, calcifications, lines and clothing.
 pub fn draw(
     rng: &mut FilmRng,
     scene: &mut Scene,
     landmarks: &Landmarks,
-    hardware: Option<(Hardware, Side)>,
+    hardware: Option<(Hardware, HipLandmarks)>,
     age: f32,
     domain: &Domain,
 ) {
     bowel::draw(rng, scene, landmarks, domain.variation);
     calcification::draw(rng, scene, landmarks, age);
     belongings::draw(rng, scene, landmarks, domain.clutter);
-    if let Some((kind, side)) = hardware {
-        hardware::draw(rng, scene, hip(landmarks, side), kind);
+    if let Some((kind, hip)) = hardware {
+        hardware::draw(rng, scene, &hip, kind);
     }
-}
-
-/// The hip of a side.
-fn hip(landmarks: &Landmarks, side: Side) -> &HipLandmarks {
-    if landmarks.hips[0].side == side { &landmarks.hips[0] } else { &landmarks.hips[1] }
 }
 
 /// A smooth curve (Catmull–Rom) through `points`, `steps` pieces between two of them.
@@ -82,4 +81,29 @@ fn across(axis: Vec3) -> [Vec3; 2] {
     let start = if axis.z.abs() < 0.8 { Vec3 { x: 0.0, y: 0.0, z: 1.0 } } else { Vec3 { x: 1.0, y: 0.0, z: 0.0 } };
     let u = (start - axis * start.dot(axis)).unit();
     [u, axis.cross(u)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Stream, stream};
+
+    #[test]
+    fn hardware_stands_in_either_hip_and_a_prosthesis_never_in_the_one_that_may_break() {
+        let domain = Domain { hardware: 1.0, ..Domain::default() };
+        let index_side = Side::Left;
+        let seen: Vec<_> = (0..1000)
+            .filter_map(|i| choose_hardware(&mut stream(5, i, Stream::Accessories), index_side, &domain))
+            .collect();
+        assert_eq!(seen.len(), 1000);
+        let in_question = |kind| seen.iter().filter(|(k, side)| *k == kind && *side == index_side).count();
+        let opposite = |kind| seen.iter().filter(|(k, side)| *k == kind && *side != index_side).count();
+        for kind in [Hardware::Nail, Hardware::SlidingScrew, Hardware::CannulatedScrews] {
+            assert!(in_question(kind) > 40 && opposite(kind) > 40, "{kind:?}");
+        }
+        for kind in [Hardware::TotalHip, Hardware::Hemiarthroplasty] {
+            assert_eq!(in_question(kind), 0);
+            assert!(opposite(kind) > 100);
+        }
+    }
 }
