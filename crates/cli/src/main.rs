@@ -39,13 +39,18 @@ enum Command {
     Bench(commands::bench::Bench),
 }
 
-/// A reader that has seen enough (`coxa evaluate … | head`) ends the program, and no panic is shown for it.
+/// A reader that has seen enough (`coxa evaluate … | head`) ends the program, and no panic is shown for it; what cannot be printed for
+/// another reason (a full disk) is an error of one line.
 fn end_with_the_reader() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let said = panic.payload_as_str().unwrap_or_default();
         if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
             std::process::exit(0);
+        }
+        if said.starts_with("failed printing to stdout") {
+            eprintln!("error: {said}");
+            std::process::exit(1);
         }
         usual(panic);
     }));

@@ -4,84 +4,149 @@
 //! with its reason: poor contrast, positioning errors, foreign bodies, other fractures (femoral shaft, pelvis). The label and
 //! the kind of fracture come from the diagnosis; what is questionable has no label and a reason that begins with `review:`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::dataset::Dataset;
 use crate::diagnosis::{Verdict, judge};
 use crate::error::CohortError;
-use crate::film::Film;
-use crate::flow::{Flow, count};
+use crate::film::{Film, TruthBox};
+use crate::flow::Flow;
 use crate::importers::{Files, Refused, Staging};
-use crate::labels::{BodyPart, Label};
-use crate::registry::{FilmRecord, Injury, View, load_films, load_injuries};
+use crate::labels::{BodyPart, FractureType, Label, Side};
+use crate::registry::{FilmRecord, Injury, View, date, load_films, load_injuries};
+use crate::table::Table;
 
 /// What became of a registry and its films.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CollectReport {
     /// The flow of injuries and films.
     pub flow: Flow,
-    /// Films that could not be taken: no file, or the content of another film.
+    /// Films that could not be taken: no film, or the content of another one.
     pub refused: Vec<Refused>,
-    /// Films of the table that belong to no injury of the registry, or to no admitted patient, or to another day or view.
-    pub unused_films: usize,
+    /// Films of the table that stand for no injury, each with its line and why: worth a look, as a patient's number of another spelling
+    /// shows here.
+    pub unused: Vec<Unused>,
     /// Notes on quality that name no known defect, with the line of the films table: worth a look.
     pub notes: Vec<String>,
 }
 
+/// A row of the table of films that was not used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unused {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
 /// Reads the two tables and writes a new dataset. A film's name in it is a serial number; of the dates only the year is
-/// kept (column `year`), beside `iss` and `view`. Nothing is left behind when it fails.
+/// kept (column `year`), beside `iss` and `view`. `reviewed` is a table of what a person said about questionable diagnoses
+/// ([`load_reviews`]). Nothing is left behind when it fails.
 ///
 /// # Errors
-/// [`CohortError`]: a bad row of either table, a folder that is not empty, the disk.
+/// [`CohortError`]: a bad row of a table, a folder that is not empty, the disk.
 pub fn collect(
     registry: &Path,
     films: &Path,
+    reviewed: Option<&Path>,
     to: &Path,
     files: Files,
 ) -> Result<(Dataset, CollectReport), CohortError> {
     let injuries = load_injuries(registry)?;
     let records = load_films(films)?;
+    let reviews = reviewed.map(|path| load_reviews(path, &injuries)).transpose()?.unwrap_or_default();
     let mut staging = Staging::begin(to, files)?;
-    let selected = select(&injuries, &records);
-    let mut rows = Vec::new();
-    for chosen in selected.chosen {
-        let image_id = format!("F{:06}", rows.len() + staging.refused().len() + 1);
-        let Some(stored) = staging.add(&chosen.record.path, &image_id) else {
+    let selected = select(&injuries, &records, &reviews);
+    let (mut rows, mut truth) = (Vec::new(), Vec::new());
+    let mut used = BTreeSet::new();
+    let mut lost = 0;
+    for (place, chosen) in selected.chosen.iter().enumerate() {
+        let image_id = format!("F{:06}", place + 1);
+        // A film that cannot be taken gives way to the next of that day.
+        let taken = chosen.records.iter().find_map(|record| {
+            used.insert(record.line);
+            staging.add_of_line(&record.path, &image_id, record.line).map(|stored| (*record, stored))
+        });
+        let Some((record, stored)) = taken else {
+            lost += 1;
             continue;
         };
-        let mut film = row(&image_id, &chosen);
+        let mut film = row(&image_id, chosen, record);
         film.path = stored.path;
         film.sha256 = stored.sha256;
+        if let (Some([x, y, width, height]), Label::Present) = (record.fracture_box, film.label) {
+            let class = film.fracture_type.map_or("fracture", FractureType::as_str).to_owned();
+            truth.push(TruthBox { image_id: image_id.clone(), x, y, width, height, class });
+        }
         rows.push(film);
     }
-    let mut flow = selected.flow;
-    finish_flow(&mut flow, &rows, staging.refused().len());
+    let mut upstream = selected.flow;
+    upstream.step(
+        "injuries with a frontal film of the pelvis on the day",
+        selected.chosen.len(),
+        (0..lost).map(|_| "film could not be taken"),
+    );
     let notes = records
         .iter()
         .flat_map(|record| record.other_notes.iter().map(|note| format!("line {}: {note}", record.line)))
         .collect();
-    let (dataset, refused) = staging.commit(rows, Vec::new())?;
-    let report = CollectReport { flow, refused, unused_films: selected.unused_films, notes };
+    let unused = unused(&injuries, &records, &used);
+    let (dataset, refused) = staging.commit(rows, truth, &upstream)?;
+    let report = CollectReport { flow: Flow::of_dataset(&dataset)?, refused, unused, notes };
     Ok((dataset, report))
+}
+
+/// What a person said about the diagnosis of an injury.
+type Reviews = BTreeMap<(String, Date), Verdict>;
+
+/// Reads a table of reviews: `patient, injury_date, label` and, if there, `fracture_type` and `side`.
+///
+/// # Errors
+/// [`CohortError`], naming the row: a missing column, a label, kind or side of another spelling, an injury that the registry does not
+/// have.
+fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError> {
+    let table = Table::read(path)?;
+    for column in ["patient", "injury_date", "label"] {
+        table.require(column)?;
+    }
+    let known: BTreeSet<(&str, Date)> = injuries.iter().map(|injury| (injury.patient.as_str(), injury.date)).collect();
+    let reviews = CohortError::gather(table.rows().map(|row| {
+        let patient = row.required("patient", "the patient's pseudonym")?;
+        let date = date(row, "injury_date")?;
+        if !known.contains(&(patient, date)) {
+            return Err(row.value_error("patient", "a patient of the registry with an injury on that day"));
+        }
+        let label = Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?;
+        let verdict = Verdict {
+            label,
+            fracture_type: row.parsed("fracture_type", FractureType::parse, FractureType::EXPECTED)?,
+            side: row.parsed("side", Side::parse, Side::EXPECTED)?,
+            review: (label == Label::Unknown).then(|| "still open".to_owned()),
+            other_fracture: None,
+        };
+        Ok(((patient.to_owned(), date), verdict))
+    }))?;
+    Ok(reviews.into_iter().collect())
 }
 
 struct Chosen<'a> {
     injury: &'a Injury,
-    record: &'a FilmRecord,
+    /// The frontal films of the day, the best first.
+    records: Vec<&'a FilmRecord>,
     verdict: Verdict,
 }
 
 struct Selected<'a> {
     chosen: Vec<Chosen<'a>>,
     flow: Flow,
-    unused_films: usize,
 }
 
-/// Joins injuries with films: the flow down to one frontal pelvic film an injury.
-fn select<'a>(injuries: &'a [Injury], records: &'a [FilmRecord]) -> Selected<'a> {
+/// Joins injuries with films: the flow down to the frontal pelvic films of each injury.
+fn select<'a>(injuries: &'a [Injury], records: &'a [FilmRecord], reviews: &Reviews) -> Selected<'a> {
     let mut films_of: BTreeMap<&str, Vec<&FilmRecord>> = BTreeMap::new();
     for record in records {
         films_of.entry(&record.patient).or_default().push(record);
@@ -94,31 +159,61 @@ fn select<'a>(injuries: &'a [Injury], records: &'a [FilmRecord]) -> Selected<'a>
     for &injury in &admitted {
         let films = films_of.get(injury.patient.as_str()).map_or(&[][..], Vec::as_slice);
         let that_day: Vec<_> = films.iter().copied().filter(|film| film.date == injury.date).collect();
-        let frontal: Vec<_> = that_day.iter().copied().filter(|film| film.view == View::FrontalPelvis).collect();
-        // The first film without a defect; where all have one, the first, whose defects then exclude the injury.
-        match frontal.iter().find(|film| film.defects.is_empty()).or(frontal.first()) {
-            Some(record) => {
-                chosen.push(Chosen { injury, record, verdict: judge(&injury.diagnosis, &injury.procedures) });
+        let mut frontal: Vec<_> = that_day.iter().copied().filter(|film| film.view == View::FrontalPelvis).collect();
+        // Films without a defect come first; where all have one, the first's defects exclude the injury.
+        frontal.sort_by_key(|film| !film.defects.is_empty());
+        match frontal.as_slice() {
+            [] if films.is_empty() => without.push("no film"),
+            [] if that_day.is_empty() => without.push("no film on the day of the injury"),
+            [] => without.push("no frontal film of the pelvis on the day of the injury"),
+            _ => {
+                let judged = judge(&injury.diagnosis, &injury.procedures);
+                let review = reviews.get(&(injury.patient.clone(), injury.date)).filter(|_| judged.review.is_some());
+                let verdict = match review {
+                    Some(said) => Verdict { other_fracture: judged.other_fracture, ..said.clone() },
+                    None => judged,
+                };
+                chosen.push(Chosen { injury, records: frontal, verdict });
             }
-            None if films.is_empty() => without.push("no film"),
-            None if that_day.is_empty() => without.push("no film on the day of the injury"),
-            None => without.push("no frontal film of the pelvis on the day of the injury"),
         }
     }
     flow.step("injuries of admitted patients", admitted.len(), without);
-    let unused_films = records.len() - chosen.len();
-    Selected { chosen, flow, unused_films }
+    Selected { chosen, flow }
 }
 
-fn row(image_id: &str, chosen: &Chosen<'_>) -> Film {
-    let Chosen { injury, record, verdict } = chosen;
+/// The films that stand for no injury, and why.
+fn unused(injuries: &[Injury], records: &[FilmRecord], used: &BTreeSet<u64>) -> Vec<Unused> {
+    let mut injuries_of: BTreeMap<&str, Vec<&Injury>> = BTreeMap::new();
+    for injury in injuries {
+        injuries_of.entry(&injury.patient).or_default().push(injury);
+    }
+    let reason = |film: &FilmRecord| {
+        let Some(injuries) = injuries_of.get(film.patient.as_str()) else {
+            return "its patient is not in the registry".to_owned();
+        };
+        match injuries.iter().find(|injury| injury.date == film.date) {
+            None => "it is of another day than its patient's injury".to_owned(),
+            Some(injury) if !injury.admitted => "its patient was not admitted".to_owned(),
+            Some(_) if film.view == View::Other => format!("its view `{}` is no frontal pelvis", film.view_text),
+            Some(_) => "another film of the same injury was taken".to_owned(),
+        }
+    };
+    records
+        .iter()
+        .filter(|film| !used.contains(&film.line))
+        .map(|film| Unused { line: film.line, reason: reason(film) })
+        .collect()
+}
+
+fn row(image_id: &str, chosen: &Chosen<'_>, record: &FilmRecord) -> Film {
+    let Chosen { injury, verdict, .. } = chosen;
     let mut film = Film::new(image_id, "", injury.patient.clone(), BodyPart::Pelvis, verdict.label);
     film.fracture_type = verdict.fracture_type;
     film.side = verdict.side;
     film.age = injury.age;
     film.sex = injury.sex;
     film.quality = record.quality.clone();
-    film.source = "registry".to_owned();
+    film.source = if record.source.is_empty() { "registry".to_owned() } else { record.source.clone() };
     film.extra = BTreeMap::from([
         ("iss".to_owned(), injury.iss.map_or_else(String::new, |iss| iss.to_string())),
         ("view".to_owned(), record.view_text.clone()),
@@ -133,28 +228,4 @@ fn row(image_id: &str, chosen: &Chosen<'_>) -> Film {
         film.reason = format!("review: {review}");
     }
     film
-}
-
-/// The steps after the join: files that could not be taken, exclusions (the first reason counts), reviews, labels.
-fn finish_flow(flow: &mut Flow, films: &[Film], refused: usize) {
-    flow.step(
-        "injuries with a frontal film of the pelvis on the day",
-        films.len() + refused,
-        (0..refused).map(|_| "film could not be taken"),
-    );
-    let (excluded, kept): (Vec<&Film>, Vec<&Film>) = films.iter().partition(|film| film.excluded);
-    let first_reason = |film: &&Film| {
-        let reason = film.reason.split(';').next().unwrap_or_default();
-        // The codes in brackets are for the manifest; the chart counts places.
-        reason.split(" (").next().unwrap_or_default().to_owned()
-    };
-    flow.step("films collected", films.len(), excluded.iter().map(first_reason));
-    let (unknown, labeled): (Vec<&Film>, Vec<&Film>) = kept.iter().partition(|film| film.label == Label::Unknown);
-    flow.step("films not excluded", kept.len(), unknown.iter().map(|_| "label to be reviewed"));
-    flow.step("films with a label", labeled.len(), [] as [&str; 0]);
-    flow.outcomes = count(labeled.iter().map(|film| match film.fracture_type {
-        Some(crate::FractureType::FemoralNeck) => "femoral neck fracture",
-        Some(crate::FractureType::Trochanteric) => "trochanteric fracture",
-        _ => "no hip fracture",
-    }));
 }

@@ -70,7 +70,7 @@ impl Dataset {
         for column in REQUIRED {
             table.require(column)?;
         }
-        let films = table.rows().map(|row| film(&table, row)).collect::<Result<Vec<_>, _>>()?;
+        let films = CohortError::gather(table.rows().map(|row| film(&table, row)))?;
         let lines: Vec<u64> = table.rows().map(|row| row.line()).collect();
         check_films(table.path(), &films, &lines)?;
         let (truth, truth_lines) = load_truth(&folder.join(TRUTH))?;
@@ -144,6 +144,26 @@ impl Dataset {
             });
         }
         Ok(years)
+    }
+
+    /// Keeps the films whose year ([`Dataset::years`] of `column`) is wanted, and their boxes.
+    ///
+    /// # Errors
+    /// As [`Dataset::years`], and [`CohortError::Value`] for a film whose year is not known.
+    pub fn keep_years(&mut self, column: &str, wanted: impl Fn(i32) -> bool) -> Result<(), CohortError> {
+        let years = self.years(column)?;
+        if let Some(place) = self.films.iter().position(|film| !years.contains_key(&film.image_id)) {
+            return Err(CohortError::Value {
+                path: self.folder.join(MANIFEST),
+                line: place as u64 + 2,
+                column: column.to_owned(),
+                value: String::new(),
+                expected: "a year, which choosing films by year needs".to_owned(),
+            });
+        }
+        self.films.retain(|film| wanted(years[&film.image_id]));
+        self.truth.retain(|truth| years.get(&truth.image_id).is_some_and(|year| wanted(*year)));
+        Ok(())
     }
 
     /// Reads every file and compares its SHA-256 with the manifest's; rows without a hash are passed over.

@@ -49,6 +49,9 @@ pub enum CohortError {
         /// What would have been understood.
         expected: String,
     },
+    /// Several rows that cannot be read, each with its own error.
+    #[error("{}", several(.0))]
+    Rows(Vec<CohortError>),
     /// The same film, patient or registry row twice.
     #[error("{path}, line {line}: {column} `{value}` is already on line {first_line}", path = path.display())]
     Duplicate {
@@ -167,7 +170,37 @@ pub enum CohortError {
     },
 }
 
+/// The most rows that an error names.
+const NAMED: usize = 20;
+
+fn several(errors: &[CohortError]) -> String {
+    let mut lines: Vec<String> = errors.iter().take(NAMED).map(ToString::to_string).collect();
+    if errors.len() > NAMED {
+        lines.push(format!("and {} more rows", errors.len() - NAMED));
+    }
+    lines.join("\n")
+}
+
 impl CohortError {
+    /// All values, or all errors: the one itself, or several as [`CohortError::Rows`].
+    ///
+    /// # Errors
+    /// Those among the results.
+    pub fn gather<T>(results: impl Iterator<Item = Result<T, Self>>) -> Result<Vec<T>, Self> {
+        let (mut values, mut errors) = (Vec::new(), Vec::new());
+        for result in results {
+            match result {
+                Ok(value) => values.push(value),
+                Err(error) => errors.push(error),
+            }
+        }
+        match errors.len() {
+            0 => Ok(values),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Rows(errors)),
+        }
+    }
+
     /// Wraps an operating system's error with the path it is about.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

@@ -2,7 +2,9 @@
 //!
 //! Registry columns: `patient, injury_date, age, sex, iss, diagnosis, admitted, procedures`; `diagnosis` holds ICD codes
 //! separated by semicolons ([`crate::diagnosis`]), dates are `YYYY-MM-DD`. Film columns: `patient, film_date, view, path,
-//! quality`; `quality` (or `quality_notes`) holds notes separated by semicolons, `path` is relative to the table's folder.
+//! quality`; `quality` (or `quality_notes`) holds notes separated by semicolons, `path` is relative to the table's folder. Where
+//! they are there, `source` says where films come from (`simulated`, a scanner) and `box_x, box_y, box_width, box_height` where the
+//! fracture is, in the film's pixels.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,10 @@ pub struct FilmRecord {
     pub quality: String,
     /// Notes that name no [`Defect`] and do not say that all is well.
     pub other_notes: Vec<String>,
+    /// Where the film comes from; empty if the table does not say.
+    pub source: String,
+    /// Where the fracture is: x, y, width and height in the film's pixels.
+    pub fracture_box: Option<[f32; 4]>,
 }
 
 /// Whether a film is a frontal pelvis.
@@ -90,8 +96,21 @@ impl Defect {
         }
     }
 
+    /// The defect that a note names; none where a word of it denies one (`not rotated`, `good contrast`), as a film must not be lost
+    /// to a word in a sentence that nobody understood. What is neither is listed for a person to look at.
     fn of_note(note: &str) -> Option<Self> {
         let note = note.to_lowercase();
+        let mut words = note.split(|c: char| !c.is_alphabetic());
+        let denies = |word: &str| {
+            [
+                "no", "not", "non", "without", "never", "none", "good", "well", "fine", "adequate", "correct", "ok",
+                "normal",
+            ]
+            .contains(&word)
+        };
+        if words.any(denies) {
+            return None;
+        }
         let says = |words: &[&str]| words.iter().any(|word| note.contains(word));
         match () {
             () if says(&["contrast", "exposed", "exposure"]) => Some(Self::PoorContrast),
@@ -112,7 +131,7 @@ pub fn load_injuries(path: &Path) -> Result<Vec<Injury>, CohortError> {
     for column in ["patient", "injury_date", "diagnosis", "admitted"] {
         table.require(column)?;
     }
-    let injuries = table.rows().map(injury).collect::<Result<Vec<_>, _>>()?;
+    let injuries = CohortError::gather(table.rows().map(injury))?;
     let mut seen: BTreeMap<(&str, Date), u64> = BTreeMap::new();
     for injury in &injuries {
         if let Some(first_line) = seen.insert((&injury.patient, injury.date), injury.line) {
@@ -121,7 +140,8 @@ pub fn load_injuries(path: &Path) -> Result<Vec<Injury>, CohortError> {
                 line: injury.line,
                 first_line,
                 column: "patient, injury_date".to_owned(),
-                value: format!("{}, {}", injury.patient, injury.date),
+                // A pseudonym may be a name all the same: errors go to logs.
+                value: format!("(patient not shown), {}", injury.date),
             });
         }
     }
@@ -149,7 +169,7 @@ fn iss(text: &str) -> Option<u8> {
     text.parse().ok().filter(|score| *score <= 75)
 }
 
-fn date(row: Row<'_>, column: &str) -> Result<Date, CohortError> {
+pub(crate) fn date(row: Row<'_>, column: &str) -> Result<Date, CohortError> {
     row.text(column).parse().map_err(|_| row.value_error(column, "a date of the form YYYY-MM-DD"))
 }
 
@@ -163,7 +183,7 @@ pub fn load_films(path: &Path) -> Result<Vec<FilmRecord>, CohortError> {
         table.require(column)?;
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let films = table.rows().map(|row| film_record(row, folder)).collect::<Result<Vec<_>, _>>()?;
+    let films = CohortError::gather(table.rows().map(|row| film_record(row, folder)))?;
     let mut seen: BTreeMap<&Path, u64> = BTreeMap::new();
     for film in &films {
         if let Some(first_line) = seen.insert(&film.path, film.line) {
@@ -184,7 +204,7 @@ fn film_record(row: Row<'_>, folder: &Path) -> Result<FilmRecord, CohortError> {
         "" => row.text("quality_notes"),
         text => text,
     };
-    let notes: Vec<&str> = quality.split(';').map(str::trim).filter(|note| !is_fine(note)).collect();
+    let notes: Vec<&str> = quality.split([';', ',']).map(str::trim).filter(|note| !is_fine(note)).collect();
     let mut defects: Vec<Defect> = notes.iter().filter_map(|note| Defect::of_note(note)).collect();
     defects.sort_unstable();
     defects.dedup();
@@ -197,8 +217,30 @@ fn film_record(row: Row<'_>, folder: &Path) -> Result<FilmRecord, CohortError> {
         path: folder.join(row.required("path", "the film's file")?),
         defects,
         quality: notes.join("; "),
+        source: row.text("source").to_owned(),
+        fracture_box: fracture_box(row)?,
         other_notes: notes.iter().filter(|note| Defect::of_note(note).is_none()).map(|&note| note.to_owned()).collect(),
     })
+}
+
+/// The box of the columns `box_x` to `box_height`, all four or none.
+fn fracture_box(row: Row<'_>) -> Result<Option<[f32; 4]>, CohortError> {
+    const EXPECTED: &str = "a number of pixels, in all four of box_x, box_y, box_width and box_height or in none";
+    let columns = ["box_x", "box_y", "box_width", "box_height"];
+    let mut found = [0.0; 4];
+    let mut there = 0;
+    for (column, value) in columns.iter().zip(&mut found) {
+        let least = if column.starts_with("box_w") || column.starts_with("box_h") { 1e-3 } else { 0.0 };
+        if let Some(number) = row.number(column, least..=1e6, EXPECTED)? {
+            *value = number as f32;
+            there += 1;
+        }
+    }
+    match there {
+        0 => Ok(None),
+        4 => Ok(Some(found)),
+        _ => Err(row.value_error(columns[0], EXPECTED)),
+    }
 }
 
 fn is_fine(note: &str) -> bool {
@@ -248,5 +290,8 @@ mod tests {
         assert_eq!(Defect::of_note("rotated to the left"), Some(Defect::Positioning));
         assert_eq!(Defect::of_note("foreign body: keys"), Some(Defect::ForeignBody));
         assert_eq!(Defect::of_note("right hip replacement"), None);
+        for fine in ["good contrast", "not rotated", "no artefact", "position correct", "well exposed"] {
+            assert_eq!(Defect::of_note(fine), None, "{fine}");
+        }
     }
 }

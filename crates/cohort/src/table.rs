@@ -87,7 +87,12 @@ impl Table {
         self.find(column).ok_or_else(|| CohortError::MissingColumn {
             path: self.path.clone(),
             column: column.to_owned(),
-            found: self.columns.join(", "),
+            found: match self.columns.as_slice() {
+                [only] if only.contains([';', '\t']) => {
+                    format!("{only}; its columns must be separated by commas")
+                }
+                columns => columns.join(", "),
+            },
         })
     }
 

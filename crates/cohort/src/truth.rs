@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::dataset::TRUTH_COLUMNS;
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
-use crate::labels::Label;
+use crate::labels::{FractureType, Label};
 use crate::table::{Row, Table};
 
 /// The boxes with the line of each; none where there is no table.
@@ -18,7 +18,7 @@ pub(crate) fn load_truth(path: &Path) -> Result<(Vec<TruthBox>, Vec<u64>), Cohor
     for column in TRUTH_COLUMNS {
         table.require(column)?;
     }
-    let truth = table.rows().map(truth_box).collect::<Result<_, _>>()?;
+    let truth = CohortError::gather(table.rows().map(truth_box))?;
     Ok((truth, table.rows().map(|row| row.line()).collect()))
 }
 
@@ -33,8 +33,18 @@ fn truth_box(row: Row<'_>) -> Result<TruthBox, CohortError> {
         y: pixels("y", 0.0, "a pixel coordinate of at least 0")?,
         width: pixels("width", f64::from(f32::MIN_POSITIVE), "a size in pixels of more than 0")?,
         height: pixels("height", f64::from(f32::MIN_POSITIVE), "a size in pixels of more than 0")?,
-        class: row.required("class", "femoral_neck, trochanteric or fracture")?.to_owned(),
+        class: class(row)?,
     })
+}
+
+/// The class of a box: a kind of fracture, or `fracture` where the kind is not known.
+fn class(row: Row<'_>) -> Result<String, CohortError> {
+    const EXPECTED: &str = "femoral_neck, trochanteric or fracture";
+    let text = row.required("class", EXPECTED)?;
+    if text != "fracture" && FractureType::parse(text).is_none() {
+        return Err(row.value_error("class", EXPECTED));
+    }
+    Ok(text.to_owned())
 }
 
 /// Checks that every box is one, and belongs to a film that may have one.

@@ -42,13 +42,18 @@ P12,2016-12-12,AP,p12.png,
 P13,2016-12-13,AP,missing.png,
 ";
 
+/// What passes for a film as far as an import looks, with a text of its own.
+fn film(text: &str) -> String {
+    format!("II*\0{text}")
+}
+
 fn tables(folder: &Path) {
     fs::write(folder.join("registry.csv"), REGISTRY).unwrap();
     fs::write(folder.join("films.csv"), FILMS).unwrap();
     for line in FILMS.lines().skip(1) {
         let name = line.split(',').nth(3).unwrap();
         if name != "missing.png" {
-            fs::write(folder.join(name), name).unwrap();
+            fs::write(folder.join(name), film(name)).unwrap();
         }
     }
 }
@@ -59,7 +64,7 @@ fn the_papers_rules() {
     tables(folder.path());
     let to = folder.path().join("set");
     let (registry, films) = (folder.path().join("registry.csv"), folder.path().join("films.csv"));
-    let (dataset, report) = collect(&registry, &films, &to, Files::Copy).unwrap();
+    let (dataset, report) = collect(&registry, &films, None, &to, Files::Copy).unwrap();
     assert_eq!(Dataset::load(&to).unwrap(), dataset);
     dataset.verify().unwrap();
 
@@ -85,14 +90,14 @@ fn the_papers_rules() {
     );
     let first = &dataset.films[0];
     assert_eq!((first.fracture_type, first.side), (Some(FractureType::FemoralNeck), Some(Side::Right)));
-    assert_eq!(fs::read_to_string(dataset.image_path(first)).unwrap(), "p01.png");
+    assert_eq!(fs::read_to_string(dataset.image_path(first)).unwrap(), film("p01.png"));
     assert_eq!(
         (first.image_id.as_str(), first.extra["year"].as_str(), first.extra["iss"].as_str()),
         ("F000001", "2012", "9")
     );
     assert_eq!(
         fs::read_to_string(dataset.image_path(&dataset.films[1])).unwrap(),
-        "p02-b.png",
+        film("p02-b.png"),
         "the film without a defect"
     );
 
@@ -104,7 +109,7 @@ fn the_papers_rules() {
             ("injuries in the registry", 13),
             ("injuries of admitted patients", 12),
             ("injuries with a frontal film of the pelvis on the day", 10),
-            ("films collected", 9),
+            ("films in the manifest", 9),
             ("films not excluded", 6),
             ("films with a label", 4),
         ]
@@ -132,10 +137,81 @@ fn the_papers_rules() {
     assert_eq!(report.refused.len(), 1);
     assert!(report.refused[0].file.ends_with("missing.png"));
     assert_eq!(report.notes, ["line 5: right hip replacement"]);
-    assert_eq!(report.unused_films, 4);
+    assert!(report.refused[0].reason.starts_with("line 15 of the table of films: "), "{:?}", report.refused);
+    let unused: Vec<(u64, &str)> = report.unused.iter().map(|film| (film.line, film.reason.as_str())).collect();
+    assert_eq!(
+        unused,
+        [
+            (3, "its view `lateral` is no frontal pelvis"),
+            (4, "another film of the same injury was taken"),
+            (9, "it is of another day than its patient's injury"),
+            (10, "its view `lateral` is no frontal pelvis"),
+        ]
+    );
+    assert_eq!(coxa_cohort::flow::Flow::of_dataset(&Dataset::load(&to).unwrap()).unwrap(), report.flow);
     // Names, dates and paths of the hospital stay behind.
     let manifest = fs::read_to_string(to.join("manifest.csv")).unwrap();
     assert!(!manifest.contains("2012-01-05") && !manifest.contains("p01.png"), "{manifest}");
+}
+
+#[test]
+fn a_review_decides_what_the_codes_leave_open_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    tables(folder.path());
+    // The table of films also says where a film is from and where the fracture is.
+    let films = FILMS.replacen("quality\n", "quality,source,box_x,box_y,box_width,box_height\n", 1);
+    let films = films.lines().enumerate().map(|(i, line)| match i {
+        0 => format!("{line}\n"),
+        1 => format!("{line},scanner 2,10,20,30,40\n"),
+        _ => format!("{line},,,,,\n"),
+    });
+    fs::write(folder.path().join("films.csv"), films.collect::<String>()).unwrap();
+    let review = folder.path().join("review.csv");
+    fs::write(
+        &review,
+        "patient,injury_date,label,fracture_type,side\nP05,2014-05-05,1,trochanteric,left\nP03,2013-03-03,1,femoral_neck,\n",
+    )
+    .unwrap();
+    let tables = [folder.path().join("registry.csv"), folder.path().join("films.csv")];
+    let set = folder.path().join("set");
+    let (dataset, report) = collect(&tables[0], &tables[1], Some(&review), &set, Files::Copy).unwrap();
+    let of = |patient: &str| dataset.films.iter().find(|film| film.patient == patient).unwrap();
+    let film = of("P05");
+    assert_eq!((film.label, film.side, film.reason.as_str()), (Label::Present, Some(Side::Left), ""));
+    assert_eq!(of("P03").label, Label::Absent, "its diagnosis was clear");
+    assert!(report.flow.adds_up());
+    assert_eq!((of("P01").source.as_str(), film.source.as_str()), ("scanner 2", "registry"));
+    let truth = &dataset.truth[0];
+    assert_eq!(
+        (truth.image_id.as_str(), truth.x, truth.height, truth.class.as_str()),
+        ("F000001", 10.0, 40.0, "femoral_neck")
+    );
+
+    fs::write(&review, "patient,injury_date,label\nP05,2014-05-06,1\nP06,2014-06-06,perhaps\n").unwrap();
+    let error = collect(&tables[0], &tables[1], Some(&review), &folder.path().join("bad"), Files::Copy).unwrap_err();
+    let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].contains("review.csv, line 2, column `patient`: `P05` is not a patient of the registry"),
+        "{lines:?}"
+    );
+    assert!(lines[1].contains("review.csv, line 3, column `label`: `perhaps`"), "{lines:?}");
+    assert!(!folder.path().join("bad").exists());
+}
+
+#[test]
+fn a_film_that_cannot_be_taken_gives_way_to_the_next_of_the_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = folder.path().join("registry.csv");
+    fs::write(&registry, "patient,injury_date,diagnosis,admitted\nP01,2012-01-05,820.21,1\n").unwrap();
+    let films = folder.path().join("films.csv");
+    fs::write(&films, "patient,film_date,view,path\nP01,2012-01-05,AP,text.png\nP01,2012-01-05,AP,film.png\n").unwrap();
+    fs::write(folder.path().join("text.png"), "a letter").unwrap();
+    fs::write(folder.path().join("film.png"), film("film")).unwrap();
+    let (dataset, report) = collect(&registry, &films, None, &folder.path().join("set"), Files::Copy).unwrap();
+    assert_eq!(fs::read_to_string(dataset.image_path(&dataset.films[0])).unwrap(), film("film"));
+    assert!(report.refused[0].reason.starts_with("line 2 of the table of films: not a DICOM"), "{:?}", report.refused);
+    assert!(report.unused.is_empty() && report.flow.adds_up(), "{report:?}");
 }
 
 #[test]
@@ -145,7 +221,7 @@ fn a_full_folder_is_never_touched() {
     let to = folder.path().join("set");
     fs::create_dir(&to).unwrap();
     fs::write(to.join("notes.txt"), "mine").unwrap();
-    let result = collect(&folder.path().join("registry.csv"), &folder.path().join("films.csv"), &to, Files::Copy);
+    let result = collect(&folder.path().join("registry.csv"), &folder.path().join("films.csv"), None, &to, Files::Copy);
     assert!(matches!(result, Err(CohortError::NotEmpty { .. })));
     assert_eq!(fs::read_dir(&to).unwrap().count(), 1);
 }
@@ -169,12 +245,24 @@ fn bad_registry_rows_are_named() {
         ("P02,2012-01-05,81,F,9,820.21,,", "column `admitted`: `` is not 0 or 1"),
         ("P02,2012-01-05,81,F,9,820.21,maybe,", "column `admitted`: `maybe` is not 0 or 1"),
         (",2012-01-05,81,F,9,820.21,1,", "column `patient`: `` is not the patient's pseudonym"),
-        ("P01,2012-01-05,81,F,9,808.0,1,", "line 3: patient, injury_date `P01, 2012-01-05` is already on line 2"),
+        (
+            "P01,2012-01-05,81,F,9,808.0,1,",
+            "line 3: patient, injury_date `(patient not shown), 2012-01-05` is already on line 2",
+        ),
     ] {
         fs::write(&path, format!("{header}{good}{row}\n")).unwrap();
         let error = registry::load_injuries(&path).unwrap_err().to_string();
         assert!(error.contains(expected), "`{error}` does not say `{expected}`");
     }
+    fs::write(&path, format!("{header}P01,2012-01-05,200,F,9,,1,\n{good}P03,2012-01-05,50,F,9,,perhaps,\n")).unwrap();
+    let error = registry::load_injuries(&path).unwrap_err().to_string();
+    assert!(
+        error.lines().count() == 2 && error.contains("line 2,") && error.contains("line 4,"),
+        "every bad row: {error}"
+    );
+    fs::write(&path, "patient;injury_date;diagnosis;admitted\n").unwrap();
+    let error = registry::load_injuries(&path).unwrap_err().to_string();
+    assert!(error.contains("separated by commas"), "{error}");
     fs::write(&path, "patient,injury_date,diagnosis\n").unwrap();
     let error = registry::load_injuries(&path).unwrap_err().to_string();
     assert!(error.ends_with("column `admitted` is missing (found: patient, injury_date, diagnosis)"), "{error}");

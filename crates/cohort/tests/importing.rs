@@ -39,7 +39,8 @@ fn truncated_files_are_recognized() {
     assert!(check_ends(&[]).is_err());
     assert!(check_ends(b"\x89PNG\r\n\x1a\n----").is_err());
     assert_eq!(check_ends(b"\x89PNG\r\n\x1a\n....\0\0\0\0IEND\xaeB`\x82"), Ok(None));
-    assert_eq!(check_ends(b"anything else"), Ok(None));
+    assert_eq!(check_ends(b"II*\0 a TIFF"), Ok(None));
+    assert!(check_ends(b"anything else").is_err());
 }
 
 fn fracatlas_set(from: &Path) {

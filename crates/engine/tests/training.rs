@@ -224,7 +224,10 @@ fn wrong_input_is_named() {
     let error = trainer.step(&[0.0; 100], &[0], None, 10).expect_err("not a multiple of 32");
     assert_eq!(error.to_string(), "image size 10 is not allowed: it must be a multiple of 32 and at least 64");
     assert!(matches!(trainer.step(&[0.0; 1024], &[0], None, 32), Err(EngineError::ImageSize { minimum: 64, .. })));
-    assert!(matches!(trainer.step(&[0.0; 1024], &[0, 1], None, 32), Err(EngineError::InputLength { expected: 2048, .. })));
+    assert!(matches!(
+        trainer.step(&[0.0; 1024], &[0, 1], None, 32),
+        Err(EngineError::InputLength { expected: 2048, .. })
+    ));
     let error = trainer.step(&[0.0; 2048], &[0, 2], None, 32).expect_err("class 2 of a binary loss");
     assert_eq!(error.to_string(), "target 2 of image 1 is out of range: there are 2 classes");
     let refused =

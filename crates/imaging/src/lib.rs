@@ -33,5 +33,5 @@ pub use geometry::{Fit, Geometry};
 pub use limits::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE};
 pub use overlay::{CamMap, Region, RgbImage, Side};
 pub use preprocess::{ModelInput, preprocess};
-pub use radiograph::{Laterality, Photometric, Radiograph};
+pub use radiograph::{Facing, Laterality, Photometric, Radiograph};
 pub use read::{read, read_bytes};

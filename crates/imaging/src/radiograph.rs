@@ -69,7 +69,20 @@ pub struct Radiograph {
     pub(crate) view: Option<&'static str>,
     pub(crate) body_part: Option<&'static str>,
     pub(crate) laterality: Option<Laterality>,
+    pub(crate) facing: Facing,
     pub(crate) sha256: String,
+}
+
+/// How the patient lies on a frontal film, as the file's Patient Orientation says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Facing {
+    /// The patient's left is at the film's right, as films are hung; also where the file does not say.
+    #[default]
+    Usual,
+    /// The patient's left is at the film's left.
+    Mirrored,
+    /// The film is turned, or not frontal: its columns run neither to the patient's left nor to the right.
+    Turned,
 }
 
 impl Radiograph {
@@ -106,6 +119,7 @@ impl Radiograph {
             view: None,
             body_part: None,
             laterality: None,
+            facing: Facing::Usual,
             sha256: sha256_hex(&bytes),
         })
     }
@@ -162,6 +176,11 @@ impl Radiograph {
     /// The side of the body that the file says is on the film.
     pub fn laterality(&self) -> Option<Laterality> {
         self.laterality
+    }
+
+    /// How the patient lies on the film.
+    pub fn facing(&self) -> Facing {
+        self.facing
     }
 
     /// SHA-256 of the file's bytes, 64 lower-case hexadecimal digits.

@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 use crate::codec::{jpeg_extended, jpeg_header};
 use crate::error::{FileFormat, ReadError};
 use crate::limits::{MAX_SIDE, check_size};
-use crate::radiograph::{Photometric, Radiograph, sha256_hex};
+use crate::radiograph::{Facing, Photometric, Radiograph, sha256_hex};
 use crate::read::guarded;
 use crate::window;
 
@@ -91,6 +91,7 @@ fn film(
         view: None,
         body_part: None,
         laterality: None,
+        facing: Facing::Usual,
         sha256: sha256_hex(bytes),
     }
 }

@@ -1,7 +1,7 @@
 //! The bundle: a folder with a network's weights (`model.safetensors`) and its card (`model.json`), which says what it was made
 //! from, how a film must be prepared for it and what its numbers mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -20,6 +20,10 @@ pub const FORMAT: u32 = 1;
 pub const INTENDED_USE: &str = "Research use only. Not a medical device; not for diagnosis or treatment.";
 /// The network's weights in a bundle's folder.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
+/// The films that a bundle was trained on, one a line; bundles may lack it.
+const FILMS_FILE: &str = "films.txt";
+/// Digits of a film's SHA-256 that a bundle keeps: enough to know a film again.
+pub const FILM_DIGITS: usize = 16;
 /// The card in a bundle's folder.
 pub const CARD_FILE: &str = "model.json";
 /// What errors call the bundle that comes with the program.
@@ -259,6 +263,7 @@ pub struct Bundle {
     card: Card,
     parameters: Parameters,
     hash: String,
+    films: BTreeSet<String>,
 }
 
 impl Bundle {
@@ -291,7 +296,7 @@ impl Bundle {
         let mut text = serde_json::to_string_pretty(&card).map_err(|error| ModelError::Setting(error.to_string()))?;
         text.push('\n');
         let hash = hash_of(&card.weights.sha256, &text).map_err(ModelError::Setting)?;
-        Ok((Bundle { card, parameters, hash }, bytes, text))
+        Ok((Bundle { card, parameters, hash, films: BTreeSet::new() }, bytes, text))
     }
 
     /// Reads a bundle's folder.
@@ -301,7 +306,13 @@ impl Bundle {
     /// is missing, unexpected or misshapen; each is named.
     pub fn load(folder: &Path) -> Result<Self, ModelError> {
         let text = files::read_text(&folder.join(CARD_FILE))?;
-        Self::parse(folder, &text, || files::read(&folder.join(WEIGHTS_FILE)))
+        let bundle = Self::parse(folder, &text, || files::read(&folder.join(WEIGHTS_FILE)))?;
+        let films = folder.join(FILMS_FILE);
+        if !films.exists() {
+            return Ok(bundle);
+        }
+        let films = files::read_text(&films)?.lines().map(str::to_owned).collect();
+        Ok(bundle.with_films(films))
     }
 
     /// The bundle that comes with the program, trained on simulated films alone.
@@ -337,7 +348,7 @@ impl Bundle {
             ));
         }
         let hash = hash_of(&found, text).map_err(|reason| ModelError::format(&card_path, reason))?;
-        Ok(Bundle { card, parameters, hash })
+        Ok(Bundle { card, parameters, hash, films: BTreeSet::new() })
     }
 
     /// Writes the bundle to a new folder, which appears whole or not at all, and returns it as a reader will find it (bf16 rounds
@@ -362,6 +373,13 @@ impl Bundle {
         fs::create_dir(&temporary).map_err(ModelError::io(&temporary))?;
         let written = files::write_synced(&temporary.join(WEIGHTS_FILE), &bytes)
             .and_then(|()| files::write_synced(&temporary.join(CARD_FILE), text.as_bytes()))
+            .and_then(|()| match self.films.is_empty() {
+                true => Ok(()),
+                false => {
+                    let lines: String = self.films.iter().map(|film| format!("{film}\n")).collect();
+                    files::write_synced(&temporary.join(FILMS_FILE), lines.as_bytes())
+                }
+            })
             // Renaming a folder onto one that holds files fails, so a folder that appeared meanwhile is not lost.
             .and_then(|()| fs::rename(&temporary, folder).map_err(ModelError::io(folder)));
         if let Err(error) = written {
@@ -371,6 +389,22 @@ impl Bundle {
         }
         files::sync_parent(folder)?;
         Self::load(folder)
+    }
+
+    /// The same bundle, with the films that it was trained and validated on: the first [`FILM_DIGITS`] digits of the SHA-256 of each
+    /// one's file.
+    pub(crate) fn with_films(self, films: BTreeSet<String>) -> Self {
+        Bundle { films, ..self }
+    }
+
+    /// Whether the network was trained or validated on the file of this SHA-256, as far as the bundle knows.
+    pub fn has_seen(&self, sha256: &str) -> bool {
+        sha256.get(..FILM_DIGITS).is_some_and(|digits| self.films.contains(digits))
+    }
+
+    /// The films that the network was trained or validated on, where the bundle knows them.
+    pub(crate) fn films(&self) -> &BTreeSet<String> {
+        &self.films
     }
 
     /// What the bundle says of itself.

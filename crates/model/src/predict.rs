@@ -336,7 +336,7 @@ impl Reader {
         let finding = probability >= threshold;
         let reference = self.reference();
         let regions = if finding {
-            regions::find(&cam, geometry, reference, self.card.cam.region_fraction, film.laterality())
+            regions::find(&cam, geometry, reference, self.card.cam.region_fraction, (film.laterality(), film.facing()))
         } else {
             Vec::new()
         };

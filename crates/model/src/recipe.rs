@@ -40,6 +40,9 @@ pub struct Stage {
     pub target: Target,
     /// The fraction of the films kept for validation, split by patient; above 0, below 1.
     pub validation: f64,
+    /// Films of later years (the manifest's column `year`) are left out: they are for the test, as the paper's of 2017 were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_year: Option<i32>,
     /// Which fold of a cross-validation is kept for validation, in place of that fraction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,

@@ -1,7 +1,7 @@
 //! From a Grad-CAM to the regions of a film: where the raw map reaches a fraction of the bundle's reference, as boxes in the film's
 //! own pixels.
 
-use coxa_imaging::{CamMap, Geometry, Laterality, Region, Side};
+use coxa_imaging::{CamMap, Facing, Geometry, Laterality, Region, Side};
 
 /// Regions of a film at most, the strongest kept.
 const MOST_REGIONS: usize = 8;
@@ -17,14 +17,14 @@ const MIDLINE: f32 = 0.03;
 /// (4-neighbors) gives its bounding box, mapped by `geometry` and clipped to the film; padding belongs to no region. The score is
 /// p / (p + reference) of the piece's peak p: 0.5 at the reference. Strongest first.
 ///
-/// The side is the file's laterality where it has one. Else, on a film as wide as a pelvis's, it follows from the midline (image
-/// left is the patient's right); a hip alone, taken upright, has no midline, and its side is unknown.
+/// The side is the film's laterality where it has one. Else, on a film of both hips or as wide as a pelvis's, it follows from the
+/// midline and how the patient lies; a hip alone, taken upright, has no midline, and its side is unknown, as on a turned film.
 pub fn find(
     cam: &CamMap,
     geometry: &Geometry,
     reference: f32,
     fraction: f32,
-    laterality: Option<Laterality>,
+    (laterality, facing): (Option<Laterality>, Facing),
 ) -> Vec<Region> {
     let size = geometry.size;
     let map = enlarge(cam, size);
@@ -40,7 +40,7 @@ pub fn find(
         pieces.add_row(covered(y), left, y, cut);
     }
     let mut regions: Vec<Region> =
-        pieces.finish().iter().map(|piece| piece.region(geometry, reference, laterality)).collect();
+        pieces.finish().iter().map(|piece| piece.region(geometry, reference, laterality, facing)).collect();
     regions.sort_by(|a: &Region, b: &Region| b.score.total_cmp(&a.score));
     regions.truncate(MOST_REGIONS);
     regions
@@ -57,7 +57,7 @@ struct Piece {
 }
 
 impl Piece {
-    fn region(&self, geometry: &Geometry, reference: f32, laterality: Option<Laterality>) -> Region {
+    fn region(&self, geometry: &Geometry, reference: f32, laterality: Option<Laterality>, facing: Facing) -> Region {
         let (width, height) = (geometry.film_width as f32, geometry.film_height as f32);
         let (x0, y0) = geometry.to_film(self.left as f32, self.top as f32);
         let (x1, y1) = geometry.to_film((self.right + 1) as f32, (self.bottom + 1) as f32);
@@ -68,25 +68,31 @@ impl Piece {
             y: y0,
             width: x1 - x0,
             height: y1 - y0,
-            side: side((x0 + x1) / 2.0, width, height, laterality),
+            side: side((x0 + x1) / 2.0, width, height, laterality, facing),
             score: self.peak / (self.peak + reference),
         }
     }
 }
 
-fn side(center: f32, width: f32, height: f32, laterality: Option<Laterality>) -> Side {
+fn side(center: f32, width: f32, height: f32, laterality: Option<Laterality>, facing: Facing) -> Side {
     match laterality {
         Some(Laterality::Left) => return Side::Left,
         Some(Laterality::Right) => return Side::Right,
         _ => {}
     }
     let off = center / width - 0.5;
-    if width < PELVIS_ASPECT * height || off.abs() < MIDLINE {
+    let both_hips = laterality == Some(Laterality::Both) || width >= PELVIS_ASPECT * height;
+    let (left_part, right_part) = match facing {
+        Facing::Usual => (Side::Right, Side::Left),
+        Facing::Mirrored => (Side::Left, Side::Right),
+        Facing::Turned => return Side::Unknown,
+    };
+    if !both_hips || off.abs() < MIDLINE {
         Side::Unknown
     } else if off < 0.0 {
-        Side::Right
+        left_part
     } else {
-        Side::Left
+        right_part
     }
 }
 
@@ -188,6 +194,8 @@ pub(crate) fn enlarge(cam: &CamMap, size: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FRONTAL: (Option<Laterality>, Facing) = (None, Facing::Usual);
     use coxa_imaging::Fit;
 
     /// A 4 × 4 map with the given cells set.
@@ -213,7 +221,7 @@ mod tests {
     fn boxes_are_in_film_pixels_with_the_patients_side() {
         // A film of 1,280 × 1,280 at 128: ten film pixels to one. Cell (1, 0) has its center at input (16, 48).
         let geometry = Geometry::new(1280, 1280, 128, Fit::Letterbox);
-        let regions = find(&cam(&[(1, 0, 1.0), (2, 3, 0.8)]), &geometry, 1.0, 0.5, None);
+        let regions = find(&cam(&[(1, 0, 1.0), (2, 3, 0.8)]), &geometry, 1.0, 0.5, FRONTAL);
         let [first, second] = &regions[..] else { panic!("two regions, not {}", regions.len()) };
         // Half the peak is reached 16 input pixels above and below and to the right; edges repeat to the left.
         assert_eq!((first.x, first.y, first.width, first.height), (0.0, 320.0, 320.0, 320.0));
@@ -224,8 +232,8 @@ mod tests {
     #[test]
     fn a_weak_map_still_shows_its_peak_and_an_empty_one_nothing() {
         let geometry = Geometry::new(128, 128, 128, Fit::Letterbox);
-        assert_eq!(find(&cam(&[(1, 1, 0.01)]), &geometry, 1.0, 0.5, None).len(), 1);
-        assert!(find(&cam(&[]), &geometry, 1.0, 0.5, None).is_empty());
+        assert_eq!(find(&cam(&[(1, 1, 0.01)]), &geometry, 1.0, 0.5, FRONTAL).len(), 1);
+        assert!(find(&cam(&[]), &geometry, 1.0, 0.5, FRONTAL).is_empty());
     }
 
     #[test]
@@ -245,8 +253,8 @@ mod tests {
     fn padding_is_no_region() {
         // A film twice as wide as high fills the middle half of the input; the map's first row lies in the padding.
         let geometry = Geometry::new(256, 128, 128, Fit::Letterbox);
-        assert!(find(&cam(&[(0, 1, 1.0)]), &geometry, 1.0, 0.9, None).iter().all(|r| r.y + r.height <= 128.0));
-        let inside = find(&cam(&[(1, 1, 1.0)]), &geometry, 1.0, 0.9, None);
+        assert!(find(&cam(&[(0, 1, 1.0)]), &geometry, 1.0, 0.9, FRONTAL).iter().all(|r| r.y + r.height <= 128.0));
+        let inside = find(&cam(&[(1, 1, 1.0)]), &geometry, 1.0, 0.9, FRONTAL);
         assert_eq!(inside.len(), 1);
         assert!(inside[0].y >= 0.0 && inside[0].height > 0.0);
     }
@@ -254,12 +262,16 @@ mod tests {
     #[test]
     fn the_side_is_unknown_where_nothing_tells_it() {
         let upright = Geometry::new(800, 1000, 128, Fit::Letterbox);
-        let at = |laterality| find(&cam(&[(1, 1, 1.0)]), &upright, 1.0, 0.5, laterality)[0].side;
+        let of = |laterality, facing| find(&cam(&[(1, 1, 1.0)]), &upright, 1.0, 0.5, (laterality, facing))[0].side;
+        let at = |laterality| of(laterality, Facing::Usual);
         assert_eq!(at(None), Side::Unknown);
         assert_eq!(at(Some(Laterality::Left)), Side::Left);
-        assert_eq!(at(Some(Laterality::Both)), Side::Unknown);
+        // A film of both hips has a midline whatever its shape.
+        assert_eq!(at(Some(Laterality::Both)), Side::Right);
+        assert_eq!(of(Some(Laterality::Both), Facing::Mirrored), Side::Left);
+        assert_eq!(of(Some(Laterality::Both), Facing::Turned), Side::Unknown);
         let pelvis = Geometry::new(1280, 1280, 128, Fit::Letterbox);
-        let middle = find(&cam(&[(1, 1, 1.0), (1, 2, 1.0)]), &pelvis, 1.0, 0.5, None);
+        let middle = find(&cam(&[(1, 1, 1.0), (1, 2, 1.0)]), &pelvis, 1.0, 0.5, FRONTAL);
         assert_eq!(middle[0].side, Side::Unknown);
     }
 }

@@ -9,7 +9,7 @@ use coxa_engine::{CellTargets, Loss, Parameters, TrainerOptions};
 use coxa_imaging::Geometry;
 
 use crate::batches::{Batch, Films, Patches, Plan, steps_per_epoch};
-use crate::bundle::logits_of;
+use crate::bundle::{FILM_DIGITS, logits_of};
 use crate::cache::{Built, FilmCache};
 use crate::checkpoint::{self, Checkpoint, Position};
 use crate::executor::{TrainExecutor, infer_executor, train_executor};
@@ -134,7 +134,19 @@ fn run_stages(
             files::create_folder(&folder)?;
             let training = Training { recipe, stage, index, folder: &folder, options };
             match training.run(previous.as_ref(), progress)? {
-                Some(bundle) => bundle.save(&bundle_folder, options.weights_format)?,
+                Some(bundle) => {
+                    // What the start was trained on, this network has seen too.
+                    let start = match (&stage.start, &previous) {
+                        (Start::Previous, Some(bundle)) => bundle.films().clone(),
+                        // A folder that is gone since the run began takes its list with it.
+                        (Start::Bundle(folder), _) => {
+                            Bundle::load(folder).map_or_else(|_| Default::default(), |b| b.films().clone())
+                        }
+                        _ => Default::default(),
+                    };
+                    let films = bundle.films() | &start;
+                    bundle.with_films(films).save(&bundle_folder, options.weights_format)?
+                }
                 None => return Ok(outcome),
             }
         };
@@ -367,14 +379,21 @@ impl Training<'_> {
             epoch,
             validation: &validation,
         };
-        Bundle::new(finish::card(&finished), parameters).map(Some)
+        let seen: std::collections::HashSet<&str> =
+            data.split.train().iter().chain(data.split.validation()).map(|sample| sample.image_id.as_str()).collect();
+        let films = data.cache.entries().iter().filter(|film| seen.contains(film.image_id.as_str()));
+        let films = films.map(|film| film.sha256[..FILM_DIGITS].to_owned()).collect();
+        Ok(Some(Bundle::new(finish::card(&finished), parameters)?.with_films(films)))
     }
 
     /// Loads the data set, splits it by patient and prepares its films; `None` if that was stopped.
     fn data(&self, progress: &mut dyn Progress) -> Result<Option<Data>, ModelError> {
         let stage = self.stage;
         let Some(folder) = &stage.dataset else { return Err(self.fault("no dataset is given")) };
-        let dataset = Dataset::load(folder)?;
+        let mut dataset = Dataset::load(folder)?;
+        if let Some(last) = stage.until_year {
+            dataset.keep_years("year", |of_film| of_film <= last)?;
+        }
         let (samples, classes) = coxa_cohort::samples(&dataset, &stage.target.cohort())?;
         if classes.len() < 2 {
             return Err(self.fault(format!("all films are of one class, {}", classes.join(", "))));

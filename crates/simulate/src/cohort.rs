@@ -27,7 +27,11 @@ use crate::types::{Domain, FilmKind, FilmOptions, SimulatedFilm};
 pub const REGISTRY_COLUMNS: [&str; 8] =
     ["patient", "injury_date", "age", "sex", "iss", "diagnosis", "admitted", "procedures"];
 /// The columns of the table of films.
-pub const FILM_COLUMNS: [&str; 5] = ["patient", "film_date", "view", "path", "quality"];
+pub const FILM_COLUMNS: [&str; 10] =
+    ["patient", "film_date", "view", "path", "quality", "source", "box_x", "box_y", "box_width", "box_height"];
+
+/// What the table of films says of where they are from.
+const SOURCE: &str = "simulated";
 
 /// What hospital to make up.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +101,8 @@ pub enum Flaw {
     Defect(&'static str),
     /// A fracture of the femoral shaft or the pelvis.
     OtherFracture,
+    /// A code that names a hip fracture of unspecified kind: the film stays in, its label is to be reviewed.
+    Questionable,
 }
 
 /// A row of the registry, with what is to be drawn for it.
@@ -155,6 +161,12 @@ pub fn write(
         return Err(SimulateError::Occupied { folder: folder.to_owned(), reason });
     }
     let images = folder.join("images");
+    let taken =
+        fs::read_dir(folder).is_ok_and(|entries| entries.filter_map(Result::ok).any(|entry| entry.path() != images));
+    if taken {
+        let reason = "the folder is not empty".to_owned();
+        return Err(SimulateError::Occupied { folder: folder.to_owned(), reason });
+    }
     fs::create_dir_all(&images).map_err(SimulateError::io(&images))?;
     let done = AtomicUsize::new(0);
     let rows = injuries(spec);
@@ -167,7 +179,7 @@ pub fn write(
             Ok(films)
         })
         .collect::<Result<Vec<_>, SimulateError>>()?;
-    let table: Vec<[String; 5]> = films.into_iter().flatten().collect();
+    let table: Vec<[String; 10]> = films.into_iter().flatten().collect();
     write_whole(&folder.join("films.csv"), csv(&FILM_COLUMNS, &table).as_bytes())?;
     let registry: Vec<[String; 8]> = rows.iter().map(registry_row).collect();
     write_whole(&folder.join("registry.csv"), csv(&REGISTRY_COLUMNS, &registry).as_bytes())?;
@@ -199,7 +211,7 @@ fn csv<const N: usize>(header: &[&str; N], rows: &[[String; N]]) -> String {
 }
 
 /// Makes the films of an injury and returns their rows.
-fn films_of(folder: &Path, spec: &HospitalSpec, i: usize, row: &Injury) -> Result<Vec<[String; 5]>, SimulateError> {
+fn films_of(folder: &Path, spec: &HospitalSpec, i: usize, row: &Injury) -> Result<Vec<[String; 10]>, SimulateError> {
     let mut rows = Vec::new();
     if row.flaw == Flaw::NoFilm {
         return Ok(rows);
@@ -218,8 +230,11 @@ fn films_of(folder: &Path, spec: &HospitalSpec, i: usize, row: &Injury) -> Resul
     if let Flaw::Defect(note) = row.flaw {
         spoil(&mut film, note);
     }
+    // The film's own patient is only near the registry's: the file says what the registry says.
+    film.truth.age = row.age as f32;
+    film.truth.sex = row.sex;
     let path = format!("images/P{i:06}.{}", extension(spec.format));
-    let name = format!("coxa-simulate hospital {} {i}", spec.seed);
+    let name = format!("coxa-simulate hospital {spec:?} {i}");
     write_whole(&folder.join(&path), &encoded(&film, spec.format, &row.patient, &name)?)?;
     let day = if row.flaw == Flaw::OtherDay { Day(row.day.0 + 1 + i as i64 % 9) } else { row.day };
     let view = if row.flaw == Flaw::OtherView { "lateral hip" } else { "AP pelvis" };
@@ -227,7 +242,11 @@ fn films_of(folder: &Path, spec: &HospitalSpec, i: usize, row: &Injury) -> Resul
         Flaw::Defect(note) => note,
         _ => "",
     };
-    rows.push([row.patient.clone(), day.to_string(), view.to_owned(), path, quality.to_owned()]);
+    let fracture_box = film.truth.fracture.map(|fracture| fracture.bbox.map(|side| format!("{side:.1}")));
+    let [x, y, width, height] = fracture_box.unwrap_or_default();
+    let texts = [view, path.as_str(), quality, SOURCE].map(str::to_owned);
+    let [view, path, quality, source] = texts;
+    rows.push([row.patient.clone(), day.to_string(), view, path, quality, source, x, y, width, height]);
     Ok(rows)
 }
 
@@ -336,6 +355,8 @@ fn injury(spec: &HospitalSpec, i: u64) -> Injury {
             (Flaw::OtherFracture, 0.05),
         ],
     );
+    // Some of the fractures that belong in have a code that does not say which.
+    let flaw = if flaw == Flaw::None && fractured && chance(rng, 0.03) { Flaw::Questionable } else { flaw };
     let (index, side) = matching_film(spec, i, age, sex);
     let is_icd10 = day.ymd().0 >= 2016;
     let diagnosis = diagnosis(rng, fracture, side, is_icd10, flaw);
@@ -382,7 +403,13 @@ fn diagnosis(rng: &mut FilmRng, fracture: Option<FractureType>, side: Side, is_i
     let mut codes: Vec<String> = Vec::new();
     let moved = chance(rng, 0.7);
     if let Some(kind) = fracture {
-        codes.push(if is_icd10 {
+        codes.push(if flaw == Flaw::Questionable {
+            match (is_icd10, side) {
+                (false, _) => "820.8".to_owned(),
+                (true, Side::Left) => "S72.002A".to_owned(),
+                (true, _) => "S72.001A".to_owned(),
+            }
+        } else if is_icd10 {
             // Displaced right, displaced left, nondisplaced right, nondisplaced left: 1, 2, 4, 5.
             let which = 1 + u8::from(side == Side::Left) + if moved { 0 } else { 3 };
             let stem = match kind {

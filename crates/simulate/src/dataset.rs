@@ -175,14 +175,19 @@ fn jobs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
     }
     let p = spec.proportions;
     let shares = [p.normal, p.femoral_neck, p.trochanteric];
-    let domain = [spec.domain.variation, spec.domain.hardware, spec.domain.close_up, spec.domain.clutter];
-    if let Some(value) = domain.iter().find(|x| !(0.0..=1.0).contains(*x)) {
-        return wrong("a knob of the domain", value.to_string(), "0 to 1");
+    let Domain { variation, hardware, close_up, clutter } = spec.domain;
+    for (name, value) in
+        [("variation", variation), ("hardware", hardware), ("close-up", close_up), ("clutter", clutter)]
+    {
+        if !(0.0..=1.0).contains(&value) {
+            return wrong(name, value.to_string(), "0 to 1");
+        }
     }
     let kinds: Vec<(Job, f32)> = match spec.what {
         What::Pelvis => {
             if shares.iter().any(|x| !x.is_finite() || *x < 0.0) || shares.iter().sum::<f32>() <= 0.0 {
-                return wrong("the proportions", format!("{shares:?}"), "three numbers of 0 or more, not all 0");
+                let shown = shares.map(|share| share.to_string()).join(",");
+                return wrong("the shares", shown, "three numbers of 0 or more, not all 0");
             }
             [FilmKind::Normal, FilmKind::FemoralNeck, FilmKind::Trochanteric]
                 .map(Job::Pelvis)
@@ -377,7 +382,8 @@ fn save_film(
         film,
         spec.format,
         patient,
-        &format!("coxa-simulate {} {:?} {} {id}", spec.seed, spec.what, spec.size),
+        // The whole plan: films of other settings are other objects.
+        &format!("{} {id}", plan(spec)),
     )?;
     write_whole(&folder.join(&path), &bytes)?;
     let truth = &film.truth;

@@ -43,6 +43,16 @@ pub enum SimulateError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A surface that is named as a femur and is none.
+    #[error(
+        "{}: the surface named femur has no head, neck and shaft of a femur\nhint: give the whole proximal femur as a closed surface, or \
+         leave the file out for the built-in one",
+        folder.display()
+    )]
+    NoFemur {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The operating system refused.
     #[error("{}: {source}", path.display())]
     Io {

@@ -13,9 +13,7 @@ use crate::geometry::{Rigid, Vec3, smoothstep, v};
 use crate::random::{Stream, chance, choose, stream, uniform};
 use crate::randomise::{Frame, Patient, View, place};
 use crate::scene::Scene;
-use crate::types::{
-    FilmKind, FilmOptions, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture,
-};
+use crate::types::{FilmKind, FilmOptions, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture};
 
 /// Makes a frontal film of the pelvis or of one hip: a pure function of its arguments.
 ///
@@ -85,7 +83,9 @@ pub(crate) fn pelvis_with(seed: u64, index: u64, options: &FilmOptions, anatomy:
     let spacing = view.camera.spacing * view.oversampling as f32;
     let mut display = develop(&signal, view.width, view.height, spacing, &development);
     let mut notes = stream(seed, index, Stream::Annotation);
-    let letter = if chance(&mut notes, 0.5) { Side::Left } else { Side::Right };
+    // On a film of one hip the letter is that hip's; on one of both it lies on either's side.
+    let either = if chance(&mut notes, 0.5) { Side::Left } else { Side::Right };
+    let letter = if view.frame == Frame::CloseUp { patient.index_side } else { either };
     accessories::annotation::draw(&mut notes, &mut display, view.width, view.height, letter, domain.clutter);
     let fracture = fracture.map(|fracture| SimulatedFracture {
         kind: fracture.kind,
@@ -144,8 +144,7 @@ fn hip_landmarks(patient: &Patient, side: Side, motion: &Rigid) -> HipLandmarks 
     let cup = patient.pelvis.hip();
     let cup = patient.pelvis_motion().apply(if side == Side::Right { cup.mirrored() } else { cup });
     let k = patient.femur_scale;
-    let wall =
-        shape.thickness(shape.on_shaft(120.0) + v(shape.shaft_radius, 0.0, 0.0)) * (0.35 + 0.65 * shape.cortex);
+    let wall = shape.thickness(shape.on_shaft(120.0) + v(shape.shaft_radius, 0.0, 0.0)) * (0.35 + 0.65 * shape.cortex);
     HipLandmarks {
         side,
         head: at(Vec3::default()),

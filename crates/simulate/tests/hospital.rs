@@ -15,7 +15,7 @@ fn moments(values: impl Iterator<Item = u32>) -> (f64, f64) {
 #[test]
 fn the_registry_follows_table_1() {
     let rows = injuries(&HospitalSpec { n: 6000, seed: 2, ..HospitalSpec::default() });
-    let kept: Vec<&Injury> = rows.iter().filter(|r| r.flaw == Flaw::None).collect();
+    let kept: Vec<&Injury> = rows.iter().filter(|r| matches!(r.flaw, Flaw::None | Flaw::Questionable)).collect();
     let share = |part: usize, of: usize| part as f64 / of as f64;
     let (with, without): (Vec<&Injury>, Vec<&Injury>) = kept.iter().partition(|r| r.fracture.is_some());
     assert!((share(with.len(), kept.len()) - 1975.0 / 3605.0).abs() < 0.03);
@@ -38,20 +38,32 @@ fn the_registry_follows_table_1() {
 #[test]
 fn a_collection_from_the_hospital_keeps_what_has_no_flaw() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = HospitalSpec { n: 24, seed: 3, size: 64, format: Format::Png, ..HospitalSpec::default() };
+    let spec = HospitalSpec { n: 32, seed: 3, size: 64, format: Format::Png, ..HospitalSpec::default() };
     let hospital = folder.path().join("hospital");
     let rows = write(&hospital, &spec, &|_| {}).unwrap();
     assert_eq!(rows, injuries(&spec));
     assert!(write(&hospital, &spec, &|_| {}).is_err(), "nothing is overwritten");
-    let (set, report) =
-        collect(&hospital.join("registry.csv"), &hospital.join("films.csv"), &folder.path().join("set"), Files::Copy)
-            .unwrap();
+    let (set, report) = collect(
+        &hospital.join("registry.csv"),
+        &hospital.join("films.csv"),
+        None,
+        &folder.path().join("set"),
+        Files::Copy,
+    )
+    .unwrap();
     assert!(report.refused.is_empty(), "{report:?}");
-    let flawless: Vec<&Injury> = rows.iter().filter(|r| r.flaw == Flaw::None).collect();
+    let flawless: Vec<&Injury> = rows.iter().filter(|r| matches!(r.flaw, Flaw::None | Flaw::Questionable)).collect();
     let included: Vec<_> = set.films.iter().filter(|f| !f.excluded).collect();
     assert_eq!(included.len(), flawless.len());
     for film in included {
         let row = flawless.iter().find(|r| r.patient == film.patient).unwrap();
+        assert_eq!(film.source, "simulated");
+        if row.flaw == Flaw::Questionable {
+            assert!(film.reason.starts_with("review: "), "{film:?}");
+            continue;
+        }
+        let boxes = set.truth.iter().filter(|truth| truth.image_id == film.image_id).count();
+        assert_eq!(boxes, usize::from(row.fracture.is_some()));
         assert_eq!(film.fracture_type.filter(|f| *f != FractureType::None), row.fracture, "{row:?}");
         assert_eq!(film.age, Some(row.age as f32));
     }

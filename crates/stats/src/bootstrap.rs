@@ -76,7 +76,7 @@ pub fn percentile(
     if (replicates.len() as f64) < LEAST_DEFINED * plan.replicates as f64 {
         return Err(Undefined::new(
             statistic,
-            Reason::Bootstrap { undefined: plan.replicates - replicates.len(), replicates: plan.replicates },
+            Reason::Bootstrap { value, undefined: plan.replicates - replicates.len(), replicates: plan.replicates },
         ));
     }
     replicates.sort_unstable_by(f64::total_cmp);

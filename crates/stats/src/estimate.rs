@@ -56,7 +56,7 @@ impl Undefined {
     /// The point value, when it is only the interval that is undefined.
     pub fn value(&self) -> Option<f64> {
         match self.reason {
-            Reason::NoInterval { value, .. } => Some(value),
+            Reason::NoInterval { value, .. } | Reason::Bootstrap { value, .. } => Some(value),
             _ => None,
         }
     }
@@ -117,6 +117,8 @@ pub enum Reason {
     NoConvergence,
     /// Too many bootstrap replicates left the statistic undefined.
     Bootstrap {
+        /// The sample's own value, which exists: it is the interval that does not.
+        value: f64,
         /// Replicates in which it was undefined.
         undefined: usize,
         /// Replicates drawn.
@@ -148,7 +150,7 @@ impl fmt::Display for Reason {
             Self::ZeroVariance => f.write_str("the variance is zero"),
             Self::Separation => f.write_str("the classes are perfectly separated"),
             Self::NoConvergence => f.write_str("the iteration did not converge"),
-            Self::Bootstrap { undefined, replicates } => {
+            Self::Bootstrap { undefined, replicates, .. } => {
                 write!(f, "undefined in {undefined} of {replicates} bootstrap replicates")
             }
             Self::Other(why) => f.write_str(why),

@@ -3,65 +3,171 @@
 use crate::page::{Block, Section, Table};
 use crate::report::Study;
 
-/// An answer to an item: known from the run, or for the authors to give.
-fn item(list: &str, topic: &str, answer: Option<String>) -> Vec<String> {
-    let answer = answer.unwrap_or_else(|| "for the authors to say".to_owned());
-    vec![list.to_owned(), topic.to_owned(), answer]
+/// An item: its number, what it asks for, and the answer where the run knows it.
+type Item = (&'static str, &'static str, Option<String>);
+
+/// What the run knows that items ask for.
+struct Known {
+    title: String,
+    intended_use: Option<String>,
+    data: Option<String>,
+    model: Option<String>,
+    network: Option<String>,
+    origin: Option<String>,
+    trained_on: Option<String>,
+    reference: Option<String>,
+    threshold: String,
+    intervals: Option<String>,
+    missing: String,
+    n: String,
+    flow: Option<String>,
+    demographics: Option<String>,
+    subgroups: Option<String>,
+    approval: Option<String>,
+}
+
+impl Known {
+    fn of(study: &Study<'_>) -> Self {
+        let measures = &study.evaluation.measures;
+        let card = |name: &str| study.card.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let simulated = |text: &str| study.simulated.then(|| text.to_owned());
+        let films = format!("{} films, {} with a fracture", measures.n, measures.positives);
+        Self {
+            title: study.title.clone(),
+            intended_use: card("intended use"),
+            data: simulated("simulated films: no patients, no dates, no setting"),
+            model: card("model"),
+            network: card("network"),
+            origin: card("origin"),
+            trained_on: card("trained on"),
+            reference: simulated("the simulator's own truth"),
+            threshold: card("threshold").unwrap_or_else(|| measures.threshold.to_string()),
+            intervals: measures.sensitivity.estimate().map(|e| format!("proportions: {}; AUC: DeLong", e.method)),
+            missing: format!(
+                "{} films could not be read and are left out; every film that was read has a finding",
+                study.unread
+            ),
+            n: study.evaluation.patients.map(|n| format!("{films}, of {n} patients")).unwrap_or(films),
+            flow: study.flow.map(|_| "see the flow chart".to_owned()),
+            demographics: study.demographics.as_ref().map(|_| "see Table 1".to_owned()),
+            subgroups: (!study.evaluation.subgroups.is_empty()).then(|| "see Subgroups".to_owned()),
+            approval: simulated("none needed: no patients"),
+        }
+    }
+
+    /// STARD 2015 (Bossuyt et al., BMJ 2015), which STARD-AI extends by what an index test by a model must say.
+    fn stard(&self) -> Vec<Item> {
+        let see = |text: &str| Some(text.to_owned());
+        vec![
+            ("1", "Identification as a study of diagnostic accuracy", Some(self.title.clone())),
+            ("2", "Structured summary", None),
+            ("3", "Background, intended use and role of the index test", self.intended_use.clone()),
+            ("4", "Objectives and hypotheses", None),
+            ("5", "Whether data were collected before or after the tests", self.data.clone()),
+            ("6", "Eligibility criteria", self.flow.clone()),
+            ("7", "On what basis participants were identified", self.data.clone()),
+            ("8", "Where and when participants were identified", self.data.clone()),
+            ("9", "Consecutive, random or convenience series", self.data.clone()),
+            (
+                "10a",
+                "Index test (STARD-AI: model, version, input)",
+                self.model.clone().zip(self.network.clone()).map(|(a, b)| format!("{a}; {b}")),
+            ),
+            ("10b", "Reference standard", self.reference.clone()),
+            ("11", "Why this reference standard", self.reference.clone()),
+            ("12a", "Cut-off of the index test, and where it was chosen", Some(self.threshold.clone())),
+            ("12b", "Cut-off of the reference standard", self.reference.clone()),
+            ("13a", "What the readers of the index test knew", see("the model gets the film's pixels alone")),
+            ("13b", "What the assessors of the reference knew", self.reference.clone()),
+            ("14", "Methods for estimating accuracy", self.intervals.clone()),
+            ("15", "Indeterminate results", Some(self.missing.clone())),
+            ("16", "Missing data", Some(self.missing.clone())),
+            ("17", "Analyses of variability (STARD-AI: fairness)", self.subgroups.clone()),
+            ("18", "Sample size, and how it was arrived at", None),
+            ("19", "Flow of participants", self.flow.clone()),
+            ("20", "Baseline characteristics", self.demographics.clone()),
+            ("21a", "Severity of the condition in those with it", self.subgroups.clone()),
+            ("21b", "Other diagnoses in those without it", None),
+            ("22", "Time between index test and reference", self.data.clone()),
+            ("23", "Cross tabulation", Some(format!("{}; see Results", self.n))),
+            ("24", "Accuracy and its precision", see("see Results")),
+            ("25", "Adverse events", self.data.clone()),
+            ("26", "Limitations", None),
+            ("27", "Implications for practice", None),
+            ("28", "Registration", None),
+            ("29", "Where the protocol is", None),
+            ("30", "Funding", None),
+        ]
+    }
+
+    /// TRIPOD+AI (Collins et al., BMJ 2024).
+    fn tripod(&self) -> Vec<Item> {
+        let see = |text: &str| Some(text.to_owned());
+        vec![
+            ("1", "Title", Some(self.title.clone())),
+            ("2", "Abstract", None),
+            ("3a–c", "Context, target population, known inequalities; intended use", self.intended_use.clone()),
+            ("4", "Objectives", None),
+            ("5a–b", "Sources of data, dates", self.data.clone()),
+            ("6a–c", "Setting, eligibility, treatments", self.data.clone()),
+            ("7", "Data preparation", see("VOI window of the file, 8 bits, letterboxed to the input, value/255")),
+            ("8a–c", "Outcome and its assessment", self.reference.clone()),
+            ("9a–c", "Predictors", see("the film's pixels")),
+            ("10", "Sample size", Some(self.n.clone())),
+            ("11", "Missing data", Some(self.missing.clone())),
+            ("12a–b", "How data were used and predictors handled", self.trained_on.clone()),
+            (
+                "12c",
+                "Type of model and how it was built",
+                self.network.clone().zip(self.origin.clone()).map(|(a, b)| format!("{a}; {b}")),
+            ),
+            ("12d", "Heterogeneity between clusters", None),
+            ("12e", "Measures of performance", self.intervals.clone()),
+            ("12f", "Model updating", None),
+            ("12g", "How predictions were made", self.model.clone().map(|model| format!("bundle {model}"))),
+            ("13", "Class imbalance", None),
+            ("14", "Fairness", self.subgroups.clone()),
+            ("15", "Output of the model, classes and thresholds", Some(self.threshold.clone())),
+            ("16", "Differences between training and evaluation data", self.trained_on.clone()),
+            ("17", "Ethical approval", self.approval.clone()),
+            ("18a–f", "Funding, conflicts, protocol, registration, data, code", None),
+            ("19", "Patient and public involvement", None),
+            ("20a", "Flow of participants", self.flow.clone()),
+            ("20b", "Characteristics of participants", self.demographics.clone()),
+            ("20c", "Comparison with the development data", None),
+            ("21", "Participants and events in each analysis", Some(self.n.clone())),
+            ("22", "Full specification of the model", self.model.clone().map(|model| format!("bundle {model}"))),
+            ("23a", "Performance with intervals", see("see Results, Calibration and use")),
+            ("23b", "Heterogeneity of performance", self.subgroups.clone()),
+            ("24", "Results of updating", None),
+            ("25", "Interpretation, fairness", None),
+            ("26", "Limitations", None),
+            ("27a–c", "Usability in current care", None),
+        ]
+    }
 }
 
 /// The section of the report.
 pub fn section(study: &Study<'_>) -> Section {
-    let measures = &study.evaluation.measures;
-    let card = |name: &str| study.card.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let source = study
-        .simulated
-        .then(|| "Simulated films: no patients, no ethics approval, no claim of clinical performance.".to_owned());
-    let films = format!("{} films, {} with a fracture", measures.n, measures.positives);
-    let patients = study.evaluation.patients.map(|n| format!("{films}, of {n} patients")).unwrap_or(films);
-    let threshold = card("threshold").unwrap_or_else(|| measures.threshold.to_string());
-    let intervals = measures.sensitivity.estimate().map(|e| format!("proportions: {}; AUC: DeLong", e.method));
-    let rows = vec![
-        item(
-            "STARD-AI 1, TRIPOD+AI 1",
-            "Identification as a study of diagnostic accuracy of a model",
-            Some(study.title.clone()),
+    let known = Known::of(study);
+    let table = |name: &str, caption: &str, items: Vec<Item>| {
+        let said = |answer: Option<String>| answer.unwrap_or_else(|| "for the authors to say".to_owned());
+        let rows = items.into_iter().map(|(item, topic, answer)| vec![item.to_owned(), topic.to_owned(), said(answer)]);
+        Block::Table(Table {
+            name: name.to_owned(),
+            caption: caption.to_owned(),
+            header: ["item", "topic", "this study"].map(str::to_owned).to_vec(),
+            rows: rows.collect(),
+            data: None,
+        })
+    };
+    let blocks = vec![
+        table(
+            "stard-ai",
+            "STARD 2015, with what STARD-AI asks of a model; in short, for the statement's own words see there.",
+            known.stard(),
         ),
-        item("STARD-AI 3, TRIPOD+AI 3", "Clinical background, intended use and role", card("intended use")),
-        item("STARD-AI 5–9, TRIPOD+AI 5", "Source of the data, dates, setting, eligibility", source),
-        item("STARD-AI 10a, TRIPOD+AI 12", "Index test: model, version, hash, input, preprocessing", card("model")),
-        item(
-            "STARD-AI 10b, TRIPOD+AI 9",
-            "Reference standard",
-            study.simulated.then(|| "The simulator's own truth".to_owned()),
-        ),
-        item("STARD-AI 12, TRIPOD+AI 14", "Threshold, and where it was chosen", Some(threshold)),
-        item("STARD-AI 14, TRIPOD+AI 12e", "Methods for estimating accuracy, with intervals", intervals),
-        item("STARD-AI 16, TRIPOD+AI 11", "Missing and indeterminate results", None),
-        item("STARD-AI 18, TRIPOD+AI 8", "Sample size, and how it was arrived at", None),
-        item("STARD-AI 19, TRIPOD+AI 20", "Flow of participants", study.flow.map(|_| "see the flow chart".to_owned())),
-        item(
-            "STARD-AI 20, TRIPOD+AI 20b",
-            "Demographic and clinical characteristics",
-            study.demographics.as_ref().map(|_| "see Table 1".to_owned()),
-        ),
-        item("STARD-AI 23, TRIPOD+AI 23", "Cross tabulation against the reference standard", Some(patients)),
-        item("STARD-AI 24, TRIPOD+AI 23", "Estimates of accuracy and their precision", Some("see Results".to_owned())),
-        item(
-            "STARD-AI, fairness; TRIPOD+AI 3c, 14",
-            "Performance in subgroups",
-            (!study.evaluation.subgroups.is_empty()).then(|| "see Subgroups".to_owned()),
-        ),
-        item("TRIPOD+AI 23b", "Calibration", Some("see Calibration and use".to_owned())),
-        item("TRIPOD+AI 10", "Training data and their separation from the test", card("trained on")),
-        item("STARD-AI 28–30, TRIPOD+AI 18", "Registration, protocol, funding, conflicts of interest", None),
-        item(
-            "TRIPOD+AI 18e, 18f",
-            "Availability of data, code and model",
-            card("model").map(|model| format!("bundle {model}")),
-        ),
+        table("tripod-ai", "TRIPOD+AI, likewise.", known.tripod()),
     ];
-    let header = ["items", "topic", "this study"].map(str::to_owned).to_vec();
-    let caption = "Reporting items of STARD-AI and TRIPOD+AI that a run can answer for.".to_owned();
-    let table = Table { name: "checklists".into(), caption, header, rows };
-    Section { heading: "Reporting checklists".into(), blocks: vec![Block::Table(table)] }
+    Section { heading: "Reporting checklists".into(), blocks }
 }

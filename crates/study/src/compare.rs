@@ -51,13 +51,19 @@ pub struct Discordance {
     pub p: Number,
 }
 
-/// Compares two tables of predictions, joined by film; threshold, level and dependence are those of `options`.
+/// Compares two tables of predictions, joined by film; level and dependence are those of `options`, each model calls films positive
+/// from its own of the two `thresholds` on.
 ///
 /// # Errors
 /// [`StudyError::OnlyInOne`] for films that one table lacks, [`StudyError::Mismatch`] for a film whose label or patient
 /// differs, [`StudyError::NoPatient`] where patients are asked for and missing. Areas that these films do not define are no
 /// error.
-pub fn compare(a: &Predictions, b: &Predictions, options: &EvaluationOptions) -> Result<Comparison, StudyError> {
+pub fn compare(
+    a: &Predictions,
+    b: &Predictions,
+    thresholds: [f64; 2],
+    options: &EvaluationOptions,
+) -> Result<Comparison, StudyError> {
     let joined = join(a, b)?;
     let scores_b: Vec<f64> = joined.iter().map(|row| row.probability).collect();
     let clusters = match options.dependence {
@@ -83,8 +89,8 @@ pub fn compare(a: &Predictions, b: &Predictions, options: &EvaluationOptions) ->
         z: part(&|test| test.statistic),
         p: part(&|test| test.p),
         method: test.as_ref().map_or("", |test| test.method),
-        cases: discordance(a, &scores_b, true, options.threshold),
-        controls: discordance(a, &scores_b, false, options.threshold),
+        cases: discordance(a, &scores_b, true, thresholds),
+        controls: discordance(a, &scores_b, false, thresholds),
     })
 }
 
@@ -141,12 +147,12 @@ fn only_in(table: &Predictions, other: &Predictions, of_other: &BTreeMap<&str, &
     })
 }
 
-fn discordance(a: &Predictions, scores_b: &[f64], class: bool, threshold: f64) -> Discordance {
-    let right = |scores: &[f64]| -> Vec<bool> {
+fn discordance(a: &Predictions, scores_b: &[f64], class: bool, thresholds: [f64; 2]) -> Discordance {
+    let right = |scores: &[f64], threshold: f64| -> Vec<bool> {
         let films = scores.iter().zip(a.truth()).filter(|&(_, &truth)| truth == class);
         films.map(|(&score, &truth)| (score >= threshold) == truth).collect()
     };
-    let (right_a, right_b) = (right(a.scores()), right(scores_b));
+    let (right_a, right_b) = (right(a.scores(), thresholds[0]), right(scores_b, thresholds[1]));
     let counts = discordant(&right_a, &right_b);
     let (only_a_right, only_b_right) = counts.as_ref().map_or((0, 0), |&counts| counts);
     let p = counts.and_then(|(only_a, only_b)| mcnemar(only_a, only_b, McNemar::Exact)).map(|test| test.p);

@@ -35,8 +35,9 @@ pub fn table(dataset: &Dataset) -> Option<Table> {
         name: "table1".into(),
         caption: "Table 1. Student's t test and the chi-square test with continuity correction, as in the paper."
             .into(),
-        header: ["", "with fracture", "without fracture", "p"].map(str::to_owned).to_vec(),
+        header: ["characteristic", "with fracture", "without fracture", "p"].map(str::to_owned).to_vec(),
         rows,
+        data: None,
     })
 }
 

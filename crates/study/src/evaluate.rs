@@ -116,22 +116,24 @@ pub struct Evaluation {
 /// Evaluates predictions.
 ///
 /// # Errors
-/// [`StudyError::Setting`] for a threshold that is not finite, [`StudyError::NoPatient`] where patients are asked for and
+/// [`StudyError::Setting`] for a threshold that is no probability, [`StudyError::NoPatient`] where patients are asked for and
 /// missing, [`StudyError::NoSubgroup`] for a column that is not there. A statistic that these films do not define is no error:
 /// it is [`Undefined`] in its place.
 pub fn evaluate(predictions: &Predictions, options: &EvaluationOptions) -> Result<Evaluation, StudyError> {
     let measures = measure(predictions, options)?;
     let clusters = predictions.clusters().ok();
     let mut notes = Vec::new();
-    if let Some(clusters) = &clusters
-        && clusters.count() < predictions.len()
-        && options.dependence == Dependence::Films
-    {
-        notes.push(format!(
-            "the {} films are of {} patients, but the intervals take every film for independent",
-            predictions.len(),
-            clusters.count()
-        ));
+    if let Some(clusters) = clusters.as_ref().filter(|clusters| clusters.count() < predictions.len()) {
+        notes.push(match options.dependence {
+            Dependence::Films => format!(
+                "the {} films are of {} patients, but the intervals take every film for independent",
+                predictions.len(),
+                clusters.count()
+            ),
+            Dependence::Patients => {
+                "the intervals of the Brier score, the calibration's slope and intercept take every film for independent".to_owned()
+            }
+        });
     }
     let (subgroups, more) = subgroups(predictions, options)?;
     notes.extend(more);
@@ -150,8 +152,12 @@ pub fn evaluate(predictions: &Predictions, options: &EvaluationOptions) -> Resul
 /// As [`evaluate`], but for the subgroups.
 pub fn measure(predictions: &Predictions, options: &EvaluationOptions) -> Result<Measures, StudyError> {
     let threshold = options.threshold;
-    if !threshold.is_finite() {
-        return Err(StudyError::Setting { setting: "a threshold", value: threshold, expected: "a finite number" });
+    if !(0.0..=1.0).contains(&threshold) {
+        return Err(StudyError::Setting {
+            setting: "a threshold",
+            value: threshold,
+            expected: "a probability of 0 to 1",
+        });
     }
     let mut confusion = Confusion::default();
     for row in predictions.rows() {

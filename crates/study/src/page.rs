@@ -65,11 +65,15 @@ pub struct Table {
     pub header: Vec<String>,
     /// Cells.
     pub rows: Vec<Vec<String>>,
+    /// The same for a program to read, header and rows: what the CSV file holds where it differs from the page.
+    pub data: Option<(Vec<String>, Vec<Vec<String>>)>,
 }
 
 /// A film with the network's reading of it.
 #[derive(Debug, Clone)]
 pub struct FilmCard {
+    /// What its files are called, without an ending.
+    pub name: String,
     /// The film, a PNG.
     pub film: Vec<u8>,
     /// The film with its heatmap, a PNG.
@@ -145,7 +149,8 @@ impl Page {
         out
     }
 
-    /// Writes `index.html`, `figures/*.svg` and `*.pdf`, and `tables/*.csv` below `folder`, each under another name first and then renamed.
+    /// Writes `index.html`, `figures/*.svg` and `*.pdf`, the films of Fig. 3 and 4 as `figures/films/*.png`, and `tables/*.csv` below
+    /// `folder`, each under another name first and then renamed.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -160,8 +165,16 @@ impl Page {
                     replace(&figures.join(format!("{name}.svg")), figure.svg.as_bytes())?;
                     replace(&figures.join(format!("{name}.pdf")), &figure.pdf)?;
                 }
+                Block::Films(cards) => {
+                    let films = figures.join("films");
+                    fs::create_dir_all(&films)?;
+                    for card in cards {
+                        replace(&films.join(format!("{}-film.png", card.name)), &card.film)?;
+                        replace(&films.join(format!("{}-heatmap.png", card.name)), &card.overlay)?;
+                    }
+                }
                 Block::Table(table) => replace(&tables.join(format!("{}.csv", table.name)), table.csv()?.as_slice())?,
-                _ => {}
+                Block::Text(_) | Block::Command(_) => {}
             }
         }
         replace(&folder.join("index.html"), self.html().as_bytes())
@@ -171,8 +184,9 @@ impl Page {
 impl Table {
     fn csv(&self) -> io::Result<Vec<u8>> {
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-        writer.write_record(&self.header)?;
-        for row in &self.rows {
+        let (header, rows) = self.data.as_ref().map_or((&self.header, &self.rows), |(header, rows)| (header, rows));
+        writer.write_record(header)?;
+        for row in rows {
             writer.write_record(row)?;
         }
         writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
@@ -244,7 +258,8 @@ fn base64(bytes: &[u8]) -> String {
 
 /// Writes a file under another name and renames it, so that a reader never sees half of it.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let partial = path.with_extension("partial");
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
     fs::write(&partial, bytes)?;
     fs::rename(&partial, path)
 }
@@ -274,6 +289,7 @@ mod tests {
             caption: "c".into(),
             header: vec!["a".into(), "b".into()],
             rows: vec![vec!["<x>".into(), "1,5".into()]],
+            data: None,
         };
         Page {
             title: "A & B".into(),

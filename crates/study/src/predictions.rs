@@ -1,4 +1,4 @@
-//! A table of predictions: `image_id,patient,label,probability`, and any further columns, which are subgroups.
+//! A table of predictions: `image_id,patient,label,probability`, perhaps `threshold`, and any further columns, which are subgroups.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ pub struct Predictions {
     columns: Vec<String>,
     scores: Vec<f64>,
     truth: Vec<bool>,
+    threshold: Option<f64>,
 }
 
 /// A film's prediction.
@@ -83,18 +84,29 @@ impl Predictions {
         }
         let scores = rows.iter().map(|row| row.probability).collect();
         let truth = rows.iter().map(|row| row.truth).collect();
-        Ok(Self { path: name.to_owned(), rows, columns, scores, truth })
+        Ok(Self { path: name.to_owned(), rows, columns, scores, truth, threshold: None })
     }
 
     fn of_table(table: &Table) -> Result<Self, StudyError> {
         for column in ["image_id", "label", "probability"] {
             table.require(column)?;
         }
-        let own = ["image_id", "patient", "label", "probability"];
+        let own = ["image_id", "patient", "label", "probability", "threshold"];
         let columns: Vec<String> =
             table.columns().iter().filter(|column| !own.contains(&column.as_str())).cloned().collect();
-        let rows = table.rows().map(|row| prediction(row, &columns)).collect::<Result<Vec<_>, _>>()?;
-        Self::of_rows(table.path(), columns, rows)
+        let rows = CohortError::gather(table.rows().map(|row| prediction(row, &columns)))?;
+        let threshold = threshold(table)?;
+        Ok(Self { threshold, ..Self::of_rows(table.path(), columns, rows)? })
+    }
+
+    /// The same predictions, made to be called positive from this probability on.
+    pub fn with_threshold(self, threshold: f64) -> Self {
+        Self { threshold: Some(threshold), ..self }
+    }
+
+    /// The probability from which the model that made them calls a film positive, where that is known.
+    pub fn threshold(&self) -> Option<f64> {
+        self.threshold
     }
 
     /// Writes the table, whole or not at all.
@@ -107,12 +119,14 @@ impl Predictions {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let header: Vec<&str> = ["image_id", "patient", "label", "probability"]
             .into_iter()
+            .chain(self.threshold.map(|_| "threshold"))
             .chain(self.columns.iter().map(String::as_str))
             .collect();
         let rows = self.rows.iter().map(|row| {
             let label = Label::from(row.truth).to_string();
             [row.image_id.clone(), row.patient.clone(), label, row.probability.to_string()]
                 .into_iter()
+                .chain(self.threshold.map(|threshold| threshold.to_string()))
                 .chain(row.groups.iter().cloned())
                 .collect::<Vec<_>>()
         });
@@ -183,8 +197,22 @@ impl Predictions {
         let rows: Vec<Prediction> = self.rows.iter().filter(|row| keep(row)).cloned().collect();
         let scores = rows.iter().map(|row| row.probability).collect();
         let truth = rows.iter().map(|row| row.truth).collect();
-        Self { path: self.path.clone(), rows, columns: self.columns.clone(), scores, truth }
+        Self { path: self.path.clone(), rows, columns: self.columns.clone(), scores, truth, threshold: self.threshold }
     }
+}
+
+/// The one threshold of the table's column of that name, where it has one.
+fn threshold(table: &Table) -> Result<Option<f64>, CohortError> {
+    const EXPECTED: &str = "a number of 0 to 1, the same in every row";
+    let mut found = None;
+    for (i, row) in table.rows().enumerate() {
+        let value = row.number("threshold", 0.0..=1.0, EXPECTED)?;
+        if i > 0 && value != found {
+            return Err(row.value_error("threshold", EXPECTED));
+        }
+        found = value;
+    }
+    Ok(found)
 }
 
 const PROBABILITY: &str = "a probability, a number of 0 to 1";

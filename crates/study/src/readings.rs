@@ -138,12 +138,17 @@ impl Readings {
         Ok(found)
     }
 
-    /// The predictions of these readings with the truth of a dataset, ready to be evaluated; `columns` are the manifest's
-    /// columns to take along as subgroups. Excluded films and films without a label are left out.
+    /// The predictions of these readings with the truth of a dataset, ready to be evaluated; `columns` are the
+    /// names of subgroups, `value_of` gives a film's value in each. Excluded films and films without a label are left out.
     ///
     /// # Errors
     /// As [`Readings::join`], and for a film that is read twice.
-    pub fn predictions(&self, dataset: &Dataset, columns: &[&str]) -> Result<Predictions, StudyError> {
+    pub fn predictions(
+        &self,
+        dataset: &Dataset,
+        columns: &[&str],
+        value_of: impl Fn(&Film, &str) -> String,
+    ) -> Result<Predictions, StudyError> {
         let joined = self.join(dataset)?;
         let labeled = joined.pairs.iter().filter(|(film, _)| film.label != Label::Unknown);
         let rows = labeled
@@ -154,7 +159,7 @@ impl Readings {
                 patient: film.patient.clone(),
                 truth: film.label == Label::Present,
                 probability: reading.probability,
-                groups: columns.iter().map(|column| film.column(column).unwrap_or_default()).collect(),
+                groups: columns.iter().map(|column| value_of(film, column)).collect(),
             })
             .collect();
         Predictions::of_rows(&self.path, columns.iter().map(|&column| column.to_owned()).collect(), rows)

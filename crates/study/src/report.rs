@@ -2,9 +2,9 @@
 
 use coxa_cohort::flow::Flow;
 use coxa_stats::roc::{Roc, sensitivity_at_specificity};
-use coxa_stats::{Level, Plan, Resampling};
+use coxa_stats::{Confusion, Interval, Level, Metric, Plan, Resampling};
 
-use crate::evaluate::{Evaluation, Measures};
+use crate::evaluate::{Dependence, Evaluation, EvaluationOptions, Measures};
 use crate::figures::calibration::Bin;
 use crate::figures::curves::{self, Series};
 use crate::figures::flow::{self, Step};
@@ -15,6 +15,7 @@ use crate::localize::Localization;
 use crate::page::{Block, FilmCard, Page, Section, Table};
 use crate::predictions::Predictions;
 use crate::statistic::Statistic;
+use crate::subgroups::Subgroup;
 
 /// The paper's own figures (Cheng et al., European Radiology 2019: 100 films of 2017, positive from 0.5): name, value, low, high.
 pub const PAPER: [(&str, f64, f64, f64); 6] = [
@@ -28,6 +29,9 @@ pub const PAPER: [(&str, f64, f64, f64); 6] = [
 
 /// The paper's proportion of called fractures with the heatmap on the right site: 47 of 49.
 pub const PAPER_LOCALIZATION: f64 = 47.0 / 49.0;
+
+/// The paper's table of its 100 films: what it does not tell follows from it.
+const PAPER_TABLE: Confusion = Confusion { tp: 49, fn_: 1, fp: 8, tn: 42 };
 
 /// The bootstrap behind the ROC curve's band: enough for a picture.
 const BAND: Plan = Plan { replicates: 500, seed: 0 };
@@ -57,6 +61,10 @@ pub struct Study<'a> {
     pub simulated: bool,
     /// The predictions.
     pub predictions: &'a Predictions,
+    /// How they were evaluated.
+    pub options: &'a EvaluationOptions,
+    /// Films that could not be read.
+    pub unread: usize,
     /// Their evaluation.
     pub evaluation: &'a Evaluation,
     /// Whether the heatmaps are in the right place.
@@ -86,9 +94,10 @@ pub fn report(study: Study<'_>) -> Page {
         sections.push(section("Films and heatmaps", vec![Block::Films(study.films.clone())]));
     }
     if let Some(localization) = study.localization {
-        sections.push(localization_section(localization, study.wrong.clone()));
-    } else if !study.wrong.is_empty() {
-        sections.push(section("Films read wrongly", vec![Block::Films(study.wrong.clone())]));
+        sections.push(localization_section(localization, &study));
+    }
+    if !study.wrong.is_empty() {
+        sections.push(wrong_section(&study.wrong));
     }
     sections.extend(subgroups(study.evaluation));
     sections.push(calibration_section(study.predictions, study.evaluation));
@@ -104,8 +113,9 @@ pub fn report(study: Study<'_>) -> Page {
         let table = Table {
             name: "model-card".into(),
             caption: "The bundle's own words.".into(),
-            header: strings(["", ""]),
+            header: strings(["item", "value"]),
             rows,
+            data: None,
         };
         sections.push(section("Model card", vec![Block::Table(table)]));
     }
@@ -117,12 +127,83 @@ pub fn report(study: Study<'_>) -> Page {
     Page { title: study.title, subtitle: study.subtitle, simulated: study.simulated, sections }
 }
 
+/// A page of all films that were read wrongly or marked in the wrong place, with the true boxes.
+pub fn wrong_page(study: &Study<'_>) -> Option<Page> {
+    (!study.wrong.is_empty()).then(|| Page {
+        title: format!("{}: wrong films", study.title),
+        subtitle: format!(
+            "{}: {} films with a wrong finding, or a right one in the wrong place",
+            study.subtitle,
+            study.wrong.len()
+        ),
+        simulated: study.simulated,
+        sections: vec![section("Wrong films", vec![Block::Text(BOXES.into()), Block::Films(study.wrong.clone())])],
+    })
+}
+
+const BOXES: &str = "True boxes are drawn in white on the film at the left.";
+
+/// Wrong films that the report's own page shows.
+const WRONG_SHOWN: usize = 24;
+
+fn wrong_section(wrong: &[FilmCard]) -> Section {
+    let shown = wrong.len().min(WRONG_SHOWN);
+    let which = match wrong.len() {
+        n if n == shown => format!("All {n} of them."),
+        n => format!("The first {shown} of {n}; wrong.html beside this page has all."),
+    };
+    let text = format!("Films with a wrong finding, or a right one in the wrong place. {which} {BOXES}");
+    section("Wrong films", vec![Block::Text(text), Block::Films(wrong[..shown].to_vec())])
+}
+
 fn section(heading: &str, blocks: Vec<Block>) -> Section {
     Section { heading: heading.to_owned(), blocks }
 }
 
 fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.map(str::to_owned).to_vec()
+}
+
+/// A statistic as fields of a CSV file: value, low, high, method, at full precision; empty where undefined, with the reason.
+fn fields(statistic: &Statistic) -> [String; 4] {
+    match &statistic.0 {
+        Ok(e) => [e.value.to_string(), e.low.to_string(), e.high.to_string(), e.method.to_owned()],
+        Err(undefined) => {
+            let value = undefined.value().map_or_else(String::new, |value| value.to_string());
+            [value, String::new(), String::new(), undefined.reason.to_string()]
+        }
+    }
+}
+
+/// The header of [`fields`], each name after `before`.
+fn field_names(before: &str) -> [String; 4] {
+    ["value", "low", "high", "method"]
+        .map(|name| if before.is_empty() { name.into() } else { format!("{before} {name}") })
+}
+
+/// A level as people say it: 95%.
+fn percent(level: Level) -> String {
+    format!("{}%", crate::figures::number(100.0 * level.get()))
+}
+
+/// The paper's figure of a measure: as printed there, or, with a star, computed from its table of 100 films.
+fn paper_cell(name: &str) -> String {
+    if let Some((_, value, low, high)) = PAPER.iter().find(|(known, ..)| *known == name) {
+        return format!("{value:.2} ({low:.2}–{high:.2})");
+    }
+    let metric = match name {
+        "false-positive rate" => Metric::FalsePositiveRate,
+        "positive predictive value" => Metric::Ppv,
+        "negative predictive value" => Metric::Npv,
+        "likelihood ratio +" => Metric::LikelihoodRatioPositive,
+        "likelihood ratio −" => Metric::LikelihoodRatioNegative,
+        "Youden's index" => Metric::Youden,
+        _ => return String::new(),
+    };
+    match PAPER_TABLE.estimate(metric, Level::P95, Interval::ClopperPearson) {
+        Ok(e) => format!("{:.2} ({:.2}–{:.2}) *", e.value, e.low, e.high),
+        Err(_) => String::new(),
+    }
 }
 
 /// A statistic as a cell of a table.
@@ -162,27 +243,37 @@ fn results(study: &Study<'_>) -> Section {
             "{} films; called positive at a probability of {:.4} or more.",
             measures.n, measures.threshold
         ),
-        header: strings(["", "called fracture", "called none"]),
+        header: strings(["truth", "called fracture", "called none"]),
         rows: vec![
             vec!["fracture".into(), c.tp.to_string(), c.fn_.to_string()],
             vec!["no fracture".into(), c.fp.to_string(), c.tn.to_string()],
         ],
+        data: None,
     };
     let kind = if study.simulated { "simulated films" } else { "these films" };
     let rows = measures_by_name(measures).map(|(name, statistic)| {
-        let paper = PAPER.iter().find(|(known, ..)| *known == name);
-        let paper = paper.map_or(String::new(), |(_, value, low, high)| format!("{value} ({low}–{high})"));
         let method = statistic.estimate().map_or(String::new(), |e| e.method.to_owned());
-        vec![name.to_owned(), cell(statistic), paper, method]
+        vec![name.to_owned(), cell(statistic), paper_cell(name), method]
     });
+    let data = measures_by_name(measures).map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic]));
     let table = Table {
         name: "measures".into(),
-        caption: "Value and 95% interval. The paper's interval of the false-negative rate is that of its negative likelihood ratio, a slip.".into(),
-        header: vec![String::new(), kind.to_owned(), "paper, 100 real films".into(), "interval".into()],
+        caption: format!(
+            "Value and {} interval. * Computed from the paper's table: 49 fractures called, 1 missed, 8 false calls, 42 rightly called \
+             normal. Its interval of the false-negative rate is that of its negative likelihood ratio, a slip.",
+            percent(study.options.level)
+        ),
+        header: vec!["measure".into(), kind.to_owned(), "paper, 100 real films".into(), "interval".into()],
         rows: rows.to_vec(),
+        data: Some((["measure".to_owned()].into_iter().chain(field_names("")).collect(), data.to_vec())),
     };
     let notes = study.evaluation.notes.iter().map(|note| Block::Text(note.clone()));
     section("Results", [Block::Table(confusion), Block::Table(table)].into_iter().chain(notes).collect())
+}
+
+/// Cells followed by the fields of statistics.
+fn with_fields(cells: Vec<String>, statistics: &[&Statistic]) -> Vec<String> {
+    cells.into_iter().chain(statistics.iter().flat_map(|statistic| fields(statistic))).collect()
 }
 
 fn curve(study: &Study<'_>) -> Section {
@@ -197,9 +288,14 @@ fn curve(study: &Study<'_>) -> Section {
     };
     let mut points: Vec<_> = curve.points().iter().map(|p| (1.0 - p.specificity, p.sensitivity)).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let clusters = study.predictions.clusters().ok().filter(|_| study.options.dependence == Dependence::Patients);
+    let (resampling, how) = match &clusters {
+        Some(clusters) => (Resampling::Clustered(clusters), "bootstrap of patients"),
+        None => (Resampling::Stratified, "stratified bootstrap"),
+    };
     let band = (0..=20).filter_map(|i| {
         let specificity = 1.0 - f64::from(i) / 20.0;
-        let e = sensitivity_at_specificity(sample, specificity, Resampling::Stratified, Level::P95, BAND).ok()?;
+        let e = sensitivity_at_specificity(sample, specificity, resampling, study.options.level, BAND).ok()?;
         Some((1.0 - specificity, e.low, e.high))
     });
     let measures = &study.evaluation.measures;
@@ -207,16 +303,18 @@ fn curve(study: &Study<'_>) -> Section {
     let auc = measures.auc.value().map_or("AUC undefined".to_owned(), |auc| format!("model, AUC {auc:.3}"));
     let drawn = RocCurve { name: auc, points, band: band.collect(), operating };
     let drawing = roc::draw(&[drawn], &study.readers, "ROC curve");
-    let caption = "The ROC curve (Fig. 2 of the paper), the pointwise 95% band of its sensitivity (stratified bootstrap) and the operating point.";
-    section("ROC curve", vec![figure("fig2-roc", drawing, caption)])
+    let caption = format!(
+        "The ROC curve (Fig. 2 of the paper), the pointwise {} band of its sensitivity ({how}) and the operating point.",
+        percent(study.options.level)
+    );
+    section("ROC curve", vec![figure("fig2-roc", drawing, &caption)])
 }
 
 fn figure(name: &str, figure: Figure, caption: &str) -> Block {
     Block::Figure { name: name.to_owned(), figure, caption: caption.to_owned() }
 }
 
-fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Section {
-    let l = localization;
+fn localization_section(l: &Localization, study: &Study<'_>) -> Section {
     let sites = &l.sites;
     let statistics = [
         ("heatmap's peak on the right site (the paper's score)", &l.right_site),
@@ -225,8 +323,11 @@ fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Se
         ("peak on the opposite hip", &l.side_confused),
         ("mean overlap of region and box (IoU)", &l.mean_iou),
         ("mean share of the box that is covered", &l.mean_covered),
+        ("mean share of the heatmap in the grown box", &l.mean_activation_inside),
         ("normal films without a heatmap", &l.no_heatmap_on_normal),
+        ("the same among those called normal", &l.no_heatmap_on_true_negative),
     ];
+    let data = statistics.map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic]));
     let mut rows: Vec<Vec<String>> = statistics.map(|(name, value)| vec![name.to_owned(), cell(value)]).to_vec();
     let counts = format!(
         "right {}, opposite side {}, elsewhere {}, none {}",
@@ -237,11 +338,13 @@ fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Se
     let table = Table {
         name: "localization".into(),
         caption: format!(
-            "Heatmaps against the true boxes. The paper's radiologist found {:.1}% of 49 right.",
+            "Heatmaps against the true boxes, with {} intervals. The paper's radiologist found {:.1}% of 49 right.",
+            percent(study.options.level),
             PAPER_LOCALIZATION * 100.0
         ),
-        header: strings(["", ""]),
+        header: strings(["measure", "value"]),
         rows,
+        data: Some((["measure".to_owned()].into_iter().chain(field_names("")).collect(), data.to_vec())),
     };
     let drawing = froc::draw(
         &l.froc.points.iter().map(|p| (p.false_marks_per_film, p.marked)).collect::<Vec<_>>(),
@@ -249,11 +352,16 @@ fn localization_section(localization: &Localization, wrong: Vec<FilmCard>) -> Se
     );
     let mut blocks = vec![
         Block::Table(table),
-        figure("froc", drawing, "Fractures marked against false marks per film, as the score of a region falls."),
+        figure(
+            "froc",
+            drawing,
+            "Fractures marked (a region's center in the true box, grown by the margin) against false marks per film, as the score of a \
+             region falls.",
+        ),
     ];
-    if !wrong.is_empty() {
-        blocks.push(Block::Text("Films with a wrong finding, or a right one in the wrong place:".into()));
-        blocks.push(Block::Films(wrong));
+    if !l.without_box.is_empty() {
+        blocks
+            .push(Block::Text(format!("{} fractured films have no true box and are not judged.", l.without_box.len())));
     }
     section("Localization", blocks)
 }
@@ -270,10 +378,13 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
             rows.push(ForestRow { name: column.to_owned(), counts: None, estimate: None, note: String::new() });
         }
         let measures = &group.measures;
-        // A subgroup of one class has no AUC: its accuracy is what can be said.
-        let (statistic, note) = (&measures.auc, "AUC undefined");
+        let statistic = auc_of(group);
+        let note = "no fracture in it";
         rows.push(ForestRow {
-            name: group.value.clone(),
+            name: match group.auc_with_all_controls {
+                Some(_) => format!("{} *", group.value),
+                None => group.value.clone(),
+            },
             counts: Some((measures.n, measures.positives)),
             estimate: statistic.estimate().map(|e| (e.value, e.low, e.high)),
             note: statistic.value().map_or(note.to_owned(), |value| format!("{value:.3}, no interval")),
@@ -283,18 +394,40 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
     let table_rows = evaluation.subgroups.iter().map(|group| {
         let m = &group.measures;
         let counts = [m.n.to_string(), m.positives.to_string()];
-        let values = [&m.auc, &m.sensitivity, &m.specificity, &m.accuracy].map(cell);
+        let values = [auc_of(group), &m.sensitivity, &m.specificity, &m.accuracy].map(cell);
         [group.column.clone(), group.value.clone()].into_iter().chain(counts).chain(values).collect()
+    });
+    let named = ["AUC", "sensitivity", "specificity", "accuracy"];
+    let header = strings(["column", "value", "films", "fractures"])
+        .into_iter()
+        .chain(named.iter().flat_map(|n| field_names(n)))
+        .collect();
+    let data = evaluation.subgroups.iter().map(|group| {
+        let m = &group.measures;
+        let cells = vec![group.column.clone(), group.value.clone(), m.n.to_string(), m.positives.to_string()];
+        with_fields(cells, &[auc_of(group), &m.sensitivity, &m.specificity, &m.accuracy])
     });
     let table = Table {
         name: "subgroups".into(),
         caption: "Each subgroup on its own; no correction for their number.".into(),
         header: strings(["column", "value", "films", "fractures", "AUC", "sensitivity", "specificity", "accuracy"]),
         rows: table_rows.collect(),
+        data: Some((header, data.collect())),
     };
-    let blocks =
-        vec![figure("subgroups", drawing, "AUC with its interval; the dashed line is all films."), Block::Table(table)];
+    let blocks = vec![
+        figure(
+            "subgroups",
+            drawing,
+            "AUC with its interval; the dashed line is all films. * A subgroup of fractures alone, told from all films without one.",
+        ),
+        Block::Table(table),
+    ];
     Some(section("Subgroups", blocks))
+}
+
+/// The area of a subgroup; of one that holds fractures alone, that against all films without one.
+fn auc_of(group: &Subgroup) -> &Statistic {
+    group.auc_with_all_controls.as_ref().unwrap_or(&group.measures.auc)
 }
 
 fn calibration_section(predictions: &Predictions, evaluation: &Evaluation) -> Section {
@@ -315,7 +448,7 @@ fn calibration_section(predictions: &Predictions, evaluation: &Evaluation) -> Se
     let mut blocks = vec![figure(
         "calibration",
         calibration::draw(&bins, &lines, "Reliability"),
-        "Observed proportion of fractures in ten bins of predicted probability, with exact intervals.",
+        "Observed proportion of fractures in ten bins of predicted probability, with Wilson's intervals.",
     )];
     if let Some(drawing) = predictions.scored().ok().and_then(|sample| decision::draw(sample, "Decision curve")) {
         blocks.push(figure(

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::error::StudyError;
 use crate::evaluate::{EvaluationOptions, Measures, measure};
 use crate::predictions::Predictions;
+use crate::statistic::Statistic;
 
 /// Which further columns are evaluated as subgroups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +34,9 @@ pub struct Subgroup {
     /// The measures; in JSON, these stand beside column and value.
     #[serde(flatten)]
     pub measures: Measures,
+    /// The area under the curve of a subgroup that holds fractures alone (a kind, a side), told from all films without a fracture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc_with_all_controls: Option<Statistic>,
 }
 
 /// Evaluates the subgroups, in the order of the columns and, within a column, of the values; also gives notes on columns that
@@ -56,7 +60,15 @@ pub fn subgroups(
         for (_, value) in values {
             let subset = predictions.subset(|row| banded(column, &row.groups[place]).1 == value);
             let measures = measure(&subset, options)?;
-            found.push(Subgroup { column: column.to_owned(), value, measures });
+            let fractures_alone = measures.positives == measures.n && measures.n < predictions.len();
+            let auc_with_all_controls = match fractures_alone {
+                true => {
+                    let with = predictions.subset(|row| !row.truth || banded(column, &row.groups[place]).1 == value);
+                    Some(measure(&with, options)?.auc)
+                }
+                false => None,
+            };
+            found.push(Subgroup { column: column.to_owned(), value, measures, auc_with_all_controls });
         }
     }
     Ok((found, notes))

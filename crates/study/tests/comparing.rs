@@ -17,7 +17,7 @@ const A: &str = "a,p1,1,0.9\nb,p2,1,0.8\nc,p3,1,0.3\nd,p4,0,0.4\ne,p5,0,0.2\nf,p
 fn the_order_of_the_rows_does_not_matter() {
     let a = parse("a.csv", A);
     let b = parse("b.csv", "f,p6,0,0.7\ne,,0,0.2\nd,p4,0,0.1\nc,p3,1,0.6\nb,p2,1,0.4\na,p1,1,0.9\n");
-    let comparison = compare(&a, &b, &EvaluationOptions::default()).unwrap();
+    let comparison = compare(&a, &b, [0.5; 2], &EvaluationOptions::default()).unwrap();
     let json = serde_json::to_value(&comparison).unwrap();
     let close = |key: &str, expected: f64| {
         let actual = json[key].as_f64().unwrap();
@@ -40,7 +40,7 @@ fn the_order_of_the_rows_does_not_matter() {
 #[test]
 fn a_model_does_not_differ_from_itself() {
     let a = parse("a.csv", A);
-    let json = serde_json::to_value(compare(&a, &a, &EvaluationOptions::default()).unwrap()).unwrap();
+    let json = serde_json::to_value(compare(&a, &a, [0.5; 2], &EvaluationOptions::default()).unwrap()).unwrap();
     assert_eq!((json["z"].as_f64(), json["p"].as_f64()), (Some(0.0), Some(1.0)));
     assert!(json["cases"]["p"]["undefined"].is_string(), "{}", json["cases"]);
 }
@@ -48,7 +48,7 @@ fn a_model_does_not_differ_from_itself() {
 #[test]
 fn films_that_do_not_match_are_named() {
     let a = parse("a.csv", A);
-    let error = |b: &str| compare(&a, &parse("b.csv", b), &EvaluationOptions::default()).unwrap_err();
+    let error = |b: &str| compare(&a, &parse("b.csv", b), [0.5; 2], &EvaluationOptions::default()).unwrap_err();
     let less = error("a,p1,1,0.9\nb,p2,1,0.8\nc,p3,1,0.3\nd,p4,0,0.4\n").to_string();
     assert!(less.starts_with("2 film(s) are in a.csv but not in b.csv: e, f\n"), "{less}");
     let more = error(&format!("{A}g,p7,1,0.5\n")).to_string();
@@ -63,7 +63,7 @@ fn films_that_do_not_match_are_named() {
 #[test]
 fn one_class_has_no_difference() {
     let cases = parse("a.csv", "a,p1,1,0.9\nb,p2,1,0.8\n");
-    let json = serde_json::to_value(compare(&cases, &cases, &EvaluationOptions::default()).unwrap()).unwrap();
+    let json = serde_json::to_value(compare(&cases, &cases, [0.5; 2], &EvaluationOptions::default()).unwrap()).unwrap();
     for key in ["auc_a", "auc_b", "difference", "z", "p"] {
         assert!(json[key]["undefined"].is_string(), "{key}: {}", json[key]);
     }
@@ -79,7 +79,7 @@ fn r_proc_on_asah() {
         (&wfns, &ndka, 2.79777591868904, 0.00514557970691098),
         (&ndka, &s100b, -1.39077002573558, 0.164295175223054),
     ] {
-        let comparison = compare(a, b, &EvaluationOptions::default()).unwrap();
+        let comparison = compare(a, b, [0.5; 2], &EvaluationOptions::default()).unwrap();
         assert!((comparison.z.0.unwrap() - z).abs() < 1e-10);
         assert!((comparison.p.0.unwrap() - p).abs() < 1e-10);
     }

@@ -172,7 +172,8 @@ fn readings_become_predictions() {
     dataset.films[2].label = Label::Unknown;
     let lines = ["a", "b", "c", "n1"].map(|id| line(id, 0.75, &[])).join("\n");
     let readings = Readings::parse(&lines, Path::new("r.jsonl")).unwrap();
-    let films = readings.predictions(&dataset, &["body_part"]).unwrap();
+    let films =
+        readings.predictions(&dataset, &["body_part"], |film, column| film.column(column).unwrap_or_default()).unwrap();
     let rows: Vec<(&str, bool)> = films.rows().iter().map(|row| (row.image_id.as_str(), row.truth)).collect();
     assert_eq!(rows, [("a", true), ("n1", false)]);
     assert_eq!(films.rows()[0].groups, ["pelvis"]);

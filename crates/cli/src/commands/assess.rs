@@ -6,26 +6,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use coxa_cohort::flow::Flow;
-use coxa_cohort::{Dataset, Film, FractureType, Label};
+use coxa_cohort::{Dataset, Film, FractureType, Label, TruthBox};
 use coxa_imaging::{Fit, Radiograph, encode, preprocess};
 use coxa_model::{Reader, Reading, history};
 use coxa_study::evaluate::{Evaluation, EvaluationOptions, evaluate};
 use coxa_study::figures::roc::ReaderPoint;
 use coxa_study::localize::{FilmLocalization, Localization, LocalizationOptions, Site, localize};
 use coxa_study::page::{FilmCard, Verdict};
-use coxa_study::report::{Epoch, Study, report};
+use coxa_study::report::{Epoch, Study, report, wrong_page};
 use coxa_study::{Readings, StudyError, demographics};
 
-use super::predict::{PredictionTable, json_of, overlay_png};
+use super::predict::{PredictionTable, SUBGROUPS, json_of, overlay_png, subgroup_of};
+use crate::output::write_whole;
 use crate::progress::Progress;
 
 /// The side of a film on the page, in pixels.
 const CARD_SIDE: usize = 384;
 /// Films of each kind that the page shows.
 const SHOWN_EACH: usize = 6;
-/// Wrong films that the page shows at most.
-const WRONG_SHOWN: usize = 24;
-
 /// A dataset's readings and what they are worth.
 pub struct Assessment {
     /// The measures.
@@ -59,24 +57,30 @@ pub struct Request<'a> {
 /// # Errors
 /// When the folder cannot be written or the dataset has no labeled film that can be read.
 pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Assessment> {
+    let training = request.run.map(training).transpose()?.unwrap_or_default();
     fs::create_dir_all(request.out).with_context(|| format!("{}", request.out.display()))?;
     let gathered = read_all(request.dataset, reader, request.out)?;
     let readings = Readings::load(&request.out.join("readings.jsonl"))?;
+    let columns: Vec<&str> = SUBGROUPS.into_iter().filter(|column| is_told(request.dataset, column)).collect();
     let predictions =
-        readings.predictions(request.dataset, &["fracture_type", "side", "age", "sex", "quality", "source"])?;
+        readings.predictions(request.dataset, &columns, subgroup_of)?.with_threshold(request.options.threshold);
     let evaluation = evaluate(&predictions, &request.options)?;
     let localization = localization(request.dataset, &readings, &gathered, &request, reader)?;
     let (films, wrong) = cards(request.dataset, &gathered, &localization, request.options.threshold);
-    let simulated = request.dataset.films.iter().all(|film| film.source.contains("simulat"));
-    let flow = Flow::of_manifest(request.dataset);
+    // One film is enough: a page must never show simulated figures as real ones.
+    let simulated = request.dataset.films.iter().any(|film| film.source.to_lowercase().contains("simulat"));
+    let read: Vec<&Film> = gathered.films.iter().map(|shown| &shown.film).collect();
+    let flow = Flow::of_dataset(request.dataset)?.read(&read, gathered.failed);
     let study = Study {
         title: request.title,
         subtitle: format!("{} films read by {} ({})", predictions.len(), reader.card().name, reader.model()),
         simulated,
         predictions: &predictions,
+        options: &request.options,
+        unread: gathered.failed,
         evaluation: &evaluation,
         localization: localization.as_ref(),
-        training: request.run.map(training).transpose()?.unwrap_or_default(),
+        training,
         flow: Some(&flow),
         demographics: demographics::table(request.dataset),
         readers: request.readers,
@@ -85,9 +89,22 @@ pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Asses
         card: card(reader),
         next: request.next,
     };
+    let wrong_page = wrong_page(&study);
     let page = report(study);
     page.write(request.out).with_context(|| format!("{}", request.out.display()))?;
+    if let Some(wrong) = wrong_page {
+        write_whole(&request.out.join("wrong.html"), wrong.html().as_bytes())?;
+    }
+    write_whole(&request.out.join("evaluation.json"), &serde_json::to_vec_pretty(&evaluation)?)?;
+    if let Some(localization) = &localization {
+        write_whole(&request.out.join("localization.json"), &serde_json::to_vec_pretty(localization)?)?;
+    }
     Ok(Assessment { evaluation, localization, failed: gathered.failed })
+}
+
+/// Whether any film of a dataset tells a subgroup's column.
+fn is_told(dataset: &Dataset, column: &str) -> bool {
+    dataset.films.iter().any(|film| film.column(column).is_some_and(|value| !value.is_empty()))
 }
 
 /// What is kept of the readings besides the files that they are written to.
@@ -115,13 +132,24 @@ fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Resul
     let lines_path = out.join("readings.jsonl");
     let mut lines =
         std::io::BufWriter::new(fs::File::create(&lines_path).with_context(|| format!("{}", lines_path.display()))?);
+    let boxes = dataset.boxes();
     let progress = Progress::new("reading films", films.len());
     let mut gathered = Gathered { films: Vec::with_capacity(films.len()), failed: 0 };
     let mut broken = None;
     reader.read_files(&paths, |i, result| {
         let said = match result {
+            Ok(reading) if changed(films[i], &reading) => {
+                gathered.failed += 1;
+                eprintln!(
+                    "error: film {}: its file is not the one that the manifest describes (another SHA-256); import it again",
+                    films[i].image_id
+                );
+                Ok(())
+            }
             Ok(reading) => {
-                keep(films[i], &paths[i], &reading, &mut table, &mut lines).map(|shown| gathered.films.push(shown))
+                let truth = boxes.get(films[i].image_id.as_str()).map_or(&[][..], Vec::as_slice);
+                keep(films[i], &paths[i], &reading, truth, &mut table, &mut lines)
+                    .map(|shown| gathered.films.push(shown))
             }
             Err(error) => {
                 gathered.failed += 1;
@@ -142,10 +170,16 @@ fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Resul
     Ok(gathered)
 }
 
+/// Whether a file has been replaced since its film was imported.
+fn changed(film: &Film, reading: &Reading) -> bool {
+    !film.sha256.is_empty() && film.sha256 != reading.film.sha256()
+}
+
 fn keep(
     film: &Film,
     path: &Path,
     reading: &Reading,
+    truth: &[&TruthBox],
     table: &mut PredictionTable,
     lines: &mut impl Write,
 ) -> anyhow::Result<Shown> {
@@ -156,14 +190,22 @@ fn keep(
         size: (reading.film.width(), reading.film.height()),
         finding: reading.prediction.finding,
         probability: reading.prediction.probability,
-        picture: picture(&reading.film)?,
+        picture: picture(&reading.film, truth)?,
         overlay: overlay_png(reading)?,
     })
 }
 
-/// The film as a PNG that fits on the page.
-fn picture(film: &Radiograph) -> anyhow::Result<Vec<u8>> {
-    let input = preprocess(film, CARD_SIDE, Fit::Letterbox);
+/// The film as a PNG that fits on the page, its true boxes outlined in white.
+fn picture(film: &Radiograph, truth: &[&TruthBox]) -> anyhow::Result<Vec<u8>> {
+    let mut input = preprocess(film, CARD_SIDE, Fit::Letterbox);
+    for truth in truth {
+        let corner = |x, y| input.geometry.to_input(x, y);
+        let ends = [corner(truth.x, truth.y), corner(truth.x + truth.width, truth.y + truth.height)];
+        outline(
+            &mut input.pixels,
+            ends.map(|(x, y)| [x, y].map(|at| (at.round().max(0.0) as usize).min(CARD_SIDE - 1))),
+        );
+    }
     let (left, top) = input.geometry.to_input(0.0, 0.0);
     let (right, bottom) = input.geometry.to_input(film.width() as f32, film.height() as f32);
     let columns = left.round() as usize..(right.round() as usize).min(CARD_SIDE);
@@ -171,6 +213,18 @@ fn picture(film: &Radiograph) -> anyhow::Result<Vec<u8>> {
     let pixels: Vec<u8> =
         rows.clone().flat_map(|row| input.pixels[row * CARD_SIDE..][columns.clone()].iter().copied()).collect();
     Ok(encode::png_gray8_to_vec(columns.len(), rows.len(), &pixels)?)
+}
+
+/// Draws the outline of a rectangle between two corners of a picture of [`CARD_SIDE`].
+fn outline(pixels: &mut [u8], [[left, top], [right, bottom]]: [[usize; 2]; 2]) {
+    for x in left..=right {
+        pixels[top * CARD_SIDE + x] = 255;
+        pixels[bottom * CARD_SIDE + x] = 255;
+    }
+    for y in top..=bottom {
+        pixels[y * CARD_SIDE + left] = 255;
+        pixels[y * CARD_SIDE + right] = 255;
+    }
 }
 
 fn localization(
@@ -186,6 +240,8 @@ fn localization(
     let options = LocalizationOptions {
         threshold: Some(request.options.threshold),
         fit: reader.card().input.fit.imaging(),
+        level: request.options.level,
+        interval: request.options.interval,
         ..LocalizationOptions::default()
     };
     let size_of = |film: &Film| {
@@ -215,7 +271,7 @@ fn cards(
             (Label::Present, _) => 0,
             _ => 2,
         };
-        if matches!(card.verdict, Verdict::Wrong | Verdict::WrongPlace) && wrong.len() < WRONG_SHOWN {
+        if matches!(card.verdict, Verdict::Wrong | Verdict::WrongPlace) {
             wrong.push(card.clone());
         }
         if counts[kind] < SHOWN_EACH {
@@ -244,6 +300,12 @@ fn card_of(read: &Shown, place: Option<&FilmLocalization>, threshold: f64, boxed
         Verdict::Right
     };
     FilmCard {
+        name: read
+            .film
+            .image_id
+            .chars()
+            .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+            .collect(),
         film: read.picture.clone(),
         overlay: read.overlay.clone(),
         title: format!("{}: {kind}{side}", read.film.image_id),
@@ -284,7 +346,7 @@ fn card(reader: &Reader) -> Vec<(String, String)> {
         ("intended use".to_owned(), card.intended_use.clone()),
         (
             "threshold".to_owned(),
-            format!("{} ({}; chosen on {})", card.threshold.value, card.threshold.rule, card.threshold.chosen_on),
+            format!("{:.4} ({}; chosen on {})", card.threshold.value, card.threshold.rule, card.threshold.chosen_on),
         ),
         ("origin".to_owned(), card.origin.clone()),
     ];
@@ -294,6 +356,7 @@ fn card(reader: &Reader) -> Vec<(String, String)> {
             format!("{} {kind}; validated on {}; {} patients", data.train_films, data.validation_films, data.patients);
         rows.push(("trained on".to_owned(), text));
     }
-    rows.extend(card.metrics.iter().map(|(name, value)| (name.clone(), format!("{value:.4}"))));
+    let number = |value: f64| if value.fract() == 0.0 { value.to_string() } else { format!("{value:.4}") };
+    rows.extend(card.metrics.iter().map(|(name, value)| (name.replace('_', " "), number(*value))));
     rows
 }

@@ -29,7 +29,7 @@ pub struct Bench {
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
     /// Only this many threads [default: 1, and as many as the machine has].
-    #[arg(long)]
+    #[arg(long, value_parser = super::predict::threads_in_range)]
     threads: Option<usize>,
     /// Side of the input in pixels, a multiple of 32.
     #[arg(long, default_value_t = 512)]
@@ -104,8 +104,8 @@ struct Line {
 impl Bench {
     /// Measures one work in this process, or all that were asked for in processes of their own.
     pub fn run(self) -> anyhow::Result<Outcome> {
-        if self.size == 0 || !self.size.is_multiple_of(32) {
-            bail!("--size {}: the side must be a multiple of 32", self.size);
+        if !(32..=4096).contains(&self.size) || !self.size.is_multiple_of(32) {
+            bail!("--size {}: the side must be a multiple of 32 up to 4096", self.size);
         }
         if self.runs == 0 {
             bail!("--runs 0: at least one run is needed");

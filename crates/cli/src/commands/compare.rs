@@ -7,7 +7,7 @@ use coxa_study::compare::compare;
 use coxa_study::evaluate::EvaluationOptions;
 use coxa_study::predictions::Predictions;
 
-use super::evaluate::{How, words};
+use super::evaluate::{How, threshold_of, words};
 use crate::output::{Outcome, json_line};
 
 /// Compares two models' predictions of the same films: the difference of their AUCs with its interval (DeLong), and the films that
@@ -30,11 +30,10 @@ pub struct Compare {
 impl Compare {
     /// Compares and prints.
     pub fn run(self) -> anyhow::Result<Outcome> {
-        let comparison = compare(
-            &Predictions::load(&self.a)?,
-            &Predictions::load(&self.b)?,
-            &self.how.options(EvaluationOptions::default().threshold)?,
-        )?;
+        let tables = [Predictions::load(&self.a)?, Predictions::load(&self.b)?];
+        let options = self.how.options(EvaluationOptions::default().threshold)?;
+        let thresholds = [0, 1].map(|i| self.how.threshold.unwrap_or_else(|| threshold_of(&tables[i])));
+        let comparison = compare(&tables[0], &tables[1], thresholds, &options)?;
         if self.json {
             json_line(&comparison)?;
             return Ok(Outcome::Done);

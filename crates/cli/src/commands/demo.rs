@@ -178,7 +178,8 @@ fn next(report: &Path, model: Option<&Path>) -> Vec<(String, String)> {
         ),
         pair(
             "Train on your own films:",
-            "coxa import folders DIR --out mine && coxa train --recipe paper --data limbs=LIMBS --data films=mine"
+            "coxa import folders DIR --names labels --patient-prefix _ --out mine && \
+             coxa train --recipe paper --data limbs=LIMBS --data films=mine"
                 .to_owned(),
         ),
     ];

@@ -30,8 +30,8 @@ pub struct Evaluate {
 /// How an evaluation is made, shared by the commands that evaluate.
 #[derive(Args)]
 pub struct How {
-    /// A film is called positive at a probability of at least this [default: that of the bundle that reads the films, or 0.5 for
-    /// predictions from a table].
+    /// A film is called positive at a probability of at least this [default: that of the bundle that reads the films, or what the
+    /// predictions' column `threshold` says, or 0.5].
     #[arg(long)]
     pub threshold: Option<f64>,
     /// The confidence level.
@@ -71,7 +71,9 @@ impl How {
     pub fn options(&self, threshold: f64) -> anyhow::Result<EvaluationOptions> {
         Ok(EvaluationOptions {
             threshold: self.threshold.unwrap_or(threshold),
-            level: Level::new(self.level)?,
+            level: Level::new(self.level).map_err(|_| {
+                anyhow::anyhow!("--level {}: a confidence level is between 0 and 1, like 0.95", self.level)
+            })?,
             interval: match self.interval {
                 IntervalName::Exact => Interval::ClopperPearson,
                 IntervalName::Wilson => Interval::Wilson,
@@ -93,7 +95,7 @@ impl Evaluate {
     /// Evaluates and prints.
     pub fn run(self) -> anyhow::Result<Outcome> {
         let predictions = Predictions::load(&self.predictions)?;
-        let evaluation = evaluate(&predictions, &self.how.options(EvaluationOptions::default().threshold)?)?;
+        let evaluation = evaluate(&predictions, &self.how.options(threshold_of(&predictions))?)?;
         if self.json {
             json_line(&evaluation)?;
         } else {
@@ -101,6 +103,11 @@ impl Evaluate {
         }
         Ok(Outcome::Done)
     }
+}
+
+/// The threshold that comes with predictions, or else the paper's.
+pub fn threshold_of(predictions: &Predictions) -> f64 {
+    predictions.threshold().unwrap_or(EvaluationOptions::default().threshold)
 }
 
 /// The rows of a table of measures: name and statistic.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
+use coxa_cohort::flow::Flow;
 use coxa_cohort::importers::{
-    Files, Films, FolderOptions, Folders, FracAtlasOptions, ImportReport, Patients, folders, fracatlas, mura,
+    Files, Films, FolderOptions, Folders, FracAtlasOptions, ImportReport, Patients, Refused, folders, fracatlas, mura,
 };
 use coxa_cohort::{Dataset, collect};
 
@@ -65,9 +66,12 @@ enum From {
     Registry {
         /// The registry: patient, injury_date, age, sex, iss, diagnosis, admitted, procedures.
         registry: PathBuf,
-        /// The films: patient, film_date, view, path, quality.
+        /// The films: patient, film_date, view, path, quality; source and box_x, box_y, box_width, box_height if there.
         #[arg(long)]
         films: PathBuf,
+        /// What a person said about questionable diagnoses: patient, injury_date, label; fracture_type and side if there.
+        #[arg(long, value_name = "FILE.csv")]
+        reviewed: Option<PathBuf>,
         #[command(flatten)]
         to: To,
     },
@@ -140,14 +144,19 @@ impl Import {
                 };
                 finish(folders(&folder, &to.out, options).context("importing folders")?)
             }
-            From::Registry { registry, films, to } => {
-                let (dataset, report) = collect::collect(&registry, &films, &to.out, to.files())?;
-                say(
-                    &dataset,
-                    &report.refused.iter().map(|r| (r.file.clone(), r.reason.clone())).collect::<Vec<_>>(),
-                    &report.notes,
-                );
-                eprintln!("{} films of the table belong to no included injury.", report.unused_films);
+            From::Registry { registry, films, reviewed, to } => {
+                let (dataset, report) = collect::collect(&registry, &films, reviewed.as_deref(), &to.out, to.files())?;
+                for film in &report.unused {
+                    eprintln!("note: {}, line {}: not used: {}", films.display(), film.line, film.reason);
+                }
+                let open = dataset.films.iter().filter(|film| film.reason.starts_with("review:")).count();
+                say(&dataset, &report.flow, &report.refused, &report.notes);
+                if open > 0 {
+                    eprintln!(
+                        "{open} films have no label yet, as their diagnosis is questionable: look at them and import again with \
+                         --reviewed FILE.csv (patient, injury_date, label)"
+                    );
+                }
                 Ok(Outcome::of_failures(report.refused.len()))
             }
         }
@@ -155,20 +164,25 @@ impl Import {
 }
 
 fn finish((dataset, report): (Dataset, ImportReport)) -> anyhow::Result<Outcome> {
-    say(
-        &dataset,
-        &report.refused.iter().map(|r| (r.file.clone(), r.reason.clone())).collect::<Vec<_>>(),
-        &report.notes,
-    );
+    say(&dataset, &report.flow, &report.refused, &report.notes);
     Ok(Outcome::of_failures(report.refused.len()))
 }
 
-fn say(dataset: &Dataset, refused: &[(String, String)], notes: &[String]) {
-    for (file, reason) in refused {
-        eprintln!("{file}: {reason}");
+fn say(dataset: &Dataset, flow: &Flow, refused: &[Refused], notes: &[String]) {
+    for Refused { file, reason } in refused {
+        eprintln!("error: {file}: {reason}");
     }
     for note in notes {
         eprintln!("note: {note}");
+    }
+    for step in &flow.steps {
+        eprintln!("{:>7}  {}", step.n, step.what);
+        for left_out in &step.left_out {
+            eprintln!("          - {} {}", left_out.n, left_out.what);
+        }
+    }
+    for outcome in &flow.outcomes {
+        eprintln!("{:>7}  {}", outcome.n, outcome.what);
     }
     let excluded = dataset.films.iter().filter(|film| film.excluded).count();
     println!("{}: {} films, {excluded} of them excluded", dataset.folder.display(), dataset.films.len());

@@ -12,7 +12,7 @@ use coxa_simulate::{FilmOptions, display8};
 use serde::Serialize;
 
 use super::bench::PrecisionName;
-use crate::output::{Outcome, hint, json_line};
+use crate::output::{Outcome, hint, json_line, partial_path, write_whole};
 use crate::progress::Progress;
 
 /// Files whose names end so are read in a folder; any file that is named is tried.
@@ -21,7 +21,24 @@ const ENDINGS: [&str; 8] = ["dcm", "dicom", "ima", "png", "jpg", "jpeg", "tif", 
 const CALIBRATION_SEED: u64 = 8;
 const CALIBRATION_FILMS: u64 = 16;
 /// Columns of a manifest that become subgroups of the predictions.
-const SUBGROUPS: [&str; 6] = ["fracture_type", "side", "age", "sex", "quality", "source"];
+pub const SUBGROUPS: [&str; 10] =
+    ["fracture_type", "side", "age", "sex", "body_part", "quality", "hardware", "source", "view", "year"];
+
+/// A number of threads that a machine can have.
+pub fn threads_in_range(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=1024).contains(n)).ok_or_else(|| "a number of threads is 1 to 1024".to_owned())
+}
+
+/// A film's value in one of the [`SUBGROUPS`]: the manifest's, but of hardware only whether there is any.
+pub fn subgroup_of(film: &Film, column: &str) -> String {
+    let value = film.column(column).unwrap_or_default();
+    match (column, value.as_str()) {
+        ("hardware", "") if film.extra.contains_key("hardware") => "no".to_owned(),
+        ("hardware", "" | "no" | "0") => value,
+        ("hardware", _) => "yes".to_owned(),
+        _ => value,
+    }
+}
 
 /// Reads films (DICOM, PNG, JPEG, TIFF): a probability, a finding, a heatmap and regions for each, in the film's own pixels.
 ///
@@ -44,7 +61,7 @@ pub struct Predict {
     /// Writes each film with its heatmap to this folder as PNG.
     #[arg(long, value_name = "DIR")]
     heatmap: Option<PathBuf>,
-    /// Writes image_id, patient, label, probability and subgroups as CSV, for `coxa evaluate`.
+    /// Writes image_id, patient, label, probability, threshold and subgroups as CSV, for `coxa evaluate`.
     #[arg(long, value_name = "FILE.csv")]
     predictions: Option<PathBuf>,
     /// Another input size than the bundle's, a multiple of 32.
@@ -56,8 +73,8 @@ pub struct Predict {
     /// Numbers that the network computes with.
     #[arg(long, value_enum, default_value = "f32")]
     precision: PrecisionName,
-    /// Threads [default: all].
-    #[arg(long)]
+    /// Threads, 1 to 1024 [default: all].
+    #[arg(long, value_parser = threads_in_range)]
     threads: Option<usize>,
     /// What the network runs on: `cpu`, and what else this build has.
     #[arg(long, default_value = "cpu")]
@@ -307,9 +324,7 @@ pub fn overlay_png(reading: &Reading) -> anyhow::Result<Vec<u8>> {
 }
 
 fn write_overlay(path: &Path, reading: &Reading) -> anyhow::Result<()> {
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, overlay_png(reading)?).with_context(|| format!("{}", partial.display()))?;
-    std::fs::rename(&partial, path).with_context(|| format!("{}", path.display()))
+    write_whole(path, &overlay_png(reading)?)
 }
 
 /// Names for heatmaps: the film's own, with a number where two films share one.
@@ -370,9 +385,12 @@ impl PredictionTable {
     /// # Errors
     /// When the file cannot be created.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
-        let partial = path.with_extension("partial");
-        let mut writer = csv::Writer::from_path(&partial).with_context(|| format!("{}", partial.display()))?;
-        let header = ["image_id", "patient", "label", "probability"].into_iter().chain(SUBGROUPS);
+        // A link's file is what is replaced, not the link.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let partial = partial_path(path)?;
+        let file = File::create(&partial).with_context(|| format!("{}", path.display()))?;
+        let mut writer = csv::Writer::from_writer(file);
+        let header = ["image_id", "patient", "label", "probability", "threshold"].into_iter().chain(SUBGROUPS);
         writer.write_record(header.chain(["film_width", "film_height"]))?;
         Ok(Self { path: path.to_owned(), partial, writer })
     }
@@ -391,8 +409,10 @@ impl PredictionTable {
             || path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             |f| f.image_id.clone(),
         );
-        let mut row = vec![id, column("patient"), column("label"), prediction.probability.to_string()];
-        row.extend(SUBGROUPS.map(column));
+        let numbers = [prediction.probability, prediction.threshold].map(|number| number.to_string());
+        let mut row = vec![id, column("patient"), column("label")];
+        row.extend(numbers);
+        row.extend(SUBGROUPS.map(|name| film.map_or_else(String::new, |film| subgroup_of(film, name))));
         row.extend([prediction.geometry.film_width.to_string(), prediction.geometry.film_height.to_string()]);
         Ok(self.writer.write_record(row)?)
     }
@@ -402,7 +422,14 @@ impl PredictionTable {
     /// # Errors
     /// When it cannot be written or renamed.
     pub fn finish(mut self) -> anyhow::Result<()> {
-        self.writer.flush()?;
+        self.writer.flush().with_context(|| format!("{}", self.path.display()))?;
         std::fs::rename(&self.partial, &self.path).with_context(|| format!("{}", self.path.display()))
+    }
+}
+
+impl Drop for PredictionTable {
+    fn drop(&mut self) {
+        // After `finish` there is nothing to remove; before, there is nobody to tell.
+        let _ = std::fs::remove_file(&self.partial);
     }
 }

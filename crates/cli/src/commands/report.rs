@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use coxa_cohort::Dataset;
-use coxa_model::{Reader, ReaderOptions};
+use coxa_cohort::{Dataset, Film};
+use coxa_model::{Bundle, Reader, ReaderOptions};
 use coxa_study::figures::roc::ReaderPoint;
 
 use super::assess::{Request, assess};
 use super::evaluate::How;
 use super::predict::bundle_or_shipped;
-use crate::output::Outcome;
+use crate::output::{Outcome, PartialFolder};
 
 /// Reads a dataset's films, evaluates the readings and writes the report: one self-contained page, each figure as SVG, each table as CSV,
 /// the predictions and the readings.
@@ -35,6 +35,12 @@ pub struct Report {
     /// Another input size than the bundle's.
     #[arg(long)]
     image_size: Option<usize>,
+    /// Only films of this year and later (column `year`): a test set apart in time, as the paper's.
+    #[arg(long, value_name = "YEAR")]
+    from_year: Option<i32>,
+    /// Reads films too that the bundle was trained or validated on. Such a report is no test.
+    #[arg(long)]
+    seen_films: bool,
     /// The title.
     #[arg(long, default_value = "Hip fractures on pelvic radiographs")]
     title: String,
@@ -49,24 +55,50 @@ impl Report {
             bail!("{} exists already; nothing is overwritten", self.out.display());
         }
         let readers = self.readers.as_deref().map(read_readers).transpose()?.unwrap_or_default();
-        let dataset = Dataset::load(&self.data)?;
+        let mut dataset = Dataset::load(&self.data)?;
+        if let Some(year) = self.from_year {
+            dataset.keep_years("year", |of_film| of_film >= year)?;
+        }
         let bundle = bundle_or_shipped(self.model.as_deref())?;
+        if !self.seen_films {
+            refuse_seen(&dataset, &bundle)?;
+        }
         let options =
             ReaderOptions { image_size: self.image_size, threshold: self.how.threshold, ..ReaderOptions::default() };
         let mut reader = Reader::new(&bundle, &options)?;
+        let partial = PartialFolder::beside(&self.out)?;
         let request = Request {
             dataset: &dataset,
             run: self.run.as_deref(),
             readers,
             options: self.how.options(bundle.card().threshold.value)?,
             title: self.title,
-            out: &self.out,
+            out: partial.path(),
             next: Vec::new(),
         };
         let assessment = assess(request, &mut reader)?;
+        partial.keep(&self.out)?;
         println!("{}", self.out.join("index.html").display());
         Ok(Outcome::of_failures(assessment.failed))
     }
+}
+
+/// Refuses films that the bundle was trained or validated on: figures from them would be no test.
+fn refuse_seen(dataset: &Dataset, bundle: &Bundle) -> anyhow::Result<()> {
+    let counted = |film: &&Film| !film.excluded && bundle.has_seen(&film.sha256);
+    let seen: Vec<&Film> = dataset.films.iter().filter(counted).collect();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<&str> = seen.iter().take(5).map(|film| film.image_id.as_str()).collect();
+    let more = if seen.len() > named.len() { ", …" } else { "" };
+    bail!(
+        "{}: {} of the films were trained or validated on with this bundle ({}{more}), so this would be no test\n\
+         hint: give films kept apart (--from-year, another dataset), or --seen-films to report on them all the same",
+        dataset.folder.join("manifest.csv").display(),
+        seen.len(),
+        named.join(", ")
+    )
 }
 
 fn read_readers(path: &std::path::Path) -> anyhow::Result<Vec<ReaderPoint>> {

@@ -13,7 +13,8 @@ use crate::progress::Progress;
 
 /// Simulates radiographs: pelves and hips with and without fracture, or limbs, as a dataset folder with their truth.
 ///
-/// The same seed gives the same films, bit for bit. A run that was killed goes on where it stopped when it is called again.
+/// The same seed and number give the same films, bit for bit. A run that was killed goes on where it stopped when it is called again (a
+/// cohort starts over).
 #[derive(Args)]
 pub struct Simulate {
     #[command(subcommand)]
@@ -88,7 +89,8 @@ struct Spec {
     /// Probability of each kind of clutter: lines, clothing, markers, labels.
     #[arg(long)]
     clutter: Option<f32>,
-    /// A folder of bone surfaces (VTP, STL, OBJ) in place of the built-in bones that they replace.
+    /// A folder of bone surfaces (VTP, STL, OBJ) in place of the built-in bones that they replace, each named after its bone:
+    /// pelvis, sacrum, femur_r, tibia_l, talus and so on.
     #[arg(long, value_name = "DIR")]
     anatomy: Option<PathBuf>,
 }

@@ -67,8 +67,8 @@ pub struct Train {
     /// Stores the bundles' weights in bf16: half the size.
     #[arg(long)]
     store_bf16: bool,
-    /// Threads [default: all].
-    #[arg(long)]
+    /// Threads, 1 to 1024 [default: all].
+    #[arg(long, value_parser = super::predict::threads_in_range)]
     threads: Option<usize>,
     /// What the network runs on: `cpu`, and what else this build has.
     #[arg(long, default_value = "cpu")]
@@ -229,7 +229,7 @@ impl Train {
         }
         for (i, (a, of_a, _)) in arms.iter().enumerate() {
             for (b, of_b, _) in &arms[i + 1..] {
-                let test = compare(of_b, of_a, &options)?;
+                let test = compare(of_b, of_a, [options.threshold; 2], &options)?;
                 if self.json {
                     json_line(&serde_json::json!({ "a": b, "b": a, "comparison": test }))?;
                 } else {

@@ -94,14 +94,19 @@ pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Datase
     let mut flow = Flow::default();
     flow.step("files found", found.len(), left_out);
     let mut notes = Vec::new();
+    for (class, part) in found.iter().map(|(class, part, ..)| (class, part)).collect::<BTreeMap<_, _>>() {
+        if let (Folders::BodyParts, BodyPart::Other(_)) = (options.folders, part) {
+            notes.push(format!(
+                "the folder {class} names no body part that is known: a class of its own, unless it is misspelt"
+            ));
+        }
+    }
     let nameless = films.iter().filter(|film| film.patient.is_empty()).count();
     if nameless > 0 {
         notes.push(format!("{nameless} film(s) have no patient and cannot be split until the manifest names one"));
     }
-    let (dataset, refused) = staging.commit(films, Vec::new())?;
-    let rest = Flow::of_manifest(&dataset);
-    flow.steps.extend(rest.steps);
-    flow.outcomes = rest.outcomes;
+    let (dataset, refused) = staging.commit(films, Vec::new(), &flow)?;
+    let flow = Flow::of_dataset(&dataset)?;
     let report = ImportReport { imported: dataset.films.len(), refused, notes, flow };
     Ok((dataset, report))
 }

@@ -132,9 +132,8 @@ pub fn fracatlas(from: &Path, to: &Path, options: &FracAtlasOptions) -> Result<(
     }
     let mut flow = Flow::default();
     flow.step("films in dataset.csv", table.len(), left_out);
-    let (dataset, refused) = staging.commit(films, truth)?;
-    flow.steps.extend(Flow::of_manifest(&dataset).steps);
-    flow.outcomes = Flow::of_manifest(&dataset).outcomes;
+    let (dataset, refused) = staging.commit(films, truth, &flow)?;
+    let flow = Flow::of_dataset(&dataset)?;
     let report = ImportReport { imported: dataset.films.len(), refused, notes, flow };
     Ok((dataset, report))
 }

@@ -45,10 +45,8 @@ pub fn mura(from: &Path, to: &Path, files: Files) -> Result<(Dataset, ImportRepo
     }
     let mut flow = Flow::default();
     flow.step("files found", paths.len(), left_out);
-    let (dataset, refused) = staging.commit(films, Vec::new())?;
-    let rest = Flow::of_manifest(&dataset);
-    flow.steps.extend(rest.steps);
-    flow.outcomes = rest.outcomes;
+    let (dataset, refused) = staging.commit(films, Vec::new(), &flow)?;
+    let flow = Flow::of_dataset(&dataset)?;
     let notes = vec!["MURA's label 1 means abnormal, which is more than fractured".to_owned()];
     Ok((dataset.clone(), ImportReport { imported: dataset.films.len(), refused, notes, flow }))
 }

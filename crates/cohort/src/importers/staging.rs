@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::dataset::{Dataset, sha256_of};
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
+use crate::flow::Flow;
 
 /// What becomes of the films' files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +91,17 @@ impl Staging {
         }
     }
 
+    /// As [`Staging::add`], with the table's line that names the file in the reason.
+    pub fn add_of_line(&mut self, source: &Path, image_id: &str, line: u64) -> Option<Stored> {
+        match self.take(source, image_id) {
+            Ok(stored) => Some(stored),
+            Err(reason) => {
+                self.refuse(source, format!("line {line} of the table of films: {reason}"));
+                None
+            }
+        }
+    }
+
     /// Notes a file that is not taken.
     pub fn refuse(&mut self, source: &Path, reason: impl Into<String>) {
         self.refused.push(Refused { file: source.display().to_string(), reason: reason.into() });
@@ -100,13 +112,20 @@ impl Staging {
         &self.refused
     }
 
-    /// Writes the tables, moves the folder to its place and returns the dataset and the files that were refused.
+    /// Writes the tables and the flow that led to them, moves the folder to its place and returns the dataset and the files that
+    /// were refused.
     ///
     /// # Errors
     /// As [`Dataset::save`], or the disk; nothing stays behind then.
-    pub fn commit(mut self, films: Vec<Film>, truth: Vec<TruthBox>) -> Result<(Dataset, Vec<Refused>), CohortError> {
+    pub fn commit(
+        mut self,
+        films: Vec<Film>,
+        truth: Vec<TruthBox>,
+        upstream: &Flow,
+    ) -> Result<(Dataset, Vec<Refused>), CohortError> {
         let mut dataset = Dataset { folder: self.partial.clone(), films, truth };
         dataset.save()?;
+        upstream.save(&self.partial)?;
         if self.to.exists() {
             fs::remove_dir(&self.to).map_err(CohortError::io(&self.to))?;
         }
@@ -153,8 +172,8 @@ impl Drop for Staging {
     }
 }
 
-/// Looks at a file's two ends: a JPEG must have its end-of-image marker after the last scan (ITU T.81, B.1.1.3), a PNG its
-/// IEND chunk. Gives a JPEG's width and height; other formats pass unseen.
+/// Looks at a file's two ends: it must begin as a film does, a JPEG must have its end-of-image marker after the last scan (ITU T.81,
+/// B.1.1.3), a PNG its IEND chunk. Gives a JPEG's width and height; other formats pass unseen.
 ///
 /// # Errors
 /// What is wrong, in words.
@@ -165,10 +184,17 @@ pub fn check_ends(bytes: &[u8]) -> Result<Option<(u32, u32)>, String> {
     if bytes.starts_with(&[0xFF, 0xD8]) {
         return jpeg_size(bytes).map(Some);
     }
-    if bytes.starts_with(b"\x89PNG\r\n\x1a\n")
-        && !bytes[bytes.len().saturating_sub(64)..].windows(4).any(|w| w == b"IEND")
-    {
-        return Err("a truncated PNG: no IEND chunk at its end".to_owned());
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return match bytes[bytes.len().saturating_sub(64)..].windows(4).any(|w| w == b"IEND") {
+            true => Ok(None),
+            false => Err("a truncated PNG: no IEND chunk at its end".to_owned()),
+        };
+    }
+    let is_tiff = bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*");
+    // A DICOM file has its mark behind a preamble; one without begins with a tag of group 2 or 8.
+    let is_dicom = bytes.get(128..132) == Some(b"DICM") || matches!(bytes, [2 | 8, 0, ..] | [0, 2 | 8, ..]);
+    if !is_tiff && !is_dicom {
+        return Err("not a DICOM, PNG, JPEG or TIFF file, whatever its name says".to_owned());
     }
     Ok(None)
 }

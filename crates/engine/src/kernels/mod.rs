@@ -30,9 +30,9 @@ pub(crate) use buffer::Buffer;
 pub(crate) use gemm::{Epilogue, MatrixC, PackedB};
 pub(crate) use pointwise::{Gather, PIXELS, Pointwise, SCRATCH as POINTWISE_SCRATCH, pointwise};
 pub(crate) use product::Format;
-pub(crate) use simd::{Op, Portable, Simd};
 #[cfg(test)]
 pub(crate) use simd::{Emulated512, Emulated512Bf16, bf16_bits};
+pub(crate) use simd::{Op, Portable, Simd};
 pub(crate) use stem::{STEM_PAD, Stem, stem, stem_scratch};
 pub(crate) use winograd::{RING, Rows, TILE, TILES, Winograd, WinogradWeights, tiles_per_side, winograd};
 #[cfg(target_arch = "x86_64")]

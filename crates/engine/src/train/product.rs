@@ -143,8 +143,8 @@ unsafe fn step<S: Simd, const ROW: usize, const M: usize, const BF16: bool>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::ops::{pack_pairs, round};
     use crate::kernels::Emulated512Bf16;
+    use crate::train::ops::{pack_pairs, round};
 
     /// Whole numbers up to 127 are exact in bfloat16, and their sums in f32: the products must be exact too.
     fn whole(count: usize, seed: usize) -> Vec<f32> {

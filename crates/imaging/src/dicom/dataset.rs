@@ -18,7 +18,8 @@ use super::part10::{EXPLICIT_BIG, IMPLICIT_LITTLE, Part10};
 use crate::error::{FileFormat, ReadError};
 
 /// The elements kept, besides those of the two LUT sequences and the pixels.
-const WANTED: [Tag; 33] = [
+const WANTED: [Tag; 34] = [
+    tags::PATIENT_ORIENTATION,
     tags::SOP_CLASS_UID,
     tags::MODALITY,
     tags::IMAGER_PIXEL_SPACING,
@@ -187,6 +188,13 @@ fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -
         EXPLICIT_BIG => entries::EXPLICIT_VR_BIG_ENDIAN.erased(),
         _ => entries::EXPLICIT_VR_LITTLE_ENDIAN.erased(),
     };
+    if syntax(uid).is_none() {
+        return Err(ReadError::Unsupported {
+            file: file.to_owned(),
+            what: "TransferSyntaxUID (0002,0010), which names no known transfer syntax".to_owned(),
+            hint: "export the film uncompressed or as JPEG 2000, JPEG-LS, JPEG or RLE",
+        });
+    }
     if syntax(uid).is_some_and(|ts| matches!(ts.codec(), Codec::Dataset(_))) {
         return Err(ReadError::Unsupported {
             file: file.to_owned(),

@@ -9,7 +9,7 @@ use super::dataset::{Dataset, Level};
 use super::lut::{Lut, Modality};
 use super::voi::{Function, Voi, Window};
 use crate::error::ReadError;
-use crate::radiograph::{HIP_PARTS, Laterality, OTHER_PARTS};
+use crate::radiograph::{Facing, HIP_PARTS, Laterality, OTHER_PARTS};
 
 /// Photometric Interpretation (0028,0004).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub(super) struct Header {
     pub(super) view: Option<&'static str>,
     pub(super) body_part: Option<&'static str>,
     pub(super) laterality: Option<Laterality>,
+    pub(super) facing: Facing,
 }
 
 /// Defined terms of View Position (0018,5101), PS3.3 C.8.1.2 and C.8.11.5, and the plain words found in their place.
@@ -152,6 +153,7 @@ impl Header {
                 HIP_PARTS.into_iter().chain(OTHER_PARTS).find(|part| *part == text)
             }),
             laterality: laterality(dataset),
+            facing: facing(dataset),
         })
     }
 
@@ -310,6 +312,16 @@ fn spacing(dataset: &Dataset) -> Option<[f32; 2]> {
         let is_length = |v: f32| v.is_finite() && v > 0.0;
         (is_length(row) && is_length(column)).then_some([row, column])
     })
+}
+
+/// The first value of Patient Orientation is the direction in which columns count (PS3.3 C.7.6.1.1.1).
+fn facing(dataset: &Dataset) -> Facing {
+    match dataset.texts(tags::PATIENT_ORIENTATION).first().map(String::as_str) {
+        None | Some("") => Facing::Usual,
+        Some(row) if row.starts_with('L') => Facing::Usual,
+        Some(row) if row.starts_with('R') => Facing::Mirrored,
+        Some(_) => Facing::Turned,
+    }
 }
 
 fn laterality(dataset: &Dataset) -> Option<Laterality> {

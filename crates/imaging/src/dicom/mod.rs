@@ -46,6 +46,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
         view: header.view,
         body_part: header.body_part,
         laterality: header.laterality,
+        facing: header.facing,
         sha256: sha256_hex(bytes),
     })
 }

@@ -68,7 +68,12 @@ impl Anatomy {
             return Err(SimulateError::NoSurfaces { folder: folder.to_owned() });
         }
         let limbs = Library::new(|part, bone| frames::limb_bone(&surfaces, part, bone));
-        let femur = frames::femur(&surfaces).as_ref().and_then(proximal::template);
+        let femur = match frames::femur(&surfaces) {
+            None => None,
+            Some(bone) => {
+                Some(proximal::template(&bone).ok_or_else(|| SimulateError::NoFemur { folder: folder.to_owned() })?)
+            }
+        };
         Ok(Self { surfaces, limbs, femur })
     }
 

@@ -19,7 +19,8 @@ pub struct ForestRow {
 pub fn draw(rows: &[ForestRow], statistic: &str, reference: Option<f64>, title: &str) -> Figure {
     let height = 70.0 + 24.0 * rows.len() as f64;
     let mut svg = Svg::new(760.0, height, title);
-    let lowest = rows.iter().filter_map(|r| r.estimate).map(|e| e.1).fold(1.0, f64::min);
+    // From 0.9 at the highest, so that the axis has a length where every interval ends at 1.
+    let lowest = rows.iter().filter_map(|r| r.estimate).map(|e| e.1).fold(0.9, f64::min);
     let x = Axis::linear(((lowest * 10.0).floor() / 10.0, 1.0), (330.0, 590.0));
     let bottom = height - 40.0;
     for tick in x.ticks() {
