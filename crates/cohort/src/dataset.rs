@@ -115,11 +115,11 @@ impl Dataset {
     }
 
     /// The year of each film, by image_id: a column that holds a year (`2016`) or a date that begins with one. Films where
-    /// it is empty are left out. For [`crate::Split::by_year`].
+    /// it is empty are left out.
     ///
     /// # Errors
     /// [`CohortError::MissingColumn`] when no film has the column, [`CohortError::Value`] for another spelling.
-    pub fn years(&self, column: &str) -> Result<BTreeMap<String, i32>, CohortError> {
+    fn years(&self, column: &str) -> Result<BTreeMap<String, i32>, CohortError> {
         let mut years = BTreeMap::new();
         for (i, film) in self.films.iter().enumerate() {
             let Some(text) = film.column(column).filter(|text| !text.is_empty()) else {
@@ -146,24 +146,50 @@ impl Dataset {
         Ok(years)
     }
 
-    /// Keeps the films whose year ([`Dataset::years`] of `column`) is wanted, and their boxes.
+    /// Keeps the films of this year (column `year`) and earlier, and their boxes: the earlier part of a split in time, to train on.
     ///
     /// # Errors
-    /// As [`Dataset::years`], and [`CohortError::Value`] for a film whose year is not known.
-    pub fn keep_years(&mut self, column: &str, wanted: impl Fn(i32) -> bool) -> Result<(), CohortError> {
-        let years = self.years(column)?;
-        if let Some(place) = self.films.iter().position(|film| !years.contains_key(&film.image_id)) {
-            return Err(CohortError::Value {
+    /// [`CohortError::MissingColumn`] or [`CohortError::Value`] where a film's year is not known.
+    pub fn keep_until_year(&mut self, last: i32) -> Result<(), CohortError> {
+        let years = self.known_years()?;
+        self.keep(|film| years[&film.image_id] <= last);
+        Ok(())
+    }
+
+    /// Keeps the films of this year and later, to test on, without those of patients who have an earlier one: they may have been trained
+    /// on. Says how many these are.
+    ///
+    /// # Errors
+    /// As [`Dataset::keep_until_year`].
+    pub fn keep_from_year(&mut self, first: i32) -> Result<usize, CohortError> {
+        let years = self.known_years()?;
+        let is_late = |film: &Film| years[&film.image_id] >= first;
+        let earlier = self.films.iter().filter(|film| !is_late(film) && !film.patient.is_empty());
+        let earlier: BTreeSet<String> = earlier.map(|film| film.patient.clone()).collect();
+        let left_out = self.films.iter().filter(|film| is_late(film) && earlier.contains(&film.patient)).count();
+        self.keep(|film| is_late(film) && !earlier.contains(&film.patient));
+        Ok(left_out)
+    }
+
+    fn keep(&mut self, wanted: impl Fn(&Film) -> bool) {
+        self.films.retain(wanted);
+        let kept: BTreeSet<&str> = self.films.iter().map(|film| film.image_id.as_str()).collect();
+        self.truth.retain(|truth| kept.contains(truth.image_id.as_str()));
+    }
+
+    /// The year of every film.
+    fn known_years(&self) -> Result<BTreeMap<String, i32>, CohortError> {
+        let years = self.years("year")?;
+        match self.films.iter().position(|film| !years.contains_key(&film.image_id)) {
+            None => Ok(years),
+            Some(place) => Err(CohortError::Value {
                 path: self.folder.join(MANIFEST),
                 line: place as u64 + 2,
-                column: column.to_owned(),
+                column: "year".to_owned(),
                 value: String::new(),
                 expected: "a year, which choosing films by year needs".to_owned(),
-            });
+            }),
         }
-        self.films.retain(|film| wanted(years[&film.image_id]));
-        self.truth.retain(|truth| years.get(&truth.image_id).is_some_and(|year| wanted(*year)));
-        Ok(())
     }
 
     /// Reads every file and compares its SHA-256 with the manifest's; rows without a hash are passed over.

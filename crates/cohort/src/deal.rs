@@ -10,42 +10,27 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::CohortError;
 use crate::sample::Sample;
 
-/// The smallest sets of samples that must stay together: those joined by a patient or by a group. Checks that every sample
-/// has a patient and that no film is there twice.
-pub(crate) fn units(samples: &[Sample], group: impl Fn(&Sample) -> String) -> Result<Vec<Vec<usize>>, CohortError> {
+/// The smallest sets of samples that must stay together: those of a patient. Checks that every sample has a patient and that no film
+/// is there twice.
+pub(crate) fn units(samples: &[Sample]) -> Result<Vec<Vec<usize>>, CohortError> {
     let mut seen = BTreeSet::new();
-    for sample in samples {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut units: Vec<Vec<usize>> = Vec::new();
+    for (i, sample) in samples.iter().enumerate() {
         if sample.patient.is_empty() {
             return Err(CohortError::NoPatient { image_id: sample.image_id.clone() });
         }
         if !seen.insert(&sample.image_id) {
             return Err(CohortError::SharedFilm { image_id: sample.image_id.clone() });
         }
+        // In the order of each patient's first film.
+        let place = *places.entry(&sample.patient).or_insert_with(|| {
+            units.push(Vec::new());
+            units.len() - 1
+        });
+        units[place].push(i);
     }
-    let mut parent: Vec<usize> = (0..samples.len()).collect();
-    let mut join = |key: Vec<String>| {
-        let mut first: BTreeMap<String, usize> = BTreeMap::new();
-        for (i, key) in key.into_iter().enumerate() {
-            let j = *first.entry(key).or_insert(i);
-            let (a, b) = (root(&mut parent, i), root(&mut parent, j));
-            parent[a.max(b)] = a.min(b);
-        }
-    };
-    join(samples.iter().map(|sample| sample.patient.clone()).collect());
-    join(samples.iter().map(group).collect());
-    let mut units: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for i in 0..samples.len() {
-        units.entry(root(&mut parent, i)).or_default().push(i);
-    }
-    Ok(units.into_values().collect())
-}
-
-fn root(parent: &mut [usize], mut i: usize) -> usize {
-    while parent[i] != i {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
-    }
-    i
+    Ok(units)
 }
 
 pub(crate) fn class_counts(samples: &[Sample]) -> Vec<f64> {

@@ -1,7 +1,7 @@
 //! Splits by patient. A [`Split`] cannot be made in any other way: its fields are private, and every constructor puts all
 //! films of a patient on one side.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::deal::{class_counts, counts_of, draw_order, units};
@@ -14,7 +14,6 @@ use crate::table::{Table, to_csv, write_atomically};
 pub struct Split {
     train: Vec<Sample>,
     validation: Vec<Sample>,
-    dropped: Vec<Sample>,
 }
 
 impl Split {
@@ -29,76 +28,12 @@ impl Split {
     /// [`CohortError::NoPatient`], [`CohortError::SharedFilm`] for a film that is there twice, [`CohortError::Split`] for a
     /// fraction that is not between 0 and 1 or for fewer than two patients.
     pub fn by_patient(samples: Vec<Sample>, validation_fraction: f64, seed: u64) -> Result<Self, CohortError> {
-        let units = units(&samples, |sample| sample.patient.clone())?;
+        let units = units(&samples)?;
         random_split(samples, &units, validation_fraction, seed)
     }
 
-    /// Splits by a group that is larger than a patient (a hospital, a block of consecutive numbers); groups that share a
-    /// patient are kept together. Otherwise as [`Split::by_patient`].
-    ///
-    /// # Errors
-    /// As [`Split::by_patient`].
-    pub fn by_group(
-        samples: Vec<Sample>,
-        group: impl Fn(&Sample) -> String,
-        validation_fraction: f64,
-        seed: u64,
-    ) -> Result<Self, CohortError> {
-        let units = units(&samples, group)?;
-        random_split(samples, &units, validation_fraction, seed)
-    }
-
-    /// Splits by blocks of consecutive numbers, for a set without patients whose films of a patient have consecutive
-    /// numbers: the number is the last run of digits in the film's name, and a block is `length` numbers.
-    ///
-    /// # Errors
-    /// As [`Split::by_patient`], and [`CohortError::Split`] for a name without a number or a length of 0.
-    pub fn by_blocks(
-        samples: Vec<Sample>,
-        length: u64,
-        validation_fraction: f64,
-        seed: u64,
-    ) -> Result<Self, CohortError> {
-        if length == 0 {
-            return Err(refused("a block has at least one number"));
-        }
-        if let Some(sample) = samples.iter().find(|sample| number_in(&sample.image_id).is_none()) {
-            return Err(refused(format!("the name `{}` has no number", sample.image_id)));
-        }
-        let group = |sample: &Sample| format!("block {}", number_in(&sample.image_id).map_or(0, |n| n / length));
-        Self::by_group(samples, group, validation_fraction, seed)
-    }
-
-    /// Splits by time, as the paper does: films up to `last_training_year` (2016) train, later ones (2017) test. Later films
-    /// of a patient who is also in the earlier period are dropped: see [`Split::dropped`].
-    ///
-    /// # Errors
-    /// As [`Split::by_patient`], and [`CohortError::Split`] for a film whose year is not known or an empty part.
-    pub fn by_year(
-        samples: Vec<Sample>,
-        year: impl Fn(&Sample) -> Option<i32>,
-        last_training_year: i32,
-    ) -> Result<Self, CohortError> {
-        units(&samples, |sample| sample.patient.clone())?;
-        let mut train = Vec::new();
-        let mut later = Vec::new();
-        for sample in samples {
-            match year(&sample) {
-                Some(y) if y <= last_training_year => train.push(sample),
-                Some(_) => later.push(sample),
-                None => {
-                    return Err(refused(format!("the year of film `{}` is not known", sample.image_id)));
-                }
-            }
-        }
-        let earlier: BTreeSet<&String> = train.iter().map(|sample| &sample.patient).collect();
-        let (dropped, validation): (Vec<_>, Vec<_>) =
-            later.into_iter().partition(|sample| earlier.contains(&sample.patient));
-        Self { train, validation, dropped }.checked()
-    }
-
-    /// Splits as a file says that [`Split::save`] wrote (columns `image_id`, `part`; `part` is `train`, `validation` or
-    /// `dropped`).
+    /// Splits as a file says that [`Split::save`] wrote (columns `image_id`, `part`; `part` is `train` or
+    /// `validation`).
     ///
     /// # Errors
     /// A sample that the file does not name, a film or a patient in both parts, another spelling of a part.
@@ -109,8 +44,8 @@ impl Split {
         let mut parts: BTreeMap<&str, &str> = BTreeMap::new();
         for row in table.rows() {
             let part = row.text("part");
-            if !["train", "validation", "dropped"].contains(&part) {
-                return Err(row.value_error("part", "train, validation or dropped"));
+            if !["train", "validation"].contains(&part) {
+                return Err(row.value_error("part", "train or validation"));
             }
             let image_id = row.required("image_id", "the film's name")?;
             match parts.insert(image_id, part) {
@@ -121,13 +56,12 @@ impl Split {
                 None => {}
             }
         }
-        units(&samples, |sample| sample.patient.clone())?;
-        let mut split = Self { train: Vec::new(), validation: Vec::new(), dropped: Vec::new() };
+        units(&samples)?;
+        let mut split = Self { train: Vec::new(), validation: Vec::new() };
         for sample in samples {
             match parts.get(sample.image_id.as_str()) {
                 Some(&"train") => split.train.push(sample),
-                Some(&"validation") => split.validation.push(sample),
-                Some(_) => split.dropped.push(sample),
+                Some(_) => split.validation.push(sample),
                 None => {
                     return Err(refused(format!("{} does not name film `{}`", path.display(), sample.image_id)));
                 }
@@ -141,7 +75,7 @@ impl Split {
     /// # Errors
     /// [`CohortError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), CohortError> {
-        let parts = [("train", &self.train), ("validation", &self.validation), ("dropped", &self.dropped)];
+        let parts = [("train", &self.train), ("validation", &self.validation)];
         let rows = parts.iter().flat_map(|(part, samples)| {
             samples.iter().map(move |sample| [sample.image_id.as_str(), sample.patient.as_str(), part])
         });
@@ -157,7 +91,7 @@ impl Split {
     /// # Errors
     /// As [`Split::by_patient`], and [`CohortError::Split`] for `k` under 2 or more folds than patients.
     pub fn folds(samples: &[Sample], k: usize, seed: u64) -> Result<Vec<Self>, CohortError> {
-        let units = units(samples, |sample| sample.patient.clone())?;
+        let units = units(samples)?;
         if k < 2 || k > units.len() {
             return Err(refused(format!("{k} folds of {} patients", units.len())));
         }
@@ -193,13 +127,8 @@ impl Split {
         &self.validation
     }
 
-    /// The samples in neither part, because their patient is in the other one: only [`Split::by_year`] drops any.
-    pub fn dropped(&self) -> &[Sample] {
-        &self.dropped
-    }
-
     fn of(samples: Vec<Sample>, in_validation: impl Fn(usize) -> bool) -> Self {
-        let mut split = Self { train: Vec::new(), validation: Vec::new(), dropped: Vec::new() };
+        let mut split = Self { train: Vec::new(), validation: Vec::new() };
         for (i, sample) in samples.into_iter().enumerate() {
             if in_validation(i) { &mut split.validation } else { &mut split.train }.push(sample);
         }
@@ -248,7 +177,7 @@ fn random_split(samples: Vec<Sample>, units: &[Vec<usize>], fraction: f64, seed:
         return Err(refused(format!("a validation fraction of {fraction} is not between 0 and 1")));
     }
     if units.len() < 2 {
-        return Err(refused(format!("{} patient(s) or group(s) cannot be on two sides", units.len())));
+        return Err(refused(format!("{} patient(s) cannot be on two sides", units.len())));
     }
     let totals = class_counts(&samples);
     let mut owed = vec![0.0; totals.len()];

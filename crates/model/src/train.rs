@@ -392,7 +392,7 @@ impl Training<'_> {
         let Some(folder) = &stage.dataset else { return Err(self.fault("no dataset is given")) };
         let mut dataset = Dataset::load(folder)?;
         if let Some(last) = stage.until_year {
-            dataset.keep_years("year", |of_film| of_film <= last)?;
+            dataset.keep_until_year(last)?;
         }
         let (samples, classes) = coxa_cohort::samples(&dataset, &stage.target.cohort())?;
         if classes.len() < 2 {

@@ -61,7 +61,7 @@ pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Asses
     fs::create_dir_all(request.out).with_context(|| format!("{}", request.out.display()))?;
     let gathered = read_all(request.dataset, reader, request.out)?;
     let readings = Readings::load(&request.out.join("readings.jsonl"))?;
-    let columns: Vec<&str> = SUBGROUPS.into_iter().filter(|column| is_told(request.dataset, column)).collect();
+    let columns: Vec<&str> = SUBGROUPS.into_iter().filter(|column| tells_apart(request.dataset, column)).collect();
     let predictions =
         readings.predictions(request.dataset, &columns, subgroup_of)?.with_threshold(request.options.threshold);
     let evaluation = evaluate(&predictions, &request.options)?;
@@ -102,9 +102,11 @@ pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Asses
     Ok(Assessment { evaluation, localization, failed: gathered.failed })
 }
 
-/// Whether any film of a dataset tells a subgroup's column.
-fn is_told(dataset: &Dataset, column: &str) -> bool {
-    dataset.films.iter().any(|film| film.column(column).is_some_and(|value| !value.is_empty()))
+/// Whether a column tells any two films of a dataset apart.
+fn tells_apart(dataset: &Dataset, column: &str) -> bool {
+    let mut values = dataset.films.iter().map(|film| subgroup_of(film, column));
+    let first = values.next();
+    values.any(|value| Some(value) != first)
 }
 
 /// What is kept of the readings besides the files that they are written to.

@@ -57,7 +57,10 @@ impl Report {
         let readers = self.readers.as_deref().map(read_readers).transpose()?.unwrap_or_default();
         let mut dataset = Dataset::load(&self.data)?;
         if let Some(year) = self.from_year {
-            dataset.keep_years("year", |of_film| of_film >= year)?;
+            let left_out = dataset.keep_from_year(year)?;
+            if left_out > 0 {
+                eprintln!("{left_out} films are left out: their patients have films from before {year}");
+            }
         }
         let bundle = bundle_or_shipped(self.model.as_deref())?;
         if !self.seen_films {

@@ -191,7 +191,10 @@ fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -
     if syntax(uid).is_none() {
         return Err(ReadError::Unsupported {
             file: file.to_owned(),
-            what: "TransferSyntaxUID (0002,0010), which names no known transfer syntax".to_owned(),
+            what: format!(
+                "TransferSyntaxUID (0002,0010) {}",
+                if uid.starts_with("1.2.840.10008.") { uid } else { "a private one" }
+            ),
             hint: "export the film uncompressed or as JPEG 2000, JPEG-LS, JPEG or RLE",
         });
     }

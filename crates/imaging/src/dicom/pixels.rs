@@ -186,14 +186,10 @@ fn encapsulated<'a>(
         uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => jpeg_ls(&frame, header, &blame)?,
         _ if is_jpeg_2000(uid) => jpeg_2000(&frame, header, uid, &blame)?,
         _ => {
-            let shown = match name {
-                Some(name) => name.to_owned(),
-                None if uid.starts_with("1.2.840.10008.") => uid.to_owned(),
-                None => "a private one".to_owned(),
-            };
             return Err(ReadError::Unsupported {
                 file: file.to_owned(),
-                what: format!("TransferSyntaxUID (0002,0010) {shown}"),
+                // The data set would not have been read in a syntax without a name.
+                what: format!("TransferSyntaxUID (0002,0010) {}", name.unwrap_or_default()),
                 hint: "export the film uncompressed or as JPEG 2000, JPEG-LS, JPEG or RLE",
             });
         }

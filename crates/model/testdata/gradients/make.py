@@ -18,8 +18,9 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE / "../../../engine/testdata/densenet121"))
 from make import network, probe, rounded  # noqa: E402
 
-# Half of them wrong, so that the gradient is not the small rest that a right answer leaves.
-TARGETS = [1, 1, 0, 0]
+# Wrong for the broken ones, so that the gradient is not the small rest that a right answer leaves; of the choices that of which the
+# worst tensor is the best conditioned: PyTorch's own f32 is off by 4e-3 there for others.
+TARGETS = [0, 0, 0, 0]
 
 
 def films() -> torch.Tensor:
