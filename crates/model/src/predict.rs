@@ -10,6 +10,9 @@ use crate::bundle::{Card, Threshold};
 use crate::executor::{InferExecutor, calibrated_executor, infer_executor};
 use crate::{Backend, Bundle, ModelError, regions};
 
+/// Pixels on each side of the largest input: a larger one would ask for more memory than films are worth.
+const LARGEST_INPUT: usize = 4096;
+
 /// How a bundle is run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReaderOptions {
@@ -109,7 +112,7 @@ impl Reader {
     /// Makes a bundle ready.
     ///
     /// # Errors
-    /// When the input size is not a multiple of 32, or the back end cannot run at this precision.
+    /// When the input size is not a multiple of 32 up to 4096, or the back end cannot run at this precision.
     pub fn new(bundle: &Bundle, options: &ReaderOptions) -> Result<Self, ModelError> {
         let threads = threads_or_all(options.threads);
         let executor = infer_executor(options.backend, bundle.parameters(), options.precision, threads)?;
@@ -134,15 +137,17 @@ impl Reader {
     /// Makes a bundle ready on a network that was built elsewhere from its parameters.
     ///
     /// # Errors
-    /// When the input size is not a multiple of 32, or the threshold not between 0 and 1.
+    /// When the input size is not a multiple of 32 up to 4096, or the threshold not between 0 and 1.
     pub fn with_executor(
         bundle: &Bundle,
         options: &ReaderOptions,
         executor: Box<dyn InferExecutor>,
     ) -> Result<Self, ModelError> {
         let size = options.image_size.unwrap_or(bundle.card().input.size);
-        if size < 32 || !size.is_multiple_of(32) {
-            return Err(ModelError::Setting(format!("the image size is {size}, but must be a multiple of 32")));
+        if !(32..=LARGEST_INPUT).contains(&size) || !size.is_multiple_of(32) {
+            return Err(ModelError::Setting(format!(
+                "the image size is {size}, but must be a multiple of 32 of at most {LARGEST_INPUT}"
+            )));
         }
         let mut card = bundle.card().clone();
         if let Some(threshold) = options.threshold {
