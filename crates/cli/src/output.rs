@@ -80,7 +80,12 @@ pub fn partial_path(path: &Path) -> anyhow::Result<PathBuf> {
     if path.exists() && !path.is_file() {
         anyhow::bail!("{}: not a file, so it cannot be written whole; name a file", path.display());
     }
-    let name = path.file_name().with_context(|| format!("{}: a file's name is missing", path.display()))?;
+    hidden_beside(path)
+}
+
+/// The hidden name, of this process alone, under which a file or folder is made beside its place.
+fn hidden_beside(path: &Path) -> anyhow::Result<PathBuf> {
+    let name = path.file_name().with_context(|| format!("{}: the path has no name", path.display()))?;
     Ok(path.with_file_name(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id())))
 }
 
@@ -107,8 +112,7 @@ impl PartialFolder {
     /// # Errors
     /// When the folder it will become has no name, or the disk refuses.
     pub fn beside(folder: &Path) -> anyhow::Result<Self> {
-        let name = folder.file_name().with_context(|| format!("{}: the folder has no name", folder.display()))?;
-        let partial = folder.with_file_name(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
+        let partial = hidden_beside(folder)?;
         std::fs::create_dir_all(&partial).with_context(|| format!("{}", folder.display()))?;
         Ok(Self(partial))
     }

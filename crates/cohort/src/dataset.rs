@@ -100,6 +100,11 @@ impl Dataset {
         self.folder.join(&film.path)
     }
 
+    /// Whether any film is simulated, as its source says: then no figure from the set may pass for one of real films.
+    pub fn is_simulated(&self) -> bool {
+        self.films.iter().any(|film| film.source.to_lowercase().contains("simulat"))
+    }
+
     /// The film of that name.
     pub fn film(&self, image_id: &str) -> Option<&Film> {
         self.films.iter().find(|film| film.image_id == image_id)

@@ -417,7 +417,7 @@ impl Training<'_> {
             }
         };
         let fingerprint = finish::fingerprint(&cache, &samples, &classes);
-        let simulated = dataset.films.iter().any(|film| film.source.to_lowercase().contains("simulat"));
+        let simulated = dataset.is_simulated();
         let slots: std::collections::HashMap<String, usize> =
             samples.iter().enumerate().map(|(slot, sample)| (sample.image_id.clone(), slot)).collect();
         let boxes = match (stage.localization, stage.patch) {

@@ -67,14 +67,12 @@ pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Asses
     let evaluation = evaluate(&predictions, &request.options)?;
     let localization = localization(request.dataset, &readings, &gathered, &request, reader)?;
     let (films, wrong) = cards(request.dataset, &gathered, &localization, request.options.threshold);
-    // One film is enough: a page must never show simulated figures as real ones.
-    let simulated = request.dataset.films.iter().any(|film| film.source.to_lowercase().contains("simulat"));
     let read: Vec<&Film> = gathered.films.iter().map(|shown| &shown.film).collect();
     let flow = Flow::of_dataset(request.dataset)?.read(&read, gathered.failed);
     let study = Study {
         title: request.title,
         subtitle: format!("{} films read by {} ({})", predictions.len(), reader.card().name, reader.model()),
-        simulated,
+        simulated: request.dataset.is_simulated(),
         predictions: &predictions,
         options: &request.options,
         unread: gathered.failed,

@@ -82,24 +82,17 @@ impl Staging {
     /// Takes a file as `images/<image_id>.<its ending>`, or refuses it, with the reason noted: it cannot be read, it is
     /// truncated, or another film has the same content.
     pub fn add(&mut self, source: &Path, image_id: &str) -> Option<Stored> {
-        match self.take(source, image_id) {
-            Ok(stored) => Some(stored),
-            Err(reason) => {
-                self.refuse(source, reason);
-                None
-            }
-        }
+        self.add_or_refuse(source, image_id, |reason| reason)
     }
 
     /// As [`Staging::add`], with the table's line that names the file in the reason.
     pub fn add_of_line(&mut self, source: &Path, image_id: &str, line: u64) -> Option<Stored> {
-        match self.take(source, image_id) {
-            Ok(stored) => Some(stored),
-            Err(reason) => {
-                self.refuse(source, format!("line {line} of the table of films: {reason}"));
-                None
-            }
-        }
+        self.add_or_refuse(source, image_id, |reason| format!("line {line} of the table of films: {reason}"))
+    }
+
+    fn add_or_refuse(&mut self, source: &Path, image_id: &str, said: impl FnOnce(String) -> String) -> Option<Stored> {
+        let taken = self.take(source, image_id);
+        taken.map_err(|reason| self.refuse(source, said(reason))).ok()
     }
 
     /// Notes a file that is not taken.
