@@ -34,6 +34,7 @@ enum Command {
     Predict(commands::predict::Predict),
     Evaluate(commands::evaluate::Evaluate),
     Compare(commands::compare::Compare),
+    Power(commands::power::Power),
     Report(commands::report::Report),
     Model(commands::model::Model),
     Bench(commands::bench::Bench),
@@ -59,6 +60,10 @@ fn end_with_the_reader() {
 fn main() -> ExitCode {
     end_with_the_reader();
     let cli = Cli::parse();
+    if let Err(error) = coxa_engine::Isa::forced() {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
     let result = match cli.command {
         Command::Demo(command) => command.run(),
         Command::Simulate(command) => command.run(),
@@ -67,6 +72,7 @@ fn main() -> ExitCode {
         Command::Predict(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Power(command) => command.run(),
         Command::Report(command) => command.run(),
         Command::Model(command) => command.run(),
         Command::Bench(command) => command.run(),

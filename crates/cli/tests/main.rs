@@ -408,3 +408,122 @@ fn a_reader_that_has_seen_enough_is_no_panic() {
     let output = coxa(&["evaluate", "--predictions", text(&table)]).stdout(writer).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Forty films, made of formulas that R can repeat: `y <- rep(c(0, 1), 20)`, `(((1:40) * 7) %% 41) / 41 * 0.6 + 0.35 * y` and
+/// `(((1:40) * 11) %% 41) / 41 * 0.7 + 0.2 * y`.
+fn forty_films(path: &Path, step: u32, spread: f64, shift: f64) {
+    let mut rows = "image_id,patient,label,probability\n".to_owned();
+    for i in 1..=40_u32 {
+        let label = 1 - i % 2;
+        let probability = f64::from(i * step % 41) / 41.0 * spread + shift * f64::from(label);
+        rows.push_str(&format!("F{i},P{i},{label},{probability}\n"));
+    }
+    fs::write(path, rows).unwrap();
+}
+
+#[test]
+fn the_curve_and_the_power_of_a_study_are_those_of_proc() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b] = ["a.csv", "b.csv"].map(|name| folder.path().join(name));
+    forty_films(&a, 7, 0.6, 0.35);
+    forty_films(&b, 11, 0.7, 0.2);
+    let number = |output: &Output, at: &str| {
+        succeed(output);
+        json_lines(output)[0].pointer(at).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {at}"))
+    };
+    let near =
+        |found: f64, expected: f64, within: f64| assert!((found - expected).abs() < within, "{found} {expected}");
+    let mut asked = vec!["evaluate", "--predictions", text(&a), "--json", "--no-subgroups", "--at-sensitivity", "0.9"];
+    asked.extend(["--at-specificity", "0.8", "--partial-auc", "0.8,1"]);
+    let raw = run(&asked);
+    asked.extend(["--over-sensitivities", "--corrected"]);
+    let corrected = run(&asked);
+    // roc(y, x); coords(r, x = 0.9, input = "sensitivity"), …; auc(r, partial.auc = c(0.8, 1)), … of pROC 1.18.
+    near(number(&raw, "/auc/value"), 0.88, 1e-12);
+    near(number(&raw, "/curve/0/value"), 0.65, 1e-12);
+    near(number(&raw, "/curve/1/value"), 0.7, 1e-12);
+    near(number(&raw, "/curve/2/value"), 0.125, 1e-12);
+    near(number(&corrected, "/curve/2/value"), 0.791_666_666_666_667, 1e-12);
+    let low = number(&raw, "/curve/0/low");
+    assert!((0.0..0.65).contains(&low), "{low}");
+    // power.roc.test(auc = 0.8, power = 0.9), with ncases = 20, ncontrols = 40, and of the two curves; rounded up.
+    let power = |arguments: &[&str]| run(&[&["power", "--json"], arguments].concat());
+    near(number(&power(&["auc", "--auc", "0.8", "--power", "0.9"]), "/cases"), 17.0, 0.1);
+    near(number(&power(&["auc", "--auc", "0.8", "--cases", "20", "--controls", "40"]), "/power"), 0.983_991_9, 1e-6);
+    let difference = ["difference", "--a", text(&a), "--b", text(&b)];
+    near(number(&power(&difference), "/cases"), 49.0, 0.1);
+    near(number(&power(&[&difference[..], &["--cases", "20"]].concat()), "/power"), 0.497_096_5, 1e-6);
+    near(number(&power(&["proportion", "--expected", "0.9", "--half-width", "0.05"]), "/films"), 139.0, 0.1);
+    let kappa = number(&run(&["compare", "--a", text(&a), "--b", text(&b), "--json"]), "/agreement/value");
+    assert!((-1.0..=1.0).contains(&kappa));
+    let wrong = power(&["auc", "--auc", "1.5"]);
+    assert_eq!(wrong.status.code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_what_leads_nowhere_is_said_beside_the_films() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = untrained_bundle(folder.path());
+    let films = folder.path().join("films");
+    simulate("pelvis", 1, &films);
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    let film = fs::read_dir(films.join("images")).unwrap().next().unwrap().unwrap().path();
+    symlink(&film, tree.join("b.png")).unwrap();
+    symlink(folder.path().join("nothing"), tree.join("a.png")).unwrap();
+    fs::write(tree.join("c.bmp"), "BM").unwrap();
+    let output = run(&["predict", text(&tree), "--model", text(&bundle), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = json_lines(&output);
+    assert!(lines[0]["error"].as_str().unwrap().contains("a.png") && lines[1]["probability"].is_number(), "{lines:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("note: 1 file is passed over"), "{said}");
+}
+
+#[test]
+fn an_import_refuses_what_cannot_be_read_and_tells_of_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("films");
+    succeed(&run(&["simulate", "pelvis", "--n", "3", "--size", "96", "--out", text(&films)]));
+    let from = folder.path().join("from/normal");
+    fs::create_dir_all(&from).unwrap();
+    let mut files: Vec<Vec<u8>> =
+        fs::read_dir(films.join("images")).unwrap().map(|f| fs::read(f.unwrap().path()).unwrap()).collect();
+    let n = files[0].len();
+    files[0].truncate(n - 100);
+    let at = files[1].windows(14).position(|bytes| bytes == b"SIMULATED^FILM").unwrap();
+    files[1][at..at + 14].copy_from_slice(b"Someone^Anyone");
+    for (i, bytes) in files.iter().enumerate() {
+        fs::write(from.join(format!("{i}.dcm")), bytes).unwrap();
+    }
+    let set = folder.path().join("set");
+    let from = folder.path().join("from");
+    let output = run(&["import", "folders", text(&from), "--names", "labels", "--each-film", "--out", text(&set)]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("0.dcm: ") && said.contains("truncated"), "{said}");
+    assert!(said.contains("note: 1 of the files holds its patient's name") && !said.contains("Someone"), "{said}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("2 films"));
+}
+
+#[test]
+fn every_work_is_measured_as_it_says() {
+    for work in ["detect", "localize", "train"] {
+        let output =
+            run(&["bench", "--only", work, "--size", "64", "--batch", "2", "--runs", "2", "--threads", "1", "--json"]);
+        succeed(&output);
+        let lines = json_lines(&output);
+        assert_eq!(lines.len(), if work == "train" { 2 } else { 3 });
+        for line in lines {
+            assert_eq!((&line["work"], &line["batch"]), (&work.into(), &2.into()));
+            assert_eq!(line["times_ms"].as_array().unwrap().len(), 2);
+            assert_eq!(line["share_of_peak"].is_number(), work == "detect");
+        }
+    }
+    assert_eq!(run(&["bench", "--batch", "100000000000"]).status.code(), Some(2));
+    let unknown = coxa(&["bench", "--runs", "1"]).env("COXA_ISA", "mmx").output().unwrap();
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("COXA_ISA is `mmx`, but this processor has kernels for"));
+}

@@ -15,7 +15,7 @@ use crate::diagnosis::{Verdict, judge};
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
 use crate::flow::Flow;
-use crate::importers::{Files, Refused, Staging};
+use crate::importers::{Files, Look, Refused, Staging};
 use crate::labels::{BodyPart, FractureType, Label, Side};
 use crate::registry::{FilmRecord, Injury, View, date, load_films, load_injuries};
 use crate::table::Table;
@@ -45,7 +45,7 @@ pub struct Unused {
 
 /// Reads the two tables and writes a new dataset. A film's name in it is a serial number; of the dates only the year is
 /// kept (column `year`), beside `iss` and `view`. `reviewed` is a table of what a person said about questionable diagnoses
-/// (patient, injury_date, label; fracture_type and side if there). Nothing is left behind when it fails.
+/// (patient, injury_date, label; fracture_type and side if there). `look` looks into each file before it is taken. Nothing is left behind when it fails.
 ///
 /// # Errors
 /// [`CohortError`]: a bad row of a table, a folder that is not empty, the disk.
@@ -55,11 +55,12 @@ pub fn collect(
     reviewed: Option<&Path>,
     to: &Path,
     files: Files,
+    look: Look,
 ) -> Result<(Dataset, CollectReport), CohortError> {
     let injuries = load_injuries(registry)?;
     let records = load_films(films)?;
     let reviews = reviewed.map(|path| load_reviews(path, &injuries)).transpose()?.unwrap_or_default();
-    let mut staging = Staging::begin(to, files)?;
+    let mut staging = Staging::begin(to, files)?.looking(look);
     let selected = select(&injuries, &records, &reviews);
     let (mut rows, mut truth) = (Vec::new(), Vec::new());
     let mut used = BTreeSet::new();
@@ -93,6 +94,7 @@ pub fn collect(
     let notes = records
         .iter()
         .flat_map(|record| record.other_notes.iter().map(|note| format!("line {}: {note}", record.line)))
+        .chain(staging.note())
         .collect();
     let unused = unused(&injuries, &records, &used);
     let (dataset, refused) = staging.commit(rows, truth, &upstream)?;

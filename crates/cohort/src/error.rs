@@ -66,6 +66,20 @@ pub enum CohortError {
         /// The repeated value.
         value: String,
     },
+    /// A fracture's box that does not lie on its film.
+    #[error(
+        "truth.csv, film `{image_id}`: the box at {},{} of {}×{} does not lie on the film of {}×{} pixels\nhint: boxes are in the pixels of \
+         the film as it is stored, not of a copy of another size",
+        .drawn[0], .drawn[1], .drawn[2], .drawn[3], .film[0], .film[1]
+    )]
+    BoxOutside {
+        /// The film.
+        image_id: String,
+        /// The box: left, top, width, height.
+        drawn: [f32; 4],
+        /// The film's width and height.
+        film: [usize; 2],
+    },
     /// A film whose file is not there.
     #[error("{path}, line {line}: the file `{file}` does not exist", path = path.display())]
     MissingFile {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::CohortError;
 use crate::labels::{BodyPart, FractureType, Label, Sex, Side};
 
 /// A film: a row of `manifest.csv`.
@@ -117,4 +118,22 @@ pub struct TruthBox {
     pub height: f32,
     /// `femoral_neck`, `trochanteric` or `fracture`.
     pub class: String,
+}
+
+impl TruthBox {
+    /// Checks that the box lies on a film of this many pixels, to within a pixel: boxes drawn on a copy of another size do not.
+    ///
+    /// # Errors
+    /// [`CohortError::BoxOutside`].
+    pub fn check_inside(&self, width: usize, height: usize) -> Result<(), CohortError> {
+        let is_inside = |from: f32, length: f32, side: usize| from >= -1.0 && from + length <= side as f32 + 1.0;
+        if is_inside(self.x, self.width, width) && is_inside(self.y, self.height, height) {
+            return Ok(());
+        }
+        Err(CohortError::BoxOutside {
+            image_id: self.image_id.clone(),
+            drawn: [self.x, self.y, self.width, self.height],
+            film: [width, height],
+        })
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use coxa_cohort::collect::collect;
-use coxa_cohort::importers::Files;
+use coxa_cohort::importers::{Files, no_look};
 use coxa_cohort::{CohortError, Dataset, FractureType, Label, Side, registry};
 
 const REGISTRY: &str = "\
@@ -64,7 +64,7 @@ fn the_papers_rules() {
     tables(folder.path());
     let to = folder.path().join("set");
     let (registry, films) = (folder.path().join("registry.csv"), folder.path().join("films.csv"));
-    let (dataset, report) = collect(&registry, &films, None, &to, Files::Copy).unwrap();
+    let (dataset, report) = collect(&registry, &films, None, &to, Files::Copy, no_look).unwrap();
     assert_eq!(Dataset::load(&to).unwrap(), dataset);
     dataset.verify().unwrap();
 
@@ -174,7 +174,7 @@ fn a_review_decides_what_the_codes_leave_open_and_nothing_else() {
     .unwrap();
     let tables = [folder.path().join("registry.csv"), folder.path().join("films.csv")];
     let set = folder.path().join("set");
-    let (dataset, report) = collect(&tables[0], &tables[1], Some(&review), &set, Files::Copy).unwrap();
+    let (dataset, report) = collect(&tables[0], &tables[1], Some(&review), &set, Files::Copy, no_look).unwrap();
     let of = |patient: &str| dataset.films.iter().find(|film| film.patient == patient).unwrap();
     let film = of("P05");
     assert_eq!((film.label, film.side, film.reason.as_str()), (Label::Present, Some(Side::Left), ""));
@@ -188,7 +188,8 @@ fn a_review_decides_what_the_codes_leave_open_and_nothing_else() {
     );
 
     fs::write(&review, "patient,injury_date,label\nP05,2014-05-06,1\nP06,2014-06-06,perhaps\n").unwrap();
-    let error = collect(&tables[0], &tables[1], Some(&review), &folder.path().join("bad"), Files::Copy).unwrap_err();
+    let error =
+        collect(&tables[0], &tables[1], Some(&review), &folder.path().join("bad"), Files::Copy, no_look).unwrap_err();
     let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
@@ -208,7 +209,7 @@ fn a_film_that_cannot_be_taken_gives_way_to_the_next_of_the_day() {
     fs::write(&films, "patient,film_date,view,path\nP01,2012-01-05,AP,text.png\nP01,2012-01-05,AP,film.png\n").unwrap();
     fs::write(folder.path().join("text.png"), "a letter").unwrap();
     fs::write(folder.path().join("film.png"), film("film")).unwrap();
-    let (dataset, report) = collect(&registry, &films, None, &folder.path().join("set"), Files::Copy).unwrap();
+    let (dataset, report) = collect(&registry, &films, None, &folder.path().join("set"), Files::Copy, no_look).unwrap();
     assert_eq!(fs::read_to_string(dataset.image_path(&dataset.films[0])).unwrap(), film("film"));
     assert!(report.refused[0].reason.starts_with("line 2 of the table of films: not a DICOM"), "{:?}", report.refused);
     assert!(report.unused.is_empty() && report.flow.adds_up(), "{report:?}");
@@ -221,7 +222,8 @@ fn a_full_folder_is_never_touched() {
     let to = folder.path().join("set");
     fs::create_dir(&to).unwrap();
     fs::write(to.join("notes.txt"), "mine").unwrap();
-    let result = collect(&folder.path().join("registry.csv"), &folder.path().join("films.csv"), None, &to, Files::Copy);
+    let result =
+        collect(&folder.path().join("registry.csv"), &folder.path().join("films.csv"), None, &to, Files::Copy, no_look);
     assert!(matches!(result, Err(CohortError::NotEmpty { .. })));
     assert_eq!(fs::read_dir(&to).unwrap().count(), 1);
 }

@@ -261,3 +261,15 @@ proptest! {
         prop_assert_eq!(fs::read(dataset.folder.join("manifest.csv")).unwrap(), bytes);
     }
 }
+
+#[test]
+fn a_box_must_lie_on_its_film() {
+    let on = |x: f32, y: f32, width: f32, height: f32| {
+        let truth = TruthBox { image_id: "F7".to_owned(), x, y, width, height, class: "fracture".to_owned() };
+        truth.check_inside(200, 100)
+    };
+    assert!(on(0.0, 0.0, 200.0, 100.0).is_ok() && on(-0.4, 10.0, 20.0, 90.9).is_ok());
+    let error = on(150.0, 10.0, 90.0, 20.0).unwrap_err().to_string();
+    assert!(error.contains("film `F7`: the box at 150,10 of 90×20 does not lie on the film of 200×100"), "{error}");
+    assert!(on(10.0, 10.0, 20.0, 95.0).is_err() && on(-5.0, 10.0, 20.0, 20.0).is_err());
+}

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use coxa_cohort::importers::{
-    Files, Films, FolderOptions, Folders, FracAtlasOptions, Patients, check_ends, folders, fracatlas, mura,
+    Files, Films, FolderOptions, Folders, FracAtlasOptions, Patients, Seen, check_ends, folders, fracatlas, mura,
+    no_look,
 };
 use coxa_cohort::{BodyPart, CohortError, Dataset, Label};
 
@@ -202,7 +203,8 @@ fn folders_of_classes() {
     assert!(dataset.films.iter().all(|film| film.label == Label::Unknown));
     assert!(report.flow.adds_up());
 
-    let labels = FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), files: Files::Copy };
+    let labels =
+        FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), files: Files::Copy, look: no_look };
     let error = folders(&from, &folder.path().join("no"), labels).unwrap_err().to_string();
     assert!(error.contains("the folder's name is not a label"), "{error}");
     let from = folder.path().join("pelves");
@@ -211,4 +213,45 @@ fn folders_of_classes() {
     let (dataset, _) = folders(&from, &folder.path().join("yes"), labels).unwrap();
     let rows: Vec<(&str, Label)> = dataset.films.iter().map(|film| (film.patient.as_str(), film.label)).collect();
     assert_eq!(rows, [("P17", Label::Present), ("P18", Label::Absent)]);
+}
+
+#[test]
+fn what_a_look_refuses_is_not_taken_and_what_it_sees_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("pelves");
+    for (name, content) in [("a", 1), ("b", 2), ("c", 3)] {
+        write(&from.join(format!("normal/P1_{name}.jpg")), &jpeg(10, 10, content));
+    }
+    let look = |bytes: &[u8]| match bytes {
+        _ if bytes == jpeg(10, 10, 1) => Err("broken".to_owned()),
+        _ if bytes == jpeg(10, 10, 2) => Ok(Seen::Patient),
+        _ => Ok(Seen::Nothing),
+    };
+    let options =
+        FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), look, ..Default::default() };
+    let (dataset, report) = folders(&from, &folder.path().join("set"), options).unwrap();
+    assert_eq!((dataset.films.len(), report.refused[0].reason.as_str()), (2, "broken"));
+    assert!(report.notes[0].starts_with("1 of the files holds its patient's name"), "{:?}", report.notes);
+}
+
+#[test]
+fn what_a_killed_import_left_is_cleared_by_the_next_one_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("pelves");
+    write(&from.join("normal/P1_1.jpg"), &jpeg(10, 10, 1));
+    let at = |name: &str| folder.path().join(name);
+    write(&at(".set.11.partial/.lock"), b"");
+    write(&at(".set.11.partial/images/x.jpg"), b"x");
+    // Held by an import that is running.
+    write(&at(".set.12.partial/.lock"), b"");
+    let running = fs::File::open(at(".set.12.partial/.lock")).unwrap();
+    running.lock().unwrap();
+    write(&at(".set.mine.partial/.lock"), b"");
+    write(&at(".other.11.partial/.lock"), b"");
+    let options = FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), ..Default::default() };
+    folders(&from, &at("set"), options).unwrap();
+    assert!(!at(".set.11.partial").exists() && !at("set/.lock").exists());
+    for kept in [".set.12.partial", ".set.mine.partial", ".other.11.partial"] {
+        assert!(at(kept).exists(), "{kept}");
+    }
 }

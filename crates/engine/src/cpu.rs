@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use crate::error::EngineError;
+
 /// An instruction set that kernels exist for, from the plainest to the richest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
@@ -50,14 +52,29 @@ impl Isa {
     }
 
     /// The richest instruction set of this processor, or the one that the environment variable `COXA_ISA` names, when the
-    /// processor has it.
+    /// processor has it ([`Isa::forced`] says whether it does).
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
-            let forced = std::env::var("COXA_ISA").ok();
-            let forced = forced.and_then(|name| Isa::available().find(|isa| isa.name() == name.trim()));
+            let forced = Isa::forced().ok().flatten();
             forced.or_else(|| Isa::available().last()).unwrap_or(Isa::Portable)
         })
+    }
+
+    /// The instruction set that the environment variable `COXA_ISA` names, where it is set.
+    ///
+    /// # Errors
+    /// [`EngineError::Isa`] when this processor has none of that name.
+    pub fn forced() -> Result<Option<Isa>, EngineError> {
+        let Some(name) = std::env::var_os("COXA_ISA") else { return Ok(None) };
+        let name = name.to_string_lossy().trim().to_owned();
+        match Isa::available().find(|isa| isa.name() == name) {
+            Some(isa) => Ok(Some(isa)),
+            None => {
+                let available = Isa::available().map(Isa::name).collect::<Vec<_>>().join(", ");
+                Err(EngineError::Isa { name, available })
+            }
+        }
     }
 }
 

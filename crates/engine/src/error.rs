@@ -6,6 +6,14 @@ use crate::cpu::Isa;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
+    /// The environment variable `COXA_ISA` names no instruction set that this processor has kernels for.
+    #[error("COXA_ISA is `{name}`, but this processor has kernels for {available}")]
+    Isa {
+        /// What it says.
+        name: String,
+        /// What it may say here.
+        available: String,
+    },
     /// A tensor of the architecture is not among the given ones.
     #[error("tensor {name} is missing")]
     MissingTensor {

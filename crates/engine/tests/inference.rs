@@ -50,6 +50,16 @@ fn threads_and_batches_change_no_bit() {
     for threads in [2, 3, 7] {
         assert_eq!(together, run(2, n, size, Isa::best(), threads), "{threads} threads");
     }
+    let pixels = images(n, size);
+    let low = |threads: usize| {
+        let bf16 = Predictor::new(&parameters(2), Precision::Bf16, threads).expect("bf16 is always there");
+        let int8 = Predictor::calibrated(&parameters(2), threads, &pixels, size).expect("valid films");
+        [bf16, int8].map(|mut predictor| predictor.run(&pixels, n, size).expect("a valid input"))
+    };
+    let alone = low(1);
+    for threads in [2, 3, 7] {
+        assert_eq!(alone, low(threads), "bf16 and int8, {threads} threads");
+    }
     let mut predictor = Predictor::new(&parameters(2), Precision::F32, 2).expect("f32 is always there");
     for (image, pixels) in images(n, size).chunks_exact(size * size).enumerate() {
         let alone = predictor.run(pixels, 1, size).expect("a valid input");

@@ -111,15 +111,18 @@ fn one_step_is_torchs_adam() {
 #[test]
 fn threads_change_no_bit() {
     let (n, size) = (3, 96);
-    let run = |threads: usize| -> (Vec<StepOutput>, Parameters) {
-        let mut trainer = binary(threads);
+    let run = |precision: Precision, threads: usize| -> (Vec<StepOutput>, Parameters) {
+        let options = TrainerOptions { precision, ..options(Loss::Binary, threads) };
+        let mut trainer = Trainer::new(parameters(1), options).expect("valid options");
         let outputs = (0..2).map(|_| trainer.step(&images(n, size), &[1, 0, 1], None, size).expect("a valid batch"));
         (outputs.collect(), trainer.parameters())
     };
-    let alone = run(1);
-    assert!(alone.0[1].loss < alone.0[0].loss);
-    for threads in [2, 3, 5] {
-        assert_eq!(alone, run(threads), "{threads} threads");
+    for precision in [Precision::F32, Precision::Bf16] {
+        let alone = run(precision, 1);
+        assert!(alone.0[1].loss < alone.0[0].loss);
+        for threads in [2, 3, 5] {
+            assert_eq!(alone, run(precision, threads), "{precision:?}, {threads} threads");
+        }
     }
 }
 

@@ -11,7 +11,8 @@
 //! Nothing else: see [`ReadError`] for the reasons given. Pixels are never mirrored or rotated.
 //!
 //! # What cannot happen
-//! A [`Radiograph`] holds no identity, as patient attributes are skipped unread. A file whose header asks for more than
+//! A [`Radiograph`] holds no identity, as patient attributes are skipped unread ([`names_patient`] says whether there is one, and no
+//! more). A file whose header asks for more than
 //! [`MAX_SIDE`] a side or [`MAX_PIXELS`] in all is refused before anything is allocated for it.
 
 mod codec;
@@ -34,4 +35,4 @@ pub use limits::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE};
 pub use overlay::{CamMap, Region, RgbImage, Side};
 pub use preprocess::{ModelInput, preprocess};
 pub use radiograph::{Facing, Laterality, Photometric, Radiograph};
-pub use read::{read, read_bytes};
+pub use read::{is_dicom, names_patient, read, read_bytes};

@@ -33,6 +33,22 @@ pub fn read_bytes(bytes: &[u8], name: &str) -> Result<Radiograph, ReadError> {
     }
 }
 
+/// Whether the bytes of a file are a DICOM file, by their start.
+#[must_use]
+pub fn is_dicom(bytes: &[u8]) -> bool {
+    dicom::is_dicom(bytes)
+}
+
+/// Reads a DICOM file to the end of its pixels and says whether it names its patient: whether Patient's Name (0010,0010) or
+/// Patient's Birth Date (0010,0030) has a value other than that of simulated films.
+///
+/// # Errors
+/// As [`read_bytes`].
+pub fn names_patient(bytes: &[u8], name: &str) -> Result<bool, ReadError> {
+    check_file(name, bytes.len() as u64)?;
+    dicom::read_and_inspect(bytes, name).map(|(_, names_patient)| names_patient)
+}
+
 /// Tells the format by the first bytes. DICOM goes first: its preamble may be the header of a TIFF file (PS3.10, 7.1).
 fn sniff(bytes: &[u8], name: &str) -> Result<FileFormat, ReadError> {
     if bytes.is_empty() {

@@ -22,6 +22,7 @@ fn options(pixels: &[u16]) -> DxOptions<'_> {
         laterality: Laterality::Both,
         body_part: Anatomy::Pelvis,
         seed_uid: "seed 7, film 12",
+        study_date: "20170304",
         patient_id: "SIM-000012",
         age: Some(72),
         sex: Some(Sex::Female),
@@ -68,6 +69,7 @@ fn options_out_of_range_are_named() {
         (DxOptions { window: Some((1.0, 0.5)), ..good() }, "window"),
         (DxOptions { age: Some(1000), ..good() }, "age"),
         (DxOptions { patient_id: "Doe^Jane", ..good() }, "patient_id"),
+        (DxOptions { study_date: "2017-3-4", ..good() }, "study_date"),
         (DxOptions { rows: 0, ..good() }, "columns×rows"),
     ] {
         match dx::to_vec(&bad) {

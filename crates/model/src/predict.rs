@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use coxa_engine::{Output, Precision};
 use coxa_imaging::{CamMap, Geometry, ModelInput, Radiograph, Region, preprocess};
@@ -124,7 +125,7 @@ impl Reader {
     /// # Errors
     /// When there are no films, or as [`Reader::new`].
     pub fn calibrated(bundle: &Bundle, options: &ReaderOptions, films: &[Radiograph]) -> Result<Self, ModelError> {
-        let size = options.image_size.unwrap_or(bundle.card().input.size);
+        let size = input_size(bundle, options)?;
         let fit = bundle.card().input.fit.imaging();
         let mut images = Vec::with_capacity(films.len() * size * size);
         for film in films {
@@ -143,12 +144,7 @@ impl Reader {
         options: &ReaderOptions,
         executor: Box<dyn InferExecutor>,
     ) -> Result<Self, ModelError> {
-        let size = options.image_size.unwrap_or(bundle.card().input.size);
-        if !(32..=LARGEST_INPUT).contains(&size) || !size.is_multiple_of(32) {
-            return Err(ModelError::Setting(format!(
-                "the image size is {size}, but must be a multiple of 32 of at most {LARGEST_INPUT}"
-            )));
-        }
+        let size = input_size(bundle, options)?;
         let mut card = bundle.card().clone();
         if let Some(threshold) = options.threshold {
             if !(0.0..=1.0).contains(&threshold) {
@@ -239,7 +235,7 @@ impl Reader {
 
     /// Reads many files: several threads decode and prepare while the network runs. `each` is called on this thread for every
     /// file, in the order given, whether it could be read or not, and may stop the pipeline by returning `false`. No more than a
-    /// few films are held at any time.
+    /// few films are held at any time, and of large files (64 MiB) one is decoded at a time.
     ///
     /// # Errors
     /// When the network fails; what is wrong with a file is given to `each`.
@@ -250,14 +246,19 @@ impl Reader {
     ) -> Result<(), ModelError> {
         let n_decoders = self.threads.clamp(1, 8).min(files.len());
         let (size, fit, others) = (self.size, self.card.input.fit.imaging(), self.others);
+        let turns = &Turns::default();
         std::thread::scope(|scope| {
+            let _last = turns.all_at_the_end();
             // Decoder d takes files d, d + n, d + 2n, …, so taking from the decoders in turn keeps the order, and each channel's
             // bound keeps the memory.
             let decoders: Vec<Receiver<Decoded>> = (0..n_decoders)
                 .map(|decoder| {
                     let (sender, receiver) = sync_channel(1);
                     scope.spawn(move || {
-                        for path in files.iter().skip(decoder).step_by(n_decoders) {
+                        for (index, path) in files.iter().enumerate().skip(decoder).step_by(n_decoders) {
+                            if is_large(path) {
+                                turns.wait_for(index);
+                            }
                             let decoded = read_pelvis(path, others).map(|film| {
                                 let input = preprocess(&film, size, fit);
                                 (film, input)
@@ -278,12 +279,14 @@ impl Reader {
                 let is_last = index + 1 == files.len();
                 // Errors that nothing waits before are told at once.
                 if n_good > 0 && n_good < self.batch && !is_last {
+                    turns.reach(index + 1);
                     continue;
                 }
                 let first = index + 1 - waiting.len();
                 if !self.finish(first, &mut waiting, &mut each)? {
                     return Ok(());
                 }
+                turns.reach(index + 1);
             }
             Ok(())
         })
@@ -362,6 +365,55 @@ impl Reader {
     fn reference(&self) -> f32 {
         let ratio = self.card.input.size as f32 / self.size as f32;
         self.card.cam.reference * ratio * ratio
+    }
+}
+
+/// Pixels on each side of the input: those asked for, or the bundle's own.
+fn input_size(bundle: &Bundle, options: &ReaderOptions) -> Result<usize, ModelError> {
+    let size = options.image_size.unwrap_or(bundle.card().input.size);
+    if !(32..=LARGEST_INPUT).contains(&size) || !size.is_multiple_of(32) {
+        return Err(ModelError::Setting(format!(
+            "the image size is {size}, but must be a multiple of 32 of at most {LARGEST_INPUT}"
+        )));
+    }
+    Ok(size)
+}
+
+/// From this many bytes on, a file is decoded alone: a film of 100 megapixels takes more than a gigabyte while it is.
+const LARGE_FILE: u64 = 64 << 20;
+
+fn is_large(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() >= LARGE_FILE)
+}
+
+/// How many files have been dealt with, for those who wait for their turn.
+#[derive(Default)]
+struct Turns {
+    done: Mutex<usize>,
+    moved: Condvar,
+}
+
+impl Turns {
+    /// Waits until all files before this one are dealt with.
+    fn wait_for(&self, index: usize) {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.moved.wait_while(done, |done| *done < index).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn reach(&self, done: usize) {
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = done;
+        self.moved.notify_all();
+    }
+
+    /// Lets everybody go when it is dropped: nobody must wait for a pipeline that has stopped.
+    fn all_at_the_end(&self) -> impl Drop + '_ {
+        struct All<'a>(&'a Turns);
+        impl Drop for All<'_> {
+            fn drop(&mut self) {
+                self.0.reach(usize::MAX);
+            }
+        }
+        All(self)
     }
 }
 

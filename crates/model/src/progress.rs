@@ -82,6 +82,8 @@ pub enum Event<'a> {
         record: &'a EpochRecord,
         /// Whether its validation loss is the least so far.
         improved: bool,
+        /// Seconds in which the network waited for films to be read and augmented, but for the epoch's first batch.
+        waited: f64,
     },
     /// A stage is done and its bundle written.
     StageFinished {

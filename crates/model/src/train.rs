@@ -234,9 +234,9 @@ impl Training<'_> {
 
         while position.epoch < stage.epochs {
             let began = Instant::now();
-            if !self.train_epoch(&train_films, &mut position, network.as_mut(), progress)? {
+            let Some(waited) = self.train_epoch(&train_films, &mut position, network.as_mut(), progress)? else {
                 return Ok(None);
-            }
+            };
             let validation = validate(stage, &validation_films, network.as_mut(), &data.classes, progress)?;
             let Some(validation) = validation else { return Ok(None) };
 
@@ -275,7 +275,7 @@ impl Training<'_> {
             Checkpoint { position: position.clone(), parameters, optimizer: network.state()? }
                 .save(&self.path("last"))?;
             history::write_csv(&self.folder.join("history.csv"), &position.history)?;
-            let control = progress.on(&Event::Epoch { stage: &stage.name, record: &record, improved });
+            let control = progress.on(&Event::Epoch { stage: &stage.name, record: &record, improved, waited });
             if control != Control::Continue && position.epoch < stage.epochs {
                 return Ok(None);
             }
@@ -284,20 +284,27 @@ impl Training<'_> {
         self.finish(&data, &position, network.as_mut(), progress)
     }
 
-    /// Trains the rest of an epoch; `false` if it was stopped.
+    /// Trains the rest of an epoch and gives the seconds in which the network waited for films; `None` if it was stopped.
     fn train_epoch(
         &self,
         films: &Films<'_>,
         position: &mut Position,
         network: &mut dyn TrainExecutor,
         progress: &mut dyn Progress,
-    ) -> Result<bool, ModelError> {
+    ) -> Result<Option<f64>, ModelError> {
         let stage = self.stage;
+        let mut waited = 0.0;
         let plan = Plan::epoch(stage, films, self.seed(), position.epoch);
         let n_batches = plan.n_batches();
         let (began, first) = (Instant::now(), position.batch);
         films.with_batches(&plan, first, |next| {
-            while let Some(batch) = next() {
+            loop {
+                let asked = Instant::now();
+                let Some(batch) = next() else { return Ok(Some(waited)) };
+                // The first batch of an epoch cannot be ready.
+                if position.batch > first {
+                    waited += asked.elapsed().as_secs_f64();
+                }
                 let Batch { images, targets, cells } = batch?;
                 let cells = stage.localization.zip(cells.as_deref()).map(|(localization, truth)| CellTargets {
                     truth,
@@ -337,10 +344,9 @@ impl Training<'_> {
                     Checkpoint { position: position.clone(), parameters, optimizer }.save(&self.path("last"))?;
                 }
                 if control != Control::Continue {
-                    return Ok(false);
+                    return Ok(None);
                 }
             }
-            Ok(true)
         })
     }
 
@@ -478,20 +484,21 @@ impl Training<'_> {
         }
         let mut by_film = std::collections::HashMap::<&str, Vec<_>>::new();
         for truth in &dataset.truth {
-            by_film.entry(&truth.image_id).or_default().push([truth.x, truth.y, truth.width, truth.height]);
+            by_film.entry(&truth.image_id).or_default().push(truth);
         }
         let boxes = samples.iter().zip(cache.entries()).map(|(sample, entry)| {
             let (width, height) = (entry.film_width, entry.film_height);
             let geometry = Geometry::new(width, height, self.stage.film_size(), self.stage.fit.imaging());
             let film = by_film.remove(sample.image_id.as_str()).unwrap_or_default();
-            let to_input = |[x, y, width, height]: [f32; 4]| {
-                let (left, top) = geometry.to_input(x, y);
-                let (right, bottom) = geometry.to_input(x + width, y + height);
-                [left, top, right - left, bottom - top]
+            let to_input = |truth: &coxa_cohort::TruthBox| {
+                truth.check_inside(width, height)?;
+                let (left, top) = geometry.to_input(truth.x, truth.y);
+                let (right, bottom) = geometry.to_input(truth.x + truth.width, truth.y + truth.height);
+                Ok([left, top, right - left, bottom - top])
             };
             film.into_iter().map(to_input).collect()
         });
-        Ok(boxes.collect())
+        boxes.collect()
     }
 
     /// The training's position and network: from the last checkpoint if there is one, else from the recipe's start.

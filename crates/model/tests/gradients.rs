@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use coxa_engine::{Loss, Trainer, TrainerOptions};
+use coxa_engine::{Isa, Loss, Precision, Trainer, TrainerOptions};
 use coxa_model::Bundle;
 use serde_json::Value;
 
@@ -36,11 +36,24 @@ fn a_trained_networks_gradients_are_pytorchs() {
         let film = coxa_imaging::read(&folder.join(format!("films/{index}.png"))).unwrap();
         images.extend(film.pixels().iter().map(|value| value / 255.0));
     }
-    let options = TrainerOptions { loss: Loss::Binary, threads: 2, ..TrainerOptions::default() };
-    let mut trainer = Trainer::new(Bundle::shipped().unwrap().parameters().clone(), options).unwrap();
-    let (output, gradients) = trainer.gradients(&images, &targets, None, 256).unwrap();
+    for isa in Isa::available() {
+        for precision in [Precision::F32, Precision::Bf16] {
+            check(&expected, &images, &targets, isa, precision);
+        }
+    }
+}
+
+fn check(expected: &Value, images: &[f32], targets: &[usize], isa: Isa, precision: Precision) {
+    let options = TrainerOptions { loss: Loss::Binary, threads: 2, precision, ..TrainerOptions::default() };
+    let mut trainer = Trainer::with_isa(Bundle::shipped().unwrap().parameters().clone(), options, isa).unwrap();
+    let (output, gradients) = trainer.gradients(images, targets, None, 256).unwrap();
     let loss = float(&expected["loss"]);
-    assert!((f64::from(output.loss) - loss).abs() < 1e-4 * loss.max(1e-2), "{} {loss}", output.loss);
+    let (loss_limit, median_limit, limit) = match precision {
+        Precision::F32 => (1e-4, LIMIT / 10.0, LIMIT),
+        _ => (5e-2, BF16_LIMIT / 4.0, BF16_LIMIT),
+    };
+    let name = format!("{} {precision:?}", isa.name());
+    assert!((f64::from(output.loss) - loss).abs() < loss_limit * loss.max(1e-2), "{name}: {} {loss}", output.loss);
     let mut errors: Vec<(f64, &String)> = Vec::new();
     for (name, wanted) in expected["tensors"].as_object().unwrap() {
         let (_, found) = gradients.tensor(name).unwrap();
@@ -53,9 +66,15 @@ fn a_trained_networks_gradients_are_pytorchs() {
     errors.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (median, most, worst) =
         (errors[errors.len() / 2].0, errors[errors.len() * 95 / 100].0, errors[errors.len() - 1]);
-    println!("median {median:.1e}, 95 % {most:.1e}, worst {worst:?}; PyTorch's own f32: {}", expected["pytorch_f32"]);
-    assert!(median < LIMIT / 10.0 && worst.0 < LIMIT, "{median:e}, {most:e}, {worst:?}");
+    println!(
+        "{name}: median {median:.1e}, 95 % {most:.1e}, worst {worst:?}; PyTorch's own f32: {}",
+        expected["pytorch_f32"]
+    );
+    assert!(median < median_limit && worst.0 < limit, "{name}: {median:e}, {most:e}, {worst:?}");
 }
 
 /// How far any gradient may be from PyTorch's, as a fraction of their norms.
 const LIMIT: f64 = 1e-3;
+
+/// The same in bfloat16, whose numbers have 8 bits: a gradient that has nothing to do with the true one is off by 1.4.
+const BF16_LIMIT: f64 = 0.5;

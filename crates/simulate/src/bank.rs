@@ -21,15 +21,17 @@ pub const FEMORA: usize = 32;
 /// Side of the noise tile in samples.
 pub const TILE: usize = 512;
 
-/// A pelvis and spine at their template's size.
+/// A pelvis and lumbar spine at their template's size.
 #[derive(Debug)]
 pub struct PelvisTemplate {
     /// What was built.
     pub shape: PelvisShape,
     /// Outer and inner surface of the left hip bone.
     pub hip_bone: [Mesh; 2],
-    /// Outer and inner surfaces of sacrum, coccyx and lumbar vertebrae.
-    pub spine: [Mesh; 2],
+    /// Outer and inner surface of sacrum and coccyx.
+    pub sacrum: [Mesh; 2],
+    /// Outer and inner surfaces of the lumbar vertebrae.
+    pub lumbar: [Mesh; 2],
 }
 
 /// A femur at its template's size.
@@ -62,7 +64,12 @@ pub fn pelvis(number: usize) -> Arc<PelvisTemplate> {
     let n = number % PELVES;
     let make = || {
         let shape = pelvis_shape(n);
-        Arc::new(PelvisTemplate { hip_bone: shape.hip_bone_meshes(2.0), spine: shape.spine_meshes(2.4), shape })
+        Arc::new(PelvisTemplate {
+            hip_bone: shape.hip_bone_meshes(2.0),
+            sacrum: shape.sacrum_meshes(2.4),
+            lumbar: shape.lumbar_meshes(2.4),
+            shape,
+        })
     };
     Arc::clone(BANK[n].get_or_init(make))
 }

@@ -16,7 +16,7 @@ use rand::RngExt;
 use rand_distr::{Beta, Distribution};
 use rayon::prelude::*;
 
-use crate::dataset::{Format, encoded, extension, write_whole};
+use crate::dataset::{Format, encoded, extension, locked, write_whole};
 use crate::error::SimulateError;
 use crate::film::pelvis;
 use crate::random::{FilmRng, Stream, chance, choose, stream, uniform};
@@ -168,6 +168,8 @@ pub fn write(
         return Err(SimulateError::Occupied { folder: folder.to_owned(), reason });
     }
     fs::create_dir_all(&images).map_err(SimulateError::io(&images))?;
+    let lock = images.join(".writing");
+    let _alone = locked(&lock, folder)?;
     let done = AtomicUsize::new(0);
     let rows = injuries(spec);
     let films = rows
@@ -183,6 +185,7 @@ pub fn write(
     write_whole(&folder.join("films.csv"), csv(&FILM_COLUMNS, &table).as_bytes())?;
     let registry: Vec<[String; 8]> = rows.iter().map(registry_row).collect();
     write_whole(&folder.join("registry.csv"), csv(&REGISTRY_COLUMNS, &registry).as_bytes())?;
+    fs::remove_file(&lock).map_err(SimulateError::io(&lock))?;
     Ok(rows)
 }
 
@@ -235,8 +238,9 @@ fn films_of(folder: &Path, spec: &HospitalSpec, i: usize, row: &Injury) -> Resul
     film.truth.sex = row.sex;
     let path = format!("images/P{i:06}.{}", extension(spec.format));
     let name = format!("coxa-simulate hospital {spec:?} {i}");
-    write_whole(&folder.join(&path), &encoded(&film, spec.format, &row.patient, &name)?)?;
     let day = if row.flaw == Flaw::OtherDay { Day(row.day.0 + 1 + i as i64 % 9) } else { row.day };
+    let study_date = day.to_string().replace('-', "");
+    write_whole(&folder.join(&path), &encoded(&film, spec.format, &row.patient, &name, &study_date)?)?;
     let view = if row.flaw == Flaw::OtherView { "lateral hip" } else { "AP pelvis" };
     let quality = match row.flaw {
         Flaw::Defect(note) => note,

@@ -4,7 +4,8 @@
 //! last. A run that was killed leaves no half film and no manifest: the same call continues where it stopped and
 //! ends with the same bytes. A finished dataset is never overwritten.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -118,7 +119,7 @@ const NOTES: &str = ".films";
 pub fn write(folder: &Path, spec: &DatasetSpec, progress: &(dyn Fn(usize) + Sync)) -> Result<Dataset, SimulateError> {
     let anatomy = spec.anatomy.as_deref().map(Anatomy::load).transpose()?;
     let jobs = jobs(spec)?;
-    begin(folder, &plan(spec))?;
+    let _alone = begin(folder, &plan(spec))?;
     let done = AtomicUsize::new(0);
     let rows = jobs
         .par_iter()
@@ -247,26 +248,49 @@ fn plan(spec: &DatasetSpec) -> String {
     format!("coxa-simulate {}\n{spec:#?}\n", env!("CARGO_PKG_VERSION"))
 }
 
-/// Makes the folder, or takes up an unfinished run of the same plan.
-fn begin(folder: &Path, plan: &str) -> Result<(), SimulateError> {
-    let occupied = |reason: &str| Err(SimulateError::Occupied { folder: folder.to_owned(), reason: reason.to_owned() });
-    if folder.join(coxa_cohort::dataset::MANIFEST).exists() {
-        return occupied("there is a dataset already");
+/// Makes the folder, or takes up an unfinished run of the same plan. Nobody else can as long as the file that is returned is held.
+fn begin(folder: &Path, plan: &str) -> Result<File, SimulateError> {
+    let occupied = |reason: &str| SimulateError::Occupied { folder: folder.to_owned(), reason: reason.to_owned() };
+    let is_finished = || folder.join(coxa_cohort::dataset::MANIFEST).exists();
+    if is_finished() {
+        return Err(occupied("there is a dataset already"));
     }
     fs::create_dir_all(folder).map_err(SimulateError::io(folder))?;
-    match fs::read_to_string(folder.join(PLAN)) {
-        Ok(found) if found == plan => {}
-        Ok(_) => return occupied("there is an unfinished simulation with other settings"),
-        Err(_) if fs::read_dir(folder).map_err(SimulateError::io(folder))?.next().is_some() => {
-            return occupied("the folder is not empty");
-        }
-        Err(_) => write_whole(&folder.join(PLAN), plan.as_bytes())?,
+    let path = folder.join(PLAN);
+    if !path.exists() && fs::read_dir(folder).map_err(SimulateError::io(folder))?.next().is_some() {
+        return Err(occupied("the folder is not empty"));
     }
+    let mut file = locked(&path, folder)?;
+    if is_finished() {
+        return Err(occupied("there is a dataset already"));
+    }
+    let mut found = String::new();
+    file.read_to_string(&mut found).map_err(SimulateError::io(&path))?;
+    // A run that was killed at its very beginning leaves the plan empty or cut.
+    if !plan.starts_with(&found) {
+        return Err(occupied("there is an unfinished simulation with other settings"));
+    }
+    file.rewind().and_then(|()| file.write_all(plan.as_bytes())).map_err(SimulateError::io(&path))?;
     for name in ["images", NOTES] {
         let path = folder.join(name);
         fs::create_dir_all(&path).map_err(SimulateError::io(&path))?;
     }
-    Ok(())
+    Ok(file)
+}
+
+/// Opens a file, made if need be, that one simulation at a time can hold.
+pub(crate) fn locked(path: &Path, folder: &Path) -> Result<File, SimulateError> {
+    let mut options = File::options();
+    let file =
+        options.read(true).write(true).create(true).truncate(false).open(path).map_err(SimulateError::io(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SimulateError::Occupied {
+            folder: folder.to_owned(),
+            reason: "another simulation is writing into it".to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(SimulateError::io(path)(error)),
+    }
 }
 
 /// Saves manifest and truth, then clears away what the run needed. A run stopped in between is finished all the same: its
@@ -308,6 +332,7 @@ pub(crate) fn encoded(
     format: Format,
     patient: &str,
     seed_uid: &str,
+    study_date: &str,
 ) -> Result<Vec<u8>, SimulateError> {
     if format == Format::Png {
         return Ok(encode::png_gray8_to_vec(film.width, film.height, &display8(film))?);
@@ -336,6 +361,7 @@ pub(crate) fn encoded(
         laterality,
         body_part: Region::from_name(film.body_part.as_str()).unwrap_or(Region::Pelvis),
         seed_uid,
+        study_date,
         patient_id: patient,
         age: Some(film.truth.age.clamp(0.0, 120.0) as u16),
         sex: match film.truth.sex {
@@ -384,6 +410,7 @@ fn save_film(
         patient,
         // The whole plan: films of other settings are other objects.
         &format!("{} {id}", plan(spec)),
+        dx::NO_DATE,
     )?;
     write_whole(&folder.join(&path), &bytes)?;
     let truth = &film.truth;

@@ -26,10 +26,9 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, anatomy: Option<
         let inner = outer.shrunk(|_| wall);
         [outer, inner]
     };
-    let left = own[0].as_ref().map_or_else(
-        || template.hip_bone.each_ref().map(|m| m.mapped(|p| motion.apply(fit.place(p)))),
-        |surface| shell(surface, 1.4),
-    );
+    let in_place = |m: &Mesh| m.mapped(|p| motion.apply(fit.place(p)));
+    let left =
+        own[0].as_ref().map_or_else(|| template.hip_bone.each_ref().map(in_place), |surface| shell(surface, 1.4));
     let right = own[1].as_ref().map_or_else(
         || {
             template
@@ -39,10 +38,11 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, anatomy: Option<
         },
         |surface| shell(surface, 1.4),
     );
-    let middle = own[2].as_ref().map_or_else(
-        || template.spine.each_ref().map(|m| m.mapped(|p| motion.apply(fit.place(p)))),
-        |surface| shell(surface, 0.9),
-    );
+    let mut middle =
+        own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
+    for (surface, lumbar) in middle.iter_mut().zip(&template.lumbar) {
+        surface.append(&in_place(lumbar));
+    }
     for [outer, inner] in [&left, &right, &middle] {
         scene.add(outer, Material::Cortex, 1.0);
         scene.add(inner, Material::Cortex, -1.0);

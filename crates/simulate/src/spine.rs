@@ -7,9 +7,9 @@ use crate::pelvis::PelvisShape;
 use crate::shape::{Element, Node, Skeleton, smooth_max, smooth_min};
 
 impl PelvisShape {
-    /// Sacrum, coccyx and the vertebrae L5 to L2: outer and inner surfaces.
+    /// Sacrum and coccyx: outer and inner surface.
     #[must_use]
-    pub fn spine_meshes(&self, step: f32) -> [Mesh; 2] {
+    pub fn sacrum_meshes(&self, step: f32) -> [Mesh; 2] {
         let hip = self.hip_bone();
         let sacrum = self.sacrum();
         let (mut low, mut high) = sacrum.bounding_box();
@@ -31,7 +31,13 @@ impl PelvisShape {
         });
         let thickness = 0.75 * self.cortex;
         let inner: Vec<f32> = outer.iter().map(|d| d + thickness).collect();
-        let mut meshes = [grid.mesh(&outer), grid.mesh(&inner)];
+        [grid.mesh(&outer), grid.mesh(&inner)]
+    }
+
+    /// The vertebrae L5 to L2: outer and inner surfaces.
+    #[must_use]
+    pub fn lumbar_meshes(&self, step: f32) -> [Mesh; 2] {
+        let mut meshes = [const { Mesh { vertices: Vec::new(), triangles: Vec::new() } }; 2];
         for level in 0..4 {
             let part = self.vertebra(level, step);
             meshes[0].append(&part[0]);

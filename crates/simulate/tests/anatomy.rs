@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use coxa_simulate::Domain;
 use coxa_simulate::anatomy::{Anatomy, read_surface};
 use coxa_simulate::dataset::{DatasetSpec, Format, What, write};
 use coxa_simulate::mesh::Mesh;
@@ -86,4 +87,43 @@ fn opensims_bones_are_closed_and_of_plausible_volume() {
     let (left, right, sacrum) = (left.unwrap(), right.unwrap(), sacrum.unwrap());
     let mean_x = |m: &Mesh| m.vertices.iter().map(|p| p.x).sum::<f32>() / m.vertices.len() as f32;
     assert!(mean_x(&left) > 30.0 && mean_x(&right) < -30.0 && mean_x(&sacrum).abs() < 5.0);
+}
+
+#[test]
+fn surfaces_of_no_known_bone_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["talus.obj", "skull.obj", "readme.txt"] {
+        fs::write(folder.path().join(name), cube()).unwrap();
+    }
+    assert_eq!(Anatomy::passed_over(folder.path()).unwrap(), ["skull.obj"]);
+}
+
+#[test]
+fn a_sacrum_from_a_folder_leaves_the_lumbar_spine_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let bones = folder.path().join("bones");
+    fs::create_dir(&bones).unwrap();
+    fs::write(bones.join("sacrum.obj"), cube()).unwrap();
+    let spec = DatasetSpec {
+        n: 4,
+        size: 128,
+        format: Format::Png,
+        domain: Domain { variation: 0.0, hardware: 0.0, close_up: 0.0, clutter: 0.0 },
+        anatomy: Some(bones),
+        ..DatasetSpec::default()
+    };
+    let own = write(&folder.path().join("own"), &spec, &|_| {}).unwrap();
+    let built_in = write(&folder.path().join("built in"), &DatasetSpec { anatomy: None, ..spec }, &|_| {}).unwrap();
+    for (a, b) in own.films.iter().zip(&built_in.films) {
+        let [a, b] = [own.image_path(a), built_in.image_path(b)].map(|path| coxa_imaging::read(&path).unwrap());
+        let width = a.width();
+        // The upper tenth of a film, in the middle, shows the spine alone.
+        let apart: Vec<f32> = (0..a.height() / 10)
+            .flat_map(|y| (2 * width / 5..3 * width / 5).map(move |x| y * width + x))
+            .map(|i| (a.pixels()[i] - b.pixels()[i]).abs())
+            .collect();
+        let mean = apart.iter().sum::<f32>() / apart.len() as f32;
+        assert!(mean < 4.0, "{mean}");
+        assert_ne!(a.sha256(), b.sha256());
+    }
 }

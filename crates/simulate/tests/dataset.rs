@@ -77,6 +77,21 @@ fn a_killed_run_leaves_no_manifest_and_is_taken_up_again() {
 }
 
 #[test]
+fn two_simulations_do_not_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = small(What::Limbs, Format::Png, 6);
+    let second = Mutex::new(None);
+    write(folder.path(), &spec, &|done| {
+        if done == 1 {
+            *second.lock().unwrap() = Some(write(folder.path(), &spec, &|_| {}));
+        }
+    })
+    .unwrap();
+    let second = second.into_inner().unwrap().unwrap().unwrap_err();
+    assert!(second.to_string().contains("another simulation is writing into it"), "{second}");
+}
+
+#[test]
 fn dicom_films_are_valid_and_show_what_a_png_shows() {
     let folder = tempfile::tempdir().unwrap();
     let domain = Domain { variation: 0.5, ..Domain::default() };

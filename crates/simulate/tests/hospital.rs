@@ -1,6 +1,6 @@
 //! The simulated hospital: Table 1 of the paper within sampling error, and tables that `coxa_cohort` reads.
 
-use coxa_cohort::importers::Files;
+use coxa_cohort::importers::{Files, no_look};
 use coxa_cohort::{FractureType, Sex, collect::collect};
 use coxa_simulate::cohort::{Flaw, HospitalSpec, Injury, injuries, write};
 use coxa_simulate::dataset::Format;
@@ -49,6 +49,7 @@ fn a_collection_from_the_hospital_keeps_what_has_no_flaw() {
         None,
         &folder.path().join("set"),
         Files::Copy,
+        no_look,
     )
     .unwrap();
     assert!(report.refused.is_empty(), "{report:?}");

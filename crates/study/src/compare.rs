@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use coxa_stats::agreement::{Weights, kappa, table};
 use coxa_stats::auc::{self, AucComparison};
 use coxa_stats::contingency::{McNemar, discordant, mcnemar};
-use coxa_stats::{Scored, Undefined};
+use coxa_stats::{Estimate, Level, Scored, Undefined};
 use serde::Serialize;
 
 use crate::error::{Mismatch, StudyError};
@@ -36,6 +37,8 @@ pub struct Comparison {
     pub cases: Discordance,
     /// The readings at the threshold, on the films without (specificity).
     pub controls: Discordance,
+    /// Cohen's kappa of the readings at the threshold, on all films.
+    pub agreement: Statistic,
 }
 
 /// How often one model alone is right, with McNemar's exact test.
@@ -64,8 +67,7 @@ pub fn compare(
     thresholds: [f64; 2],
     options: &EvaluationOptions,
 ) -> Result<Comparison, StudyError> {
-    let joined = join(a, b)?;
-    let scores_b: Vec<f64> = joined.iter().map(|row| row.probability).collect();
+    let scores_b = scores_in_order(a, b)?;
     let clusters = match options.dependence {
         Dependence::Films => None,
         Dependence::Patients => Some(a.clusters()?).filter(|clusters| clusters.count() < a.len()),
@@ -91,7 +93,25 @@ pub fn compare(
         method: test.as_ref().map_or("", |test| test.method),
         cases: discordance(a, &scores_b, true, thresholds),
         controls: discordance(a, &scores_b, false, thresholds),
+        agreement: Statistic(agreement(a, &scores_b, thresholds, options.level)),
     })
+}
+
+/// The probabilities of `b` in the order of the films of `a`.
+///
+/// # Errors
+/// [`StudyError::OnlyInOne`] for films that one table lacks, [`StudyError::Mismatch`] for a film whose label or patient differs.
+pub fn scores_in_order(a: &Predictions, b: &Predictions) -> Result<Vec<f64>, StudyError> {
+    Ok(join(a, b)?.iter().map(|row| row.probability).collect())
+}
+
+/// Cohen's kappa of the two models' findings.
+fn agreement(a: &Predictions, scores_b: &[f64], thresholds: [f64; 2], level: Level) -> Result<Estimate, Undefined> {
+    let called = |scores: &[f64], threshold: f64| -> Vec<usize> {
+        scores.iter().map(|&s| usize::from(s >= threshold)).collect()
+    };
+    let counts = table(&called(a.scores(), thresholds[0]), &called(scores_b, thresholds[1]), 2)?;
+    kappa(&counts, Weights::Unweighted, level)
 }
 
 /// The rows of `b` in the order of `a`'s.

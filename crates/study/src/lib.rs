@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod calibrate;
 pub mod checklist;
 pub mod compare;
+pub mod curve;
 pub mod demographics;
 pub mod error;
 pub mod evaluate;

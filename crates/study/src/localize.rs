@@ -178,7 +178,11 @@ pub fn localize(
             (Label::Unknown, _) => {}
             (Label::Absent, _) => found.normal(reading, options),
             (Label::Present, []) => found.without_box.push(film.image_id.clone()),
-            (Label::Present, truth) => found.fractured(film, reading, truth, size_of(film)?, options),
+            (Label::Present, truth) => {
+                let (width, height) = size_of(film)?;
+                truth.iter().try_for_each(|truth| truth.check_inside(width, height))?;
+                found.fractured(film, reading, truth, (width, height), options);
+            }
         }
     }
     Ok(found.finish(joined.unread, options))

@@ -34,8 +34,8 @@ pub struct Bench {
     /// Side of the input in pixels, a multiple of 32.
     #[arg(long, default_value_t = 512)]
     size: usize,
-    /// Films at once [default: 1 for detection and localisation, 8 for training].
-    #[arg(long)]
+    /// Films at once, 1 to 1024 [default: 1 and 8 for detection, 1 for localisation, 8 for training].
+    #[arg(long, value_parser = batch_in_range)]
     batch: Option<usize>,
     /// Runs that are counted.
     #[arg(long, default_value_t = 10)]
@@ -49,6 +49,11 @@ pub struct Bench {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
+}
+
+/// A batch that memory can hold.
+fn batch_in_range(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=1024).contains(n)).ok_or_else(|| "a batch is of 1 to 1024 films".to_owned())
 }
 
 /// What is measured.
@@ -95,6 +100,8 @@ struct Line {
     runs: usize,
     median_ms: f64,
     min_ms: f64,
+    /// Each run.
+    times_ms: Vec<f64>,
     peak_rss_mb: Option<f64>,
     /// Of detection: the time that its multiply-adds would take in a loop of nothing else, over the median. What is left is
     /// transforms, normalization, pooling and waiting for memory.
@@ -107,14 +114,14 @@ impl Bench {
         if !(32..=4096).contains(&self.size) || !self.size.is_multiple_of(32) {
             bail!("--size {}: the side must be a multiple of 32 up to 4096", self.size);
         }
-        if self.runs == 0 {
-            bail!("--runs 0: at least one run is needed");
+        if !(1..=100_000).contains(&self.runs) {
+            bail!("--runs {}: 1 to 100,000 runs can be counted", self.runs);
         }
         if self.backend != Backend::Cpu && self.precision == Some(PrecisionName::Int8) {
             bail!("--precision int8: only the back end cpu has it, not {}", self.backend);
         }
         if let (Some(work), Some(precision), Some(threads)) = (self.only, self.precision, self.threads) {
-            let line = self.measure(work, precision, threads)?;
+            let line = self.measure(work, precision, threads, self.batches(work)[0])?;
             return self.print(&line);
         }
         let all = std::thread::available_parallelism().map_or(1, usize::from);
@@ -130,8 +137,10 @@ impl Bench {
         threads.dedup();
         for work in works {
             for &n in &threads {
-                for precision in self.precisions(work) {
-                    let line = self.measure_apart(work, precision, n)?;
+                for (precision, batch) in
+                    self.precisions(work).into_iter().flat_map(|p| self.batches(work).into_iter().map(move |b| (p, b)))
+                {
+                    let line = self.measure_apart(work, precision, n, batch)?;
                     self.print(&line)?;
                 }
             }
@@ -148,17 +157,28 @@ impl Bench {
         }
     }
 
-    fn batch_of(&self, work: Work) -> usize {
-        self.batch.unwrap_or(if work == Work::Train { 8 } else { 1 })
+    fn batches(&self, work: Work) -> Vec<usize> {
+        match (self.batch, work) {
+            (Some(batch), _) => vec![batch],
+            (None, Work::Detect) => vec![1, 8],
+            (None, Work::Localize) => vec![1],
+            (None, Work::Train) => vec![8],
+        }
     }
 
     /// Runs this program again for one work, so that its peak memory is that work's alone.
-    fn measure_apart(&self, work: Work, precision: PrecisionName, threads: usize) -> anyhow::Result<Line> {
+    fn measure_apart(
+        &self,
+        work: Work,
+        precision: PrecisionName,
+        threads: usize,
+        batch: usize,
+    ) -> anyhow::Result<Line> {
         let name = |value: &dyn erased::Name| value.name();
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bench", "--json", "--only", &name(&work), "--precision", &name(&precision)]);
         command.args(["--threads", &threads.to_string(), "--size", &self.size.to_string()]);
-        command.args(["--batch", &self.batch_of(work).to_string(), "--runs", &self.runs.to_string()]);
+        command.args(["--batch", &batch.to_string(), "--runs", &self.runs.to_string()]);
         command.args(["--backend", &self.backend.to_string()]);
         if let Some(model) = &self.model {
             command.arg("--model").arg(model);
@@ -170,14 +190,13 @@ impl Bench {
         serde_json::from_slice(&output.stdout).context("the measurement's own line")
     }
 
-    fn measure(&self, work: Work, precision: PrecisionName, threads: usize) -> anyhow::Result<Line> {
-        let batch = self.batch_of(work);
+    fn measure(&self, work: Work, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Line> {
         let times = match work {
             Work::Detect => self.time_detection(precision, threads, batch)?,
-            Work::Localize => self.time_localization(precision, threads)?,
+            Work::Localize => self.time_localization(precision, threads, batch)?,
             Work::Train => self.time_training(precision, threads, batch)?,
         };
-        let mut sorted = times;
+        let mut sorted = times.clone();
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;
         let median_ms =
@@ -195,6 +214,7 @@ impl Bench {
             runs: self.runs,
             median_ms,
             min_ms: sorted[0],
+            times_ms: times,
             peak_rss_mb: peak_rss_mb(),
             share_of_peak,
         })
@@ -221,7 +241,7 @@ impl Bench {
     }
 
     /// The film's whole way: 8-bit pixels in, probability, raw map and regions out.
-    fn time_localization(&self, precision: PrecisionName, threads: usize) -> anyhow::Result<Vec<f64>> {
+    fn time_localization(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
         let card = Card::imported("bench", vec!["no fracture".into(), "fracture".into()], self.size, "bench");
         let bundle = match &self.model {
             Some(path) => Bundle::load(path)?,
@@ -241,8 +261,9 @@ impl Bench {
             _ => Reader::new(&bundle, &options)?,
         };
         let input = reader.prepare(&film);
+        let films = vec![(&film, &input); batch];
         self.time(|| {
-            reader.read_inputs(&[(&film, &input)])?;
+            reader.read_inputs(&films)?;
             Ok(())
         })
     }

@@ -57,6 +57,7 @@ impl Compare {
                 number(&films.p)
             );
         }
+        println!("agreement    kappa {}", words(&comparison.agreement));
         Ok(Outcome::Done)
     }
 }

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use coxa_stats::roc::{Correction, Focus, Part};
 use coxa_stats::{Interval, Level};
+use coxa_study::curve::{CurveStatistic, OnCurve, on_curve};
 use coxa_study::evaluate::{Dependence, Evaluation, EvaluationOptions, Measures, evaluate};
 use coxa_study::predictions::Predictions;
 use coxa_study::statistic::Statistic;
 use coxa_study::subgroups::Subgroups;
+use serde::Serialize;
 
 use crate::output::{Outcome, json_line};
 
@@ -25,6 +28,37 @@ pub struct Evaluate {
     json: bool,
     #[command(flatten)]
     how: How,
+    /// The specificity at this sensitivity too; may be given again.
+    #[arg(long, value_name = "SENSITIVITY")]
+    at_sensitivity: Vec<f64>,
+    /// The sensitivity at this specificity too; may be given again.
+    #[arg(long, value_name = "SPECIFICITY")]
+    at_specificity: Vec<f64>,
+    /// The partial AUC over these specificities too: 0.9,1.
+    #[arg(long, value_name = "FROM,TO", value_parser = range)]
+    partial_auc: Option<(f64, f64)>,
+    /// The partial AUC is over sensitivities.
+    #[arg(long, requires = "partial_auc")]
+    over_sensitivities: bool,
+    /// The partial AUC is McClish's, corrected so that chance is 0.5.
+    #[arg(long, requires = "partial_auc")]
+    corrected: bool,
+}
+
+/// Two numbers with a comma between them.
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let number = |part: &str| part.trim().parse::<f64>().ok();
+    let both = text.split_once(',').and_then(|(from, to)| number(from).zip(number(to)));
+    both.ok_or_else(|| "give two numbers: 0.9,1".to_owned())
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Printed {
+    #[serde(flatten)]
+    evaluation: Evaluation,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    curve: Vec<CurveStatistic>,
 }
 
 /// How an evaluation is made, shared by the commands that evaluate.
@@ -95,13 +129,31 @@ impl Evaluate {
     /// Evaluates and prints.
     pub fn run(self) -> anyhow::Result<Outcome> {
         let predictions = Predictions::load(&self.predictions)?;
-        let evaluation = evaluate(&predictions, &self.how.options(threshold_of(&predictions))?)?;
+        let options = self.how.options(threshold_of(&predictions))?;
+        let evaluation = evaluate(&predictions, &options)?;
+        let curve = on_curve(&predictions, &self.asked(), &options)?;
         if self.json {
-            json_line(&evaluation)?;
-        } else {
-            print(&evaluation);
+            json_line(&Printed { evaluation, curve })?;
+            return Ok(Outcome::Done);
+        }
+        print(&evaluation);
+        for statistic in &curve {
+            let method = statistic.statistic.estimate().map_or("", |estimate| estimate.method);
+            println!("{}: {} {method}", statistic.name, words(&statistic.statistic));
         }
         Ok(Outcome::Done)
+    }
+
+    /// What is asked of the curve.
+    fn asked(&self) -> Vec<OnCurve> {
+        let part = self.partial_auc.map(|(from, to)| {
+            let focus = if self.over_sensitivities { Focus::Sensitivity } else { Focus::Specificity };
+            let correction = if self.corrected { Correction::McClish } else { Correction::Raw };
+            OnCurve::PartialAuc(Part { from, to, focus, correction })
+        });
+        let specificities = self.at_sensitivity.iter().map(|&at| OnCurve::SpecificityAt(at));
+        let sensitivities = self.at_specificity.iter().map(|&at| OnCurve::SensitivityAt(at));
+        specificities.chain(sensitivities).chain(part).collect()
     }
 }
 

@@ -6,7 +6,8 @@ use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use coxa_cohort::flow::Flow;
 use coxa_cohort::importers::{
-    Files, Films, FolderOptions, Folders, FracAtlasOptions, ImportReport, Patients, Refused, folders, fracatlas, mura,
+    Files, Films, FolderOptions, Folders, FracAtlasOptions, ImportReport, Patients, Refused, Seen, folders, fracatlas,
+    mura,
 };
 use coxa_cohort::{Dataset, collect};
 
@@ -141,11 +142,13 @@ impl Import {
                         (None, false) => Patients::Subfolder,
                     },
                     files: to.files(),
+                    look,
                 };
                 finish(folders(&folder, &to.out, options).context("importing folders")?)
             }
             From::Registry { registry, films, reviewed, to } => {
-                let (dataset, report) = collect::collect(&registry, &films, reviewed.as_deref(), &to.out, to.files())?;
+                let (dataset, report) =
+                    collect::collect(&registry, &films, reviewed.as_deref(), &to.out, to.files(), look)?;
                 for film in &report.unused {
                     eprintln!("note: {}, line {}: not used: {}", films.display(), film.line, film.reason);
                 }
@@ -160,6 +163,18 @@ impl Import {
                 Ok(Outcome::of_failures(report.refused.len()))
             }
         }
+    }
+}
+
+/// A DICOM file is read to its end: what could not be read later is refused now, and a patient's name is told.
+fn look(bytes: &[u8]) -> Result<Seen, String> {
+    if !coxa_imaging::is_dicom(bytes) {
+        return Ok(Seen::Nothing);
+    }
+    match coxa_imaging::names_patient(bytes, "its DICOM") {
+        Ok(true) => Ok(Seen::Patient),
+        Ok(false) => Ok(Seen::Nothing),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod import;
 pub mod model;
+pub mod power;
 pub mod predict;
 pub mod report;
 pub mod simulate;

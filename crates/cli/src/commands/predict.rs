@@ -159,7 +159,22 @@ struct ErrorLine {
 impl Predict {
     /// Reads every film and says what was found.
     pub fn run(self) -> anyhow::Result<Outcome> {
-        let inputs = collect_inputs(&self.inputs)?;
+        let Found { films: inputs, unreadable, others } = collect_inputs(&self.inputs)?;
+        if others > 0 {
+            let verb = if others == 1 { "file is" } else { "files are" };
+            eprintln!(
+                "note: {others} {verb} passed over, by the ending of the name (films end in {})",
+                ENDINGS.join(", ")
+            );
+        }
+        for error in &unreadable {
+            let file = error.path().map_or_else(String::new, |path| path.display().to_string());
+            let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+            eprintln!("error: {file}: {reason}");
+            if self.json {
+                json_line(&ErrorLine { error: format!("{file}: {reason}"), file })?;
+            }
+        }
         if inputs.is_empty() {
             return Err(hint(
                 "no film was found",
@@ -187,7 +202,7 @@ impl Predict {
         let mut names = HeatmapNames::default();
         let progress = Progress::new("reading films", inputs.len());
         let paths: Vec<PathBuf> = inputs.iter().map(|input| input.path.clone()).collect();
-        let mut failed = 0;
+        let mut failed = unreadable.len();
         let mut broken = None;
         reader.read_files(&paths, |i, result| {
             let said = match result {
@@ -346,26 +361,47 @@ impl HeatmapNames {
     }
 }
 
-/// The films below the named files and folders, in order, each once.
-fn collect_inputs(inputs: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
-    let mut found = Vec::new();
+/// What lies below the named files and folders.
+#[derive(Default)]
+struct Found {
+    films: Vec<Input>,
+    /// Folders and links that cannot be followed.
+    unreadable: Vec<walkdir::Error>,
+    /// How many files are no films by their names.
+    others: usize,
+}
+
+/// The films below the named files and folders, in order; links are followed.
+fn collect_inputs(inputs: &[PathBuf]) -> anyhow::Result<Found> {
+    let mut found = Found::default();
     for input in inputs {
         if !input.is_dir() {
-            found.push(Input { path: input.clone(), film: None });
+            found.films.push(Input { path: input.clone(), film: None });
             continue;
         }
         if input.join("manifest.csv").is_file() {
             let dataset = Dataset::load(input)?;
             let films = dataset.films.iter().filter(|film| !film.excluded);
-            found.extend(films.map(|film| Input { path: dataset.image_path(film), film: Some(film.clone()) }));
+            found.films.extend(films.map(|film| Input { path: dataset.image_path(film), film: Some(film.clone()) }));
             continue;
         }
-        for entry in walkdir::WalkDir::new(input).sort_by_file_name() {
-            let entry = entry?;
+        for entry in walkdir::WalkDir::new(input).sort_by_file_name().follow_links(true) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    found.unreadable.push(error);
+                    continue;
+                }
+            };
+            if !entry.file_type().is_file() {
+                continue;
+            }
             let ending = entry.path().extension().map(|e| e.to_string_lossy().to_lowercase());
             let is_film = ending.is_none_or(|ending| ENDINGS.contains(&ending.as_str()));
-            if entry.file_type().is_file() && is_film {
-                found.push(Input { path: entry.into_path(), film: None });
+            if is_film {
+                found.films.push(Input { path: entry.into_path(), film: None });
+            } else {
+                found.others += 1;
             }
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use coxa_cohort::Dataset;
 use coxa_simulate::Domain;
+use coxa_simulate::anatomy::Anatomy;
 use coxa_simulate::cohort::{self, HospitalSpec};
 use coxa_simulate::dataset::{self, DatasetSpec, Format, Patients, Proportions, What};
 
@@ -33,6 +34,9 @@ enum Films {
         /// Two films of each patient, with and without a fracture and otherwise alike: for recipes with `order = "patients"`.
         #[arg(long)]
         pairs: bool,
+        /// Probability of a close-up of one hip.
+        #[arg(long)]
+        close_up: Option<f32>,
     },
     /// A hospital: a trauma registry and the films of its injuries, whose ages, sexes, injury severity scores and kinds of fracture
     /// follow the paper's Table 1. `coxa import registry` makes a dataset of it.
@@ -83,9 +87,6 @@ struct Spec {
     /// Probability of metal from an earlier operation, the same with and without a fracture.
     #[arg(long)]
     hardware: Option<f32>,
-    /// Probability of a close-up of one hip.
-    #[arg(long)]
-    close_up: Option<f32>,
     /// Probability of each kind of clutter: lines, clothing, markers, labels.
     #[arg(long)]
     clutter: Option<f32>,
@@ -134,7 +135,7 @@ impl Spec {
             domain: Domain {
                 variation: self.variation,
                 hardware: self.hardware.unwrap_or(usual.hardware),
-                close_up: self.close_up.unwrap_or(usual.close_up),
+                close_up: usual.close_up,
                 clutter: self.clutter.unwrap_or(usual.clutter),
             },
             anatomy: self.anatomy.clone(),
@@ -146,9 +147,11 @@ impl Simulate {
     /// Writes the dataset.
     pub fn run(self) -> anyhow::Result<Outcome> {
         let (spec, folder) = match &self.what {
-            Films::Pelvis { spec, shares, pairs } => {
-                let patients = if *pairs { Patients::Pairs } else { Patients::Single };
-                (DatasetSpec { patients, ..spec.dataset(What::Pelvis, *shares) }, &spec.out)
+            Films::Pelvis { spec, shares, pairs, close_up } => {
+                let mut dataset = spec.dataset(What::Pelvis, *shares);
+                dataset.patients = if *pairs { Patients::Pairs } else { Patients::Single };
+                dataset.domain.close_up = close_up.unwrap_or(dataset.domain.close_up);
+                (dataset, &spec.out)
             }
             Films::Limbs { spec } => (spec.dataset(What::Limbs, Proportions::default()), &spec.out),
             Films::Cohort { out, n, seed, size, format } => {
@@ -167,6 +170,16 @@ impl Simulate {
                 return Ok(Outcome::Done);
             }
         };
+        if let Some(bones) = &spec.anatomy {
+            let passed_over = Anatomy::passed_over(bones)?;
+            if !passed_over.is_empty() {
+                eprintln!(
+                    "note: {}: named after no bone that is known, and left out: {}",
+                    bones.display(),
+                    passed_over.join(", ")
+                );
+            }
+        }
         let dataset = write("simulating films", folder, &spec)?;
         println!("{}: {} simulated films", folder.display(), dataset.films.len());
         Ok(Outcome::Done)

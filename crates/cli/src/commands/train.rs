@@ -325,11 +325,11 @@ impl Bars {
             Event::Validating { stage, done, total } => {
                 self.bar(format!("{stage}: validating"), *total).set(*done, "");
             }
-            Event::Epoch { stage, record, improved } => {
+            Event::Epoch { stage, record, improved, waited } => {
                 self.bar = None;
                 let auc = record.val_auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
                 eprintln!(
-                    "{stage} epoch {}: loss {:.4}, accuracy {:.1}%; validation loss {:.4}, accuracy {:.1}%{auc}{} ({:.0} s)",
+                    "{stage} epoch {}: loss {:.4}, accuracy {:.1}%; validation loss {:.4}, accuracy {:.1}%{auc}{} ({:.0} s, of which {waited:.1} s waiting for films)",
                     record.epoch,
                     record.train_loss,
                     record.train_accuracy * 100.0,

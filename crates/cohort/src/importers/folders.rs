@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Files, ImportReport, Staging, films_below, name_of, sorted_entries, stem_of};
+use super::{Files, ImportReport, Look, Staging, films_below, name_of, no_look, sorted_entries, stem_of};
 use crate::dataset::Dataset;
 use crate::error::CohortError;
 use crate::film::Film;
@@ -34,7 +34,7 @@ pub enum Patients {
 }
 
 /// How a folder of folders is imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct FolderOptions {
     /// What the folders' names mean.
     pub folders: Folders,
@@ -42,6 +42,14 @@ pub struct FolderOptions {
     pub patients: Patients,
     /// What becomes of the files.
     pub files: Files,
+    /// Looks into each file.
+    pub look: Look,
+}
+
+impl Default for FolderOptions {
+    fn default() -> Self {
+        Self { folders: Folders::default(), patients: Patients::default(), files: Files::default(), look: no_look }
+    }
 }
 
 /// Imports a folder of folders (PNG, JPEG, TIFF, DICOM) to the new folder `to`. The class is kept in the column `class`.
@@ -71,7 +79,7 @@ pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Datase
             reason: "no PNG, JPEG, TIFF or DICOM file lies in a folder of its class".to_owned(),
         });
     }
-    let mut staging = Staging::begin(to, options.files)?;
+    let mut staging = Staging::begin(to, options.files)?.looking(options.look);
     let mut films = Vec::new();
     let mut names = BTreeSet::new();
     for (class, part, label, path) in &found {
@@ -105,6 +113,7 @@ pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Datase
     if nameless > 0 {
         notes.push(format!("{nameless} film(s) have no patient and cannot be split until the manifest names one"));
     }
+    notes.extend(staging.note());
     let (dataset, refused) = staging.commit(films, Vec::new(), &flow)?;
     let flow = Flow::of_dataset(&dataset)?;
     let report = ImportReport { imported: dataset.films.len(), refused, notes, flow };

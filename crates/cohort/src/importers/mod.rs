@@ -1,7 +1,7 @@
 //! Importers of public sets: each reads a set in its own layout and writes a new dataset folder, whole or not at all.
 //!
 //! A file that cannot be taken (truncated, the content of another, a contradiction) is named in the report and the others
-//! are imported. Pixels are never decoded here: only the marks at a file's ends are looked at.
+//! are imported. Pixels are never decoded here: only the marks at a file's ends are looked at, and what the caller's [`Look`] sees.
 
 pub mod folders;
 pub mod fracatlas;
@@ -11,7 +11,7 @@ mod staging;
 pub use folders::{FolderOptions, Folders, Patients, folders};
 pub use fracatlas::{Films, FracAtlasOptions, fracatlas};
 pub use mura::mura;
-pub use staging::{Files, Refused, Staging, Stored, check_ends};
+pub use staging::{Files, Look, Refused, Seen, Staging, Stored, check_ends, no_look};
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A new dataset folder is built beside its place and renamed when it is whole.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -21,6 +21,26 @@ pub enum Files {
     HardLink,
     /// They stay where they are; the manifest names them by their absolute path.
     Reference,
+}
+
+/// Looks into a file that is about to be taken, which the importers do not: an error refuses it.
+pub type Look = fn(&[u8]) -> Result<Seen, String>;
+
+/// What a [`Look`] saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing that a person should know.
+    Nothing,
+    /// The name or the birth date of a patient.
+    Patient,
+}
+
+/// Looks at nothing.
+///
+/// # Errors
+/// None.
+pub fn no_look(_: &[u8]) -> Result<Seen, String> {
+    Ok(Seen::Nothing)
 }
 
 /// A file that was not taken.
@@ -43,12 +63,37 @@ pub struct Stored {
     pub size: Option<(u32, u32)>,
 }
 
+/// How the name of a folder in the making ends.
+const PARTIAL: &str = ".partial";
+/// The file in it that its import holds locked.
+const LOCK: &str = ".lock";
+
+/// Removes what imports of the same name left that were killed: their lock can be had. What cannot be removed is passed over.
+fn clear_abandoned(to: &Path, prefix: &str) {
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(PARTIAL));
+        if process.is_none_or(|process| process.parse::<u32>().is_err()) {
+            continue;
+        }
+        if File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A dataset folder in the making. If it is dropped before [`Staging::commit`], nothing stays behind.
 #[derive(Debug)]
 pub struct Staging {
     to: PathBuf,
     partial: PathBuf,
     files: Files,
+    look: Look,
+    n_named: usize,
+    // Held as long as the folder is being made.
+    _lock: File,
     hashes: BTreeMap<String, PathBuf>,
     refused: Vec<Refused>,
     committed: bool,
@@ -73,10 +118,43 @@ impl Staging {
             path: to.to_owned(),
             reason: "the new folder has no name".to_owned(),
         })?;
-        let partial = to.with_file_name(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id()));
+        let prefix = format!(".{}.", name.to_string_lossy());
+        clear_abandoned(to, &prefix);
+        let partial = to.with_file_name(format!("{prefix}{}{PARTIAL}", std::process::id()));
         let images = partial.join("images");
         fs::create_dir_all(&images).map_err(CohortError::io(&images))?;
-        Ok(Self { to: to.to_owned(), partial, files, hashes: BTreeMap::new(), refused: Vec::new(), committed: false })
+        let lock = partial.join(LOCK);
+        let held = File::create(&lock).and_then(|file| file.lock().map(|()| file)).map_err(CohortError::io(&lock))?;
+        Ok(Self {
+            to: to.to_owned(),
+            partial,
+            files,
+            look: no_look,
+            n_named: 0,
+            _lock: held,
+            hashes: BTreeMap::new(),
+            refused: Vec::new(),
+            committed: false,
+        })
+    }
+
+    /// Has every file looked into before it is taken.
+    #[must_use]
+    pub fn looking(mut self, look: Look) -> Self {
+        self.look = look;
+        self
+    }
+
+    /// What a person should know of the files that were taken.
+    pub fn note(&self) -> Option<String> {
+        (self.n_named > 0).then(|| {
+            let verb = if self.n_named == 1 { "holds its" } else { "hold their" };
+            format!(
+                "{} of the files {verb} patient's name or birth date, and what is taken is as it came: de-identify it before the \
+                 folder is given to anybody",
+                self.n_named
+            )
+        })
     }
 
     /// Takes a file as `images/<image_id>.<its ending>`, or refuses it, with the reason noted: it cannot be read, it is
@@ -119,6 +197,8 @@ impl Staging {
         let mut dataset = Dataset { folder: self.partial.clone(), films, truth };
         dataset.save()?;
         upstream.save(&self.partial)?;
+        let lock = self.partial.join(LOCK);
+        fs::remove_file(&lock).map_err(CohortError::io(&lock))?;
         if self.to.exists() {
             fs::remove_dir(&self.to).map_err(CohortError::io(&self.to))?;
         }
@@ -135,6 +215,7 @@ impl Staging {
         if let Some(first) = self.hashes.get(&sha256) {
             return Err(format!("the same content as {}", first.display()));
         }
+        let seen = (self.look)(&bytes)?;
         let ending = source.extension().map_or_else(|| "dcm".to_owned(), |e| e.to_string_lossy().to_ascii_lowercase());
         let path = match self.files {
             Files::Reference => {
@@ -152,6 +233,7 @@ impl Staging {
             }
         };
         self.hashes.insert(sha256.clone(), source.to_owned());
+        self.n_named += usize::from(seen == Seen::Patient);
         Ok(Stored { path, sha256, size })
     }
 }

@@ -96,30 +96,30 @@ mod x86 {
     use super::{Product, Simd, product};
     use crate::kernels::{Avx2, Avx512, Avx512Bf16};
 
-    // SAFETY (all methods): the trait's contract gives the instruction set and the pointers.
-    #[expect(clippy::undocumented_unsafe_blocks, reason = "one contract for all, stated above")]
     impl Simd for Avx2 {
         #[inline(always)]
         unsafe fn select_gt(a: __m256, b: __m256, x: __m256, y: __m256) -> __m256 {
+            // SAFETY: the trait's contract gives the instruction set.
             unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) }
         }
         #[inline(always)]
         unsafe fn product<const ROW: usize, const STEP: usize>(p: &Product) {
+            // SAFETY: the trait's contract gives the instruction set and the pointers.
             unsafe { product_avx2::<ROW, STEP>(p) }
         }
     }
 
     macro_rules! avx512 {
         ($name:ident { $($pairs:tt)* }) => {
-            // SAFETY (all methods): the trait's contract gives the instruction set and the pointers.
-            #[expect(clippy::undocumented_unsafe_blocks, reason = "one contract for all, stated above")]
             impl Simd for $name {
                 #[inline(always)]
                 unsafe fn select_gt(a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
+                    // SAFETY: the trait's contract gives the instruction set.
                     unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), y, x) }
                 }
                 #[inline(always)]
                 unsafe fn product<const ROW: usize, const STEP: usize>(p: &Product) {
+                    // SAFETY: the trait's contract gives the instruction set and the pointers.
                     unsafe { product_avx512::<ROW, STEP>(p) }
                 }
                 $($pairs)*
@@ -134,7 +134,7 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn pair_bf16(low: __m512, high: __m512) -> __m512 {
-            // Both types are 32 bytes of plain bits.
+            // SAFETY: the trait's contract gives the instruction set; the transmuted types are both 32 bytes of plain bits.
             unsafe {
                 let low = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(low));
                 let high = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(high));
@@ -144,6 +144,7 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn product_bf16<const ROW: usize, const STEP: usize>(p: &Product) {
+            // SAFETY: the trait's contract gives the instruction set and the pointers.
             unsafe { product_avx512_bf16::<ROW, STEP>(p) }
         }
     });

@@ -15,6 +15,7 @@ use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::{TransferSyntaxRegistry, entries};
 
 use super::part10::{EXPLICIT_BIG, IMPLICIT_LITTLE, Part10};
+use crate::dx::SIMULATED_NAME;
 use crate::error::{FileFormat, ReadError};
 
 /// The elements kept, besides those of the two LUT sequences and the pixels.
@@ -82,6 +83,8 @@ pub(super) struct Dataset<'a> {
     /// First item of the VOI LUT Sequence.
     voi_lut: Option<Elements<'a>>,
     pub(super) pixel_data: Option<PixelData<'a>>,
+    /// Whether the patient's name or birth date has a value, which is all that is looked at of them.
+    pub(super) names_patient: bool,
     pub(super) big_endian: bool,
 }
 
@@ -289,6 +292,10 @@ impl<'a> Walk<'_, 'a> {
 
     /// Keeps a wanted value; `true` where it is the pixel data.
     fn keep(&mut self, header: DataElementHeader, bytes: &'a [u8]) -> bool {
+        if self.sequences.is_empty() && matches!(header.tag, tags::PATIENT_NAME | tags::PATIENT_BIRTH_DATE) {
+            let is_blank = bytes.iter().all(|byte| matches!(byte, b' ' | b'^' | b'=' | 0));
+            self.dataset.names_patient |= !is_blank && bytes != SIMULATED_NAME.as_bytes();
+        }
         if !WANTED.contains(&header.tag) {
             return false;
         }

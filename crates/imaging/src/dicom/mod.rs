@@ -20,6 +20,11 @@ pub(crate) use part10::is_dicom;
 
 /// Reads the film of a DICOM file.
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
+    read_and_inspect(bytes, file).map(|(film, _)| film)
+}
+
+/// As [`read`], with whether the file names its patient.
+pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, bool), ReadError> {
     let part10 = part10::split(bytes, file)?;
     let (dataset, problem) = dataset::collect(&part10, file);
     // What the file is comes before what is wrong with it: "an RT plan" says more than "truncated".
@@ -36,7 +41,7 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
             codes.iter().map(|&code| table[usize::from(code)]).collect()
         }
     };
-    Ok(Radiograph {
+    let film = Radiograph {
         width: header.columns,
         height: header.rows,
         pixels,
@@ -48,7 +53,8 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
         laterality: header.laterality,
         facing: header.facing,
         sha256: sha256_hex(bytes),
-    })
+    };
+    Ok((film, dataset.names_patient))
 }
 
 /// The display value, 0 to 255, of each code (bit pattern).

@@ -45,6 +45,8 @@ pub struct DxOptions<'a> {
     pub body_part: Anatomy,
     /// What the study, series and instance UIDs are made of; a text that no other film has.
     pub seed_uid: &'a str,
+    /// The day of the study, `YYYYMMDD`: [`NO_DATE`] where there is none.
+    pub study_date: &'a str,
     /// Patient ID (0010,0020): a made-up one, up to 64 of `A-Z a-z 0-9 - _ .`.
     pub patient_id: &'a str,
     /// Age in whole years, 0 to 999.
@@ -52,6 +54,12 @@ pub struct DxOptions<'a> {
     /// Sex.
     pub sex: Option<Sex>,
 }
+
+/// Patient's Name (0010,0010) of every film that is written here; of even length.
+pub(crate) const SIMULATED_NAME: &str = "SIMULATED^FILM";
+
+/// The study date of a film that was taken on no day.
+pub const NO_DATE: &str = "20000101";
 
 /// Why a film could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +156,9 @@ fn check(options: &DxOptions) -> Result<(), DxError> {
     if options.age.is_some_and(|age| age > 999) {
         return wrong("age", options.age.unwrap_or_default().to_string(), "0 to 999");
     }
+    if options.study_date.len() != 8 || !options.study_date.bytes().all(|b| b.is_ascii_digit()) {
+        return wrong("study_date", "something else".into(), "eight digits, YYYYMMDD");
+    }
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if options.patient_id.is_empty() || options.patient_id.len() > 64 || !options.patient_id.bytes().all(is_plain) {
         return wrong("patient_id", "something else".into(), "1 to 64 of A-Z a-z 0-9 - _ .");
@@ -192,7 +203,7 @@ fn decimal(value: f64) -> String {
 }
 
 fn patient_and_study(object: &mut InMemDicomObject, options: &DxOptions) {
-    put(object, tags::PATIENT_NAME, VR::PN, "SIMULATED^FILM");
+    put(object, tags::PATIENT_NAME, VR::PN, SIMULATED_NAME);
     put(object, tags::PATIENT_ID, VR::LO, options.patient_id);
     put_empty(object, tags::PATIENT_BIRTH_DATE, VR::DA);
     match options.sex {
@@ -204,7 +215,7 @@ fn patient_and_study(object: &mut InMemDicomObject, options: &DxOptions) {
         put(object, tags::PATIENT_AGE, VR::AS, format!("{age:03}Y"));
     }
     put(object, tags::STUDY_INSTANCE_UID, VR::UI, uid(options, "study"));
-    put(object, tags::STUDY_DATE, VR::DA, "20000101");
+    put(object, tags::STUDY_DATE, VR::DA, options.study_date);
     put(object, tags::STUDY_TIME, VR::TM, "120000");
     put_empty(object, tags::REFERRING_PHYSICIAN_NAME, VR::PN);
     put(object, tags::STUDY_ID, VR::SH, "1");
@@ -228,9 +239,9 @@ fn series_and_equipment(object: &mut InMemDicomObject, options: &DxOptions) {
 fn image(object: &mut InMemDicomObject, options: &DxOptions) {
     put(object, tags::IMAGE_TYPE, VR::CS, dicom_value!(Strs, ["DERIVED", "PRIMARY"]));
     put(object, tags::INSTANCE_NUMBER, VR::IS, "1");
-    put(object, tags::CONTENT_DATE, VR::DA, "20000101");
+    put(object, tags::CONTENT_DATE, VR::DA, options.study_date);
     put(object, tags::CONTENT_TIME, VR::TM, "120000");
-    put(object, tags::ACQUISITION_DATE, VR::DA, "20000101");
+    put(object, tags::ACQUISITION_DATE, VR::DA, options.study_date);
     put(object, tags::ACQUISITION_TIME, VR::TM, "120000");
     put(object, tags::DERIVATION_DESCRIPTION, VR::ST, "Simulated; not an image of a person");
     put(object, tags::PIXEL_INTENSITY_RELATIONSHIP, VR::CS, "LOG");
@@ -241,6 +252,7 @@ fn image(object: &mut InMemDicomObject, options: &DxOptions) {
     put(object, tags::RESCALE_TYPE, VR::LO, "US");
     put(object, tags::PRESENTATION_LUT_SHAPE, VR::CS, if options.monochrome1 { "INVERSE" } else { "IDENTITY" });
     put(object, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
+    // Letters and made-up lines may be burned in, but none that identifies a patient, which is what is asked (PS3.3 C.7.6.1.1.5).
     put(object, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
     let range = f64::from(1u32 << options.bits_stored);
     let (center, width) = options.window.unwrap_or((range / 2.0, range));

@@ -79,7 +79,8 @@ pub(super) fn limb_bone(surfaces: &Surfaces, part: &BodyPart, bone: &str) -> Opt
         (BodyPart::Ankle, other) if other.contains("cuneiform") || other.starts_with("metatarsal") => {
             left(surfaces, "foot").map(|_| Mesh::default())
         }
-        (BodyPart::Elbow, "humerus") => at("humerus", v(0.0, 290.0, 0.0)),
+        // Arm26's elbow lies at (6.1, -290.4, -12.3) mm in the humerus' frame.
+        (BodyPart::Elbow, "humerus") => at("humerus", v(12.3, 290.4, -6.1)),
         (BodyPart::Elbow, "ulna" | "radius") => at(bone, Vec3::default()),
         (BodyPart::Wrist, _) => {
             let name = UPPER.contains(&bone).then_some(bone).or_else(|| wrist_ray(bone))?;

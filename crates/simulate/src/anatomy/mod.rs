@@ -15,7 +15,7 @@
 //! | `humerus`, `ulna`, `radius`, with or without `arm_r_` | arm, right | elbow; for the humerus the shoulder |
 //! | `arm_r_lunate`, … `arm_r_1mc`, `arm_r_2proxph`, `arm_r_thumbdist`, … | wrist and hand, right | elbow |
 //!
-//! A bone that the folder lacks stays built in; a left one is the mirror image of the right one where only that is there.
+//! A bone that the folder lacks stays built in, the lumbar spine always; a left one is the mirror image of the right one where only that is there.
 
 mod frames;
 mod obj;
@@ -25,7 +25,7 @@ mod surface;
 mod vtp;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use coxa_cohort::BodyPart;
 
@@ -52,17 +52,8 @@ impl Anatomy {
     /// [`SimulateError::Surface`] naming file and line, [`SimulateError::NoSurfaces`], or the disk's.
     pub fn load(folder: &Path) -> Result<Self, SimulateError> {
         let mut surfaces = BTreeMap::new();
-        let entries = std::fs::read_dir(folder).map_err(SimulateError::io(folder))?;
-        let mut paths = entries
-            .map(|entry| entry.map(|e| e.path()).map_err(SimulateError::io(folder)))
-            .collect::<Result<Vec<_>, _>>()?;
-        paths.sort();
-        for path in paths {
-            let lower = |s: Option<&std::ffi::OsStr>| s.map(|s| s.to_string_lossy().to_lowercase()).unwrap_or_default();
-            let name = lower(path.file_stem());
-            if matches!(lower(path.extension()).as_str(), "vtp" | "stl" | "obj") && frames::is_known(&name) {
-                surfaces.insert(name, read_surface(&path)?);
-            }
+        for (name, path) in surfaces_in(folder)?.into_iter().filter(|(name, _)| frames::is_known(name)) {
+            surfaces.insert(name, read_surface(&path)?);
         }
         if surfaces.is_empty() {
             return Err(SimulateError::NoSurfaces { folder: folder.to_owned() });
@@ -75,6 +66,15 @@ impl Anatomy {
             }
         };
         Ok(Self { surfaces, limbs, femur })
+    }
+
+    /// The surfaces of a folder that stand for no bone that is known, by their file names, in order: [`Anatomy::load`] passes them over.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn passed_over(folder: &Path) -> Result<Vec<String>, SimulateError> {
+        let unknown = surfaces_in(folder)?.into_iter().filter(|(name, _)| !frames::is_known(name));
+        Ok(unknown.map(|(_, path)| path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect())
     }
 
     /// The names of the surfaces that were taken.
@@ -105,6 +105,18 @@ impl Anatomy {
     pub(crate) fn limb(&self, part: &BodyPart) -> &Prepared {
         self.limbs.part(part)
     }
+}
+
+/// The surface files of a folder with their names in lower case, in the order of their paths.
+fn surfaces_in(folder: &Path) -> Result<Vec<(String, PathBuf)>, SimulateError> {
+    let entries = std::fs::read_dir(folder).map_err(SimulateError::io(folder))?;
+    let mut paths = entries
+        .map(|entry| entry.map(|e| e.path()).map_err(SimulateError::io(folder)))
+        .collect::<Result<Vec<_>, _>>()?;
+    paths.sort();
+    let lower = |s: Option<&std::ffi::OsStr>| s.map(|s| s.to_string_lossy().to_lowercase()).unwrap_or_default();
+    paths.retain(|path| matches!(lower(path.extension()).as_str(), "vtp" | "stl" | "obj"));
+    Ok(paths.into_iter().map(|path| (lower(path.file_stem()), path)).collect())
 }
 
 /// Reads one surface: closed, wound outwards, in millimeters, in the world's axes.
