@@ -6,8 +6,10 @@ rounds of all of them interleave. Coxa is timed by its own `bench` command, whic
 
 import argparse
 import ctypes.util
+import datetime
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -31,20 +33,21 @@ def network(weights, classes=1):
     return model
 
 
-def film_tensor(path):
+def film_tensor(args):
+    """The film, as many times as the batch has."""
     import numpy as np
     import torch
     from PIL import Image
 
-    pixels = np.asarray(Image.open(path), dtype=np.float32) / 255.0
-    return torch.from_numpy(pixels)[None, None]
+    pixels = np.asarray(Image.open(args.film), dtype=np.float32) / 255.0
+    return torch.from_numpy(pixels)[None, None].repeat(args.batch, 1, 1, 1)
 
 
 def run_torch_detect(args, channels_last, bf16):
     import torch
 
     model = network(args.weights).eval()
-    film = film_tensor(args.film)
+    film = film_tensor(args)
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         film = film.contiguous(memory_format=torch.channels_last)
@@ -56,19 +59,25 @@ def run_torch_detect(args, channels_last, bf16):
     return once
 
 
-def run_torch_cam(args):
+def run_torch_cam(args, whole):
+    """Grad-CAM by autograd: `whole` as it is mostly written, with `backward`, which makes the gradients of all weights too; else of
+    the last maps alone."""
     import torch
 
     model = network(args.weights).eval()
-    film = film_tensor(args.film)
+    film = film_tensor(args)
 
     def once():
         maps = torch.relu(model.features(film))
-        maps.retain_grad()
         logit = model.classifier(torch.flatten(torch.nn.functional.adaptive_avg_pool2d(maps, 1), 1))[0, 0]
-        model.zero_grad(set_to_none=True)
-        logit.backward()
-        alpha = maps.grad.mean(dim=(2, 3), keepdim=True)
+        if whole:
+            maps.retain_grad()
+            model.zero_grad(set_to_none=True)
+            logit.backward()
+            gradient = maps.grad
+        else:
+            (gradient,) = torch.autograd.grad(logit, maps)
+        alpha = gradient.mean(dim=(2, 3), keepdim=True)
         once.cam = torch.relu((alpha * maps).sum(1))[0].detach().numpy()
         return float(logit)
 
@@ -103,9 +112,9 @@ def run_torch_train(args, bf16, channels_last):
 def export_onnx(args):
     import torch
 
-    path = Path(args.weights).with_suffix(".onnx")
+    path = Path(args.weights).with_suffix(f".{args.batch}.onnx")
     if not path.exists():
-        film = film_tensor(args.film)
+        film = film_tensor(args)
         torch.onnx.export(network(args.weights).eval(), film, str(path), input_names=["film"], output_names=["logit"], dynamo=False)
     return path
 
@@ -116,7 +125,7 @@ def run_onnxruntime(args):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = args.threads
     session = onnxruntime.InferenceSession(str(export_onnx(args)), options, providers=["CPUExecutionProvider"])
-    film = film_tensor(args.film).numpy()
+    film = film_tensor(args).numpy()
     return lambda: float(session.run(None, {"film": film})[0][0, 0])
 
 
@@ -130,7 +139,7 @@ def run_openvino(args, precision):
         {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": args.threads, "PERFORMANCE_HINT": "LATENCY"},
     )
     request = compiled.create_infer_request()
-    film = film_tensor(args.film).numpy()
+    film = film_tensor(args).numpy()
     return lambda: float(request.infer({0: film})[compiled.output(0)][0, 0])
 
 
@@ -143,7 +152,10 @@ PEERS = {
         "openvino f32": lambda a: run_openvino(a, "f32"),
         "openvino bf16": lambda a: run_openvino(a, "bf16"),
     },
-    "localize": {"pytorch autograd Grad-CAM": run_torch_cam},
+    "localize": {
+        "pytorch autograd Grad-CAM": lambda a: run_torch_cam(a, True),
+        "pytorch Grad-CAM, autograd of the maps alone": lambda a: run_torch_cam(a, False),
+    },
     "train": {
         "pytorch f32 channels-last": lambda a: run_torch_train(a, False, True),
         "pytorch bf16 channels-last": lambda a: run_torch_train(a, True, True),
@@ -256,7 +268,7 @@ def compare(args, work, size, batch, precisions):
     for _ in range(args.rounds):
         for precision in precisions:
             line = coxa_bench(args, work, precision, size, batch, args.runs)
-            ours[precision].append(line["median_ms"])
+            ours[precision].extend(line["times_ms"])
             memory[f"coxa {precision}"] = line["peak_rss_mb"]
         for peer in peers.values():
             peer.run(args.runs)
@@ -283,30 +295,35 @@ def print_table(result):
 
 
 def outputs(args, results):
-    """How far Coxa's probability and raw map lie from each peer's, on the film."""
+    """How far Coxa's logit and raw map lie from each peer's, on the film, in each precision."""
     import math
 
-    command = [args.coxa, "predict", str(args.film), "--model", str(args.bundle), "--json", "--cam"]
-    ours = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    ours = {}
+    for precision in ("f32", "bf16", "int8"):
+        command = [args.coxa, "predict", str(args.film), "--model", str(args.bundle), "--json", "--cam", "--precision", precision]
+        line = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+        p = line["probability"]
+        ours[precision] = (math.log(p / (1 - p)), line["cam"]["values"])
     print("\n## Outputs on the film\n")
+    print("Coxa: " + ", ".join(f"{name} logit {logit:.6f}" for name, (logit, _) in ours.items()))
     for result in results:
         for row in result["rows"]:
-            if result["work"] == "train" or row.get("value") is None:
+            if result["work"] == "train" or result["batch"] > 1 or row.get("value") is None:
                 continue
-            probability = 1 / (1 + math.exp(-row["value"]))
-            print(f"- {row['name']}: probability {probability:.6f}, Coxa's differs by {abs(probability - ours['probability']):.2e}")
+            apart = ", ".join(f"{name} {abs(logit - row['value']):.1e}" for name, (logit, _) in ours.items())
+            print(f"- {row['name']}: logit {row['value']:.6f}; Coxa's differ by {apart}")
             if row.get("cam"):
-                apart = max(abs(a - b) for a, b in zip(row["cam"], ours["cam"]["values"]))
-                print(f"  raw map: largest difference {apart:.2e}")
+                apart = ", ".join(f"{n} {max(abs(a - b) for a, b in zip(row['cam'], cam)):.1e}" for n, (_, cam) in ours.items())
+                print(f"  raw map, of values up to {max(row['cam']):.3f}: largest differences {apart}")
 
 
 def prepare(args, folder):
-    """The weights as safetensors, a bundle of them and one film, all from a fixed seed where no model is named."""
+    """The weights as safetensors, a bundle of them and one film; random weights of a fixed seed where that is asked for."""
     args.film = folder / "film.png"
-    if args.model:
-        args.bundle = args.model
+    if args.model != "random":
+        args.bundle = args.model or Path(__file__).parent.parent / "crates/model/shipped"
         args.weights = folder / "weights.safetensors"
-        subprocess.run([args.coxa, "model", "export", args.model, "--out", args.weights], check=True)
+        subprocess.run([args.coxa, "model", "export", args.bundle, "--out", args.weights], check=True)
     else:
         import torch
         from safetensors.torch import save_file
@@ -330,10 +347,21 @@ def prepare(args, folder):
     square.save(args.film)
 
 
+def versions():
+    """What is compared, and on what."""
+    from importlib.metadata import version
+
+    names = ", ".join(f"{name} {version(name)}" for name in ("torch", "onnxruntime", "openvino"))
+    cpu = Path("/proc/cpuinfo")
+    models = [line for line in cpu.read_text().splitlines() if line.startswith("model name")] if cpu.exists() else []
+    model = models[0].split(":")[1].strip() if models else platform.processor()
+    print(f"{names}; {model}, {os.cpu_count()} threads; {datetime.date.today()}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--coxa", default="target/release/coxa")
-    parser.add_argument("--model", help="a bundle; random weights of a fixed seed where none is named")
+    parser.add_argument("--model", help="a bundle, or `random` [default: the shipped one]")
     parser.add_argument("--only", choices=list(PEERS))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=4)
@@ -347,11 +375,13 @@ def main():
     args = parser.parse_args()
     if args.worker:
         return worker(args)
+    versions()
     with tempfile.TemporaryDirectory() as folder:
         prepare(args, Path(folder))
         results = []
         if args.only in (None, "detect"):
-            results.append(compare(args, "detect", 512, 1, ["f32", "bf16", "int8"]))
+            for batch in (1, 8):
+                results.append(compare(args, "detect", 512, batch, ["f32", "bf16", "int8"]))
         if args.only in (None, "localize"):
             results.append(compare(args, "localize", 512, 1, ["f32", "bf16"]))
         if args.only in (None, "train"):

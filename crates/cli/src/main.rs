@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             output::report_error(&error);
-            ExitCode::from(1)
+            ExitCode::from(output::exit_status(&error))
         }
     }
 }

@@ -5,6 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use coxa_model::ModelError;
+use coxa_simulate::SimulateError;
+use coxa_study::StudyError;
 use serde::Serialize;
 
 /// How a command ended that did not fail as a whole.
@@ -28,6 +31,7 @@ impl Outcome {
 pub struct Hint {
     message: String,
     hint: String,
+    is_usage: bool,
 }
 
 impl fmt::Display for Hint {
@@ -40,7 +44,25 @@ impl std::error::Error for Hint {}
 
 /// An error with a hint.
 pub fn hint(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-    anyhow::Error::new(Hint { message: message.into(), hint: hint.into() })
+    anyhow::Error::new(Hint { message: message.into(), hint: hint.into(), is_usage: false })
+}
+
+/// An error of the command line's own, with a hint.
+pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Hint { message: message.into(), hint: hint.into(), is_usage: true })
+}
+
+/// The exit status of an error: 2 where the command was not understood, as a setting is out of range; else 1.
+pub fn exit_status(error: &anyhow::Error) -> u8 {
+    let is_usage = error.chain().any(|cause| {
+        let model = cause.downcast_ref::<ModelError>();
+        let of_model =
+            matches!(model, Some(ModelError::Setting(_) | ModelError::Recipe { .. } | ModelError::NoDataset { .. }));
+        let of_simulator = matches!(cause.downcast_ref::<SimulateError>(), Some(SimulateError::Setting { .. }));
+        let of_study = matches!(cause.downcast_ref::<StudyError>(), Some(StudyError::Setting { .. }));
+        of_model || of_simulator || of_study || cause.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage)
+    });
+    if is_usage { 2 } else { 1 }
 }
 
 /// Writes an error, its causes on the same line, and its hint on the next.
@@ -55,8 +77,12 @@ pub fn report_error(error: &anyhow::Error) {
         }
     }
     eprintln!("error: {line}");
-    if let Some(hint) = error.chain().find_map(|cause| cause.downcast_ref::<Hint>()) {
-        eprintln!("hint: {}", hint.hint);
+    let way_out = |cause: &(dyn std::error::Error + 'static)| {
+        let own = cause.downcast_ref::<Hint>().map(|hint| hint.hint.clone());
+        own.or_else(|| cause.downcast_ref::<ModelError>()?.hint().map(str::to_owned))
+    };
+    if let Some(hint) = error.chain().find_map(way_out) {
+        eprintln!("hint: {hint}");
     }
 }
 

@@ -119,7 +119,34 @@ fn the_papers_confusion_gives_the_papers_intervals() {
 
 #[test]
 fn wrong_usage_and_wrong_files_have_their_own_exit_status() {
-    assert_eq!(run(&["predict"]).status.code(), Some(2));
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    for wrong in [
+        &["predict"][..],
+        &["predict", "film.png", "--image-size", "100"],
+        &["predict", "film.png", "--threshold", "7"],
+        &["simulate", "pelvis", "--n", "0", "--out", &at("none")],
+        &["train", "--recipe", "paper", "--out", &at("runs")],
+        &["train", "--recipe", "no-such-recipe", "--out", &at("runs")],
+        &["train", "--recipe", "small", "--data", "foo=bar", "--out", &at("runs")],
+        &["bench", "--size", "33"],
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let no_dataset = run(&[
+        "train",
+        "--recipe",
+        "small",
+        "--data",
+        &format!("limbs={}", at("nowhere")),
+        "--stage",
+        "limbs",
+        "--out",
+        &at("runs"),
+    ]);
+    assert_eq!(no_dataset.status.code(), Some(1));
+    assert!(!folder.path().join("runs").exists() && !folder.path().join("none").exists());
     let missing = run(&["evaluate", "--predictions", "no-such-file.csv"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("no-such-file.csv"));
@@ -456,8 +483,7 @@ fn the_curve_and_the_power_of_a_study_are_those_of_proc() {
     near(number(&power(&["proportion", "--expected", "0.9", "--half-width", "0.05"]), "/films"), 139.0, 0.1);
     let kappa = number(&run(&["compare", "--a", text(&a), "--b", text(&b), "--json"]), "/agreement/value");
     assert!((-1.0..=1.0).contains(&kappa));
-    let wrong = power(&["auc", "--auc", "1.5"]);
-    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(power(&["auc", "--auc", "1.5"]).status.code(), Some(2));
 }
 
 #[cfg(unix)]

@@ -109,6 +109,42 @@ fn one_step_is_torchs_adam() {
 }
 
 #[test]
+fn several_steps_are_adams() {
+    let (n, size, targets) = (3, 64, [0, 1, 1]);
+    let pixels = images(n, size);
+    let options = TrainerOptions { learning_rate: 2e-3, weight_decay: 0.01, ..options(Loss::Binary, 2) };
+    let factors =
+        [options.beta1, options.beta2, options.eps, options.learning_rate, options.weight_decay].map(f64::from);
+    let [beta1, beta2, eps, rate, decay] = factors;
+    let mut trainer = Trainer::new(parameters(1), options).expect("valid options");
+    let mut moments = BTreeMap::<String, Vec<[f64; 2]>>::new();
+    for step in 1..=5 {
+        let before = tensors(&trainer.parameters());
+        let gradients = tensors(&trainer.gradients(&pixels, &targets, None, size).expect("a valid batch").1);
+        trainer.step(&pixels, &targets, None, size).expect("a valid batch");
+        let after = tensors(&trainer.parameters());
+        for (name, values) in before.iter().filter(|(name, _)| !name.contains("running")) {
+            let moments = moments.entry(name.clone()).or_insert_with(|| vec![[0.0; 2]; values.len()]);
+            for (i, moment) in moments.iter_mut().enumerate() {
+                let value = f64::from(values[i]);
+                let [loss, decay] = [f64::from(gradients[name][i]), decay * value];
+                let g = loss + decay;
+                *moment = [beta1 * moment[0] + (1.0 - beta1) * g, beta2 * moment[1] + (1.0 - beta2) * g * g];
+                let [m, v] = [moment[0] / (1.0 - beta1.powi(step)), moment[1] / (1.0 - beta2.powi(step))];
+                let expected = value - rate * m / (v.sqrt() + eps);
+                let found = f64::from(after[name][i]);
+                // Where loss and decay nearly cancel, little of f32 is left of their sum.
+                let cancelled = 1e-6 * rate * (loss.abs() + decay.abs()) / (v.sqrt() + eps);
+                assert!(
+                    (found - expected).abs() < 1e-6 + 1e-6 * value.abs() + cancelled,
+                    "{name}[{i}], step {step}: {found} {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn threads_change_no_bit() {
     let (n, size) = (3, 96);
     let run = |precision: Precision, threads: usize| -> (Vec<StepOutput>, Parameters) {

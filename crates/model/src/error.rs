@@ -44,6 +44,12 @@ pub enum ModelError {
         /// The key and what is wrong with it.
         reason: String,
     },
+    /// A stage of the recipe has no data set.
+    #[error("stage {stage}: no data set is given")]
+    NoDataset {
+        /// The recipe's stage.
+        stage: String,
+    },
     /// The films of a data set cannot be trained on as they are.
     #[error("stage {stage}: {reason}")]
     Data {
@@ -104,9 +110,10 @@ impl ModelError {
                 "the last checkpoint is kept; lower optimizer.learning_rate (a tenth is a good first try), add warm_up_steps, or train in f32, and start a new run",
             ),
             ModelError::Exists { .. } => Some("name another place, or move what lies there"),
-            ModelError::Recipe { .. } => {
-                Some("`coxa train --recipe paper --print-recipe` shows every key with its value")
-            }
+            ModelError::Recipe { .. } => Some("--print-recipe shows the recipe with every key and its value"),
+            ModelError::NoDataset { .. } => Some(
+                "name it by --data STAGE=DIR, or keep other stages alone by --stage; coxa import and coxa simulate make one",
+            ),
             ModelError::NotAPelvis { .. } => {
                 Some("where the attribute is wrong, --any-film reads the film all the same")
             }

@@ -15,7 +15,8 @@ const MIDLINE: f32 = 0.03;
 /// The map is enlarged to the input's size (bilinear, edges repeated) and cut at `fraction · reference`, or at half its own peak
 /// where it never reaches that, so that a positive film always shows where its probability stems from. Each connected piece
 /// (4-neighbors) gives its bounding box, mapped by `geometry` and clipped to the film; padding belongs to no region. The score is
-/// p / (p + reference) of the piece's peak p: 0.5 at the reference. Strongest first.
+/// p / (p + reference) of the piece's peak p: 0.5 at the reference. Strongest first; pieces smaller than half a cell of the map are
+/// left out, but for the strongest.
 ///
 /// The side is the film's laterality where it has one. Else, on a film of both hips or as wide as a pelvis's, it follows from the
 /// midline and how the patient lies; a hip alone, taken upright, has no midline, and its side is unknown, as on a turned film.
@@ -39,11 +40,12 @@ pub fn find(
     for y in top..top + rows {
         pieces.add_row(covered(y), left, y, cut);
     }
-    let mut regions: Vec<Region> =
-        pieces.finish().iter().map(|piece| piece.region(geometry, reference, laterality, facing)).collect();
-    regions.sort_by(|a: &Region, b: &Region| b.score.total_cmp(&a.score));
-    regions.truncate(MOST_REGIONS);
-    regions
+    let mut pieces = pieces.finish();
+    pieces.sort_by(|a, b| b.peak.total_cmp(&a.peak));
+    let half_cell = size / (2 * cam.rows.max(1));
+    let is_shown = |(i, piece): &(usize, &Piece)| *i == 0 || piece.area() >= half_cell * half_cell;
+    let shown = pieces.iter().enumerate().filter(is_shown).take(MOST_REGIONS);
+    shown.map(|(_, piece)| piece.region(geometry, reference, laterality, facing)).collect()
 }
 
 /// A connected piece: bounds in input pixels (`right` and `bottom` included) and the peak.
@@ -57,6 +59,11 @@ struct Piece {
 }
 
 impl Piece {
+    /// Of its bounding box, in input pixels.
+    fn area(&self) -> usize {
+        (self.right - self.left + 1) * (self.bottom - self.top + 1)
+    }
+
     fn region(&self, geometry: &Geometry, reference: f32, laterality: Option<Laterality>, facing: Facing) -> Region {
         let (width, height) = (geometry.film_width as f32, geometry.film_height as f32);
         let (x0, y0) = geometry.to_film(self.left as f32, self.top as f32);

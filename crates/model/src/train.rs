@@ -100,8 +100,10 @@ pub struct StageOutcome {
 /// be written.
 pub fn train(recipe: &Recipe, options: &TrainOptions, progress: &mut dyn Progress) -> Result<Outcome, ModelError> {
     recipe.check().map_err(|reason| ModelError::Recipe { origin: recipe.name.clone(), reason })?;
-    if let Some(stage) = recipe.stages.iter().find(|stage| stage.dataset.is_none()) {
-        return Err(ModelError::Data { stage: stage.name.clone(), reason: "no dataset is given".into() });
+    // What is wrong with a data set's tables is said before a run's folder is made.
+    for stage in &recipe.stages {
+        let folder = stage.dataset.as_ref().ok_or_else(|| ModelError::NoDataset { stage: stage.name.clone() })?;
+        Dataset::load(folder)?;
     }
     let run = Run::create(recipe, options)?;
     run_stages(recipe, &run, options, progress)

@@ -13,7 +13,7 @@ use coxa_model::executor::{calibrated_executor, infer_executor, train_executor};
 use coxa_model::{Backend, Bundle, Reader, ReaderOptions};
 use serde::{Deserialize, Serialize};
 
-use crate::output::{Outcome, json_line};
+use crate::output::{Outcome, json_line, usage};
 
 /// Times detection, localisation and training steps on this machine, each in a process of its own so that its memory is its own.
 ///
@@ -112,13 +112,13 @@ impl Bench {
     /// Measures one work in this process, or all that were asked for in processes of their own.
     pub fn run(self) -> anyhow::Result<Outcome> {
         if !(32..=4096).contains(&self.size) || !self.size.is_multiple_of(32) {
-            bail!("--size {}: the side must be a multiple of 32 up to 4096", self.size);
+            return Err(usage(format!("--size {}", self.size), "the side is a multiple of 32 up to 4096"));
         }
         if !(1..=100_000).contains(&self.runs) {
-            bail!("--runs {}: 1 to 100,000 runs can be counted", self.runs);
+            return Err(usage(format!("--runs {}", self.runs), "1 to 100,000 runs can be counted"));
         }
         if self.backend != Backend::Cpu && self.precision == Some(PrecisionName::Int8) {
-            bail!("--precision int8: only the back end cpu has it, not {}", self.backend);
+            return Err(usage(format!("--precision int8 on {}", self.backend), "only the back end cpu has it"));
         }
         if let (Some(work), Some(precision), Some(threads)) = (self.only, self.precision, self.threads) {
             let line = self.measure(work, precision, threads, self.batches(work)[0])?;

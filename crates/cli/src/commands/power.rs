@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use coxa_stats::power::{self, Sides, Significance};
-use coxa_stats::{Level, Scored};
+use coxa_stats::{Level, Scored, Undefined};
 use coxa_study::compare::scores_in_order;
 use coxa_study::predictions::Predictions;
 use serde::Serialize;
 
-use crate::output::{Outcome, hint, json_line};
+use crate::output::{Outcome, json_line, usage};
 
 /// Says how many films a study needs, or the power that a number of films has.
 ///
@@ -99,7 +99,10 @@ impl Power {
     pub fn run(self) -> anyhow::Result<Outcome> {
         let sides = if self.one_sided { Sides::One } else { Sides::Two };
         let significance = Significance { alpha: self.alpha, sides };
-        let answer = self.what.answer(significance, self.alpha)?;
+        let answer = self.what.answer(significance, self.alpha).map_err(|error| match error.is::<Undefined>() {
+            true => usage(error.to_string(), "coxa power --help says what each number is"),
+            false => error,
+        })?;
         if self.json {
             json_line(&answer)?;
             return Ok(Outcome::Done);
@@ -142,7 +145,7 @@ impl What {
             }
             What::Proportion { expected, half_width } => {
                 let level = Level::new(1.0 - alpha)
-                    .map_err(|_| hint(format!("--alpha is {alpha}"), "it lies between 0 and 1, like 0.05"))?;
+                    .map_err(|_| usage(format!("--alpha is {alpha}"), "it lies between 0 and 1, like 0.05"))?;
                 let films = power::proportion_sample_size(*expected, *half_width, level)?;
                 Ok(Answer { films: Some(films.ceil() as u64), ..Answer::default() })
             }

@@ -195,6 +195,8 @@ impl Predict {
             PrecisionName::Int8 => Reader::calibrated(&bundle, &options, &calibration_films()?)?,
             _ => Reader::new(&bundle, &options)?,
         };
+        // The reader has what it needs of it, packed: 28 MB less while films are decoded.
+        drop(bundle);
         if let Some(folder) = &self.heatmap {
             std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
         }
@@ -253,7 +255,8 @@ impl Predict {
             return json_line(&film_line(&input.path, &reading, cam));
         }
         let finding = if prediction.finding { "fracture" } else { "no fracture" };
-        println!("{}: {:.1}% — {finding}", input.path.display(), prediction.probability * 100.0);
+        let [probability, threshold] = [prediction.probability, prediction.threshold].map(|p| p * 100.0);
+        println!("{}: {probability:.1}% (threshold {threshold:.1}%) — {finding}", input.path.display());
         for region in &prediction.regions {
             println!(
                 "    {:.0},{:.0} {:.0}×{:.0} {}",

@@ -7,13 +7,13 @@ use clap::Args;
 use coxa_model::progress::{Control, Event};
 use coxa_model::recipe::{Fold, Overrides, Precision, Start};
 use coxa_model::train::{self, TrainOptions};
-use coxa_model::{Backend, ModelError, Recipe, WeightsFormat};
+use coxa_model::{Backend, Recipe, WeightsFormat};
 use coxa_study::compare::compare;
 use coxa_study::evaluate::{EvaluationOptions, evaluate};
 use coxa_study::predictions::Predictions;
 
 use super::evaluate::words;
-use crate::output::{Outcome, hint, json_line};
+use crate::output::{Outcome, json_line};
 use crate::progress::Progress;
 
 /// Trains a network by a recipe: the paper's transfer from limb films to pelvic films, or your own in TOML.
@@ -137,7 +137,7 @@ impl Train {
             }
             train::train(&recipe, &options, &mut |event: &Event<'_>| bars.on(event))
         };
-        let outcome = outcome.map_err(with_hint)?;
+        let outcome = outcome?;
         match outcome.bundle {
             Some(bundle) => println!("{}", bundle.display()),
             None => bail!("the run was stopped; go on with `coxa train --resume {}`", outcome.run.display()),
@@ -154,7 +154,7 @@ impl Train {
         };
         let alone = |name: &str, start: Start| {
             let only = Overrides { stages: vec![last.clone()], start: Some(start), ..Overrides::default() };
-            let mut recipe = recipe.clone().with(&only).map_err(with_hint)?;
+            let mut recipe = recipe.clone().with(&only)?;
             recipe.name = format!("{}-{name}", recipe.name);
             anyhow::Ok(recipe)
         };
@@ -167,7 +167,7 @@ impl Train {
         for (name, recipe) in arms {
             eprintln!("arm {name}");
             let mut bars = Bars::default();
-            let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event)).map_err(with_hint)?;
+            let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event))?;
             let Some(stage) = outcome.stages.last() else { bail!("arm {name} was stopped") };
             read.push((name, Predictions::load(&stage.folder.join(train::VALIDATION))?, stage.folder.clone()));
         }
@@ -194,7 +194,7 @@ impl Train {
                 stages: vec![stage.clone().for_fold(Fold { of, index })],
             };
             let mut bars = Bars::default();
-            let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event)).map_err(with_hint)?;
+            let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event))?;
             let Some(stage) = outcome.stages.last() else { bail!("fold {index} was stopped") };
             let predictions = Predictions::load(&stage.folder.join(train::VALIDATION))?;
             if !self.json {
@@ -244,8 +244,7 @@ impl Train {
 
     fn recipe(&self) -> anyhow::Result<Recipe> {
         let path = Path::new(&self.recipe);
-        let recipe =
-            if path.is_file() { Recipe::load(path) } else { Recipe::built_in(&self.recipe) }.map_err(with_hint)?;
+        let recipe = if path.is_file() { Recipe::load(path) } else { Recipe::built_in(&self.recipe) }?;
         let overrides = Overrides {
             datasets: self.data.clone(),
             stages: self.stages.clone(),
@@ -258,7 +257,7 @@ impl Train {
             learning_rate: self.learning_rate,
             precision: self.precision,
         };
-        recipe.with(&overrides).map_err(with_hint)
+        Ok(recipe.with(&overrides)?)
     }
 }
 
@@ -268,14 +267,6 @@ fn start(text: &str) -> Start {
         "scratch" => Start::Scratch,
         _ if path.is_dir() => Start::Bundle(path),
         _ => Start::Weights(path),
-    }
-}
-
-/// The model's own hint, where it has one.
-pub fn with_hint(error: ModelError) -> anyhow::Error {
-    match error.hint() {
-        Some(way_out) => hint(error.to_string(), way_out),
-        None => error.into(),
     }
 }
 

@@ -26,7 +26,7 @@ impl BarLayout {
     }
 
     pub(super) fn least_width(&self) -> usize {
-        (font::width("Probability 0.00, threshold 0.00") + 24) * self.zoom
+        (font::width("Probability 0.000, threshold 0.000") + 24) * self.zoom
     }
 
     pub(super) fn draw(&self, canvas: &mut Canvas, top: usize, probability: f32, threshold: f32) {
@@ -34,7 +34,9 @@ impl BarLayout {
         let probability = if probability.is_nan() { 0.0 } else { probability.clamp(0.0, 1.0) };
         let threshold = if threshold.is_nan() { 1.0 } else { threshold.clamp(0.0, 1.0) };
         let (margin, right) = (12 * zoom, canvas.width() - 12 * zoom);
-        let text = format!("Probability {probability:.2}, threshold {threshold:.2}");
+        // A low threshold must not look like the probability that stays below it.
+        let digits = if threshold < 0.1 { 3 } else { 2 };
+        let text = format!("Probability {probability:.digits$}, threshold {threshold:.digits$}");
         canvas.text(margin, top + 6 * zoom, zoom, &text, INK);
         let (bar_top, bar_height, length) = (top + 18 * zoom, 8 * zoom, right - margin);
         canvas.rectangle(margin, bar_top, length, bar_height, [48; 3]);

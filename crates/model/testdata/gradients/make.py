@@ -2,7 +2,7 @@
 
 The films are `coxa simulate pelvis --n 4 --size 256 --seed 77 --close-up 1 --format png`, letterboxed by hand to 256×256. Writes
 expected.json: for each tensor the norm of its gradient and its dot product with two vectors that tests/gradients.rs makes alike. Beside
-them stands how far PyTorch's own f32 lies from its f64, by the same measure. Needs torch, torchvision, safetensors and pillow.
+them stands how far PyTorch's own f32 and its bfloat16 (autocast) lie from its f64. Needs torch, torchvision, safetensors and pillow.
 """
 
 import json
@@ -28,13 +28,14 @@ def films() -> torch.Tensor:
     return torch.from_numpy(np.stack(pictures))[:, None]
 
 
-def gradients(dtype):
+def gradients(dtype, autocast=False):
     net = network(1)
     weights = {name: value.float() for name, value in load_file(HERE / "../../shipped/model.safetensors").items()}
     missing, extra = net.load_state_dict(weights, strict=False)
     assert not extra and all(name.endswith("num_batches_tracked") for name in missing)
     net = net.to(dtype).train()
-    logits = net(films().to(dtype))[:, 0]
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        logits = net(films().to(dtype))[:, 0].to(dtype)
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.tensor(TARGETS, dtype=dtype))
     loss.backward()
     return loss, {name: p.grad.flatten().double() for name, p in net.named_parameters()}
@@ -42,13 +43,17 @@ def gradients(dtype):
 
 if __name__ == "__main__":
     loss, exact = gradients(torch.float64)
-    _, single = gradients(torch.float32)
-    errors = sorted(float((single[name] - g).norm() / g.norm()) for name, g in exact.items())
+
+
+    def apart(found):
+        errors = sorted(float((found[name] - g).norm() / g.norm()) for name, g in exact.items())
+        return {"median": errors[len(errors) // 2], "most": errors[len(errors) * 95 // 100], "worst": errors[-1]}
+
+    own, half = apart(gradients(torch.float32)[1]), apart(gradients(torch.float32, autocast=True)[1])
     tensors = {
         name: {"norm": float(g.norm()), "probes": [float(g @ probe(name, which, g.numel())) for which in (1, 2)]}
         for name, g in exact.items()
     }
-    own = {"median": errors[len(errors) // 2], "most": errors[len(errors) * 95 // 100], "worst": errors[-1]}
-    print(loss.item(), own)
-    answer = {"targets": TARGETS, "loss": loss.item(), "pytorch_f32": own, "tensors": tensors}
+    print(loss.item(), own, half)
+    answer = {"targets": TARGETS, "loss": loss.item(), "pytorch_f32": own, "pytorch_bf16": half, "tensors": tensors}
     (HERE / "expected.json").write_text(json.dumps(rounded(answer), separators=(",", ":")) + "\n")
