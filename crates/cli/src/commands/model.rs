@@ -82,6 +82,10 @@ fn import(path: &Path, out: &Path, size: usize, class: Option<usize>, name: Opti
     for note in &imported.notes {
         eprintln!("note: {note}");
     }
+    eprintln!(
+        "note: films reach the network as values of 0 to 1; weights that were trained on others (torchxrayvision's −1024 to 1024, \
+         ImageNet's mean and deviation) are a start for training, not for reading"
+    );
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = name.unwrap_or_else(|| path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
     let classes = vec!["no fracture".to_owned(), "fracture".to_owned()];

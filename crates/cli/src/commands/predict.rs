@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
 use clap::Args;
@@ -206,20 +207,33 @@ impl Predict {
         let paths: Vec<PathBuf> = inputs.iter().map(|input| input.path.clone()).collect();
         let mut failed = unreadable.len();
         let mut broken = None;
-        reader.read_files(&paths, |i, result| {
-            let said = match result {
-                Ok(reading) => self.say(&inputs[i], reading, table.as_mut(), &mut names),
-                Err(error) => {
-                    failed += 1;
-                    self.say_error(&inputs[i], &error)
-                }
-            };
-            progress.set(i + 1, "");
-            if let Err(error) = said {
-                broken = Some(error);
-                return false;
-            }
-            true
+        std::thread::scope(|scope| {
+            // Heatmaps are drawn and encoded beside the network, two at most waiting.
+            let (overlays, waiting) = sync_channel::<(PathBuf, Reading)>(2);
+            let writer =
+                scope.spawn(move || waiting.iter().try_for_each(|(path, reading)| write_overlay(&path, &reading)));
+            let read = reader.read_files(&paths, |i, result| {
+                let said = match result {
+                    Ok(reading) => self.say(&inputs[i], &reading, table.as_mut()).map(|()| {
+                        let path = self.heatmap.as_ref().map(|folder| folder.join(names.name(&inputs[i].path)));
+                        // A writer that has stopped tells why below.
+                        path.is_none_or(|path| overlays.send((path, reading)).is_ok())
+                    }),
+                    Err(error) => {
+                        failed += 1;
+                        self.say_error(&inputs[i], &error).map(|()| true)
+                    }
+                };
+                progress.set(i + 1, "");
+                said.unwrap_or_else(|error| {
+                    broken = Some(error);
+                    false
+                })
+            });
+            drop(overlays);
+            let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            read?;
+            written
         })?;
         progress.finish();
         if let Some(error) = broken {
@@ -231,18 +245,8 @@ impl Predict {
         Ok(Outcome::of_failures(failed))
     }
 
-    fn say(
-        &self,
-        input: &Input,
-        reading: Reading,
-        table: Option<&mut PredictionTable>,
-        names: &mut HeatmapNames,
-    ) -> anyhow::Result<()> {
+    fn say(&self, input: &Input, reading: &Reading, table: Option<&mut PredictionTable>) -> anyhow::Result<()> {
         let prediction = &reading.prediction;
-        if let Some(folder) = &self.heatmap {
-            let path = folder.join(names.name(&input.path));
-            write_overlay(&path, &reading)?;
-        }
         if let Some(table) = table {
             table.add(input, prediction)?;
         }
@@ -252,7 +256,7 @@ impl Predict {
                 columns: prediction.cam.columns,
                 values: prediction.cam.values.clone(),
             });
-            return json_line(&film_line(&input.path, &reading, cam));
+            return json_line(&film_line(&input.path, reading, cam));
         }
         let finding = if prediction.finding { "fracture" } else { "no fracture" };
         let [probability, threshold] = [prediction.probability, prediction.threshold].map(|p| p * 100.0);

@@ -91,8 +91,9 @@ fn wrist_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Draw
     (segments, turn, v(0.0, uniform(rng, -22.0, 6.0), 4.0), uniform(rng, 130.0, 260.0))
 }
 
-fn ankle_segments(rng: &mut FilmRng, sd: f32) -> Vec<Rigid> {
-    let flexion = normal(rng, 5.0, sd);
+/// Plantar flexion, degrees: mean and standard deviation.
+fn ankle_segments(rng: &mut FilmRng, mean: f32, sd: f32) -> Vec<Rigid> {
+    let flexion = normal(rng, mean, sd);
     let foot = Rigid::rotate(v(0.0, -7.0, 0.0), X, flexion);
     let mut segments = vec![Rigid::identity(); 3];
     segments[ankle::FOOT] = foot;
@@ -101,7 +102,7 @@ fn ankle_segments(rng: &mut FilmRng, sd: f32) -> Vec<Rigid> {
 }
 
 fn ankle_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Drawn {
-    let segments = ankle_segments(rng, 4.0 + 6.0 * variation);
+    let segments = ankle_segments(rng, 5.0, 4.0 + 6.0 * variation);
     // The mortise view turns the leg 15° inwards.
     let mortise = if projection == Projection::Frontal { uniform(rng, -3.0, 18.0) } else { 0.0 };
     let turn = Rigid::rotate(Vec3::default(), Y, axial(rng, projection) - mortise);
@@ -109,7 +110,9 @@ fn ankle_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Draw
 }
 
 fn foot_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Drawn {
-    let segments = ankle_segments(rng, 5.0 + 10.0 * variation);
+    // From above, the leg leans back out of the beam; else its shadow lies on the tarsus.
+    let mean = if projection == Projection::Lateral { 5.0 } else { 38.0 };
+    let segments = ankle_segments(rng, mean, 5.0 + 10.0 * variation);
     let flexion = segments[ankle::FOOT];
     // The foot lies flat on the cassette whatever the leg does.
     let level = Rigid { translation: Vec3::default(), ..flexion }.inverse();
