@@ -344,7 +344,7 @@ impl Reader {
         let finding = probability >= threshold;
         let reference = self.reference();
         let regions = if finding {
-            regions::find(&cam, geometry, reference, self.card.cam.region_fraction, (film.laterality(), film.facing()))
+            regions::find(&cam, geometry, reference, self.card.cam.region_fraction, &regions::Hung::of(film))
         } else {
             Vec::new()
         };

@@ -1,7 +1,7 @@
 //! From a Grad-CAM to the regions of a film: where the raw map reaches a fraction of the bundle's reference, as boxes in the film's
 //! own pixels.
 
-use coxa_imaging::{CamMap, Facing, Geometry, Laterality, Region, Side};
+use coxa_imaging::{CamMap, Facing, Geometry, Laterality, Radiograph, Region, Side};
 
 /// Regions of a film at most, the strongest kept.
 const MOST_REGIONS: usize = 8;
@@ -9,6 +9,28 @@ const MOST_REGIONS: usize = 8;
 const PELVIS_ASPECT: f32 = 0.9;
 /// A region whose center lies this close to the midline, as a fraction of the film's width, has no side.
 const MIDLINE: f32 = 0.03;
+
+/// A film this wide shows both hips: the larger cassettes are 354 mm wide, a hip alone is taken on 240 mm.
+const PELVIS_MM: f32 = 300.0;
+
+/// What tells the sides of a film.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hung {
+    /// The side imaged.
+    pub laterality: Option<Laterality>,
+    /// How the patient lies.
+    pub facing: Facing,
+    /// The film's width at the detector, millimeters.
+    pub width_mm: Option<f32>,
+}
+
+impl Hung {
+    /// Of a film.
+    pub fn of(film: &Radiograph) -> Self {
+        let width_mm = film.spacing_mm().map(|[_, across]| across * film.width() as f32);
+        Self { laterality: film.laterality(), facing: film.facing(), width_mm }
+    }
+}
 
 /// Finds the regions of a film that the network calls positive.
 ///
@@ -18,15 +40,10 @@ const MIDLINE: f32 = 0.03;
 /// p / (p + reference) of the piece's peak p: 0.5 at the reference. Strongest first; pieces smaller than half a cell of the map are
 /// left out, but for the strongest.
 ///
-/// The side is the film's laterality where it has one. Else, on a film of both hips or as wide as a pelvis's, it follows from the
-/// midline and how the patient lies; a hip alone, taken upright, has no midline, and its side is unknown, as on a turned film.
-pub fn find(
-    cam: &CamMap,
-    geometry: &Geometry,
-    reference: f32,
-    fraction: f32,
-    (laterality, facing): (Option<Laterality>, Facing),
-) -> Vec<Region> {
+/// The side is the film's laterality where it has one. Else, on a film of both hips or as wide as a pelvis's (for its height, or in
+/// millimeters), it follows from the midline and how the patient lies; a hip alone, taken upright, has no midline, and its side is unknown,
+/// as on a turned film.
+pub fn find(cam: &CamMap, geometry: &Geometry, reference: f32, fraction: f32, hung: &Hung) -> Vec<Region> {
     let size = geometry.size;
     let map = enlarge(cam, size);
     let (left, top, columns, rows) = geometry.covered();
@@ -45,7 +62,7 @@ pub fn find(
     let half_cell = size / (2 * cam.rows.max(1));
     let is_shown = |(i, piece): &(usize, &Piece)| *i == 0 || piece.area() >= half_cell * half_cell;
     let shown = pieces.iter().enumerate().filter(is_shown).take(MOST_REGIONS);
-    shown.map(|(_, piece)| piece.region(geometry, reference, laterality, facing)).collect()
+    shown.map(|(_, piece)| piece.region(geometry, reference, hung)).collect()
 }
 
 /// A connected piece: bounds in input pixels (`right` and `bottom` included) and the peak.
@@ -64,7 +81,7 @@ impl Piece {
         (self.right - self.left + 1) * (self.bottom - self.top + 1)
     }
 
-    fn region(&self, geometry: &Geometry, reference: f32, laterality: Option<Laterality>, facing: Facing) -> Region {
+    fn region(&self, geometry: &Geometry, reference: f32, hung: &Hung) -> Region {
         let (width, height) = (geometry.film_width as f32, geometry.film_height as f32);
         let (x0, y0) = geometry.to_film(self.left as f32, self.top as f32);
         let (x1, y1) = geometry.to_film((self.right + 1) as f32, (self.bottom + 1) as f32);
@@ -75,21 +92,23 @@ impl Piece {
             y: y0,
             width: x1 - x0,
             height: y1 - y0,
-            side: side((x0 + x1) / 2.0, width, height, laterality, facing),
+            side: side((x0 + x1) / 2.0, width, height, hung),
             score: self.peak / (self.peak + reference),
         }
     }
 }
 
-fn side(center: f32, width: f32, height: f32, laterality: Option<Laterality>, facing: Facing) -> Side {
-    match laterality {
+fn side(center: f32, width: f32, height: f32, hung: &Hung) -> Side {
+    match hung.laterality {
         Some(Laterality::Left) => return Side::Left,
         Some(Laterality::Right) => return Side::Right,
         _ => {}
     }
     let off = center / width - 0.5;
-    let both_hips = laterality == Some(Laterality::Both) || width >= PELVIS_ASPECT * height;
-    let (left_part, right_part) = match facing {
+    let both_hips = hung.laterality == Some(Laterality::Both)
+        || width >= PELVIS_ASPECT * height
+        || hung.width_mm.is_some_and(|width| width >= PELVIS_MM);
+    let (left_part, right_part) = match hung.facing {
         Facing::Usual => (Side::Right, Side::Left),
         Facing::Mirrored => (Side::Left, Side::Right),
         Facing::Turned => return Side::Unknown,
@@ -202,7 +221,6 @@ pub(crate) fn enlarge(cam: &CamMap, size: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    const FRONTAL: (Option<Laterality>, Facing) = (None, Facing::Usual);
     use coxa_imaging::Fit;
 
     /// A 4 × 4 map with the given cells set.
@@ -228,7 +246,7 @@ mod tests {
     fn boxes_are_in_film_pixels_with_the_patients_side() {
         // A film of 1,280 × 1,280 at 128: ten film pixels to one. Cell (1, 0) has its center at input (16, 48).
         let geometry = Geometry::new(1280, 1280, 128, Fit::Letterbox);
-        let regions = find(&cam(&[(1, 0, 1.0), (2, 3, 0.8)]), &geometry, 1.0, 0.5, FRONTAL);
+        let regions = find(&cam(&[(1, 0, 1.0), (2, 3, 0.8)]), &geometry, 1.0, 0.5, &Hung::default());
         let [first, second] = &regions[..] else { panic!("two regions, not {}", regions.len()) };
         // Half the peak is reached 16 input pixels above and below and to the right; edges repeat to the left.
         assert_eq!((first.x, first.y, first.width, first.height), (0.0, 320.0, 320.0, 320.0));
@@ -239,8 +257,8 @@ mod tests {
     #[test]
     fn a_weak_map_still_shows_its_peak_and_an_empty_one_nothing() {
         let geometry = Geometry::new(128, 128, 128, Fit::Letterbox);
-        assert_eq!(find(&cam(&[(1, 1, 0.01)]), &geometry, 1.0, 0.5, FRONTAL).len(), 1);
-        assert!(find(&cam(&[]), &geometry, 1.0, 0.5, FRONTAL).is_empty());
+        assert_eq!(find(&cam(&[(1, 1, 0.01)]), &geometry, 1.0, 0.5, &Hung::default()).len(), 1);
+        assert!(find(&cam(&[]), &geometry, 1.0, 0.5, &Hung::default()).is_empty());
     }
 
     #[test]
@@ -260,8 +278,10 @@ mod tests {
     fn padding_is_no_region() {
         // A film twice as wide as high fills the middle half of the input; the map's first row lies in the padding.
         let geometry = Geometry::new(256, 128, 128, Fit::Letterbox);
-        assert!(find(&cam(&[(0, 1, 1.0)]), &geometry, 1.0, 0.9, FRONTAL).iter().all(|r| r.y + r.height <= 128.0));
-        let inside = find(&cam(&[(1, 1, 1.0)]), &geometry, 1.0, 0.9, FRONTAL);
+        assert!(
+            find(&cam(&[(0, 1, 1.0)]), &geometry, 1.0, 0.9, &Hung::default()).iter().all(|r| r.y + r.height <= 128.0)
+        );
+        let inside = find(&cam(&[(1, 1, 1.0)]), &geometry, 1.0, 0.9, &Hung::default());
         assert_eq!(inside.len(), 1);
         assert!(inside[0].y >= 0.0 && inside[0].height > 0.0);
     }
@@ -269,8 +289,11 @@ mod tests {
     #[test]
     fn the_side_is_unknown_where_nothing_tells_it() {
         let upright = Geometry::new(800, 1000, 128, Fit::Letterbox);
-        let of = |laterality, facing| find(&cam(&[(1, 1, 1.0)]), &upright, 1.0, 0.5, (laterality, facing))[0].side;
+        let seen = |hung: Hung| find(&cam(&[(1, 1, 1.0)]), &upright, 1.0, 0.5, &hung)[0].side;
+        let of = |laterality, facing| seen(Hung { laterality, facing, ..Hung::default() });
         let at = |laterality| of(laterality, Facing::Usual);
+        let wide = |width_mm| seen(Hung { width_mm: Some(width_mm), ..Hung::default() });
+        assert_eq!((wide(240.0), wide(354.0)), (Side::Unknown, Side::Right));
         assert_eq!(at(None), Side::Unknown);
         assert_eq!(at(Some(Laterality::Left)), Side::Left);
         // A film of both hips has a midline whatever its shape.
@@ -278,7 +301,7 @@ mod tests {
         assert_eq!(of(Some(Laterality::Both), Facing::Mirrored), Side::Left);
         assert_eq!(of(Some(Laterality::Both), Facing::Turned), Side::Unknown);
         let pelvis = Geometry::new(1280, 1280, 128, Fit::Letterbox);
-        let middle = find(&cam(&[(1, 1, 1.0), (1, 2, 1.0)]), &pelvis, 1.0, 0.5, FRONTAL);
+        let middle = find(&cam(&[(1, 1, 1.0), (1, 2, 1.0)]), &pelvis, 1.0, 0.5, &Hung::default());
         assert_eq!(middle[0].side, Side::Unknown);
     }
 }

@@ -216,7 +216,7 @@ fn what_cannot_work_is_refused_before_any_training() {
     let options = TrainOptions::new(&place.runs);
     let mut without = one_stage(&place.data);
     without.stages[0].dataset = None;
-    assert!(train(&without, &options, &mut Quiet).unwrap_err().to_string().contains("no dataset"));
+    assert!(train(&without, &options, &mut Quiet).unwrap_err().to_string().contains("no data set is given"));
 
     let mut one_class = recipe(&place.data);
     one_class.stages.truncate(1);
