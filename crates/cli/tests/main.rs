@@ -553,3 +553,27 @@ fn every_work_is_measured_as_it_says() {
     assert_eq!(unknown.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("COXA_ISA is `mmx`, but this processor has kernels for"));
 }
+
+#[test]
+fn a_calibrated_bundle_reads_in_8_bits_without_measuring_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = untrained_bundle(folder.path());
+    let films = folder.path().join("films");
+    simulate("pelvis", 3, &films);
+    let calibrated = folder.path().join("calibrated");
+    succeed(&run(&["model", "calibrate", text(&bundle), "--data", text(&films), "--out", text(&calibrated)]));
+    let read =
+        |bundle: &Path| run(&["predict", text(&films), "--model", text(bundle), "--precision", "int8", "--json"]);
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).contains("has no ranges for 8 bits");
+    let (without, with) = (read(&bundle), read(&calibrated));
+    succeed(&with);
+    assert!(said(&without) && !said(&with));
+    assert_eq!(json_lines(&with).len(), 3);
+    let card = run(&["model", "info", text(&calibrated)]);
+    assert!(String::from_utf8_lossy(&card.stdout).contains("ranges measured on 3 simulated films"));
+    // Ranges of other weights are refused.
+    let int8 = calibrated.join("int8.json");
+    let changed = fs::read_to_string(&int8).unwrap().replacen("\"weights\":\"", "\"weights\":\"0", 1);
+    fs::write(&int8, changed).unwrap();
+    assert_eq!(read(&calibrated).status.code(), Some(1));
+}

@@ -14,6 +14,12 @@ pub enum EngineError {
         /// What it may say here.
         available: String,
     },
+    /// Ranges of 8-bit arithmetic that are not the network's.
+    #[error("8-bit ranges: {reason}")]
+    Ranges {
+        /// What is wrong.
+        reason: String,
+    },
     /// A tensor of the architecture is not among the given ones.
     #[error("tensor {name} is missing")]
     MissingTensor {

@@ -18,6 +18,6 @@ pub mod train;
 pub use architecture::Architecture;
 pub use cpu::{CpuFeatures, Isa, cpu};
 pub use error::EngineError;
-pub use infer::{Output, Precision, Predictor};
+pub use infer::{Output, Precision, Predictor, Ranges};
 pub use parameters::Parameters;
 pub use train::{CellTargets, Loss, OptimizerState, StepOutput, Trainer, TrainerOptions};

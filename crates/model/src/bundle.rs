@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use coxa_engine::{Architecture, Parameters};
+use coxa_engine::{Architecture, Parameters, Ranges};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -22,6 +22,8 @@ pub const INTENDED_USE: &str = "Research use only. Not a medical device; not for
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 /// The films that a bundle was trained on, one a line; bundles may lack it.
 const FILMS_FILE: &str = "films.txt";
+/// The ranges of 8-bit arithmetic; bundles may lack it.
+const INT8_FILE: &str = "int8.json";
 /// Digits of a film's SHA-256 that a bundle keeps: enough to know a film again.
 pub const FILM_DIGITS: usize = 16;
 /// The card in a bundle's folder.
@@ -30,6 +32,7 @@ pub const CARD_FILE: &str = "model.json";
 const SHIPPED: &str = "the bundle that comes with the program";
 const SHIPPED_CARD: &str = include_str!("../shipped/model.json");
 const SHIPPED_WEIGHTS: &[u8] = include_bytes!("../shipped/model.safetensors");
+const SHIPPED_INT8: &str = include_str!("../shipped/int8.json");
 /// Digits of a hash that name a bundle in predictions.
 const SHORT_HASH: usize = 16;
 
@@ -257,6 +260,26 @@ pub(crate) fn logits_of(classes: usize) -> usize {
     if classes == 2 { 1 } else { classes }
 }
 
+/// What `int8.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Int8File {
+    /// SHA-256 of the weights that the ranges were measured with.
+    weights: String,
+    /// What they were measured on, in words.
+    measured_on: String,
+    /// Each channel's smallest and largest value ([`Ranges::values`]).
+    ranges: Vec<(f32, f32)>,
+}
+
+/// Ranges of 8-bit arithmetic with what they were measured on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Int8 {
+    /// What they were measured on, in words.
+    pub measured_on: String,
+    /// The ranges.
+    pub ranges: Ranges,
+}
+
 /// A network with its card.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
@@ -264,6 +287,7 @@ pub struct Bundle {
     parameters: Parameters,
     hash: String,
     films: BTreeSet<String>,
+    int8: Option<Int8>,
 }
 
 impl Bundle {
@@ -296,7 +320,7 @@ impl Bundle {
         let mut text = serde_json::to_string_pretty(&card).map_err(|error| ModelError::Setting(error.to_string()))?;
         text.push('\n');
         let hash = hash_of(&card.weights.sha256, &text).map_err(ModelError::Setting)?;
-        Ok((Bundle { card, parameters, hash, films: BTreeSet::new() }, bytes, text))
+        Ok((Bundle { card, parameters, hash, films: BTreeSet::new(), int8: None }, bytes, text))
     }
 
     /// Reads a bundle's folder.
@@ -307,6 +331,8 @@ impl Bundle {
     pub fn load(folder: &Path) -> Result<Self, ModelError> {
         let text = files::read_text(&folder.join(CARD_FILE))?;
         let bundle = Self::parse(folder, &text, || files::read(&folder.join(WEIGHTS_FILE)))?;
+        let int8 = folder.join(INT8_FILE);
+        let bundle = if int8.exists() { bundle.parse_int8(&files::read_text(&int8)?, &int8)? } else { bundle };
         let films = folder.join(FILMS_FILE);
         if !films.exists() {
             return Ok(bundle);
@@ -315,12 +341,33 @@ impl Bundle {
         Ok(bundle.with_films(films))
     }
 
+    fn parse_int8(self, text: &str, path: &Path) -> Result<Self, ModelError> {
+        let file: Int8File = serde_json::from_str(text).map_err(|error| ModelError::format(path, error))?;
+        if file.weights != self.card.weights.sha256 {
+            return Err(ModelError::format(path, "it was measured with other weights than those of the bundle"));
+        }
+        let ranges = Ranges::from_values(&file.ranges).map_err(|error| ModelError::format(path, error))?;
+        Ok(self.with_int8(Int8 { measured_on: file.measured_on, ranges }))
+    }
+
+    /// The same bundle, with the ranges of 8-bit arithmetic.
+    #[must_use]
+    pub fn with_int8(self, int8: Int8) -> Self {
+        Bundle { int8: Some(int8), ..self }
+    }
+
+    /// The ranges of 8-bit arithmetic, where the bundle has them.
+    pub fn int8(&self) -> Option<&Int8> {
+        self.int8.as_ref()
+    }
+
     /// The bundle that comes with the program, trained on simulated films alone.
     ///
     /// # Errors
     /// When the program's own copy is damaged.
     pub fn shipped() -> Result<Self, ModelError> {
-        Self::parse(Path::new(SHIPPED), SHIPPED_CARD, || Ok(SHIPPED_WEIGHTS.to_vec()))
+        let bundle = Self::parse(Path::new(SHIPPED), SHIPPED_CARD, || Ok(SHIPPED_WEIGHTS.to_vec()))?;
+        bundle.parse_int8(SHIPPED_INT8, &Path::new(SHIPPED).join(INT8_FILE))
     }
 
     /// A bundle from its card's text and its weights' bytes, which are asked for only when the card is in order.
@@ -348,7 +395,7 @@ impl Bundle {
             ));
         }
         let hash = hash_of(&found, text).map_err(|reason| ModelError::format(&card_path, reason))?;
-        Ok(Bundle { card, parameters, hash, films: BTreeSet::new() })
+        Ok(Bundle { card, parameters, hash, films: BTreeSet::new(), int8: None })
     }
 
     /// Writes the bundle to a new folder, which appears whole or not at all, and returns it as a reader will find it (bf16 rounds
@@ -360,7 +407,12 @@ impl Bundle {
         if folder.exists() {
             return Err(ModelError::Exists { path: folder.to_path_buf() });
         }
-        let (_, bytes, text) = Self::with_files(self.card.clone(), self.parameters.clone(), format)?;
+        let (whole, bytes, text) = Self::with_files(self.card.clone(), self.parameters.clone(), format)?;
+        let int8 = self.int8.as_ref().map(|int8| Int8File {
+            weights: whole.card.weights.sha256.clone(),
+            measured_on: int8.measured_on.clone(),
+            ranges: int8.ranges.values().collect(),
+        });
         let parent = match folder.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -378,6 +430,14 @@ impl Bundle {
                 false => {
                     let lines: String = self.films.iter().map(|film| format!("{film}\n")).collect();
                     files::write_synced(&temporary.join(FILMS_FILE), lines.as_bytes())
+                }
+            })
+            .and_then(|()| match &int8 {
+                None => Ok(()),
+                Some(int8) => {
+                    let path = temporary.join(INT8_FILE);
+                    let text = serde_json::to_string(int8).map_err(|error| ModelError::format(&path, error))?;
+                    files::write_synced(&path, text.as_bytes())
                 }
             })
             // Renaming a folder onto one that holds files fails, so a folder that appeared meanwhile is not lost.
@@ -491,6 +551,7 @@ mod tests {
         assert!(card.simulated() && card.intended_use == INTENDED_USE);
         assert_eq!((card.logits(), card.weights.format), (1, WeightsFormat::Bf16));
         assert!(card.recipe.is_some() && card.metrics.contains_key("validation_auc"));
+        assert!(bundle.int8().is_some_and(|int8| !int8.measured_on.is_empty()));
         // Nobody's own paths.
         assert!(!SHIPPED_CARD.contains("\"/"), "an absolute path");
     }

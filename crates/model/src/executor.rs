@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use coxa_engine::{
-    CellTargets, OptimizerState, Output, Parameters, Precision, Predictor, StepOutput, Trainer, TrainerOptions,
+    CellTargets, OptimizerState, Output, Parameters, Precision, Predictor, Ranges, StepOutput, Trainer, TrainerOptions,
 };
 
 use crate::ModelError;
@@ -182,6 +182,18 @@ pub fn calibrated_executor(
     size: usize,
 ) -> Result<Box<dyn InferExecutor>, ModelError> {
     Ok(Box::new(CpuInfer(Predictor::calibrated(parameters, threads, calibration, size)?)))
+}
+
+/// An int8 network on the CPU engine, its activation ranges measured before.
+///
+/// # Errors
+/// When the engine refuses.
+pub fn ranged_executor(
+    parameters: &Parameters,
+    threads: usize,
+    ranges: &Ranges,
+) -> Result<Box<dyn InferExecutor>, ModelError> {
+    Ok(Box::new(CpuInfer(Predictor::with_ranges(parameters, threads, ranges)?)))
 }
 
 struct CpuInfer(Predictor);

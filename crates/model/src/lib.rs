@@ -34,7 +34,7 @@ pub use bundle::{Bundle, Card, Fit};
 pub use coxa_engine::Precision;
 pub use error::ModelError;
 pub use executor::Backend;
-pub use predict::{Others, Prediction, Reader, ReaderOptions, Reading};
+pub use predict::{Others, Prediction, Reader, ReaderOptions, Reading, measure_int8};
 pub use progress::{Control, Event, Progress, Quiet};
 pub use recipe::{Overrides, Recipe};
 pub use train::{Outcome, StageOutcome, TrainOptions, resume, train};

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use coxa_engine::{Output, Precision};
+use coxa_engine::{Output, Precision, Predictor};
 use coxa_imaging::{CamMap, Geometry, ModelInput, Radiograph, Region, preprocess};
 
-use crate::bundle::{Card, Threshold};
-use crate::executor::{InferExecutor, calibrated_executor, infer_executor};
+use crate::bundle::{Card, Int8, Threshold};
+use crate::executor::{InferExecutor, calibrated_executor, infer_executor, ranged_executor};
 use crate::{Backend, Bundle, ModelError, regions};
 
 /// Pixels on each side of the largest input: a larger one would ask for more memory than films are worth.
@@ -110,12 +110,17 @@ impl Reader {
         Reader::new(&Bundle::load(folder)?, options)
     }
 
-    /// Makes a bundle ready.
+    /// Makes a bundle ready; in int8 with the ranges that it holds.
     ///
     /// # Errors
-    /// When the input size is not a multiple of 32 up to 4096, or the back end cannot run at this precision.
+    /// When the input size is not a multiple of 32 up to 4096, or the back end cannot run at this precision, as int8 without ranges
+    /// ([`Reader::calibrated`] measures them).
     pub fn new(bundle: &Bundle, options: &ReaderOptions) -> Result<Self, ModelError> {
         let threads = threads_or_all(options.threads);
+        if let (Precision::Int8, Backend::Cpu, Some(int8)) = (options.precision, options.backend, bundle.int8()) {
+            let executor = ranged_executor(bundle.parameters(), threads, &int8.ranges)?;
+            return Reader::with_executor(bundle, options, executor);
+        }
         let executor = infer_executor(options.backend, bundle.parameters(), options.precision, threads)?;
         Reader::with_executor(bundle, options, executor)
     }
@@ -126,11 +131,7 @@ impl Reader {
     /// When there are no films, or as [`Reader::new`].
     pub fn calibrated(bundle: &Bundle, options: &ReaderOptions, films: &[Radiograph]) -> Result<Self, ModelError> {
         let size = input_size(bundle, options)?;
-        let fit = bundle.card().input.fit.imaging();
-        let mut images = Vec::with_capacity(films.len() * size * size);
-        for film in films {
-            extend_scaled(&mut images, &preprocess(film, size, fit));
-        }
+        let images = scaled_inputs(bundle, films, size);
         let executor = calibrated_executor(bundle.parameters(), threads_or_all(options.threads), &images, size)?;
         Reader::with_executor(bundle, options, executor)
     }
@@ -377,6 +378,32 @@ fn input_size(bundle: &Bundle, options: &ReaderOptions) -> Result<usize, ModelEr
         )));
     }
     Ok(size)
+}
+
+/// Films as the network's input, one after the other.
+fn scaled_inputs(bundle: &Bundle, films: &[Radiograph], size: usize) -> Vec<f32> {
+    let mut images = Vec::with_capacity(films.len() * size * size);
+    for film in films {
+        extend_scaled(&mut images, &preprocess(film, size, bundle.card().input.fit.imaging()));
+    }
+    images
+}
+
+/// The bundle with the ranges of 8-bit arithmetic, measured on these films at the bundle's input size; `measured_on` says in words what
+/// they are.
+///
+/// # Errors
+/// When there are no films, or the engine refuses.
+pub fn measure_int8(
+    bundle: Bundle,
+    films: &[Radiograph],
+    threads: Option<usize>,
+    measured_on: &str,
+) -> Result<Bundle, ModelError> {
+    let size = bundle.card().input.size;
+    let images = scaled_inputs(&bundle, films, size);
+    let ranges = Predictor::ranges(bundle.parameters(), threads_or_all(threads), &images, size)?;
+    Ok(bundle.with_int8(Int8 { measured_on: measured_on.to_owned(), ranges }))
 }
 
 /// From this many bytes on, a file is decoded alone: a film of 100 megapixels takes more than a gigabyte while it is.

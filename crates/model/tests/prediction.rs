@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use coxa_engine::{Architecture, Parameters};
 use coxa_imaging::Radiograph;
-use coxa_model::{Bundle, Card, Reader, ReaderOptions};
+use coxa_model::{Bundle, Card, Reader, ReaderOptions, WeightsFormat, measure_int8};
 
 use crate::films::{pixels, write_dataset};
 
@@ -149,6 +149,14 @@ fn int8_is_calibrated_on_films_and_stays_near_f32() {
     let bundle = bundle(0.0, |_| {});
     let films: Vec<_> = (0..4).map(film).collect();
     let options = ReaderOptions { precision: coxa_model::Precision::Int8, ..ReaderOptions::default() };
+    // Ranges that a bundle holds give what measuring them anew gives.
+    assert!(Reader::new(&bundle, &options).is_err());
+    let measured = measure_int8(bundle.clone(), &films, None, "4 films of noise").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = measured.save(&folder.path().join("bundle"), WeightsFormat::F32).unwrap();
+    assert_eq!(kept.int8(), measured.int8());
+    let again = Reader::new(&kept, &options).unwrap().read_film(&films[0]).unwrap();
+    assert_eq!(again.logit, Reader::calibrated(&bundle, &options, &films).unwrap().read_film(&films[0]).unwrap().logit);
     let mut int8 = Reader::calibrated(&bundle, &options, &films).unwrap();
     let mut f32 = reader(&bundle);
     for film in &films {

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use coxa_model::Bundle;
+use coxa_cohort::Dataset;
 use coxa_model::bundle::Card;
 use coxa_model::weights::{self, Head, WeightsFormat};
+use coxa_model::{Bundle, measure_int8};
 
-use crate::output::{Outcome, json_line};
+use crate::output::{Outcome, hint, json_line};
 
 /// Makes bundles of weights, gives weights back, and shows a bundle's card.
 #[derive(Args)]
@@ -44,6 +45,21 @@ enum Action {
         #[arg(long)]
         out: PathBuf,
     },
+    /// A copy of a bundle that also holds the ranges of 8-bit arithmetic, measured on a dataset's films: then `--precision int8` need
+    /// not measure them each time.
+    Calibrate {
+        /// The bundle.
+        bundle: PathBuf,
+        /// The dataset; its validation films would be a good choice, as test films must stay unseen.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Films to measure on, the dataset's first.
+        #[arg(long, default_value_t = 32)]
+        films: usize,
+        /// The new bundle's folder.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// What a bundle says of itself.
     Info {
         /// The bundle.
@@ -64,6 +80,7 @@ impl Model {
                 println!("{}", out.display());
                 Ok(Outcome::Done)
             }
+            Action::Calibrate { bundle, data, films, out } => calibrate(&bundle, &data, films, &out),
             Action::Info { bundle, json } => {
                 let bundle = Bundle::load(&bundle)?;
                 if json {
@@ -95,6 +112,24 @@ fn import(path: &Path, out: &Path, size: usize, class: Option<usize>, name: Opti
     Ok(Outcome::Done)
 }
 
+fn calibrate(bundle: &Path, data: &Path, n: usize, out: &Path) -> anyhow::Result<Outcome> {
+    let bundle = Bundle::load(bundle)?;
+    let dataset = Dataset::load(data)?;
+    let chosen = dataset.films.iter().filter(|film| !film.excluded).take(n);
+    let films: Vec<_> = chosen.map(|film| coxa_imaging::read(&dataset.image_path(film))).collect::<Result<_, _>>()?;
+    if films.is_empty() {
+        return Err(hint(
+            format!("{}: no film to measure on", data.display()),
+            "name a dataset with films that are not excluded",
+        ));
+    }
+    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
+    let format = bundle.card().weights.format;
+    let measured = measure_int8(bundle, &films, None, &format!("{} {kind}", films.len()))?.save(out, format)?;
+    println!("{} {}", out.display(), measured.short_hash());
+    Ok(Outcome::Done)
+}
+
 fn describe(bundle: &Bundle) {
     let card = bundle.card();
     println!("{} ({})", card.name, bundle.short_hash());
@@ -109,6 +144,9 @@ fn describe(bundle: &Bundle) {
         card.threshold.value, card.threshold.rule, card.threshold.chosen_on
     );
     println!("  origin      {}", card.origin);
+    if let Some(int8) = bundle.int8() {
+        println!("  8 bits      ranges measured on {}", int8.measured_on);
+    }
     if let Some(data) = &card.data {
         let kind = if data.simulated { "simulated films" } else { "films" };
         println!(

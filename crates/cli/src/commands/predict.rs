@@ -193,7 +193,13 @@ impl Predict {
             ..ReaderOptions::default()
         };
         let mut reader = match self.precision {
-            PrecisionName::Int8 => Reader::calibrated(&bundle, &options, &calibration_films()?)?,
+            PrecisionName::Int8 if bundle.int8().is_none() => {
+                eprintln!(
+                    "the bundle has no ranges for 8 bits: measuring them on {CALIBRATION_FILMS} simulated films (coxa model calibrate does \
+                     so once, on films of your own)"
+                );
+                Reader::calibrated(&bundle, &options, &calibration_films()?)?
+            }
             _ => Reader::new(&bundle, &options)?,
         };
         // The reader has what it needs of it, packed: 28 MB less while films are decoded.

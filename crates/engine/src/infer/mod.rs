@@ -7,4 +7,5 @@ mod pass;
 mod predictor;
 mod workspace;
 
+pub use calibration::Ranges;
 pub use predictor::{Output, Precision, Predictor};

@@ -100,12 +100,33 @@ impl Predictor {
         size: usize,
         isa: Isa,
     ) -> Result<Self, EngineError> {
-        let mut reference = Self::with_isa(parameters, Precision::F32, threads, isa)?;
+        let ranges = Self::ranges(parameters, threads, calibration, size)?;
+        Self::build(parameters, Precision::Int8, Arithmetic::Int8(&ranges), threads, isa)
+    }
+
+    /// What the channels hold on calibration images: what [`Predictor::calibrated`] measures, to be kept.
+    ///
+    /// # Errors
+    /// As [`Predictor::calibrated`].
+    pub fn ranges(
+        parameters: &Parameters,
+        threads: usize,
+        calibration: &[f32],
+        size: usize,
+    ) -> Result<Ranges, EngineError> {
+        let mut reference = Self::new(parameters, Precision::F32, threads)?;
         let mut ranges = Ranges::empty();
         let n = calibration.len() / (size * size).max(1);
         reference.forward(calibration, n, size, Some(&mut ranges))?;
-        drop(reference);
-        Self::build(parameters, Precision::Int8, Arithmetic::Int8(&ranges), threads, isa)
+        Ok(ranges)
+    }
+
+    /// The network in 8-bit arithmetic, scaled by ranges that were measured before.
+    ///
+    /// # Errors
+    /// None but those of the processor.
+    pub fn with_ranges(parameters: &Parameters, threads: usize, ranges: &Ranges) -> Result<Self, EngineError> {
+        Self::build(parameters, Precision::Int8, Arithmetic::Int8(ranges), threads, Isa::best())
     }
 
     fn build(
