@@ -4,8 +4,11 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command line program prints")]
 
 mod commands;
+mod inputs;
 mod output;
+mod predictions;
 mod progress;
+mod values;
 
 use std::process::ExitCode;
 

@@ -16,8 +16,9 @@ use coxa_study::page::{FilmCard, Verdict};
 use coxa_study::report::{Epoch, Study, report, wrong_page};
 use coxa_study::{Readings, StudyError, demographics};
 
-use super::predict::{PredictionTable, SUBGROUPS, json_of, overlay_png, subgroup_of};
+use super::predict::{json_of, overlay_png};
 use crate::output::write_whole;
+use crate::predictions::{PredictionTable, SUBGROUPS, subgroup_of};
 use crate::progress::Progress;
 
 /// The side of a film on the page, in pixels.

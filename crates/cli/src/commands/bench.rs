@@ -29,7 +29,7 @@ pub struct Bench {
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
     /// Only this many threads [default: 1, and as many as the machine has].
-    #[arg(long, value_parser = super::predict::threads_in_range)]
+    #[arg(long, value_parser = crate::values::threads_in_range)]
     threads: Option<usize>,
     /// Side of the input in pixels, a multiple of 32.
     #[arg(long, default_value_t = 512)]

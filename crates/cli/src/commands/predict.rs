@@ -1,46 +1,24 @@
 //! `coxa predict`: films become probabilities, findings, heatmaps and regions.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
 use clap::Args;
-use coxa_cohort::{Dataset, Film};
 use coxa_imaging::{Radiograph, Side, encode, overlay};
-use coxa_model::{Backend, Bundle, ModelError, Others, Prediction, Reader, ReaderOptions, Reading};
+use coxa_model::{Backend, Bundle, ModelError, Others, Reader, ReaderOptions, Reading};
 use coxa_simulate::{FilmOptions, display8};
 use serde::Serialize;
 
 use super::bench::PrecisionName;
-use crate::output::{Outcome, hint, json_line, partial_path, write_whole};
+use crate::inputs::{ENDINGS, Found, Input, collect_inputs};
+use crate::output::{Outcome, hint, json_line, write_whole};
+use crate::predictions::PredictionTable;
 use crate::progress::Progress;
 
-/// Files whose names end so are read in a folder; any file that is named is tried.
-const ENDINGS: [&str; 8] = ["dcm", "dicom", "ima", "png", "jpg", "jpeg", "tif", "tiff"];
 /// The simulated films that scale 8-bit arithmetic.
 const CALIBRATION_SEED: u64 = 8;
 const CALIBRATION_FILMS: u64 = 16;
-/// Columns of a manifest that become subgroups of the predictions.
-pub const SUBGROUPS: [&str; 10] =
-    ["fracture_type", "side", "age", "sex", "body_part", "quality", "hardware", "source", "view", "year"];
-
-/// A number of threads that a machine can have.
-pub fn threads_in_range(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=1024).contains(n)).ok_or_else(|| "a number of threads is 1 to 1024".to_owned())
-}
-
-/// A film's value in one of the [`SUBGROUPS`]: the manifest's, but of hardware only whether there is any.
-pub fn subgroup_of(film: &Film, column: &str) -> String {
-    let value = film.column(column).unwrap_or_default();
-    match (column, value.as_str()) {
-        ("hardware", "") if film.extra.contains_key("hardware") => "no".to_owned(),
-        ("hardware", "" | "no" | "0") => value,
-        ("hardware", _) => "yes".to_owned(),
-        _ => value,
-    }
-}
-
 /// Reads films (DICOM, PNG, JPEG, TIFF): a probability, a finding, a heatmap and regions for each, in the film's own pixels.
 ///
 /// A folder is searched for films; a dataset folder (with a manifest.csv) gives its films that are not excluded. A file that cannot
@@ -75,7 +53,7 @@ pub struct Predict {
     #[arg(long, value_enum, default_value = "f32")]
     precision: PrecisionName,
     /// Threads, 1 to 1024 [default: all].
-    #[arg(long, value_parser = threads_in_range)]
+    #[arg(long, value_parser = crate::values::threads_in_range)]
     threads: Option<usize>,
     /// What the network runs on: `cpu`, and what else this build has.
     #[arg(long, default_value = "cpu")]
@@ -110,12 +88,6 @@ fn calibration_films() -> anyhow::Result<Vec<Radiograph>> {
         Ok(Radiograph::from_display(film.width, film.height, pixels)?)
     };
     (0..CALIBRATION_FILMS).map(film).collect()
-}
-
-/// One film to read and what is known of it.
-struct Input {
-    path: PathBuf,
-    film: Option<Film>,
 }
 
 /// A region, as the contract of the JSON has it.
@@ -254,7 +226,7 @@ impl Predict {
     fn say(&self, input: &Input, reading: &Reading, table: Option<&mut PredictionTable>) -> anyhow::Result<()> {
         let prediction = &reading.prediction;
         if let Some(table) = table {
-            table.add(input, prediction)?;
+            table.row(input.film.as_ref(), &input.path, prediction)?;
         }
         if self.json {
             let cam = self.cam.then(|| CamLine {
@@ -371,114 +343,5 @@ impl HeatmapNames {
             n += 1;
         }
         name
-    }
-}
-
-/// What lies below the named files and folders.
-#[derive(Default)]
-struct Found {
-    films: Vec<Input>,
-    /// Folders and links that cannot be followed.
-    unreadable: Vec<walkdir::Error>,
-    /// How many files are no films by their names.
-    others: usize,
-}
-
-/// The films below the named files and folders, in order; links are followed.
-fn collect_inputs(inputs: &[PathBuf]) -> anyhow::Result<Found> {
-    let mut found = Found::default();
-    for input in inputs {
-        if !input.is_dir() {
-            found.films.push(Input { path: input.clone(), film: None });
-            continue;
-        }
-        if input.join("manifest.csv").is_file() {
-            let dataset = Dataset::load(input)?;
-            let films = dataset.films.iter().filter(|film| !film.excluded);
-            found.films.extend(films.map(|film| Input { path: dataset.image_path(film), film: Some(film.clone()) }));
-            continue;
-        }
-        for entry in walkdir::WalkDir::new(input).sort_by_file_name().follow_links(true) {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    found.unreadable.push(error);
-                    continue;
-                }
-            };
-            if !entry.file_type().is_file() {
-                continue;
-            }
-            let ending = entry.path().extension().map(|e| e.to_string_lossy().to_lowercase());
-            let is_film = ending.is_none_or(|ending| ENDINGS.contains(&ending.as_str()));
-            if is_film {
-                found.films.push(Input { path: entry.into_path(), film: None });
-            } else {
-                found.others += 1;
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The predictions as `coxa evaluate` reads them; written under another name until the last row.
-pub struct PredictionTable {
-    path: PathBuf,
-    partial: PathBuf,
-    writer: csv::Writer<File>,
-}
-
-impl PredictionTable {
-    /// Begins the table that `finish` puts at `path`.
-    ///
-    /// # Errors
-    /// When the file cannot be created.
-    pub fn create(path: &Path) -> anyhow::Result<Self> {
-        // A link's file is what is replaced, not the link.
-        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let partial = partial_path(path)?;
-        let file = File::create(&partial).with_context(|| format!("{}", path.display()))?;
-        let mut writer = csv::Writer::from_writer(file);
-        let header = ["image_id", "patient", "label", "probability", "threshold"].into_iter().chain(SUBGROUPS);
-        writer.write_record(header.chain(["film_width", "film_height"]))?;
-        Ok(Self { path: path.to_owned(), partial, writer })
-    }
-
-    fn add(&mut self, input: &Input, prediction: &Prediction) -> anyhow::Result<()> {
-        self.row(input.film.as_ref(), &input.path, prediction)
-    }
-
-    /// Adds a film's row; a film of no dataset is named by its file and has no label.
-    ///
-    /// # Errors
-    /// When the row cannot be written.
-    pub fn row(&mut self, film: Option<&Film>, path: &Path, prediction: &Prediction) -> anyhow::Result<()> {
-        let column = |name| film.and_then(|film| film.column(name)).unwrap_or_default();
-        let id = film.map_or_else(
-            || path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            |f| f.image_id.clone(),
-        );
-        let numbers = [prediction.probability, prediction.threshold].map(|number| number.to_string());
-        let mut row = vec![id, column("patient"), column("label")];
-        row.extend(numbers);
-        row.extend(SUBGROUPS.map(|name| film.map_or_else(String::new, |film| subgroup_of(film, name))));
-        row.extend([prediction.geometry.film_width.to_string(), prediction.geometry.film_height.to_string()]);
-        Ok(self.writer.write_record(row)?)
-    }
-
-    /// Ends the table.
-    ///
-    /// # Errors
-    /// When it cannot be written or renamed.
-    pub fn finish(mut self) -> anyhow::Result<()> {
-        self.writer.flush().with_context(|| format!("{}", self.path.display()))?;
-        std::fs::rename(&self.partial, &self.path).with_context(|| format!("{}", self.path.display()))
-    }
-}
-
-impl Drop for PredictionTable {
-    fn drop(&mut self) {
-        // After `finish` there is nothing to remove; before, there is nobody to tell.
-        let _ = std::fs::remove_file(&self.partial);
     }
 }

@@ -68,7 +68,7 @@ pub struct Train {
     #[arg(long)]
     store_bf16: bool,
     /// Threads, 1 to 1024 [default: all].
-    #[arg(long, value_parser = super::predict::threads_in_range)]
+    #[arg(long, value_parser = crate::values::threads_in_range)]
     threads: Option<usize>,
     /// What the network runs on: `cpu`, and what else this build has.
     #[arg(long, default_value = "cpu")]
