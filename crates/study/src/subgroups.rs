@@ -74,11 +74,15 @@ pub fn subgroups(
     Ok((found, notes))
 }
 
+/// Columns that tell nothing of a patient.
+const SIZES: [&str; 2] = ["film_width", "film_height"];
+
 fn chosen<'a>(predictions: &'a Predictions, which: &Subgroups) -> Result<Vec<(usize, &'a str)>, StudyError> {
     let columns = || predictions.columns().iter().map(String::as_str).enumerate();
     match which {
         Subgroups::None => Ok(Vec::new()),
-        Subgroups::EveryColumn => Ok(columns().collect()),
+        // A film's size in pixels is there for those who ask for it by name.
+        Subgroups::EveryColumn => Ok(columns().filter(|(_, column)| !SIZES.contains(column)).collect()),
         Subgroups::Named(names) => names
             .iter()
             .map(|name| {

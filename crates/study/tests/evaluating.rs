@@ -145,10 +145,10 @@ fn bad_rows_are_named() {
 
 #[test]
 fn subgroups_by_column_and_age_band() {
-    let mut text = "image_id,patient,label,probability,sex,age,file\n".to_owned();
+    let mut text = "image_id,patient,label,probability,sex,age,file,film_width\n".to_owned();
     for i in 0..40 {
         let sex = if i % 4 < 2 { "female" } else { "male" };
-        writeln!(text, "f{i},p{i},{},0.{}5,{sex},{},x{i}.png", i % 2, i % 10, 40 + i).unwrap();
+        writeln!(text, "f{i},p{i},{},0.{}5,{sex},{},x{i}.png,{}", i % 2, i % 10, 40 + i, 400 + i % 2).unwrap();
     }
     let films = parse(&text).unwrap();
     let evaluation = evaluate(&films, &quick()).unwrap();
