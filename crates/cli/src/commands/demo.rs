@@ -118,7 +118,7 @@ impl Demo {
         reuse_or_write("simulating limbs", &limbs, &spec(What::Limbs, LIMBS))?;
         reuse_or_write("simulating hips", &hips, &spec(What::Pelvis, HIPS))?;
         let of = |stage: &str, folder: &PathBuf| (stage.to_owned(), folder.clone());
-        let datasets = vec![of("limbs", &limbs), of("patches", &hips), of("films", &hips)];
+        let datasets = vec![of("limbs", &limbs), of("patches", &hips), of("wide", &hips), of("films", &hips)];
         let recipe = Recipe::built_in("small")?.with(&Overrides { datasets, ..Overrides::default() })?;
         let mut bars = Bars::default();
         let mut hear = |event: &coxa_model::progress::Event<'_>| bars.on(event);
