@@ -310,7 +310,7 @@ fn card_of(read: &Shown, place: Option<&FilmLocalization>, threshold: f64, boxed
         film: read.picture.clone(),
         overlay: read.overlay.clone(),
         title: format!("{}: {kind}{side}", read.film.image_id),
-        lines: vec![format!("probability {:.1}%, positive from {:.0}%", read.probability * 100.0, threshold * 100.0)],
+        lines: vec![format!("probability {:.1}%, positive from {:.1}%", read.probability * 100.0, threshold * 100.0)],
         verdict,
     }
 }
