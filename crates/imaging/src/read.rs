@@ -67,6 +67,10 @@ fn sniff(bytes: &[u8], name: &str) -> Result<FileFormat, ReadError> {
             return Ok(format);
         }
     }
+    if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
+        let hint = "save the film as plain TIFF, which holds up to 4 GB";
+        return Err(ReadError::Unsupported { file: name.to_owned(), what: "BigTIFF".to_owned(), hint });
+    }
     let start = &bytes[..bytes.len().min(512)];
     let is_text = start.iter().all(|&b| b >= 0x20 || matches!(b, b'\t' | b'\n' | b'\r'));
     let hint =
@@ -94,6 +98,8 @@ mod tests {
         assert_eq!(sniff(&dual, "x").unwrap(), FileFormat::Dicom);
         assert_eq!(sniff(b"\xff\xd8\xff\xe0", "x").unwrap(), FileFormat::Jpeg);
         assert!(matches!(sniff(b"", "x"), Err(ReadError::Empty { .. })));
+        let big = sniff(b"II+\0\x08\0", "x.tif").unwrap_err().to_string();
+        assert_eq!(big, "x.tif: BigTIFF is not supported; save the film as plain TIFF, which holds up to 4 GB");
         let text = sniff(b"Dear colleague,\n", "letter.dcm").unwrap_err();
         assert_eq!(
             text.to_string(),
