@@ -45,7 +45,8 @@ pub struct Unused {
 
 /// Reads the two tables and writes a new dataset. A film's name in it is a serial number; of the dates only the year is
 /// kept (column `year`), beside `iss` and `view`. `reviewed` is a table of what a person said about questionable diagnoses
-/// (patient, injury_date, label; fracture_type and side if there). `look` looks into each file before it is taken. Nothing is left behind when it fails.
+/// (patient, injury_date, label; fracture_type and side if there). `look` looks into each file before it is taken. Nothing is left
+/// behind when it fails.
 ///
 /// # Errors
 /// [`CohortError`]: a bad row of a table, a folder that is not empty, the disk.

@@ -12,8 +12,8 @@
 //!
 //! # What cannot happen
 //! A [`Radiograph`] holds no identity, as patient attributes are skipped unread ([`names_patient`] says whether there is one, and no
-//! more). A file whose header asks for more than
-//! [`MAX_SIDE`] a side or [`MAX_PIXELS`] in all is refused before anything is allocated for it.
+//! more). A file whose header asks for more than [`MAX_SIDE`] a side or [`MAX_PIXELS`] in all is refused before anything is allocated
+//! for it.
 
 mod codec;
 mod dicom;

@@ -35,7 +35,7 @@ pub struct Bench {
     #[arg(long, default_value_t = 512)]
     size: usize,
     /// Films at once, 1 to 1024 [default: 1 and 8 for detection, 1 for localisation, 8 for training].
-    #[arg(long, value_parser = batch_in_range)]
+    #[arg(long, value_parser = crate::values::batch_in_range)]
     batch: Option<usize>,
     /// Runs that are counted.
     #[arg(long, default_value_t = 10)]
@@ -49,11 +49,6 @@ pub struct Bench {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
-}
-
-/// A batch that memory can hold.
-fn batch_in_range(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=1024).contains(n)).ok_or_else(|| "a batch is of 1 to 1024 films".to_owned())
 }
 
 /// What is measured.
@@ -137,11 +132,11 @@ impl Bench {
         threads.dedup();
         for work in works {
             for &n in &threads {
-                for (precision, batch) in
-                    self.precisions(work).into_iter().flat_map(|p| self.batches(work).into_iter().map(move |b| (p, b)))
-                {
-                    let line = self.measure_apart(work, precision, n, batch)?;
-                    self.print(&line)?;
+                for precision in self.precisions(work) {
+                    for batch in self.batches(work) {
+                        let line = self.measure_apart(work, precision, n, batch)?;
+                        self.print(&line)?;
+                    }
                 }
             }
         }

@@ -19,6 +19,7 @@ use crate::progress::Progress;
 /// The simulated films that scale 8-bit arithmetic.
 const CALIBRATION_SEED: u64 = 8;
 const CALIBRATION_FILMS: u64 = 16;
+
 /// Reads films (DICOM, PNG, JPEG, TIFF): a probability, a finding, a heatmap and regions for each, in the film's own pixels.
 ///
 /// A folder is searched for films; a dataset folder (with a manifest.csv) gives its films that are not excluded. A file that cannot
@@ -124,9 +125,9 @@ struct FilmLine<'a> {
 }
 
 #[derive(Serialize)]
-struct ErrorLine {
-    file: String,
-    error: String,
+struct ErrorLine<'a> {
+    file: &'a str,
+    error: &'a str,
 }
 
 impl Predict {
@@ -143,10 +144,7 @@ impl Predict {
         for error in &unreadable {
             let file = error.path().map_or_else(String::new, |path| path.display().to_string());
             let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-            eprintln!("error: {file}: {reason}");
-            if self.json {
-                json_line(&ErrorLine { error: format!("{file}: {reason}"), file })?;
-            }
+            self.say_failure(&file, &format!("{file}: {reason}"))?;
         }
         if inputs.is_empty() {
             return Err(hint(
@@ -252,12 +250,16 @@ impl Predict {
         Ok(())
     }
 
-    fn say_error(&self, input: &Input, error: &ModelError) -> anyhow::Result<()> {
-        let file = input.path.display().to_string();
+    fn say_failure(&self, file: &str, error: &str) -> anyhow::Result<()> {
         if self.json {
-            json_line(&ErrorLine { file, error: error.to_string() })?;
+            json_line(&ErrorLine { file, error })?;
         }
         eprintln!("error: {error}");
+        Ok(())
+    }
+
+    fn say_error(&self, input: &Input, error: &ModelError) -> anyhow::Result<()> {
+        self.say_failure(&input.path.display().to_string(), &error.to_string())?;
         if let Some(hint) = error.hint() {
             eprintln!("hint: {hint}");
         }
