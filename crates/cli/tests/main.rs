@@ -577,3 +577,35 @@ fn a_calibrated_bundle_reads_in_8_bits_without_measuring_again() {
     fs::write(&int8, changed).unwrap();
     assert_eq!(read(&calibrated).status.code(), Some(1));
 }
+
+#[test]
+fn the_mean_of_two_bundles_takes_the_statistics_of_other_films() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = untrained_bundle(folder.path());
+    let films = folder.path().join("films");
+    simulate("pelvis", 5, &films);
+    let [mean, adapted] = ["mean", "adapted"].map(|name| folder.path().join(name));
+    succeed(&run(&["model", "average", text(&bundle), text(&bundle), "--out", text(&mean)]));
+    let read = |bundle: &Path| {
+        let output = run(&["predict", text(&films), "--model", text(bundle), "--json"]);
+        succeed(&output);
+        json_lines(&output).iter().map(|line| line["probability"].as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    // A bundle is its own mean.
+    assert_eq!(read(&bundle), read(&mean));
+    let adapt = |films: &Path, out: &Path| {
+        run(&["model", "adapt", text(&mean), "--data", text(films), "--batch", "2", "--out", text(out)])
+    };
+    let done = adapt(&films, &adapted);
+    succeed(&done);
+    assert!(String::from_utf8_lossy(&done.stderr).contains("threshold"));
+    assert_ne!(read(&mean), read(&adapted));
+    let card = run(&["model", "info", text(&adapted)]);
+    assert!(String::from_utf8_lossy(&card.stdout).contains("normalization statistics of 5 simulated films"));
+    let few = folder.path().join("few");
+    simulate("pelvis", 1, &few);
+    let refused = adapt(&few, &folder.path().join("none"));
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("two films"));
+    assert!(!folder.path().join("none").exists());
+    assert_eq!(run(&["model", "average", text(&bundle), "--out", text(&adapted)]).status.code(), Some(2));
+}

@@ -190,6 +190,42 @@ fn a_saved_state_continues_bit_for_bit() {
 }
 
 #[test]
+fn observed_batches_leave_their_mean_and_variance_and_the_weights_alone() {
+    let (count, size) = (4, 64);
+    let images: Vec<f32> = (0..count * size * size).map(|i| ((i * 7919) % 1013 + i / 50) as f32 / 1340.0).collect();
+    let (first, second) = images.split_at(2 * size * size);
+    let mut parts = binary(2);
+    parts.observe(first, 2, size, 1.0).expect("a valid batch");
+    parts.observe(second, 2, size, 0.5).expect("a valid batch");
+    let mut whole = binary(1);
+    let before = tensors(&whole.parameters());
+    whole.observe(&images, count, size, 1.0).expect("a valid batch");
+    let (parts, whole) = (tensors(&parts.parameters()), tensors(&whole.parameters()));
+    // What reaches the first normalization does not depend on how the images are dealt into batches.
+    for part in ["mean", "var"] {
+        let name = format!("features.norm0.running_{part}");
+        for (a, b) in parts[&name].iter().zip(&whole[&name]) {
+            assert!((a - b).abs() <= 1e-5 * b.abs().max(1e-3), "{name}: {a} {b}");
+        }
+    }
+    for (name, values) in &before {
+        assert_eq!(name.contains("running"), *values != whole[name], "{name}");
+    }
+    // A step's mean moves by the tenth of the way that a share of a tenth does.
+    let (mut stepped, mut observed) = (binary(2), binary(2));
+    stepped.step(&images, &[0, 1, 0, 1], None, size).expect("a valid batch");
+    observed.observe(&images, count, size, 0.1).expect("a valid batch");
+    let (stepped, observed) = (tensors(&stepped.parameters()), tensors(&observed.parameters()));
+    for (name, values) in stepped.iter().filter(|(name, _)| name.ends_with("running_mean")) {
+        assert_eq!(values, &observed[name], "{name}");
+    }
+    for (share, named) in [(1.5, "share is 1.5"), (f32::NAN, "share is NaN")] {
+        let error = binary(1).observe(&images, count, size, share).expect_err("out of range").to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[test]
 fn a_loss_that_is_not_finite_changes_nothing() {
     let mut trainer = binary(2);
     let mut pixels = images(2, 64);

@@ -82,6 +82,12 @@ impl Plan {
         Plan { order, batch: stage.batch, augment: Some((stage.augment, seed, epoch)) }
     }
 
+    /// The first `n` batches alone.
+    pub(crate) fn first(mut self, n: usize) -> Plan {
+        self.order.truncate(n.saturating_mul(self.batch));
+        self
+    }
+
     /// Number of batches.
     pub(crate) fn n_batches(&self) -> usize {
         self.order.len().div_ceil(self.batch)

@@ -31,7 +31,7 @@ enum Statistics {
     Batch,
 }
 
-/// A pass's end: the last feature map after its ReLU, the logits, and the batch statistics by normalization (mean, unbiased variance).
+/// A pass's end: the last feature map after its ReLU, the logits, and the batch statistics by normalization.
 struct Pass<B: Backend> {
     features: Tensor<B, 4>,
     logits: Tensor<B, 2>,
@@ -74,8 +74,8 @@ impl<B: Backend> Weights<B> {
                 let centered = x - mean.clone();
                 let variance = centered.clone().square().mean_dims(&[0, 2, 3]);
                 let count = (images * rows * columns) as f32;
-                let unbiased = variance.clone().detach().mul_scalar(count / (count - 1.0));
-                kept.push((name.to_string(), mean.detach().reshape([channels]), unbiased.reshape([channels])));
+                let flat = |tensor: &Tensor<B, 4>| tensor.clone().detach().reshape([channels]);
+                kept.push((name.to_string(), flat(&mean), flat(&variance), count));
                 (centered, variance)
             }
         };
@@ -129,8 +129,8 @@ impl<B: Backend> Weights<B> {
     }
 }
 
-/// Batch statistics by normalization: its name, mean and unbiased variance.
-type Kept<B> = Vec<(String, Tensor<B, 1>, Tensor<B, 1>)>;
+/// Batch statistics by normalization: its name, mean, biased variance and the number of values.
+type Kept<B> = Vec<(String, Tensor<B, 1>, Tensor<B, 1>, f32)>;
 
 fn upload_images<B: Backend>(
     images: &[f32],
@@ -230,8 +230,9 @@ impl<B: Backend> BurnTrain<B> {
     }
 
     fn update_running(&mut self, statistics: Kept<B>) {
-        for (name, mean, variance) in statistics {
-            for (part, new) in [("running_mean", mean), ("running_var", variance)] {
+        for (name, mean, variance, count) in statistics {
+            let unbiased = variance.mul_scalar(count / (count - 1.0));
+            for (part, new) in [("running_mean", mean), ("running_var", unbiased)] {
                 if let Some((_, value)) = self.weights.0.get_mut(&format!("{name}.{part}")) {
                     *value = value.clone().mul_scalar(1.0 - BN_MOMENTUM) + new.mul_scalar(BN_MOMENTUM);
                 }
@@ -282,11 +283,28 @@ impl<B: Backend> TrainExecutor for BurnTrain<B> {
         let trained = learning.0.iter().filter(|(name, _)| self.is_trained(name));
         let gradients =
             trained.filter_map(|(name, (_, value))| Some((name.clone(), value.grad_remove(&mut gradients)?))).collect();
+        let statistics = pass.statistics.into_iter();
         let statistics =
-            pass.statistics.into_iter().map(|(name, mean, variance)| (name, mean.inner(), variance.inner())).collect();
+            statistics.map(|(name, mean, variance, n)| (name, mean.inner(), variance.inner(), n)).collect();
         self.update(gradients);
         self.update_running(statistics);
         Ok(output)
+    }
+
+    fn observe(&mut self, images: &[f32], n: usize, size: usize, share: f32) -> Result<(), ModelError> {
+        let images = upload_images(images, n, size, &self.device)?;
+        for (name, new_mean, new_variance, _) in self.weights.forward(images, Statistics::Batch).statistics {
+            let [mean, variance] = ["running_mean", "running_var"].map(|part| format!("{name}.{part}"));
+            let apart = new_mean - self.weights.flat(&mean);
+            let target = new_variance + apart.clone().square().mul_scalar(1.0 - share);
+            let wider = target - self.weights.flat(&variance);
+            for (part, change) in [(mean, apart), (variance, wider)] {
+                if let Some((_, value)) = self.weights.0.get_mut(&part) {
+                    *value = value.clone() + change.mul_scalar(share);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn evaluate(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError> {

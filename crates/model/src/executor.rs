@@ -94,6 +94,13 @@ pub trait TrainExecutor: Send {
         size: usize,
     ) -> Result<StepOutput, ModelError>;
 
+    /// Moves the running statistics towards those of `n` images by `share` (0..=1) and leaves the weights as they are; see
+    /// [`Trainer::observe`].
+    ///
+    /// # Errors
+    /// When the images do not fit the network.
+    fn observe(&mut self, images: &[f32], n: usize, size: usize, share: f32) -> Result<(), ModelError>;
+
     /// Reads images with the running statistics, as the finished network would.
     ///
     /// # Errors
@@ -222,6 +229,11 @@ impl TrainExecutor for CpuTrain {
     ) -> Result<StepOutput, ModelError> {
         self.predictor = None;
         Ok(self.trainer.step(images, targets, cells, size)?)
+    }
+
+    fn observe(&mut self, images: &[f32], n: usize, size: usize, share: f32) -> Result<(), ModelError> {
+        self.predictor = None;
+        Ok(self.trainer.observe(images, n, size, share)?)
     }
 
     fn evaluate(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError> {

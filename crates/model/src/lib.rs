@@ -7,7 +7,9 @@
 //!
 //! What the network runs on is behind [`executor`]; the processor's engine is always there.
 
+mod adapt;
 pub mod augment;
+mod average;
 mod batches;
 pub mod bundle;
 #[cfg(any(feature = "cuda", feature = "rocm", feature = "wgpu", feature = "flex"))]
@@ -30,6 +32,8 @@ mod tensorboard;
 pub mod train;
 pub mod weights;
 
+pub use adapt::adapt;
+pub use average::average;
 pub use bundle::{Bundle, Card, Fit};
 pub use coxa_engine::Precision;
 pub use error::ModelError;

@@ -65,6 +65,15 @@ pub enum Event<'a> {
         /// An estimate of the time until the stage is done.
         seconds_left: f64,
     },
+    /// The normalizations' statistics are measured.
+    Measuring {
+        /// The stage.
+        stage: &'a str,
+        /// Batches done.
+        done: usize,
+        /// Batches in all.
+        total: usize,
+    },
     /// Validation films were read.
     Validating {
         /// The stage.

@@ -72,6 +72,11 @@ pub struct Stage {
     /// In which order films are seen.
     #[serde(default)]
     pub order: Order,
+    /// Batches over which the normalizations' statistics are measured after each epoch, under the weights that it ended with (Wu and
+    /// Johnson 2021); at most an epoch's. 0 leaves the running ones, a mean of some ten batches under weights that moved meanwhile,
+    /// as in PyTorch.
+    #[serde(default)]
+    pub statistics_batches: usize,
     /// Which epoch's weights are the result.
     #[serde(default)]
     pub keep: Keep,

@@ -8,6 +8,7 @@ use coxa_cohort::{Dataset, Split};
 use coxa_engine::{CellTargets, Loss, Parameters, TrainerOptions};
 use coxa_imaging::Geometry;
 
+use crate::adapt::Measure;
 use crate::batches::{Batch, Films, Patches, Plan, steps_per_epoch};
 use crate::bundle::{FILM_DIGITS, logits_of};
 use crate::cache::{Built, FilmCache};
@@ -239,6 +240,9 @@ impl Training<'_> {
             let Some(waited) = self.train_epoch(&train_films, &mut position, network.as_mut(), progress)? else {
                 return Ok(None);
             };
+            if !self.measure_statistics(&train_films, &position, network.as_mut(), progress)? {
+                return Ok(None);
+            }
             let validation = validate(stage, &validation_films, network.as_mut(), &data.classes, progress)?;
             let Some(validation) = validation else { return Ok(None) };
 
@@ -349,6 +353,34 @@ impl Training<'_> {
                     return Ok(None);
                 }
             }
+        })
+    }
+
+    /// Measures the normalizations' statistics over the first batches of the epoch that was just trained on, varied as they were then,
+    /// where the recipe asks for it; `false` if that was stopped.
+    fn measure_statistics(
+        &self,
+        films: &Films<'_>,
+        position: &Position,
+        network: &mut dyn TrainExecutor,
+        progress: &mut dyn Progress,
+    ) -> Result<bool, ModelError> {
+        let stage = self.stage;
+        let plan = Plan::epoch(stage, films, self.seed(), position.epoch).first(stage.statistics_batches);
+        let total = plan.n_batches();
+        let mut measure = Measure::new();
+        films.with_batches(&plan, 0, |next| {
+            let mut done = 0;
+            while let Some(batch) = next() {
+                let Batch { images, targets, .. } = batch?;
+                measure.take(network, &images, targets.len(), stage.input_size)?;
+                done += 1;
+                let event = Event::Measuring { stage: &stage.name, done, total };
+                if progress.on(&event) != Control::Continue {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         })
     }
 

@@ -78,3 +78,17 @@ fn a_training_step_is_the_engines() {
         }
     }
 }
+
+#[test]
+fn observed_statistics_are_the_engines() {
+    let [engine, burn] = [Backend::Cpu, Backend::Flex].map(|backend| {
+        let options = TrainerOptions { threads: 2, ..TrainerOptions::default() };
+        let mut network = train_executor(backend, parameters(1), options).unwrap();
+        network.observe(&images(4), 4, SIZE, 1.0).unwrap();
+        network.observe(&images(7)[3 * SIZE * SIZE..], 4, SIZE, 0.5).unwrap();
+        network.parameters().unwrap()
+    });
+    for ((name, _, a), (_, _, b)) in engine.iter().zip(burn.iter()) {
+        close(a, b, 1e-3, name);
+    }
+}

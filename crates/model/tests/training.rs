@@ -34,6 +34,7 @@ fn recipe(data: &Path) -> Recipe {
         epochs = 3
         batch = 4
         start = "previous"
+        statistics_batches = 2
         class_balance = "even"
         calibration = "temperature"
         threshold = {{ rule = "youden" }}

@@ -6,9 +6,10 @@ use clap::{Args, Subcommand};
 use coxa_cohort::Dataset;
 use coxa_model::bundle::Card;
 use coxa_model::weights::{self, Head, WeightsFormat};
-use coxa_model::{Bundle, measure_int8};
+use coxa_model::{Bundle, adapt, average, measure_int8};
 
 use crate::output::{Outcome, hint, json_line};
+use crate::progress::Progress;
 
 /// Makes bundles of weights, gives weights back, and shows a bundle's card.
 #[derive(Args)]
@@ -60,6 +61,34 @@ enum Action {
         #[arg(long)]
         out: PathBuf,
     },
+    /// A copy of a bundle with the normalization statistics of a dataset's films, in place of those of the films it was trained on. No
+    /// label is used; weights and threshold stay.
+    Adapt {
+        /// The bundle.
+        bundle: PathBuf,
+        /// The dataset: films as they come from the hospital at which the network is to read.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Films to measure on, the dataset's first [default: all].
+        #[arg(long)]
+        films: Option<usize>,
+        /// Films that are normalized together.
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(2..))]
+        batch: u16,
+        /// The new bundle's folder.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// The mean of the weights of bundles that come from one training or a common start: often better than each. Its normalization
+    /// statistics are to be measured anew (`coxa model adapt`), and its threshold to be chosen again.
+    Average {
+        /// The bundles; the last one's card is kept.
+        #[arg(required = true, num_args = 2..)]
+        bundles: Vec<PathBuf>,
+        /// The new bundle's folder.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// What a bundle says of itself.
     Info {
         /// The bundle.
@@ -81,6 +110,15 @@ impl Model {
                 Ok(Outcome::Done)
             }
             Action::Calibrate { bundle, data, films, out } => calibrate(&bundle, &data, films, &out),
+            Action::Adapt { bundle, data, films, batch, out } => adapted(&bundle, &data, films, batch.into(), &out),
+            Action::Average { bundles, out } => {
+                let bundles: Vec<Bundle> =
+                    bundles.iter().map(|folder| Bundle::load(folder)).collect::<Result<_, _>>()?;
+                let format = bundles[0].card().weights.format;
+                let mean = average(&bundles)?.save(&out, format)?;
+                println!("{} {}", out.display(), mean.short_hash());
+                Ok(Outcome::Done)
+            }
             Action::Info { bundle, json } => {
                 let bundle = Bundle::load(&bundle)?;
                 if json {
@@ -127,6 +165,27 @@ fn calibrate(bundle: &Path, data: &Path, n: usize, out: &Path) -> anyhow::Result
     let format = bundle.card().weights.format;
     let measured = measure_int8(bundle, &films, None, &format!("{} {kind}", films.len()))?.save(out, format)?;
     println!("{} {}", out.display(), measured.short_hash());
+    Ok(Outcome::Done)
+}
+
+fn adapted(bundle: &Path, data: &Path, n: Option<usize>, batch: usize, out: &Path) -> anyhow::Result<Outcome> {
+    let bundle = Bundle::load(bundle)?;
+    let dataset = Dataset::load(data)?;
+    let chosen: Vec<_> = dataset.films.iter().filter(|film| !film.excluded).take(n.unwrap_or(usize::MAX)).collect();
+    let films = chosen.iter().map(|film| Ok(coxa_imaging::read(&dataset.image_path(film))?));
+    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
+    let format = bundle.card().weights.format;
+    let measured_on = format!("{} {kind}", chosen.len());
+    let progress = Progress::new("films", chosen.len());
+    let mut done = 0;
+    let adapted = adapt(&bundle, films, batch, None, &measured_on, || {
+        done += 1;
+        progress.set(done, "");
+    })?;
+    progress.finish();
+    let adapted = adapted.save(out, format)?;
+    eprintln!("note: the threshold is still the one for the films that the network was trained on");
+    println!("{} {}", out.display(), adapted.short_hash());
     Ok(Outcome::Done)
 }
 

@@ -313,6 +313,9 @@ impl Bars {
                 );
                 self.bar(format!("{stage} {epoch}/{epochs}"), *batches).set(*batch, &message);
             }
+            Event::Measuring { stage, done, total } => {
+                self.bar(format!("{stage}: statistics"), *total).set(*done, "");
+            }
             Event::Validating { stage, done, total } => {
                 self.bar(format!("{stage}: validating"), *total).set(*done, "");
             }

@@ -25,7 +25,7 @@ pub use options::{CellTargets, Loss, Moments, OptimizerState, StepOutput, Traine
 use adam::{Adam, Factors};
 use machine::Machine;
 use memory::Buffer;
-use network::Network;
+use network::{Blend, Network};
 use plan::Plan;
 use winograd::Filtering;
 
@@ -140,8 +140,26 @@ impl Trainer {
             second: SharedMut::new(&mut self.second),
         });
         network.packed = false;
-        network.update_running_statistics();
+        network.update_running_statistics(Blend::Momentum);
         Ok(output)
+    }
+
+    /// Moves the running statistics of every normalization towards those of a batch by `share` (0..=1), and changes nothing else.
+    ///
+    /// A step leaves running statistics that are the mean of some ten batches, under weights that moved meanwhile. If the k-th of
+    /// many batches is observed with the share 1/k, they become the mean and variance over all of them, under the weights as they are
+    /// (Wu and Johnson 2021, "Rethinking “Batch” in BatchNorm", section 3).
+    ///
+    /// # Errors
+    /// As [`Trainer::step`] where the images do not fit, and a share that is not within 0..=1.
+    pub fn observe(&mut self, images: &[f32], count: usize, size: usize, share: f32) -> Result<(), EngineError> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(EngineError::Option { option: "share", value: share.to_string(), needed: "from 0 to 1" });
+        }
+        check_images(images, count, size)?;
+        self.network.forward(images, count, size);
+        self.network.update_running_statistics(Blend::Share(share));
+        Ok(())
     }
 
     /// The loss, the logits and the gradient of every tensor (zero for frozen tensors and running statistics); changes nothing.
@@ -240,14 +258,7 @@ impl Trainer {
         size: usize,
     ) -> Result<(StepOutput, Above), EngineError> {
         let count = targets.len();
-        let minimum = if count == 1 { 2 * STRIDE } else { STRIDE };
-        if size < minimum || !size.is_multiple_of(STRIDE) {
-            return Err(EngineError::ImageSize { size, minimum });
-        }
-        if count == 0 || images.len() != count * size * size {
-            let expected = count * size * size;
-            return Err(EngineError::InputLength { images: count, size, expected, found: images.len() });
-        }
+        check_images(images, count, size)?;
         let classes = self.architecture.classes.max(2);
         if let Some(index) = targets.iter().position(|&target| target >= classes) {
             return Err(EngineError::TargetRange { index, target: targets[index], classes });
@@ -289,6 +300,19 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// What a forward pass with batch statistics needs of its images.
+fn check_images(images: &[f32], count: usize, size: usize) -> Result<(), EngineError> {
+    let minimum = if count == 1 { 2 * STRIDE } else { STRIDE };
+    if size < minimum || !size.is_multiple_of(STRIDE) {
+        return Err(EngineError::ImageSize { size, minimum });
+    }
+    if count == 0 || images.len() != count * size * size {
+        let expected = count * size * size;
+        return Err(EngineError::InputLength { images: count, size, expected, found: images.len() });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

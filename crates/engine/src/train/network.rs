@@ -33,6 +33,34 @@ pub(crate) struct Network {
     features: Vec<f32>,
 }
 
+/// How running statistics take in a batch's.
+#[derive(Clone, Copy)]
+pub(crate) enum Blend {
+    /// As torch does in training: momentum 0.1, unbiased variance.
+    Momentum,
+    /// This share of a whole of which the batch is a part: the mean and variance become those of all batches so far if the k-th has
+    /// the share 1/k (Chan, Golub and LeVeque 1979).
+    Share(f32),
+}
+
+impl Blend {
+    fn update(self, values: &mut [f32], norm: Norm, batch: &Statistics, count: usize) {
+        let unbiased = count as f32 / (count as f32 - 1.0);
+        for channel in 0..norm.channels {
+            let (new_mean, new_variance) = (batch.mean[channel], batch.variance[channel]);
+            let mean = &mut values[norm.running_mean + channel];
+            let apart = new_mean - *mean;
+            let (share, target) = match self {
+                Blend::Momentum => (BN_MOMENTUM, new_variance * unbiased),
+                Blend::Share(share) => (share, new_variance + (1.0 - share) * apart * apart),
+            };
+            *mean += share * apart;
+            let variance = &mut values[norm.running_var + channel];
+            *variance += share * (target - *variance);
+        }
+    }
+}
+
 /// The statistics of every normalized channel over the latest batch.
 #[derive(Default)]
 struct BatchStatistics {
@@ -155,20 +183,20 @@ impl Network {
         self.memory = Some(memory);
     }
 
-    /// Moves every normalization's running statistics towards the latest batch's (momentum 0.1, unbiased variance).
-    pub(crate) fn update_running_statistics(&mut self) {
+    /// Moves every normalization's running statistics towards the latest batch's.
+    pub(crate) fn update_running_statistics(&mut self, blend: Blend) {
         let Some(memory) = &self.memory else {
             return;
         };
         let values = &mut self.values;
-        update_running(values, self.plan.norm0, &self.statistics.stem, memory.images * (memory.size / 2).pow(2));
+        blend.update(values, self.plan.norm0, &self.statistics.stem, memory.images * (memory.size / 2).pow(2));
         for (index, block) in self.plan.blocks.iter().enumerate() {
             let pixels = memory.blocks[index].pixels;
             for (layer, bottleneck) in block.layers.iter().zip(&self.statistics.bottlenecks[index]) {
-                update_running(values, layer.norm1, &self.statistics.blocks[index], pixels);
-                update_running(values, layer.norm2, bottleneck, pixels);
+                blend.update(values, layer.norm1, &self.statistics.blocks[index], pixels);
+                blend.update(values, layer.norm2, bottleneck, pixels);
             }
-            update_running(values, block.norm, &self.statistics.blocks[index], pixels);
+            blend.update(values, block.norm, &self.statistics.blocks[index], pixels);
         }
     }
 
@@ -492,14 +520,4 @@ fn partial_len(plan: &Plan, images: usize, size: usize) -> usize {
         }
     }
     len
-}
-
-fn update_running(values: &mut [f32], norm: Norm, batch: &Statistics, count: usize) {
-    let unbiased = count as f32 / (count as f32 - 1.0);
-    for channel in 0..norm.channels {
-        let mean = &mut values[norm.running_mean + channel];
-        *mean += BN_MOMENTUM * (batch.mean[channel] - *mean);
-        let variance = &mut values[norm.running_var + channel];
-        *variance += BN_MOMENTUM * (batch.variance[channel] * unbiased - *variance);
-    }
 }

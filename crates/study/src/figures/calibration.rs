@@ -28,8 +28,38 @@ pub fn draw(bins: &[Bin], caption: &[String], title: &str) -> Figure {
         svg.line((at.0, y.place(bin.interval.0)), (at.0, y.place(bin.interval.1)), color::MODEL, 1.0);
         svg.disk(*at, 4.0, color::MODEL, &format!("{} films", bin.n));
     }
-    for (i, line) in caption.iter().enumerate() {
-        svg.text((76.0, 32.0 + 16.0 * i as f64), Anchor::Start, 12.0, color::INK, line);
+    for (i, line) in caption.iter().flat_map(|line| broken(line)).enumerate() {
+        svg.text((76.0, 32.0 + 16.0 * i as f64), Anchor::Start, 12.0, color::INK, &line);
     }
     svg.finish()
+}
+
+/// A text in lines that fit the diagram's width, broken at spaces.
+fn broken(text: &str) -> Vec<String> {
+    const LONGEST: usize = 64;
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("never empty");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > LONGEST {
+            lines.push(word.to_owned());
+        } else {
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_captions_are_broken_at_spaces() {
+        assert_eq!(broken("Brier 0.1 (0.0–0.2)"), ["Brier 0.1 (0.0–0.2)"]);
+        let text = "slope undefined: ".repeat(9);
+        let lines = broken(text.trim_end());
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.chars().count() <= 64), "{lines:?}");
+        assert_eq!(lines.join(" "), text.trim_end());
+    }
 }
