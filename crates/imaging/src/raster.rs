@@ -2,10 +2,12 @@
 //!
 //! 8-bit samples are display values and pass unchanged. 16-bit samples get the percentile window of [`crate::window`]: a 16-bit
 //! PNG or TIFF of a film is nearly always the detector's 10 to 14 bits without a window, and would be almost black otherwise.
-//! An alpha channel is left out of account. Orientation tags (EXIF) are not followed: pixels stay as they are stored.
+//! An alpha channel is left out of account. Orientation tags (EXIF's in JPEG and PNG, TIFF's own) are followed, as viewers and
+//! annotators' tools do: a film that was turned upright by hand is read upright. Only a JPEG file of 12 bits stays as it is stored.
 
 use std::io::{Cursor, ErrorKind};
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::codec::{jpeg_extended, jpeg_header};
@@ -119,10 +121,14 @@ fn decode(bytes: &[u8], file: &str, format: FileFormat) -> Result<DynamicImage, 
     limits.max_image_width = Some(1 << 20);
     limits.max_image_height = Some(1 << 20);
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(explain)?;
+    let mut decoder = reader.into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
     check_size(file, width as usize, height as usize)?;
-    DynamicImage::from_decoder(decoder).map_err(explain)
+    // Metadata that cannot be read turn nothing; what is wrong with the pixels is said by their decoding.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(explain)?;
+    image.apply_orientation(orientation);
+    Ok(image)
 }
 
 /// Puts a decoder's error in our words. These decoders know of no patient, so their own words may follow.

@@ -108,6 +108,39 @@ fn a_white_is_zero_tiff_comes_out_bone_bright() {
     );
 }
 
+/// An EXIF block that holds an orientation and nothing else.
+fn exif(orientation: u8) -> Vec<u8> {
+    let mut block = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    block.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    block
+}
+
+#[test]
+fn orientation_tags_are_followed() {
+    // Dark to the left, bright to the right.
+    let across: Vec<u8> = (0..64 * 48).map(|i| (i % 64 * 4) as u8).collect();
+    let image = DynamicImage::ImageLuma8(GrayImage::from_raw(64, 48, across).unwrap());
+    let plain = encoded(&image, ImageFormat::Jpeg);
+    // Where the bright side is, as (x, y), for each of EXIF's eight orientations.
+    let sides = [(1, 0), (-1, 0), (-1, 0), (1, 0), (0, 1), (0, 1), (0, -1), (0, -1)];
+    for (orientation, (x, y)) in (1..).zip(sides) {
+        let block = exif(orientation);
+        let mut bytes = plain[..2].to_vec();
+        bytes.extend([0xFF, 0xE1]);
+        bytes.extend((block.len() as u16 + 2).to_be_bytes());
+        bytes.extend(block);
+        bytes.extend(&plain[2..]);
+        let film = read_bytes(&bytes, "film").unwrap();
+        assert_eq!(film.width() > film.height(), y == 0, "{orientation}");
+        let at = |column: usize, row: usize| film.pixels()[row * film.width() + column];
+        let (right, bottom) = (film.width() - 1, film.height() - 1);
+        assert_eq!((at(right, 5) - at(0, 5)) > 100.0, x == 1, "{orientation}");
+        assert_eq!((at(0, 5) - at(right, 5)) > 100.0, x == -1, "{orientation}");
+        assert_eq!((at(5, bottom) - at(5, 0)) > 100.0, y == 1, "{orientation}");
+        assert_eq!((at(5, 0) - at(5, bottom)) > 100.0, y == -1, "{orientation}");
+    }
+}
+
 #[test]
 fn truncated_files_are_errors() {
     let image = DynamicImage::ImageLuma8(GrayImage::from_raw(20, 18, gray()).unwrap());

@@ -28,6 +28,8 @@ mod x86;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use gemm::{Epilogue, MatrixC, PackedB};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use pointwise::{Gather, PIXELS, Pointwise, SCRATCH as POINTWISE_SCRATCH, pointwise};
 pub(crate) use product::Format;
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub(crate) trait Pass: Sync {
 #[derive(Clone, Copy)]
 enum Kernels {
     Portable,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
@@ -55,6 +57,8 @@ impl Machine {
         assert!(isa.is_available(), "the instruction set is checked where it is chosen");
         let threads = threads.max(1);
         let kernels = match isa {
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => Kernels::Neon,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Kernels::Avx2,
             #[cfg(target_arch = "x86_64")]
@@ -88,6 +92,8 @@ impl Machine {
             unsafe {
                 match kernels {
                     Kernels::Portable => pass.run::<kernels::Portable>(task, memory),
+                    #[cfg(target_arch = "aarch64")]
+                    Kernels::Neon => run_neon(pass, task, memory),
                     #[cfg(target_arch = "x86_64")]
                     Kernels::Avx2 => run_avx2(pass, task, memory),
                     #[cfg(target_arch = "x86_64")]
@@ -102,6 +108,15 @@ impl Machine {
             }
         });
     }
+}
+
+/// # Safety
+/// NEON; see [`Pass::run`].
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+unsafe fn run_neon<P: Pass>(pass: &P, task: usize, scratch: *mut f32) {
+    // SAFETY: the caller's.
+    unsafe { pass.run::<kernels::Neon>(task, scratch) }
 }
 
 /// # Safety

@@ -179,3 +179,37 @@ mod x86 {
         unsafe { product::<Avx512Bf16, ROW, STEP, true>(p) }
     }
 }
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use std::arch::aarch64::*;
+
+    use super::{Product, Simd, product};
+    use crate::kernels::Neon;
+
+    impl Simd for Neon {
+        #[inline(always)]
+        unsafe fn select_gt(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V {
+            // SAFETY: the trait's contract gives the instruction set.
+            unsafe {
+                let half = |a, b, x, y| vbslq_f32(vcgtq_f32(a, b), x, y);
+                float32x4x2_t(half(a.0, b.0, x.0, y.0), half(a.1, b.1, x.1, y.1))
+            }
+        }
+        #[inline(always)]
+        unsafe fn product<const ROW: usize, const STEP: usize>(p: &Product) {
+            // SAFETY: the trait's contract gives the instruction set and the pointers.
+            unsafe { product_neon::<ROW, STEP>(p) }
+        }
+    }
+
+    /// [`product`] for NEON.
+    ///
+    /// # Safety
+    /// NEON, and the operands' pointers.
+    #[target_feature(enable = "neon")]
+    unsafe fn product_neon<const ROW: usize, const STEP: usize>(p: &Product) {
+        // SAFETY: the caller's.
+        unsafe { product::<Neon, ROW, STEP, false>(p) }
+    }
+}
