@@ -150,33 +150,38 @@ fn import(path: &Path, out: &Path, size: usize, class: Option<usize>, name: Opti
     Ok(Outcome::Done)
 }
 
-fn calibrate(bundle: &Path, data: &Path, n: usize, out: &Path) -> anyhow::Result<Outcome> {
-    let bundle = Bundle::load(bundle)?;
+/// The dataset's first `n` films that are not excluded, and what they are in words.
+fn films_to_measure(data: &Path, n: usize) -> anyhow::Result<(Vec<PathBuf>, String)> {
     let dataset = Dataset::load(data)?;
     let chosen = dataset.films.iter().filter(|film| !film.excluded).take(n);
-    let films: Vec<_> = chosen.map(|film| coxa_imaging::read(&dataset.image_path(film))).collect::<Result<_, _>>()?;
+    let paths: Vec<_> = chosen.map(|film| dataset.image_path(film)).collect();
+    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
+    let words = format!("{} {kind}", paths.len());
+    Ok((paths, words))
+}
+
+fn calibrate(bundle: &Path, data: &Path, n: usize, out: &Path) -> anyhow::Result<Outcome> {
+    let bundle = Bundle::load(bundle)?;
+    let (paths, measured_on) = films_to_measure(data, n)?;
+    let films: Vec<_> = paths.iter().map(|path| coxa_imaging::read(path)).collect::<Result<_, _>>()?;
     if films.is_empty() {
         return Err(hint(
             format!("{}: no film to measure on", data.display()),
             "name a dataset with films that are not excluded",
         ));
     }
-    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
     let format = bundle.card().weights.format;
-    let measured = measure_int8(bundle, &films, None, &format!("{} {kind}", films.len()))?.save(out, format)?;
+    let measured = measure_int8(bundle, &films, None, &measured_on)?.save(out, format)?;
     println!("{} {}", out.display(), measured.short_hash());
     Ok(Outcome::Done)
 }
 
 fn adapted(bundle: &Path, data: &Path, n: Option<usize>, batch: usize, out: &Path) -> anyhow::Result<Outcome> {
     let bundle = Bundle::load(bundle)?;
-    let dataset = Dataset::load(data)?;
-    let chosen: Vec<_> = dataset.films.iter().filter(|film| !film.excluded).take(n.unwrap_or(usize::MAX)).collect();
-    let films = chosen.iter().map(|film| Ok(coxa_imaging::read(&dataset.image_path(film))?));
-    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
+    let (paths, measured_on) = films_to_measure(data, n.unwrap_or(usize::MAX))?;
+    let films = paths.iter().map(|path| Ok(coxa_imaging::read(path)?));
     let format = bundle.card().weights.format;
-    let measured_on = format!("{} {kind}", chosen.len());
-    let progress = Progress::new("films", chosen.len());
+    let progress = Progress::new("films", paths.len());
     let mut done = 0;
     let adapted = adapt(&bundle, films, batch, None, &measured_on, || {
         done += 1;
