@@ -29,5 +29,12 @@ cargo test --workspace --locked
 step "second opinion: Burn's CPU back end beside the engine"
 cargo test -p coxa-model --features flex --locked --test main second_opinion
 
+if cargo +nightly --version >/dev/null 2>&1; then
+    step "the engine under AddressSanitizer"
+    scripts/sanitize.sh
+else
+    echo "skipped: no nightly toolchain for AddressSanitizer"
+fi
+
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet

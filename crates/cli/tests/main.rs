@@ -365,8 +365,10 @@ fn a_full_disk_is_one_line() {
 fn the_ablation_compares_its_arms_on_the_same_films() {
     let folder = tempfile::tempdir().unwrap();
     let (limbs, films) = (folder.path().join("limbs"), folder.path().join("films"));
+    let test = folder.path().join("test");
     simulate("limbs", 10, &limbs);
     simulate("pelvis", 24, &films);
+    simulate("pelvis", 6, &test);
     let stage = RECIPE.split_once("[[stage]]").unwrap().1.replace("epochs = 4", "epochs = 1");
     let first = stage.replace("\"films\"", "\"limbs\"").replace("\"fracture\"", "\"body_part\"");
     let second = stage.replace("\"scratch\"", "\"previous\"");
@@ -374,19 +376,18 @@ fn the_ablation_compares_its_arms_on_the_same_films() {
     fs::write(&recipe, format!("name = \"two\"\nseed = 4\n[[stage]]{first}\n[[stage]]{second}")).unwrap();
     let data = [format!("limbs={}", limbs.display()), format!("films={}", films.display())];
     let out = folder.path().join("runs");
-    let output = run(&[
-        "train",
-        "--recipe",
-        text(&recipe),
-        "--data",
-        &data[0],
-        "--data",
-        &data[1],
-        "--out",
-        text(&out),
-        "--ablation",
-        "--json",
-    ]);
+    let arguments = ["train", "--recipe", text(&recipe), "--data", &data[0], "--data", &data[1], "--out", text(&out)];
+    let whole = |more: &[&str]| run(&[&arguments[..], &["--ablation", "--json"], more].concat());
+    // Told before anything is trained.
+    let output = whole(&["--test", text(&folder.path().join("nowhere"))]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("nowhere") && !out.exists(), "{said}");
+    let output = whole(&["--test", text(&test)]);
+    succeed(&output);
+    let lines = json_lines(&output);
+    assert_eq!(lines[0]["measures"]["n"], 6);
+    assert!(out.join("two-1/test.csv").is_file() && out.join("two-scratch-1/test.csv").is_file());
+    let output = whole(&[]);
     succeed(&output);
     let lines = json_lines(&output);
     assert_eq!(lines.iter().filter_map(|line| line["arm"].as_str()).collect::<Vec<_>>(), ["scratch", "transfer"]);

@@ -110,6 +110,11 @@ impl Dataset {
         self.films.iter().find(|film| film.image_id == image_id)
     }
 
+    /// The films that a test counts: not excluded, and of a known label.
+    pub fn labeled(&self) -> impl Iterator<Item = &Film> {
+        self.films.iter().filter(|film| !film.excluded && film.label != Label::Unknown)
+    }
+
     /// The boxes of each film that has one, by image_id.
     pub fn boxes(&self) -> BTreeMap<&str, Vec<&TruthBox>> {
         let mut boxes: BTreeMap<&str, Vec<&TruthBox>> = BTreeMap::new();

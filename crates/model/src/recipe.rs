@@ -113,6 +113,10 @@ pub struct Patch {
     pub film_size: usize,
     /// How far, at most, the patch's middle is from the box's, as a fraction of the patch's side; in [0, 0.5].
     pub jitter: f64,
+    /// Share of the patches to learn from that are cut anywhere in the film instead, and labeled by the boxes that they hold, so that
+    /// the network keeps what the rest of a film looks like; 0 to below 1.
+    #[serde(default)]
+    pub elsewhere: f64,
 }
 
 /// One fold of a cross-validation: the patients are dealt into `of` folds of about equal sizes and shares of each class, and fold
@@ -512,10 +516,11 @@ impl Stage {
         )?;
         within("epochs", self.epochs, self.epochs >= 1, "1 or more")?;
         within("batch", self.batch, self.batch >= 1, "1 or more")?;
-        if let Some(Patch { film_size, jitter }) = self.patch {
+        if let Some(Patch { film_size, jitter, elsewhere }) = self.patch {
             let fits = film_size > self.input_size && film_size.is_multiple_of(32);
             within("patch.film_size", film_size, fits, "a multiple of 32 above input_size")?;
             within("patch.jitter", jitter, (0.0..=0.5).contains(&jitter), "between 0 and 0.5")?;
+            within("patch.elsewhere", elsewhere, (0.0..1.0).contains(&elsewhere), "0 or more and below 1")?;
             if self.target != Target::Fracture {
                 return Err("patch is given, but only the target \"fracture\" has boxes".into());
             }

@@ -18,7 +18,7 @@ use crate::finish::{self, Finished, Validation};
 use crate::history::{self, EpochRecord};
 use crate::predict::threads_or_all;
 use crate::progress::{Control, Event, Progress};
-use crate::recipe::{Keep, Monitor, Stage, Start, ThresholdRule};
+use crate::recipe::{Keep, Monitor, Patch, Stage, Start, ThresholdRule};
 use crate::run::Run;
 use crate::schedule::{after_epoch, learning_rate};
 use crate::tensorboard::Events;
@@ -189,7 +189,7 @@ struct Data {
     /// The findings' boxes by slot, in prepared films; if the recipe asks for them.
     boxes: Option<Vec<Vec<[f32; 4]>>>,
     /// Where patches are cut, by slot; if the recipe asks for them.
-    anchors: Option<(Vec<Option<[f64; 2]>>, f64)>,
+    anchors: Option<(Vec<Option<[f64; 2]>>, Patch)>,
     classes: Vec<String>,
     fingerprint: String,
     simulated: bool,
@@ -208,7 +208,8 @@ impl Data {
     }
 
     fn patches(&self) -> Option<Patches<'_>> {
-        self.anchors.as_ref().map(|(anchors, jitter)| Patches { anchors, jitter: *jitter })
+        let ((anchors, patch), boxes) = self.anchors.as_ref().zip(self.boxes.as_deref())?;
+        Some(Patches { anchors, jitter: patch.jitter, elsewhere: patch.elsewhere, boxes })
     }
 }
 
@@ -466,7 +467,7 @@ impl Training<'_> {
         };
         let anchors = stage.patch.zip(boxes.as_deref()).map(|(patch, boxes)| {
             let side = patch.film_size as f64;
-            (anchors(&samples, boxes, side), patch.jitter)
+            (anchors(&samples, boxes, side), patch)
         });
         let split_path = self.folder.join("split.csv");
         let split = if split_path.exists() {

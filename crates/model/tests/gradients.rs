@@ -48,7 +48,7 @@ fn a_trained_networks_gradients_are_pytorchs() {
 fn check(expected: &Value, images: &[f32], targets: &[usize], isa: Isa, precision: Precision) -> Option<String> {
     let options = TrainerOptions { loss: Loss::Binary, threads: 2, precision, ..TrainerOptions::default() };
     let mut trainer = Trainer::with_isa(Bundle::shipped().unwrap().parameters().clone(), options, isa).unwrap();
-    let (output, gradients) = trainer.gradients(images, targets, None, 256).unwrap();
+    let (output, gradients) = trainer.gradients(images, targets, None, 128).unwrap();
     let loss = float(&expected["loss"]);
     let (loss_limit, median_limit, limit) = match precision {
         Precision::F32 => (1e-4, LIMIT / 10.0, LIMIT),

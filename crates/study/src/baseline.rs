@@ -18,9 +18,8 @@ pub fn aspect_ratio(
     dataset: &Dataset,
     size_of: impl Fn(&Film) -> Result<(usize, usize), StudyError>,
 ) -> Result<Predictions, StudyError> {
-    let labeled = dataset.films.iter().filter(|film| !film.excluded && film.label != Label::Unknown);
     let mut rows = Vec::new();
-    for (i, film) in labeled.enumerate() {
+    for (i, film) in dataset.labeled().enumerate() {
         let (width, height) = size_of(film)?;
         rows.push(Prediction {
             line: i as u64 + 2,

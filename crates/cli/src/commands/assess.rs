@@ -126,8 +126,7 @@ struct Shown {
 
 /// Reads the films into predictions.csv and readings.jsonl.
 fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Result<Gathered> {
-    let films: Vec<&Film> =
-        dataset.films.iter().filter(|film| !film.excluded && film.label != Label::Unknown).collect();
+    let films: Vec<&Film> = dataset.labeled().collect();
     let paths: Vec<PathBuf> = films.iter().map(|film| dataset.image_path(film)).collect();
     let mut table = PredictionTable::create(&out.join("predictions.csv"))?;
     let lines_path = out.join("readings.jsonl");

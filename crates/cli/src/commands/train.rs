@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
+use coxa_cohort::{Dataset, Film};
 use coxa_model::progress::{Control, Event};
-use coxa_model::recipe::{Fold, Overrides, Precision, Start};
+use coxa_model::recipe::{Fold, Overrides, Precision, Start, Target};
 use coxa_model::train::{self, TrainOptions};
-use coxa_model::{Backend, Recipe, WeightsFormat};
+use coxa_model::{Backend, Bundle, Reader, ReaderOptions, Recipe, WeightsFormat};
 use coxa_study::compare::compare;
 use coxa_study::evaluate::{EvaluationOptions, evaluate};
 use coxa_study::predictions::Predictions;
 
 use super::evaluate::words;
 use crate::output::{Outcome, json_line};
+use crate::predictions::PredictionTable;
 use crate::progress::Progress;
 
 /// Trains a network by a recipe: the paper's transfer from limb films to pelvic films, or your own in TOML.
@@ -73,11 +75,14 @@ pub struct Train {
     /// What the network runs on: `cpu`, and what else this build has.
     #[arg(long, default_value = "cpu")]
     backend: Backend,
-    /// Trains the recipe's last stage from scratch, after the recipe's other stages, and from the weights of `--imagenet` if given,
-    /// each as a run of its own, and compares them on the same validation films by DeLong's paired test: the ablation that the paper
-    /// did not finish.
+    /// What is the first stage worth? Trains the recipe without it, from scratch; whole; and, with `--imagenet`, without it from those
+    /// weights: each as a run of its own. Compares them by DeLong's paired test on the films of `--test`, or else on the last stage's
+    /// validation films, the same for all: the ablation that the paper did not finish.
     #[arg(long, conflicts_with_all = ["resume", "start", "stages"])]
     ablation: bool,
+    /// A dataset that no stage has seen, on which `--ablation` compares.
+    #[arg(long, value_name = "DIR", requires = "ablation")]
+    test: Option<PathBuf>,
     /// Cross-validation: deals the patients into so many folds, trains the recipe's one stage once for each with that fold held out, and
     /// tests each film by the network that has not seen its patient.
     #[arg(long, value_name = "K", conflicts_with_all = ["resume", "ablation"])]
@@ -148,19 +153,21 @@ impl Train {
     /// Trains every arm and compares them.
     fn ablate(&self, options: &TrainOptions) -> anyhow::Result<Outcome> {
         let recipe = self.recipe()?;
-        let last = match &recipe.stages[..] {
-            [_, .., last] => last.name.clone(),
+        let rest: Vec<String> = match &recipe.stages[..] {
+            [_, rest @ ..] if !rest.is_empty() => rest.iter().map(|stage| stage.name.clone()).collect(),
             _ => bail!("recipe {} has one stage; an ablation needs one to leave out", recipe.name),
         };
-        let alone = |name: &str, start: Start| {
-            let only = Overrides { stages: vec![last.clone()], start: Some(start), ..Overrides::default() };
-            let mut recipe = recipe.clone().with(&only)?;
+        // Before hours of training, not after.
+        let test = self.test.as_deref().map(|folder| test_films(folder, &recipe)).transpose()?;
+        let without = |name: &str, start: Start| {
+            let rest = Overrides { stages: rest.clone(), start: Some(start), ..Overrides::default() };
+            let mut recipe = recipe.clone().with(&rest)?;
             recipe.name = format!("{}-{name}", recipe.name);
             anyhow::Ok(recipe)
         };
-        let mut arms = vec![("scratch".to_owned(), alone("scratch", Start::Scratch)?)];
+        let mut arms = vec![("scratch".to_owned(), without("scratch", Start::Scratch)?)];
         if let Some(weights) = &self.imagenet {
-            arms.push(("imagenet".to_owned(), alone("imagenet", Start::Weights(weights.clone()))?));
+            arms.push(("imagenet".to_owned(), without("imagenet", Start::Weights(weights.clone()))?));
         }
         arms.push(("transfer".to_owned(), recipe.clone()));
         let mut read = Vec::new();
@@ -168,11 +175,48 @@ impl Train {
             eprintln!("arm {name}");
             let mut bars = Bars::default();
             let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event))?;
-            let Some(stage) = outcome.stages.last() else { bail!("arm {name} was stopped") };
-            read.push((name, Predictions::load(&stage.folder.join(train::VALIDATION))?, stage.folder.clone()));
+            let (Some(stage), Some(bundle)) = (outcome.stages.last(), outcome.bundle) else {
+                bail!("arm {name} was stopped")
+            };
+            let table = match &test {
+                Some(test) => self.read_test(test, &bundle, &outcome.run)?,
+                None => stage.folder.join(train::VALIDATION),
+            };
+            read.push((name, Predictions::load(&table)?, stage.folder.clone()));
         }
         self.say_ablation(&read)?;
         Ok(Outcome::Done)
+    }
+
+    /// Reads the test films by an arm's bundle, into a table in its run's folder.
+    fn read_test(&self, test: &Dataset, bundle: &Path, run: &Path) -> anyhow::Result<PathBuf> {
+        let films: Vec<&Film> = test.labeled().collect();
+        let paths: Vec<PathBuf> = films.iter().map(|film| test.image_path(film)).collect();
+        let options = ReaderOptions { backend: self.backend, threads: self.threads, ..ReaderOptions::default() };
+        let mut reader = Reader::new(&Bundle::load(bundle)?, &options)?;
+        let path = run.join("test.csv");
+        let mut table = PredictionTable::create(&path)?;
+        let progress = Progress::new("reading test films", films.len());
+        let mut broken = None;
+        reader.read_files(&paths, |i, result| {
+            let kept = match result {
+                Ok(reading) => table.row(Some(films[i]), &paths[i], &reading.prediction),
+                // A file that cannot be read is missing from every arm alike.
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    Ok(())
+                }
+            };
+            progress.set(i + 1, "");
+            broken = kept.err();
+            broken.is_none()
+        })?;
+        progress.finish();
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        table.finish()?;
+        Ok(path)
     }
 
     /// Trains once for each fold, and evaluates the films of all folds together.
@@ -259,6 +303,24 @@ impl Train {
         };
         Ok(recipe.with(&overrides)?)
     }
+}
+
+/// The films that an ablation compares on.
+fn test_films(folder: &Path, recipe: &Recipe) -> anyhow::Result<Dataset> {
+    if let Some(last) = recipe.stages.last()
+        && last.target != Target::Fracture
+    {
+        bail!(
+            "--test {}: its films are labeled with fractures, but stage {} has another target",
+            folder.display(),
+            last.name
+        );
+    }
+    let dataset = Dataset::load(folder)?;
+    if dataset.labeled().next().is_none() {
+        bail!("--test {}: no film has a label", folder.display());
+    }
+    Ok(dataset)
 }
 
 fn start(text: &str) -> Start {

@@ -1,6 +1,6 @@
 """Every parameter's gradient of the shipped network on four simulated films, from PyTorch in f64.
 
-The films are `coxa simulate pelvis --n 4 --size 256 --seed 81 --close-up 1 --format png`, letterboxed by hand to 256×256. Writes
+The films are `coxa simulate pelvis --n 4 --size 128 --seed 83 --close-up 1 --format png`, letterboxed by hand to 128×128. Writes
 expected.json: for each tensor the norm of its gradient and its dot product with two vectors that tests/gradients.rs makes alike. Beside
 them stands how far PyTorch's own f32 and its bfloat16 (autocast) lie from its f64. Needs torch, torchvision, safetensors and pillow.
 """
@@ -18,9 +18,9 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE / "../../../engine/testdata/densenet121"))
 from make import network, probe, rounded  # noqa: E402
 
-# Wrong for the broken ones, so that the gradient is not the small rest that a right answer leaves. Films and targets are such that no
-# ReLU's input that matters is within rounding of zero: where one is, PyTorch's own f32 is off by 1e-3 to 4e-3 in the worst tensor, and so are we
-# (films of seeds 78, 79 and 80 with these weights: worst 8e-3, 3e-3 and, without fused multiply-adds, 1.2e-3; median 1e-6).
+# Wrong for the broken ones, so that the gradient is not the small rest that a right answer leaves. Films are such that no ReLU's input that
+# matters is within rounding of zero: where one is, PyTorch's own f32 is off by 1e-3 to 2e-2 in the worst tensor, and so are we (median 1e-6).
+# Small films have fewer such inputs: with these weights one set of four of 128×128 in three has none, and of eleven of 256×256 one at most.
 TARGETS = [0, 0, 0, 0]
 
 
