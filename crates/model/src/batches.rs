@@ -218,6 +218,7 @@ impl Films<'_> {
                 Some((augment, seed, epoch)) => augment.draw(*seed, *epoch, place),
                 None => Variation::NONE,
             };
+            // Boxes that say what a patch from anywhere shows.
             let mut elsewhere = None;
             if let Some(patches) = &self.patches {
                 let draw = plan.augment.as_ref().map(|(_, seed, epoch)| (*seed, *epoch, place));
@@ -226,13 +227,16 @@ impl Films<'_> {
                 elsewhere = anywhere.then_some(patches.boxes);
             }
             variation.apply(&pixels, from, image, size);
-            let truth = |boxes: &[Vec<[f32; 4]>]| {
+            let cells = elsewhere.or(self.boxes).map(|boxes| {
                 let moved: Vec<_> = boxes[slot].iter().map(|b| variation.forward(*b, from, size)).collect();
                 cell_truth(&moved, target == 1, size)
-            };
-            batch.targets.push(elsewhere.map_or(target, |boxes| shown(target, &truth(boxes))));
-            if let (Some(boxes), Some(cells)) = (self.boxes, &mut batch.cells) {
-                cells.extend(truth(boxes));
+            });
+            batch.targets.push(match (&cells, elsewhere) {
+                (Some(cells), Some(_)) => shown(target, cells),
+                _ => target,
+            });
+            if let (Some(taught), Some(cells)) = (&mut batch.cells, cells) {
+                taught.extend(cells);
             }
         }
         Ok(batch)

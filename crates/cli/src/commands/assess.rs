@@ -124,35 +124,38 @@ struct Shown {
     overlay: Vec<u8>,
 }
 
-/// Reads the films into predictions.csv and readings.jsonl.
-fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Result<Gathered> {
+/// Reads a dataset's labeled films into a table of predictions and shows each reading to `each`. A film that cannot be read, or whose
+/// file is not the one that was imported, is named and passed over; how many there were is returned.
+///
+/// # Errors
+/// When the table cannot be written, or what `each` gives.
+pub fn read_labeled(
+    dataset: &Dataset,
+    reader: &mut Reader,
+    table: &Path,
+    mut each: impl FnMut(&Film, &Path, &Reading) -> anyhow::Result<()>,
+) -> anyhow::Result<usize> {
     let films: Vec<&Film> = dataset.labeled().collect();
     let paths: Vec<PathBuf> = films.iter().map(|film| dataset.image_path(film)).collect();
-    let mut table = PredictionTable::create(&out.join("predictions.csv"))?;
-    let lines_path = out.join("readings.jsonl");
-    let mut lines =
-        std::io::BufWriter::new(fs::File::create(&lines_path).with_context(|| format!("{}", lines_path.display()))?);
-    let boxes = dataset.boxes();
+    let mut table = PredictionTable::create(table)?;
     let progress = Progress::new("reading films", films.len());
-    let mut gathered = Gathered { films: Vec::with_capacity(films.len()), failed: 0 };
+    let mut failed = 0;
     let mut broken = None;
     reader.read_files(&paths, |i, result| {
         let said = match result {
             Ok(reading) if changed(films[i], &reading) => {
-                gathered.failed += 1;
+                failed += 1;
                 eprintln!(
                     "error: film {}: its file is not the one that the manifest describes (another SHA-256); import it again",
                     films[i].image_id
                 );
                 Ok(())
             }
-            Ok(reading) => {
-                let truth = boxes.get(films[i].image_id.as_str()).map_or(&[][..], Vec::as_slice);
-                keep(films[i], &paths[i], &reading, truth, &mut table, &mut lines)
-                    .map(|shown| gathered.films.push(shown))
-            }
+            Ok(reading) => table
+                .row(Some(films[i]), &paths[i], &reading.prediction)
+                .and_then(|()| each(films[i], &paths[i], &reading)),
             Err(error) => {
-                gathered.failed += 1;
+                failed += 1;
                 eprintln!("error: {error}");
                 Ok(())
             }
@@ -165,9 +168,24 @@ fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Resul
     if let Some(error) = broken {
         return Err(error);
     }
-    lines.flush()?;
     table.finish()?;
-    Ok(gathered)
+    Ok(failed)
+}
+
+/// Reads the films into predictions.csv and readings.jsonl.
+fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Result<Gathered> {
+    let lines_path = out.join("readings.jsonl");
+    let mut lines =
+        std::io::BufWriter::new(fs::File::create(&lines_path).with_context(|| format!("{}", lines_path.display()))?);
+    let boxes = dataset.boxes();
+    let mut films = Vec::new();
+    let failed = read_labeled(dataset, reader, &out.join("predictions.csv"), |film, path, reading| {
+        let truth = boxes.get(film.image_id.as_str()).map_or(&[][..], Vec::as_slice);
+        films.push(keep(film, path, reading, truth, &mut lines)?);
+        Ok(())
+    })?;
+    lines.flush()?;
+    Ok(Gathered { films, failed })
 }
 
 /// Whether a file has been replaced since its film was imported.
@@ -180,10 +198,8 @@ fn keep(
     path: &Path,
     reading: &Reading,
     truth: &[&TruthBox],
-    table: &mut PredictionTable,
     lines: &mut impl Write,
 ) -> anyhow::Result<Shown> {
-    table.row(Some(film), path, &reading.prediction)?;
     writeln!(lines, "{}", json_of(path, reading)?)?;
     Ok(Shown {
         film: film.clone(),

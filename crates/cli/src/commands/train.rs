@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use coxa_cohort::{Dataset, Film};
+use coxa_cohort::Dataset;
 use coxa_model::progress::{Control, Event};
 use coxa_model::recipe::{Fold, Overrides, Precision, Start, Target};
 use coxa_model::train::{self, TrainOptions};
@@ -13,9 +13,9 @@ use coxa_study::compare::compare;
 use coxa_study::evaluate::{EvaluationOptions, evaluate};
 use coxa_study::predictions::Predictions;
 
+use super::assess::read_labeled;
 use super::evaluate::words;
 use crate::output::{Outcome, json_line};
-use crate::predictions::PredictionTable;
 use crate::progress::Progress;
 
 /// Trains a network by a recipe: the paper's transfer from limb films to pelvic films, or your own in TOML.
@@ -188,35 +188,14 @@ impl Train {
         Ok(Outcome::Done)
     }
 
-    /// Reads the test films by an arm's bundle, into a table in its run's folder.
+    /// Reads the test films by an arm's bundle, into a table in its run's folder. A film that cannot be read is missing from every arm
+    /// alike.
     fn read_test(&self, test: &Dataset, bundle: &Path, run: &Path) -> anyhow::Result<PathBuf> {
-        let films: Vec<&Film> = test.labeled().collect();
-        let paths: Vec<PathBuf> = films.iter().map(|film| test.image_path(film)).collect();
         let options = ReaderOptions { backend: self.backend, threads: self.threads, ..ReaderOptions::default() };
         let mut reader = Reader::new(&Bundle::load(bundle)?, &options)?;
-        let path = run.join("test.csv");
-        let mut table = PredictionTable::create(&path)?;
-        let progress = Progress::new("reading test films", films.len());
-        let mut broken = None;
-        reader.read_files(&paths, |i, result| {
-            let kept = match result {
-                Ok(reading) => table.row(Some(films[i]), &paths[i], &reading.prediction),
-                // A file that cannot be read is missing from every arm alike.
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    Ok(())
-                }
-            };
-            progress.set(i + 1, "");
-            broken = kept.err();
-            broken.is_none()
-        })?;
-        progress.finish();
-        if let Some(error) = broken {
-            return Err(error);
-        }
-        table.finish()?;
-        Ok(path)
+        let table = run.join("test.csv");
+        read_labeled(test, &mut reader, &table, |_, _, _| Ok(()))?;
+        Ok(table)
     }
 
     /// Trains once for each fold, and evaluates the films of all folds together.
