@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
+use coxa_cohort::disk;
 use coxa_model::ModelError;
 use coxa_simulate::SimulateError;
 use coxa_study::StudyError;
@@ -98,68 +99,10 @@ pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a file is written until it is whole: hidden, beside its place, and of this process alone.
-///
-/// # Errors
-/// When `path` is something else than a file: a folder, a device.
-pub fn partial_path(path: &Path) -> anyhow::Result<PathBuf> {
-    if path.exists() && !path.is_file() {
-        anyhow::bail!("{}: not a file, so it cannot be written whole; name a file", path.display());
-    }
-    hidden_beside(path)
-}
-
-/// The hidden name, of this process alone, under which a file or folder is made beside its place.
-fn hidden_beside(path: &Path) -> anyhow::Result<PathBuf> {
-    let name = path.file_name().with_context(|| format!("{}: the path has no name", path.display()))?;
-    Ok(path.with_file_name(format!(".{}.{}.partial", name.to_string_lossy(), std::process::id())))
-}
-
 /// Writes a file whole or not at all.
 ///
 /// # Errors
 /// When it cannot be written; nothing is left of it then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let partial = partial_path(path)?;
-    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
-    if written.is_err() {
-        // What cannot be removed was never made.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written.with_context(|| format!("{}", path.display()))
-}
-
-/// A folder that is filled beside its place and then moved there; dropped before, it is removed.
-pub struct PartialFolder(PathBuf);
-
-impl PartialFolder {
-    /// Makes it.
-    ///
-    /// # Errors
-    /// When the folder it will become has no name, or the disk refuses.
-    pub fn beside(folder: &Path) -> anyhow::Result<Self> {
-        let partial = hidden_beside(folder)?;
-        std::fs::create_dir_all(&partial).with_context(|| format!("{}", folder.display()))?;
-        Ok(Self(partial))
-    }
-
-    /// Where it is while it is filled.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Moves it to its place.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn keep(self, folder: &Path) -> anyhow::Result<()> {
-        std::fs::rename(&self.0, folder).with_context(|| format!("{}", folder.display()))
-    }
-}
-
-impl Drop for PartialFolder {
-    fn drop(&mut self) {
-        // After `keep` there is nothing to remove; before, there is nobody to tell.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    disk::write_whole(path, bytes).with_context(|| format!("{}", path.display()))
 }

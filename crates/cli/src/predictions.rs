@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use coxa_cohort::Film;
+use coxa_cohort::disk::Partial;
 use coxa_model::Prediction;
-
-use crate::output::partial_path;
 
 /// Columns of a manifest that become subgroups of the predictions.
 pub const SUBGROUPS: [&str; 10] =
@@ -27,7 +26,7 @@ pub fn subgroup_of(film: &Film, column: &str) -> String {
 /// The predictions as `coxa evaluate` reads them; written under another name until the last row.
 pub struct PredictionTable {
     path: PathBuf,
-    partial: PathBuf,
+    partial: Partial,
     writer: csv::Writer<File>,
 }
 
@@ -37,10 +36,9 @@ impl PredictionTable {
     /// # Errors
     /// When the file cannot be created.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
-        // A link's file is what is replaced, not the link.
-        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let partial = partial_path(path)?;
-        let file = File::create(&partial).with_context(|| format!("{}", path.display()))?;
+        let at = || path.display().to_string();
+        let partial = Partial::file(path).with_context(at)?;
+        let file = File::create(partial.path()).with_context(at)?;
         let mut writer = csv::Writer::from_writer(file);
         let header = ["image_id", "patient", "label", "probability", "threshold"].into_iter().chain(SUBGROUPS);
         writer.write_record(header.chain(["film_width", "film_height"]))?;
@@ -70,14 +68,9 @@ impl PredictionTable {
     /// # Errors
     /// When it cannot be written or renamed.
     pub fn finish(mut self) -> anyhow::Result<()> {
-        self.writer.flush().with_context(|| format!("{}", self.path.display()))?;
-        std::fs::rename(&self.partial, &self.path).with_context(|| format!("{}", self.path.display()))
-    }
-}
-
-impl Drop for PredictionTable {
-    fn drop(&mut self) {
-        // After `finish` there is nothing to remove; before, there is nobody to tell.
-        let _ = std::fs::remove_file(&self.partial);
+        let at = || self.path.display().to_string();
+        self.writer.flush().with_context(at)?;
+        drop(self.writer);
+        self.partial.keep().with_context(|| self.path.display().to_string())
     }
 }

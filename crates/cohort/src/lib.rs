@@ -11,6 +11,7 @@ pub mod collect;
 pub mod dataset;
 mod deal;
 pub mod diagnosis;
+pub mod disk;
 pub mod error;
 pub mod film;
 pub mod flow;

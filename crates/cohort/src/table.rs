@@ -1,10 +1,10 @@
-//! CSV tables, read strictly and written whole: the one place that knows about line numbers and temporary files.
+//! CSV tables, read strictly and written whole: the one place that knows about line numbers.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::disk::{Partial, write_synced};
 use crate::error::CohortError;
 
 /// A table in memory, every field trimmed of surrounding white space.
@@ -275,26 +275,19 @@ where
 /// # Errors
 /// [`CohortError::Io`]; the temporary files are then removed.
 pub fn write_atomically(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), CohortError> {
-    let temporary = |name: &str| folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let write = || -> Result<(), CohortError> {
-        for (name, bytes) in files {
-            let path = temporary(name);
-            let mut file = fs::File::create(&path).map_err(CohortError::io(&path))?;
-            file.write_all(bytes).map_err(CohortError::io(&path))?;
-            file.sync_all().map_err(CohortError::io(&path))?;
-        }
-        for (name, _) in files {
-            let path = folder.join(name);
-            fs::rename(temporary(name), &path).map_err(CohortError::io(&path))?;
-        }
-        Ok(())
+    let written = |path: &Path, bytes: &[u8]| {
+        let partial = Partial::file(path)?;
+        write_synced(partial.path(), bytes).map(|()| partial)
     };
-    write().inspect_err(|_| {
-        for (name, _) in files {
-            // What cannot be removed was never created or is already renamed.
-            let _ = fs::remove_file(temporary(name));
-        }
-    })
+    let mut made = Vec::with_capacity(files.len());
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        made.push((written(&path, bytes).map_err(CohortError::io(&path))?, path));
+    }
+    for (partial, path) in made {
+        partial.keep().map_err(CohortError::io(&path))?;
+    }
+    Ok(())
 }
 
 fn reason_of(error: &csv::Error) -> String {

@@ -240,18 +240,18 @@ fn what_a_killed_import_left_is_cleared_by_the_next_one_and_nothing_else() {
     let from = folder.path().join("pelves");
     write(&from.join("normal/P1_1.jpg"), &jpeg(10, 10, 1));
     let at = |name: &str| folder.path().join(name);
-    write(&at(".set.11.partial/.lock"), b"");
-    write(&at(".set.11.partial/images/x.jpg"), b"x");
+    write(&at(".set.11-0.partial/.lock"), b"");
+    write(&at(".set.11-0.partial/images/x.jpg"), b"x");
     // Held by an import that is running.
-    write(&at(".set.12.partial/.lock"), b"");
-    let running = fs::File::open(at(".set.12.partial/.lock")).unwrap();
+    write(&at(".set.12-0.partial/.lock"), b"");
+    let running = fs::File::open(at(".set.12-0.partial/.lock")).unwrap();
     running.lock().unwrap();
     write(&at(".set.mine.partial/.lock"), b"");
     write(&at(".other.11.partial/.lock"), b"");
     let options = FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), ..Default::default() };
     folders(&from, &at("set"), options).unwrap();
-    assert!(!at(".set.11.partial").exists() && !at("set/.lock").exists());
-    for kept in [".set.12.partial", ".set.mine.partial", ".other.11.partial"] {
+    assert!(!at(".set.11-0.partial").exists() && !at("set/.lock").exists());
+    for kept in [".set.12-0.partial", ".set.mine.partial", ".other.11.partial"] {
         assert!(at(kept).exists(), "{kept}");
     }
 }

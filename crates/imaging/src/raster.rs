@@ -3,12 +3,12 @@
 //! 8-bit samples are display values and pass unchanged. 16-bit samples get the percentile window of [`crate::window`]: a 16-bit
 //! PNG or TIFF of a film is nearly always the detector's 10 to 14 bits without a window, and would be almost black otherwise.
 //! An alpha channel is left out of account. Orientation tags (EXIF's in JPEG and PNG, TIFF's own) are followed, as viewers and
-//! annotators' tools do: a film that was turned upright by hand is read upright. Only a JPEG file of 12 bits stays as it is stored.
+//! annotators' tools do: a film that was turned upright by hand is read upright.
 
 use std::io::{Cursor, ErrorKind};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::codec::{jpeg_extended, jpeg_header};
 use crate::error::{FileFormat, ReadError};
@@ -182,8 +182,14 @@ fn check_jpeg(bytes: &[u8], file: &str) -> Result<Option<Radiograph>, ReadError>
         format: FileFormat::Jpeg,
         detail: detail.to_string(),
     })?;
-    let pixels = window::display_of_raw(&raw, header.width);
-    Ok(Some(film(header.width, header.height, pixels, 12, Photometric::Monochrome2, bytes)))
+    let stored = ImageBuffer::from_raw(header.width as u32, header.height as u32, raw).expect("a sample a pixel");
+    let mut image = DynamicImage::ImageLuma16(stored);
+    let orientation = jpeg_header::exif(bytes).and_then(Orientation::from_exif_chunk);
+    image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
+    let upright = image.into_luma16();
+    let (width, height) = (upright.width() as usize, upright.height() as usize);
+    let pixels = window::display_of_raw(upright.as_raw(), width);
+    Ok(Some(film(width, height, pixels, 12, Photometric::Monochrome2, bytes)))
 }
 
 /// Refuses a TIFF file of several pages; says whether its lowest value is white (the decoder turns such pixels round).

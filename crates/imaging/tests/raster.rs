@@ -5,6 +5,8 @@ use std::io::Cursor;
 use coxa_imaging::{Photometric, ReadError, encode, read_bytes};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, RgbImage, RgbaImage};
 
+use crate::golden_file;
+
 fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).unwrap();
@@ -115,6 +117,27 @@ fn exif(orientation: u8) -> Vec<u8> {
     block
 }
 
+/// A JPEG file with an orientation.
+fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let block = exif(orientation);
+    let length = (block.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xFF, 0xE1], &length, &block, &jpeg[2..]].concat()
+}
+
+#[test]
+fn a_jpeg_of_twelve_bits_is_turned_too() {
+    let dicom = golden_file("jpeg_12");
+    let start = dicom.windows(3).position(|three| three == [0xFF, 0xD8, 0xFF]).unwrap();
+    let stored = read_bytes(&dicom[start..], "film").unwrap();
+    let half_turn = read_bytes(&turned(&dicom[start..], 3), "film").unwrap();
+    assert_eq!((stored.width(), stored.height(), stored.bit_depth()), (20, 18, 12));
+    assert!(half_turn.pixels().iter().zip(stored.pixels().iter().rev()).all(|(a, b)| (a - b).abs() < 0.01));
+    let quarter = read_bytes(&turned(&dicom[start..], 6), "film").unwrap();
+    assert_eq!((quarter.width(), quarter.height()), (18, 20));
+    // What is stored first in the last row stands in the upper left corner.
+    assert!((quarter.pixels()[0] - stored.pixels()[17 * 20]).abs() < 0.01);
+}
+
 #[test]
 fn orientation_tags_are_followed() {
     // Dark to the left, bright to the right.
@@ -124,13 +147,7 @@ fn orientation_tags_are_followed() {
     // Where the bright side is, as (x, y), for each of EXIF's eight orientations.
     let sides = [(1, 0), (-1, 0), (-1, 0), (1, 0), (0, 1), (0, 1), (0, -1), (0, -1)];
     for (orientation, (x, y)) in (1..).zip(sides) {
-        let block = exif(orientation);
-        let mut bytes = plain[..2].to_vec();
-        bytes.extend([0xFF, 0xE1]);
-        bytes.extend((block.len() as u16 + 2).to_be_bytes());
-        bytes.extend(block);
-        bytes.extend(&plain[2..]);
-        let film = read_bytes(&bytes, "film").unwrap();
+        let film = read_bytes(&turned(&plain, orientation), "film").unwrap();
         assert_eq!(film.width() > film.height(), y == 0, "{orientation}");
         let at = |column: usize, row: usize| film.pixels()[row * film.width() + column];
         let (right, bottom) = (film.width() - 1, film.height() - 1);

@@ -2,9 +2,9 @@
 //! from, how a film must be prepared for it and what its numbers mean.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
+use coxa_cohort::disk::Partial;
 use coxa_engine::{Architecture, Parameters, Ranges};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -413,41 +413,20 @@ impl Bundle {
             measured_on: int8.measured_on.clone(),
             ranges: int8.ranges.values().collect(),
         });
-        let parent = match folder.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        files::create_folder(parent)?;
-        let mut name = std::ffi::OsString::from(".");
-        name.push(folder.file_name().unwrap_or_default());
-        name.push(format!(".{}.tmp", std::process::id()));
-        let temporary = parent.join(name);
-        fs::create_dir(&temporary).map_err(ModelError::io(&temporary))?;
-        let written = files::write_synced(&temporary.join(WEIGHTS_FILE), &bytes)
-            .and_then(|()| files::write_synced(&temporary.join(CARD_FILE), text.as_bytes()))
-            .and_then(|()| match self.films.is_empty() {
-                true => Ok(()),
-                false => {
-                    let lines: String = self.films.iter().map(|film| format!("{film}\n")).collect();
-                    files::write_synced(&temporary.join(FILMS_FILE), lines.as_bytes())
-                }
-            })
-            .and_then(|()| match &int8 {
-                None => Ok(()),
-                Some(int8) => {
-                    let path = temporary.join(INT8_FILE);
-                    let text = serde_json::to_string(int8).map_err(|error| ModelError::format(&path, error))?;
-                    files::write_synced(&path, text.as_bytes())
-                }
-            })
-            // Renaming a folder onto one that holds files fails, so a folder that appeared meanwhile is not lost.
-            .and_then(|()| fs::rename(&temporary, folder).map_err(ModelError::io(folder)));
-        if let Err(error) = written {
-            // The first error is the one to tell; what is left of the temporary folder does no harm.
-            let _ = fs::remove_dir_all(&temporary);
-            return Err(error);
+        let partial = Partial::folder(folder).map_err(ModelError::io(folder))?;
+        let write = |name, bytes: &[u8]| files::write_synced(&partial.path().join(name), bytes);
+        write(WEIGHTS_FILE, &bytes)?;
+        write(CARD_FILE, text.as_bytes())?;
+        if !self.films.is_empty() {
+            let lines: String = self.films.iter().map(|film| format!("{film}\n")).collect();
+            write(FILMS_FILE, lines.as_bytes())?;
         }
-        files::sync_parent(folder)?;
+        if let Some(int8) = &int8 {
+            let text =
+                serde_json::to_string(int8).map_err(|error| ModelError::format(folder.join(INT8_FILE), error))?;
+            write(INT8_FILE, text.as_bytes())?;
+        }
+        partial.keep().map_err(ModelError::io(folder))?;
         Self::load(folder)
     }
 

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::{Fit, ModelError, files};
 
 /// Changes when the same film would be prepared differently.
-const PREPARATION: &str = "coxa-films-1";
+const PREPARATION: &str = "coxa-films-2";
 /// Films that are decoded between two reports of progress.
 const CHUNK: usize = 32;
 

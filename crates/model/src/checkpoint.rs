@@ -106,7 +106,7 @@ impl Checkpoint {
         });
         let bytes = to_safetensors(parameters.chain(moments), WeightsFormat::F32, Some((METADATA, json)))
             .map_err(|reason| ModelError::format(path, reason))?;
-        files::write_atomic(path, &bytes)
+        files::write_whole(path, &bytes)
     }
 
     /// Reads a checkpoint.
@@ -145,7 +145,7 @@ impl Checkpoint {
 pub(crate) fn save_parameters(path: &Path, parameters: &Parameters) -> Result<(), ModelError> {
     let tensors = parameters.iter().map(|(name, shape, values)| (name.to_string(), shape, values));
     let bytes = to_safetensors(tensors, WeightsFormat::F32, None).map_err(|reason| ModelError::format(path, reason))?;
-    files::write_atomic(path, &bytes)
+    files::write_whole(path, &bytes)
 }
 
 /// Reads a file of parameters alone.

@@ -1,9 +1,9 @@
-//! Files written whole or not at all, folders that never replace another, and hashes.
+//! Files with this crate's errors, folders that never replace another, and hashes.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use coxa_cohort::disk;
 use sha2::{Digest, Sha256};
 
 use crate::ModelError;
@@ -23,34 +23,14 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), ModelError> {
     fs::create_dir_all(path).map_err(ModelError::io(path))
 }
 
-/// Writes a file so that a reader, or a power cut, sees either the old file or the whole new one.
-pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    write_synced(&temporary, bytes)?;
-    fs::rename(&temporary, path).map_err(ModelError::io(path))?;
-    sync_parent(path)
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+    disk::write_whole(path, bytes).map_err(ModelError::io(path))
 }
 
-/// Writes a new file and waits until it has reached the disk.
+/// Writes a file where it stands and waits until it has reached the disk.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    let mut file = File::create(path).map_err(ModelError::io(path))?;
-    file.write_all(bytes).map_err(ModelError::io(path))?;
-    file.sync_all().map_err(ModelError::io(path))
-}
-
-/// Waits until the entry of `path` in its folder has reached the disk.
-pub(crate) fn sync_parent(path: &Path) -> Result<(), ModelError> {
-    #[cfg(unix)]
-    {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        File::open(parent).and_then(|folder| folder.sync_all()).map_err(ModelError::io(parent))?;
-    }
-    Ok(())
+    disk::write_synced(path, bytes).map_err(ModelError::io(path))
 }
 
 /// Creates `parent/<name>-<n>` with the least `n` ≥ 1 that is free, and returns it.
@@ -100,15 +80,5 @@ mod tests {
         let first = create_numbered(folder.path(), "run").unwrap();
         let second = create_numbered(folder.path(), "run").unwrap();
         assert_eq!((first.file_name().unwrap(), second.file_name().unwrap()), ("run-1".as_ref(), "run-2".as_ref()));
-    }
-
-    #[test]
-    fn an_atomic_write_leaves_nothing_beside_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.txt");
-        write_atomic(&path, b"one").unwrap();
-        write_atomic(&path, b"two").unwrap();
-        assert_eq!(read(&path).unwrap(), b"two");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

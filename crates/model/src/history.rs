@@ -41,7 +41,7 @@ pub(crate) fn write_csv(path: &Path, history: &[EpochRecord]) -> Result<(), Mode
             r.epoch, r.learning_rate, r.train_loss, r.train_accuracy, r.val_loss, r.val_accuracy, r.seconds
         );
     }
-    files::write_atomic(path, text.as_bytes())
+    files::write_whole(path, text.as_bytes())
 }
 
 /// Reads a `history.csv`, for figures and reports.

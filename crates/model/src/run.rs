@@ -27,7 +27,7 @@ impl Run {
     pub(crate) fn create(recipe: &Recipe, options: &TrainOptions) -> Result<Run, ModelError> {
         let folder = files::create_numbered(&options.runs, &recipe.name)?;
         let run = Run { _lock: lock(&folder)?, folder };
-        files::write_atomic(&run.folder.join("recipe.toml"), recipe.to_toml()?.as_bytes())?;
+        files::write_whole(&run.folder.join("recipe.toml"), recipe.to_toml()?.as_bytes())?;
         run.record_environment(options)?;
         Ok(run)
     }
@@ -49,7 +49,7 @@ impl Run {
         });
         let path = self.folder.join("environment.json");
         let text = serde_json::to_string_pretty(&environment).map_err(|error| ModelError::format(&path, error))?;
-        files::write_atomic(&path, format!("{text}\n").as_bytes())
+        files::write_whole(&path, format!("{text}\n").as_bytes())
     }
 }
 

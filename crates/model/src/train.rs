@@ -408,7 +408,7 @@ impl Training<'_> {
             return Ok(None);
         };
         if data.classes.len() == 2 {
-            files::write_atomic(&self.folder.join(VALIDATION), &validation.predictions(data.split.validation())?)?;
+            files::write_whole(&self.folder.join(VALIDATION), &validation.predictions(data.split.validation())?)?;
         }
         let finished = Finished {
             recipe: self.recipe,

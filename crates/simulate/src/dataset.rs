@@ -9,7 +9,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use coxa_cohort::{BodyPart, Dataset, Film, FractureType, Label, Sex, Side, TruthBox};
+use coxa_cohort::{BodyPart, Dataset, Film, FractureType, Label, Sex, Side, TruthBox, disk};
 use coxa_imaging::dx::{self, Anatomy as Region, DxOptions};
 use coxa_imaging::{Laterality, encode};
 use rand::seq::SliceRandom;
@@ -274,6 +274,7 @@ fn begin(folder: &Path, plan: &str) -> Result<File, SimulateError> {
     for name in ["images", NOTES] {
         let path = folder.join(name);
         fs::create_dir_all(&path).map_err(SimulateError::io(&path))?;
+        disk::sweep(&path);
     }
     Ok(file)
 }
@@ -309,13 +310,9 @@ fn finish(folder: &Path, rows: Vec<(Film, Option<TruthBox>)>) -> Result<Dataset,
     Ok(dataset)
 }
 
-/// Writes bytes under a temporary name in the same folder, then renames.
+/// Writes a file whole or not at all.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SimulateError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    fs::write(&part, bytes).map_err(SimulateError::io(&part))?;
-    fs::rename(&part, path).map_err(SimulateError::io(path))
+    disk::write_whole(path, bytes).map_err(SimulateError::io(path))
 }
 
 /// The extension of a format.

@@ -64,14 +64,15 @@ fn a_killed_run_leaves_no_manifest_and_is_taken_up_again() {
     assert!(killed.is_err());
     assert!(!broken.join("manifest.csv").exists());
     assert!(fs::read_dir(broken.join("images")).unwrap().count() >= 3);
-    // What a film half written leaves behind does no harm either.
-    fs::write(broken.join("images/S0000007.png.part"), b"half").unwrap();
+    // What a film half written leaves behind goes.
+    fs::write(broken.join("images/.S0000007.png.1-0.partial"), b"half").unwrap();
     let other = DatasetSpec { seed: 6, ..spec.clone() };
     assert!(matches!(write(&broken, &other, &|_| {}), Err(SimulateError::Occupied { .. })));
     write(&broken, &spec, &|_| {}).unwrap();
     for file in ["manifest.csv", "truth.csv"] {
         assert_eq!(fs::read(whole.join(file)).unwrap(), fs::read(broken.join(file)).unwrap(), "{file}");
     }
+    assert_eq!(fs::read_dir(broken.join("images")).unwrap().count(), 8);
     Dataset::load(&broken).unwrap().verify().unwrap();
     assert!(matches!(write(&broken, &spec, &|_| {}), Err(SimulateError::Occupied { .. })), "finished sets stay");
 }

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use coxa_cohort::disk::write_whole;
+
 use crate::figures::{Figure, escape};
 
 /// What stands on every page.
@@ -162,22 +164,24 @@ impl Page {
         for block in self.sections.iter().flat_map(|s| &s.blocks) {
             match block {
                 Block::Figure { name, figure, .. } => {
-                    replace(&figures.join(format!("{name}.svg")), figure.svg.as_bytes())?;
-                    replace(&figures.join(format!("{name}.pdf")), &figure.pdf)?;
+                    write_whole(&figures.join(format!("{name}.svg")), figure.svg.as_bytes())?;
+                    write_whole(&figures.join(format!("{name}.pdf")), &figure.pdf)?;
                 }
                 Block::Films(cards) => {
                     let films = figures.join("films");
                     fs::create_dir_all(&films)?;
                     for card in cards {
-                        replace(&films.join(format!("{}-film.png", card.name)), &card.film)?;
-                        replace(&films.join(format!("{}-heatmap.png", card.name)), &card.overlay)?;
+                        write_whole(&films.join(format!("{}-film.png", card.name)), &card.film)?;
+                        write_whole(&films.join(format!("{}-heatmap.png", card.name)), &card.overlay)?;
                     }
                 }
-                Block::Table(table) => replace(&tables.join(format!("{}.csv", table.name)), table.csv()?.as_slice())?,
+                Block::Table(table) => {
+                    write_whole(&tables.join(format!("{}.csv", table.name)), table.csv()?.as_slice())?
+                }
                 Block::Text(_) | Block::Command(_) => {}
             }
         }
-        replace(&folder.join("index.html"), self.html().as_bytes())
+        write_whole(&folder.join("index.html"), self.html().as_bytes())
     }
 }
 
@@ -254,14 +258,6 @@ fn write_card(card: &FilmCard, out: &mut String) {
 fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-/// Writes a file under another name and renames it, so that a reader never sees half of it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-    fs::write(&partial, bytes)?;
-    fs::rename(&partial, path)
 }
 
 const STYLE: &str = "\

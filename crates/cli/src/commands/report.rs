@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use coxa_cohort::disk::Partial;
 use coxa_cohort::{Dataset, Film};
 use coxa_model::{Bundle, Reader, ReaderOptions};
 use coxa_study::figures::roc::ReaderPoint;
@@ -11,7 +12,7 @@ use coxa_study::figures::roc::ReaderPoint;
 use super::assess::{Request, assess};
 use super::evaluate::How;
 use super::predict::bundle_or_shipped;
-use crate::output::{Outcome, PartialFolder};
+use crate::output::Outcome;
 
 /// Reads a dataset's films, evaluates the readings and writes the report: one self-contained page, each figure as SVG, each table as CSV,
 /// the predictions and the readings.
@@ -69,7 +70,8 @@ impl Report {
         let options =
             ReaderOptions { image_size: self.image_size, threshold: self.how.threshold, ..ReaderOptions::default() };
         let mut reader = Reader::new(&bundle, &options)?;
-        let partial = PartialFolder::beside(&self.out)?;
+        let at = || self.out.display().to_string();
+        let partial = Partial::folder(&self.out).with_context(at)?;
         let request = Request {
             dataset: &dataset,
             run: self.run.as_deref(),
@@ -80,7 +82,7 @@ impl Report {
             next: Vec::new(),
         };
         let assessment = assess(request, &mut reader)?;
-        partial.keep(&self.out)?;
+        partial.keep().with_context(at)?;
         println!("{}", self.out.join("index.html").display());
         Ok(Outcome::of_failures(assessment.failed))
     }

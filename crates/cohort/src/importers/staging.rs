@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::dataset::{Dataset, sha256_of};
+use crate::disk::{Partial, left_of, write_synced};
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
 use crate::flow::Flow;
@@ -63,23 +64,14 @@ pub struct Stored {
     pub size: Option<(u32, u32)>,
 }
 
-/// How the name of a folder in the making ends.
-const PARTIAL: &str = ".partial";
-/// The file in it that its import holds locked.
+/// The file in a folder in the making that its import holds locked.
 const LOCK: &str = ".lock";
 
 /// Removes what imports of the same name left that were killed: their lock can be had. What cannot be removed is passed over.
-fn clear_abandoned(to: &Path, prefix: &str) {
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(entries) = fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(PARTIAL));
-        if process.is_none_or(|process| process.parse::<u32>().is_err()) {
-            continue;
-        }
-        if File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
-            let _ = fs::remove_dir_all(entry.path());
+fn clear_abandoned(to: &Path) {
+    for left in left_of(to) {
+        if File::open(left.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(left);
         }
     }
 }
@@ -88,7 +80,7 @@ fn clear_abandoned(to: &Path, prefix: &str) {
 #[derive(Debug)]
 pub struct Staging {
     to: PathBuf,
-    partial: PathBuf,
+    partial: Partial,
     files: Files,
     look: Look,
     n_named: usize,
@@ -96,7 +88,6 @@ pub struct Staging {
     _lock: File,
     hashes: BTreeMap<String, PathBuf>,
     refused: Vec<Refused>,
-    committed: bool,
 }
 
 impl Staging {
@@ -114,16 +105,11 @@ impl Staging {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(CohortError::io(to)(error)),
         }
-        let name = to.file_name().ok_or_else(|| CohortError::Layout {
-            path: to.to_owned(),
-            reason: "the new folder has no name".to_owned(),
-        })?;
-        let prefix = format!(".{}.", name.to_string_lossy());
-        clear_abandoned(to, &prefix);
-        let partial = to.with_file_name(format!("{prefix}{}{PARTIAL}", std::process::id()));
-        let images = partial.join("images");
-        fs::create_dir_all(&images).map_err(CohortError::io(&images))?;
-        let lock = partial.join(LOCK);
+        clear_abandoned(to);
+        let partial = Partial::folder(to).map_err(CohortError::io(to))?;
+        let images = partial.path().join("images");
+        fs::create_dir(&images).map_err(CohortError::io(&images))?;
+        let lock = partial.path().join(LOCK);
         let held = File::create(&lock).and_then(|file| file.lock().map(|()| file)).map_err(CohortError::io(&lock))?;
         Ok(Self {
             to: to.to_owned(),
@@ -134,7 +120,6 @@ impl Staging {
             _lock: held,
             hashes: BTreeMap::new(),
             refused: Vec::new(),
-            committed: false,
         })
     }
 
@@ -189,23 +174,19 @@ impl Staging {
     /// # Errors
     /// As [`Dataset::save`], or the disk; nothing stays behind then.
     pub fn commit(
-        mut self,
+        self,
         films: Vec<Film>,
         truth: Vec<TruthBox>,
         upstream: &Flow,
     ) -> Result<(Dataset, Vec<Refused>), CohortError> {
-        let mut dataset = Dataset { folder: self.partial.clone(), films, truth };
+        let mut dataset = Dataset { folder: self.partial.path().to_owned(), films, truth };
         dataset.save()?;
-        upstream.save(&self.partial)?;
-        let lock = self.partial.join(LOCK);
+        upstream.save(self.partial.path())?;
+        let lock = self.partial.path().join(LOCK);
         fs::remove_file(&lock).map_err(CohortError::io(&lock))?;
-        if self.to.exists() {
-            fs::remove_dir(&self.to).map_err(CohortError::io(&self.to))?;
-        }
-        fs::rename(&self.partial, &self.to).map_err(CohortError::io(&self.to))?;
-        self.committed = true;
-        dataset.folder = self.to.clone();
-        Ok((dataset, std::mem::take(&mut self.refused)))
+        self.partial.keep().map_err(CohortError::io(&self.to))?;
+        dataset.folder = self.to;
+        Ok((dataset, self.refused))
     }
 
     fn take(&mut self, source: &Path, image_id: &str) -> Result<Stored, String> {
@@ -224,10 +205,12 @@ impl Staging {
             }
             Files::Copy | Files::HardLink => {
                 let name = format!("images/{image_id}.{ending}");
-                let place = self.partial.join(&name);
-                let linked = self.files == Files::HardLink && fs::hard_link(source, &place).is_ok();
+                let place = self.partial.path().join(&name);
+                // A link to a symbolic link would lead astray from here.
+                let link = || fs::canonicalize(source).and_then(|source| fs::hard_link(source, &place));
+                let linked = self.files == Files::HardLink && link().is_ok();
                 if !linked {
-                    fs::write(&place, &bytes).map_err(|error| format!("it cannot be copied: {error}"))?;
+                    write_synced(&place, &bytes).map_err(|error| format!("it cannot be copied: {error}"))?;
                 }
                 name
             }
@@ -235,15 +218,6 @@ impl Staging {
         self.hashes.insert(sha256.clone(), source.to_owned());
         self.n_named += usize::from(seen == Seen::Patient);
         Ok(Stored { path, sha256, size })
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if !self.committed {
-            // A folder that cannot be removed is hidden and named `.partial`; there is nobody to tell here.
-            let _ = fs::remove_dir_all(&self.partial);
-        }
     }
 }
 

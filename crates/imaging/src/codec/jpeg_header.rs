@@ -64,6 +64,22 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<JpegHeader, CodecError> {
     header.ok_or("no frame header")
 }
 
+/// The EXIF block of a JPEG file, from its byte order on, where there is one before the first scan (CIPA DC-008, 4.5.4).
+pub(crate) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    let mut at = 2;
+    while let Some((marker, after)) = next_marker(bytes, at)
+        && marker != 0xDA
+    {
+        let length = usize::from(u16::from_be_bytes(bytes.get(after..after + 2)?.try_into().ok()?));
+        let segment = bytes.get(after + 2..after + length)?;
+        match segment.strip_prefix(b"Exif\0\0") {
+            Some(block) if marker == 0xE1 => return Some(block),
+            _ => at = after + length,
+        }
+    }
+    None
+}
+
 /// The next marker at or after `at`, and the position after it. Entropy-coded bytes are passed over: in them 0xFF is followed by 0
 /// (in JPEG-LS by anything below 0x80) or by a restart marker.
 pub(crate) fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
@@ -93,5 +109,17 @@ mod tests {
         assert!(scan(&stream).unwrap().complete);
         assert!(scan(b"\xff\xd8\xff\xd9").is_err());
         assert!(scan(b"nothing").is_err());
+    }
+
+    #[test]
+    fn exif_is_found_before_the_scan_only() {
+        let other = [0xFF, 0xE0, 0, 4, 1, 2];
+        let block = [0xFF, 0xE1, 0, 10, b'E', b'x', b'i', b'f', 0, 0, b'I', b'I'];
+        let scan = [0xFF, 0xDA, 0, 2, 7];
+        let stream = |segments: &[&[u8]]| [&[0xFF, 0xD8], segments.concat().as_slice()].concat();
+        assert_eq!(exif(&stream(&[&other, &block, &scan])), Some(&b"II"[..]));
+        assert_eq!(exif(&stream(&[&other, &scan, &block])), None);
+        assert_eq!(exif(&stream(&[&block[..6]])), None);
+        assert_eq!(exif(&stream(&[&[0xFF, 0xE1, 0, 0]])), None);
     }
 }

@@ -80,7 +80,7 @@ pub fn export(parameters: &Parameters, path: &Path) -> Result<(), ModelError> {
     let metadata = Some(("format", "pt".to_string()));
     let bytes =
         to_safetensors(tensors, WeightsFormat::F32, metadata).map_err(|reason| ModelError::weights(path, reason))?;
-    files::write_atomic(path, &bytes)
+    files::write_whole(path, &bytes)
 }
 
 /// A network with the given one's features and a new classifier.
