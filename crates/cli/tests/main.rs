@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coxa_engine::{Architecture, Parameters};
 use coxa_model::bundle::Card;
@@ -227,10 +227,14 @@ fn weights(run: &Path) -> Vec<u8> {
     fs::read(run.join("bundle/model.safetensors")).unwrap()
 }
 
-fn kill_after(mut child: Child, time: Duration) {
-    std::thread::sleep(time);
-    // The process may have ended by itself; either way it is gone afterwards.
-    let _ = child.kill();
+/// Kills the process as soon as `moment` has come.
+fn kill_when(mut child: Child, moment: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !moment() && child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "the moment never came");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
     child.wait().unwrap();
 }
 
@@ -240,26 +244,50 @@ fn a_training_killed_at_three_moments_ends_with_the_same_weights() {
     let films = folder.path().join("films");
     simulate("pelvis", 24, &films);
     let recipe = folder.path().join("tiny.toml");
-    fs::write(&recipe, RECIPE).unwrap();
+    fs::write(&recipe, RECIPE.replace("epochs = 4", "epochs = 8")).unwrap();
     let alone = folder.path().join("alone");
     succeed(&training(&recipe, &films, &alone).output().unwrap());
     let killed = folder.path().join("killed");
     let run = killed.join("tiny-1");
+    let stage = run.join("1-films");
     let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    kill_after(quiet(&mut training(&recipe, &films, &killed)), Duration::from_millis(700));
-    for milliseconds in [450, 900] {
-        if run.join("recipe.toml").is_file() && !run.join("bundle").exists() {
-            let mut resumed = coxa(&["train", "--resume", text(&run), "--out", text(&killed), "--threads", "2"]);
-            kill_after(quiet(&mut resumed), Duration::from_millis(milliseconds));
-        }
-    }
-    let last = if run.join("recipe.toml").is_file() {
-        coxa(&["train", "--resume", text(&run), "--out", text(&killed)]).output().unwrap()
-    } else {
-        training(&recipe, &films, &killed).output().unwrap()
-    };
+    let resumed = || coxa(&["train", "--resume", text(&run), "--out", text(&killed), "--threads", "2"]);
+    let epochs =
+        || fs::read_to_string(stage.join("history.csv")).map_or(0, |text| text.lines().count().saturating_sub(1));
+    // Before anything is learned, after the first checkpoint, and within a later epoch.
+    kill_when(quiet(&mut training(&recipe, &films, &killed)), || run.join("environment.json").is_file());
+    kill_when(quiet(&mut resumed()), || stage.join("last.safetensors").is_file());
+    let before = epochs();
+    kill_when(quiet(&mut resumed()), || {
+        let later = epochs() > before;
+        std::thread::sleep(Duration::from_millis(if later { 30 } else { 0 }));
+        later
+    });
+    assert!(stage.join("last.safetensors").is_file() && !run.join("bundle").exists(), "there is something to take up");
+    let last = resumed().output().unwrap();
     succeed(&last);
+    let said = String::from_utf8_lossy(&last.stderr).into_owned();
+    assert!(said.contains("taken up after epoch"), "{said}");
     assert_eq!(weights(&run), weights(&alone.join("tiny-1")));
+    let hidden =
+        |folder: &Path| fs::read_dir(folder).unwrap().any(|e| e.unwrap().file_name().as_encoded_bytes()[0] == b'.');
+    assert!(!hidden(&run) && !hidden(&stage), "nothing half-written stays");
+}
+
+#[test]
+fn heatmaps_never_take_the_place_of_films() {
+    let folder = tempfile::tempdir().unwrap();
+    let films = folder.path().join("films");
+    simulate("pelvis", 2, &films);
+    let bundle = untrained_bundle(folder.path());
+    let film = films.join("images/S0000000.png");
+    let before = fs::read(&film).unwrap();
+    let output =
+        run(&["predict", text(&films), "--model", text(&bundle), "--heatmap", text(&films.join("images/../images"))]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("S0000000.png") && said.contains("hint: name a folder without films"), "{said}");
+    assert_eq!(fs::read(&film).unwrap(), before);
 }
 
 #[test]
@@ -368,7 +396,8 @@ fn the_ablation_compares_its_arms_on_the_same_films() {
     let test = folder.path().join("test");
     simulate("limbs", 10, &limbs);
     simulate("pelvis", 24, &films);
-    simulate("pelvis", 6, &test);
+    let other = ["--n", "6", "--seed", "2", "--size", "96", "--format", "png", "--out", text(&test)];
+    succeed(&run(&[&["simulate", "pelvis"][..], &other].concat()));
     let stage = RECIPE.split_once("[[stage]]").unwrap().1.replace("epochs = 4", "epochs = 1");
     let first = stage.replace("\"films\"", "\"limbs\"").replace("\"fracture\"", "\"body_part\"");
     let second = stage.replace("\"scratch\"", "\"previous\"");
@@ -382,6 +411,11 @@ fn the_ablation_compares_its_arms_on_the_same_films() {
     let output = whole(&["--test", text(&folder.path().join("nowhere"))]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("nowhere") && !out.exists(), "{said}");
+    let output = whole(&["--test", text(&films)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("S0000000") && said.contains("stage films"), "{said}");
+    let output = whole(&["--imagenet", text(&folder.path().join("no.pth"))]);
+    assert!(!output.status.success() && !out.exists());
     let output = whole(&["--test", text(&test)]);
     succeed(&output);
     let lines = json_lines(&output);
@@ -424,6 +458,10 @@ fn every_film_of_a_cross_validation_is_tested_once_by_a_network_that_has_not_see
     held_out.sort();
     held_out.dedup();
     assert_eq!((held_out.len(), films_held_out), (24, 24));
+    let seen = out.join("tiny-fold1-1/bundle");
+    let refused = run(&[&whole[..], &["--start", text(&seen)]].concat());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("were trained or validated on with"), "{said}");
 }
 
 #[test]

@@ -106,22 +106,31 @@ pub fn collect(
 /// What a person said about the diagnosis of an injury.
 type Reviews = BTreeMap<(String, Date), Verdict>;
 
+/// What errors say in place of a patient: a pseudonym may be a name all the same, and errors go to logs.
+const NOT_SHOWN: &str = "(patient not shown)";
+
 /// Reads a table of reviews: `patient, injury_date, label` and, if there, `fracture_type` and `side`.
 ///
 /// # Errors
 /// [`CohortError`], naming the row: a missing column, a label, kind or side of another spelling, an injury that the registry does not
-/// have.
+/// have, an injury that is reviewed twice.
 fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError> {
     let table = Table::read(path)?;
     for column in ["patient", "injury_date", "label"] {
         table.require(column)?;
     }
     let known: BTreeSet<(&str, Date)> = injuries.iter().map(|injury| (injury.patient.as_str(), injury.date)).collect();
-    let reviews = CohortError::gather(table.rows().map(|row| {
+    let said = CohortError::gather(table.rows().map(|row| {
         let patient = row.required("patient", "the patient's pseudonym")?;
         let date = date(row, "injury_date")?;
         if !known.contains(&(patient, date)) {
-            return Err(row.value_error("patient", "a patient of the registry with an injury on that day"));
+            return Err(CohortError::Value {
+                path: path.to_owned(),
+                line: row.line(),
+                column: "patient".to_owned(),
+                value: NOT_SHOWN.to_owned(),
+                expected: "a patient of the registry with an injury on that day".to_owned(),
+            });
         }
         let label = Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?;
         let verdict = Verdict {
@@ -131,9 +140,21 @@ fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError
             review: (label == Label::Unknown).then(|| "still open".to_owned()),
             other_fracture: None,
         };
-        Ok(((patient.to_owned(), date), verdict))
+        Ok((row.line(), (patient.to_owned(), date), verdict))
     }))?;
-    Ok(reviews.into_iter().collect())
+    let mut lines = BTreeMap::new();
+    for (line, injury, _) in &said {
+        if let Some(first_line) = lines.insert(injury, *line) {
+            return Err(CohortError::Duplicate {
+                path: path.to_owned(),
+                line: *line,
+                first_line,
+                column: "patient, injury_date".to_owned(),
+                value: format!("{NOT_SHOWN}, {}", injury.1),
+            });
+        }
+    }
+    Ok(said.into_iter().map(|(_, injury, verdict)| (injury, verdict)).collect())
 }
 
 struct Chosen<'a> {

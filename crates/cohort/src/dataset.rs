@@ -222,25 +222,32 @@ impl Dataset {
         Ok(())
     }
 
-    /// Checks that another dataset (a test set kept apart) shares no film and no patient with this one.
+    /// The SHA-256 of a film's file: the manifest's, or where it has none the file's own.
     ///
     /// # Errors
-    /// [`CohortError::SharedFilm`] (same name or same content) or [`CohortError::SharedPatient`].
+    /// A file that cannot be read.
+    pub fn content_of(&self, film: &Film) -> Result<String, CohortError> {
+        if film.sha256.is_empty() { sha256_of_file(&self.image_path(film)) } else { Ok(film.sha256.clone()) }
+    }
+
+    /// Checks that another dataset (a test set kept apart) shares no film, by content, and no patient with this one. The patients of
+    /// two simulated sets are not compared, as every simulation numbers its own from 0; neither are the films' names.
+    ///
+    /// # Errors
+    /// [`CohortError::SharedFilm`] or [`CohortError::SharedPatient`], and a file that cannot be read.
     pub fn check_disjoint(&self, other: &Self) -> Result<(), CohortError> {
-        let mut ids = BTreeSet::new();
-        let mut hashes = BTreeSet::new();
+        let mut contents = BTreeSet::new();
         let mut patients = BTreeMap::new();
         for film in self.films.iter().filter(|film| !film.excluded) {
-            ids.insert(&film.image_id);
-            hashes.insert(&film.sha256);
+            contents.insert(self.content_of(film)?);
             patients.entry(&film.patient).or_insert(&film.image_id);
         }
+        let numbered = self.is_simulated() && other.is_simulated();
         for film in other.films.iter().filter(|film| !film.excluded) {
-            let same_content = !film.sha256.is_empty() && hashes.contains(&film.sha256);
-            if ids.contains(&film.image_id) || same_content {
+            if contents.contains(&other.content_of(film)?) {
                 return Err(CohortError::SharedFilm { image_id: film.image_id.clone() });
             }
-            if let Some(first) = patients.get(&film.patient).filter(|_| !film.patient.is_empty()) {
+            if let Some(first) = patients.get(&film.patient).filter(|_| !film.patient.is_empty() && !numbered) {
                 return Err(CohortError::SharedPatient {
                     patient: film.patient.clone(),
                     first: (*first).clone(),

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | 820.0x, 820.1x; S72.0 | fracture of the femoral neck |
 //! | 820.2x, 820.3x; S72.1, S72.2 | trochanteric fracture (inter- and subtrochanteric) |
-//! | 820, 820.8, 820.9; S72, S72.05x–S72.06x (head of the femur) | a hip fracture of no certain kind: questionable |
+//! | 820, 820.8, 820.9; S72, S72.00x (hip NOS), S72.05x–S72.06x (head of the femur) | a hip fracture of no certain kind: questionable |
 //! | 821.00, 821.10; S72.7, S72.8, S72.9 | a femoral fracture, place not said: questionable |
-//! | 733.14; 996.44; M80.05, M84.35/45/55/65, M97.0 | pathological, stress or periprosthetic fracture: questionable |
-//! | 821.01, 821.11, 821.2x, 821.3x; S72.3, S72.4 | femoral shaft or lower end: another fracture |
-//! | 808.x; S32.1–S32.9 | pelvis, sacrum, acetabulum: another fracture |
-//! | 805.4, 805.5; S32.0 | lumbar spine: another fracture |
+//! | 733.14, 733.15, 733.96; M80.x5, M84.35/45/55/65, M84.75 | pathological, atypical or stress fracture: questionable |
+//! | 996.44; M96.6, M96.66, M97.0 | periprosthetic fracture: questionable |
+//! | S79.0 | physeal fracture of the upper end of the femur: questionable |
+//! | 821.01, 821.11, 821.2x, 821.3x, 733.97; S72.3, S72.4, S79.1 | femoral shaft or lower end: another fracture |
+//! | 808.x, 805.6–7, 806.6–7, 733.98; S32.1–S32.9, M80.0B, M80.8B, M96.65 | pelvis, sacrum, acetabulum: another fracture |
+//! | 805.4–5, 806.4–5; S32.0 | lumbar spine: another fracture |
 
 use crate::labels::{FractureType, Label, Side};
 
@@ -87,6 +89,10 @@ impl Code {
         if starts(&["S72"]) {
             return match (detail.as_bytes().first(), detail.as_bytes().get(1)) {
                 _ if self.is_later_encounter() => Meaning::Questionable("a later encounter or sequela of a fracture"),
+                // ICD-10-CM's S72.00x includes `Fracture of hip NOS`; with four or five characters the code names the neck.
+                (Some(b'0'), Some(b'0')) if detail.len() > 2 => {
+                    Meaning::Questionable("a hip fracture of unspecified kind")
+                }
                 (Some(b'0'), Some(b'5' | b'6')) => Meaning::Questionable("a fracture of the head of the femur"),
                 (Some(b'0'), _) => Meaning::Hip(FractureType::FemoralNeck),
                 (Some(b'1' | b'2'), _) => Meaning::Hip(FractureType::Trochanteric),
@@ -99,15 +105,19 @@ impl Code {
             "821" | "821.0" | "821.1" | "821.00" | "821.10" => {
                 Meaning::Questionable("a femoral fracture whose place is not said")
             }
-            _ if starts(&["821.01", "821.11"]) => Meaning::Other("femoral shaft"),
-            _ if starts(&["821.2", "821.3"]) => Meaning::Other("lower end of the femur"),
-            _ if starts(&["808", "805.6", "805.7"]) => Meaning::Other("pelvis"),
-            _ if starts(&["S32.0", "805.4", "805.5"]) => Meaning::Other("lumbar spine"),
-            _ if starts(&["S32"]) => Meaning::Other("pelvis"),
-            _ if starts(&["733.14", "M80.05", "M84.35", "M84.45", "M84.55", "M84.65"]) => {
+            "M96.6" => Meaning::Questionable("a fracture around a prosthesis"),
+            _ if starts(&["821.01", "821.11", "733.97"]) => Meaning::Other("femoral shaft"),
+            _ if starts(&["821.2", "821.3", "S79.1"]) => Meaning::Other("lower end of the femur"),
+            _ if starts(&["808", "805.6", "805.7", "806.6", "806.7", "733.98"]) => Meaning::Other("pelvis"),
+            _ if starts(&["S32.0", "805.4", "805.5", "806.4", "806.5"]) => Meaning::Other("lumbar spine"),
+            _ if starts(&["S32", "M80.0B", "M80.8B", "M96.65"]) => Meaning::Other("pelvis"),
+            _ if starts(&["733.14", "733.15", "733.96", "M84.35", "M84.45", "M84.55", "M84.65", "M84.75"])
+                || (starts(&["M80"]) && detail.get(1..2) == Some("5")) =>
+            {
                 Meaning::Questionable("a pathological or stress fracture of the femur")
             }
-            _ if starts(&["996.44", "M97.0"]) => Meaning::Questionable("a fracture around a prosthesis"),
+            _ if starts(&["S79.0"]) => Meaning::Questionable("a physeal fracture of the upper end of the femur"),
+            _ if starts(&["996.44", "M96.66", "M97.0"]) => Meaning::Questionable("a fracture around a prosthesis"),
             _ => Meaning::Unrelated,
         }
     }
@@ -239,6 +249,7 @@ mod tests {
             ("820.13", FemoralNeck),
             ("82002", FemoralNeck),
             ("S72.0", FemoralNeck),
+            ("S72.00", FemoralNeck),
             ("s72.031a", FemoralNeck),
             ("820.21", Trochanteric),
             ("820.32", Trochanteric),
@@ -250,7 +261,9 @@ mod tests {
             assert_eq!((verdict.label, verdict.fracture_type), (Label::Present, Some(kind)), "{code}");
             assert_eq!(verdict.review, None, "{code}");
         }
-        for code in ["", "850.0", "E885.9", "V45.4", "S06.0; 873.42", "S52.50"] {
+        for code in
+            ["", "850.0", "E885.9", "V45.4", "S06.0; 873.42", "S52.50", "733.93", "M80.08XA", "M84.36XA", "806.20"]
+        {
             let verdict = verdict(code);
             assert_eq!((verdict.label, verdict.other_fracture), (Label::Absent, None), "{code}");
         }
@@ -258,15 +271,44 @@ mod tests {
 
     #[test]
     fn questionable_codes_are_reviewed() {
-        for code in
-            ["820.8", "820.9", "820", "S72", "S72.90XA", "821.00", "820.02;820.21", "S72.061A", "S72.141S", "M97.01XA"]
-        {
+        for code in [
+            "820.8",
+            "820.9",
+            "820",
+            "S72",
+            "S72.001",
+            "S72.001A",
+            "S72.90XA",
+            "821.00",
+            "820.02;820.21",
+            "S72.061A",
+            "S72.141S",
+            "733.14",
+            "733.15",
+            "733.96",
+            "M80.051A",
+            "M80.15",
+            "M80.852A",
+            "M84.351A",
+            "M84.452A",
+            "M84.551A",
+            "M84.652A",
+            "M84.750A",
+            "M84.75",
+            "S79.001A",
+            "S79.012A",
+            "S79.09",
+            "M96.6",
+            "M96.661",
+            "M97.01XA",
+        ] {
             let verdict = verdict(code);
             assert_eq!((verdict.label, verdict.fracture_type), (Label::Unknown, None), "{code}");
             assert!(verdict.review.is_some(), "{code}");
         }
         // The specific code settles the unspecific one.
         assert_eq!(verdict("820.8; 820.21").fracture_type, Some(FractureType::Trochanteric));
+        assert_eq!(verdict("S72.001A; S72.141A").fracture_type, Some(FractureType::Trochanteric));
         let operated = judge(&[], "Bipolar hemiarthroplasty, right");
         assert_eq!(operated.label, Label::Unknown);
     }
@@ -275,9 +317,20 @@ mod tests {
     fn other_fractures_are_named() {
         for (code, place) in [
             ("821.01", "femoral shaft (821.01)"),
+            ("733.97", "femoral shaft (733.97)"),
             ("S72.3", "femoral shaft (S72.3)"),
+            ("S79.111A", "lower end of the femur (S79.111A)"),
             ("808.2", "pelvis (808.2)"),
+            ("733.98", "pelvis (733.98)"),
             ("S32.5", "pelvis (S32.5)"),
+            ("M80.0B1A", "pelvis (M80.0B1A)"),
+            ("M80.8B2A", "pelvis (M80.8B2A)"),
+            ("M96.65", "pelvis (M96.65)"),
+            ("805.6", "pelvis (805.6)"),
+            ("806.60", "pelvis (806.60)"),
+            ("806.72", "pelvis (806.72)"),
+            ("806.4", "lumbar spine (806.4)"),
+            ("806.5", "lumbar spine (806.5)"),
             ("S32.010A", "lumbar spine (S32.010A)"),
         ] {
             assert_eq!(verdict(code).other_fracture.as_deref(), Some(place));
@@ -289,7 +342,7 @@ mod tests {
         assert_eq!(verdict("S72.141A").side, Some(Side::Right));
         assert_eq!(verdict("S72.045A").side, Some(Side::Left));
         assert_eq!(verdict("S72.22XA").side, Some(Side::Left));
-        assert_eq!(verdict("S72.001A; S72.002A").side, None);
+        assert_eq!(verdict("S72.031A; S72.032A").side, None);
         assert_eq!(verdict("S72.21").side, None, "outside ICD-10-CM the last digit is not a side");
     }
 

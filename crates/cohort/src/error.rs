@@ -69,7 +69,7 @@ pub enum CohortError {
     /// A fracture's box that does not lie on its film.
     #[error(
         "truth.csv, film `{image_id}`: the box at {},{} of {}×{} does not lie on the film of {}×{} pixels\nhint: boxes are in the pixels of \
-         the film as it is stored, not of a copy of another size",
+         the film as it is read, upright by its orientation tag, not of a copy of another size",
         .drawn[0], .drawn[1], .drawn[2], .drawn[3], .film[0], .film[1]
     )]
     BoxOutside {
@@ -133,9 +133,9 @@ pub enum CohortError {
         image_id: String,
     },
     /// A patient on both sides of a split.
-    #[error("patient `{patient}` is in both parts of the split (films `{first}` and `{second}`)")]
+    #[error("films `{first}` and `{second}` are of one patient, who is in both parts of the split")]
     SharedPatient {
-        /// The patient.
+        /// The patient; not shown, as a pseudonym may be a name all the same and errors go to logs.
         patient: String,
         /// A film of the patient in the first part.
         first: String,

@@ -193,10 +193,19 @@ fn a_review_decides_what_the_codes_leave_open_and_nothing_else() {
     let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
-        lines[0].contains("review.csv, line 2, column `patient`: `P05` is not a patient of the registry"),
+        lines[0]
+            .contains("review.csv, line 2, column `patient`: `(patient not shown)` is not a patient of the registry"),
         "{lines:?}"
     );
+    assert!(!lines[0].contains("P05"), "{lines:?}");
     assert!(lines[1].contains("review.csv, line 3, column `label`: `perhaps`"), "{lines:?}");
+    assert!(!folder.path().join("bad").exists());
+
+    fs::write(&review, "patient,injury_date,label\nP05,2014-05-05,1\nP12,2016-12-12,0\nP05,2014-05-05,0\n").unwrap();
+    let error =
+        collect(&tables[0], &tables[1], Some(&review), &folder.path().join("bad"), Files::Copy, no_look).unwrap_err();
+    let expected = "review.csv, line 4: patient, injury_date `(patient not shown), 2014-05-05` is already on line 2";
+    assert!(error.to_string().ends_with(expected), "{error}");
     assert!(!folder.path().join("bad").exists());
 }
 

@@ -146,24 +146,24 @@ fn a_changed_file_is_noticed() {
 
 #[test]
 fn training_and_test_sets_share_nothing() {
-    let film =
-        |id: &str, patient: &str| Film::new(id, format!("images/{id}"), patient, BodyPart::Pelvis, Label::Absent);
+    let film = |id: &str, patient: &str, content: char| {
+        let film = Film::new(id, format!("images/{id}"), patient, BodyPart::Pelvis, Label::Absent);
+        Film { sha256: content.to_string().repeat(64), ..film }
+    };
     let set = |films: Vec<Film>| Dataset { films, ..Dataset::new("somewhere") };
-    let train = set(vec![film("a", "p1"), film("b", "p2")]);
-    train.check_disjoint(&set(vec![film("c", "p3")])).unwrap();
+    let train = set(vec![film("a", "p1", '1'), film("b", "p2", '2')]);
+    // Names are a set's own.
+    train.check_disjoint(&set(vec![film("b", "p3", '3')])).unwrap();
     assert!(matches!(
-        train.check_disjoint(&set(vec![film("b", "p9")])),
-        Err(CohortError::SharedFilm { image_id }) if image_id == "b"
+        train.check_disjoint(&set(vec![film("c", "p9", '2')])),
+        Err(CohortError::SharedFilm { image_id }) if image_id == "c"
     ));
-    assert!(matches!(
-        train.check_disjoint(&set(vec![film("c", "p2")])),
-        Err(CohortError::SharedPatient { patient, .. }) if patient == "p2"
-    ));
-    let mut copy = film("c", "p3");
-    copy.sha256 = "1".repeat(64);
-    let mut original = film("a", "p1");
-    original.sha256.clone_from(&copy.sha256);
-    assert!(matches!(set(vec![original]).check_disjoint(&set(vec![copy])), Err(CohortError::SharedFilm { .. })));
+    assert!(matches!(train.check_disjoint(&set(vec![film("c", "p2", '4')])), Err(CohortError::SharedPatient { .. })));
+    let unknown = Film { sha256: String::new(), ..film("c", "p3", '5') };
+    assert!(matches!(train.check_disjoint(&set(vec![unknown])), Err(CohortError::Io { .. })), "its file is asked");
+    let simulated = |content| Film { source: "simulated".to_owned(), ..film("a", "SIM0000000", content) };
+    set(vec![simulated('6')]).check_disjoint(&set(vec![simulated('7')])).unwrap();
+    assert!(set(vec![simulated('6')]).check_disjoint(&set(vec![simulated('6')])).is_err());
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn the_whole_set() {
     assert_eq!(truncated, 6);
     assert_eq!(report.imported + report.refused.len(), 3230);
     assert!(report.flow.adds_up());
+    assert!(report.notes.iter().all(|note| !note.contains("annotated at")), "{:?}", report.notes);
     assert!(dataset.films.iter().all(|film| !film.patient.is_empty()));
     let fractured = dataset.films.iter().filter(|film| film.label == Label::Present).count();
     assert!((585..=591).contains(&fractured), "{fractured}");

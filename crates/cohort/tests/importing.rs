@@ -114,6 +114,43 @@ fn fracatlas_is_imported_and_what_is_wrong_is_named() {
 }
 
 #[test]
+fn fracatlas_is_annotated_as_its_films_are_read() {
+    // EXIF in either byte order: a list of two tags, the second the orientation.
+    let big = |orientation| {
+        let list = [0, 2, 1, 0x0F, 0, 2, 0, 0, 0, 1, b'x', 0, 0, 0, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0];
+        [b"MM\0*\0\0\0\x08".as_slice(), &list].concat()
+    };
+    let little = |orientation| {
+        let list = [2, 0, 0x0F, 1, 2, 0, 1, 0, 0, 0, b'x', 0, 0, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0];
+        [b"II*\0\x08\0\0\0".as_slice(), &list].concat()
+    };
+    for (width, height, exif, is_noted) in [
+        (100, 80, None, false),
+        (80, 100, None, true),
+        (80, 100, Some(big(8)), false),
+        (80, 100, Some(little(6)), false),
+        (100, 80, Some(big(3)), false),
+        (100, 80, Some(little(1)), false),
+        (100, 80, Some(big(6)), true),
+        (80, 100, Some(little(3)), true),
+        (80, 100, Some(b"MM\0*\xFF\xFF\xFF\xFF".to_vec()), true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path().join("FracAtlas");
+        fracatlas_set(&from);
+        let mut bytes = jpeg(width, height, 2);
+        if let Some(block) = &exif {
+            let head = [0xFF, 0xE1, 0, 8 + block.len() as u8];
+            bytes.splice(2..2, [&head, b"Exif\0\0".as_slice(), block].concat());
+        }
+        write(&from.join("images/Fractured/IMG0000002.jpg"), &bytes);
+        let (_, report) = fracatlas(&from, &folder.path().join("set"), &FracAtlasOptions::default()).unwrap();
+        let noted = report.notes.iter().any(|note| note.starts_with("IMG0000002.jpg: annotated at (100, 80)"));
+        assert_eq!(noted, is_noted, "{width}×{height}, {exif:?}: {:?}", report.notes);
+    }
+}
+
+#[test]
 fn fracatlas_hips_and_listings() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("FracAtlas");

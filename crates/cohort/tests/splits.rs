@@ -129,7 +129,8 @@ fn a_saved_split_is_the_same_and_is_checked() {
     assert!(matches!(both, CohortError::SharedFilm { image_id } if image_id == "a"));
     let two = || vec![sample("a", "p1", 0), sample("b", "p1", 1)];
     let shared = load("image_id,part\na,train\nb,validation\n", two());
-    assert!(matches!(shared, CohortError::SharedPatient { patient, .. } if patient == "p1"));
+    assert!(matches!(&shared, CohortError::SharedPatient { patient, .. } if patient == "p1"));
+    assert!(!shared.to_string().contains("p1"), "a pseudonym may be a name: {shared}");
     let unnamed = load("image_id,part\na,train\n", two()).to_string();
     assert!(unnamed.contains("does not name film `b`"), "{unnamed}");
     let spelled = load("image_id,part\na,test\n", two()).to_string();

@@ -161,6 +161,15 @@ pub(crate) fn card(finished: &Finished<'_>) -> Card {
     }
 }
 
+/// SHA-256 over a fingerprint of films and, film by film, what else decides where each comes in an epoch and what is learned from it.
+pub(crate) fn order(fingerprint: &str, samples: &[Sample], boxes: Option<&[Vec<[f32; 4]>]>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(fingerprint);
+    samples.iter().for_each(|sample| hash.update(format!("\n{}\t{}", sample.image_id, sample.patient)));
+    boxes.into_iter().flatten().for_each(|film| hash.update(format!("\n{film:?}")));
+    files::hex(&hash.finalize())
+}
+
 /// SHA-256 over every film's name, content and class, whatever their order.
 pub(crate) fn fingerprint(cache: &FilmCache, samples: &[Sample], classes: &[String]) -> String {
     let mut lines: Vec<String> = samples

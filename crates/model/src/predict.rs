@@ -12,7 +12,7 @@ use crate::executor::{InferExecutor, calibrated_executor, infer_executor, ranged
 use crate::{Backend, Bundle, ModelError, regions};
 
 /// Pixels on each side of the largest input: a larger one would ask for more memory than films are worth.
-const LARGEST_INPUT: usize = 4096;
+pub(crate) const LARGEST_INPUT: usize = 4096;
 
 /// How a bundle is run.
 #[derive(Debug, Clone, PartialEq)]

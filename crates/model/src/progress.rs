@@ -44,6 +44,15 @@ pub enum Event<'a> {
         /// Epochs done before the run was broken off.
         epochs_done: usize,
     },
+    /// Some of the films to validate on are known to the bundle that the stage starts from: figures on them are no test.
+    ValidationSeen {
+        /// The stage.
+        stage: &'a str,
+        /// Films to validate on that the bundle was trained or validated on.
+        seen: usize,
+        /// Films to validate on.
+        of: usize,
+    },
     /// A batch was learned from.
     Batch {
         /// The stage.

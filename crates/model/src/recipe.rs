@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use coxa_cohort::{Dataset, Sample};
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
+use crate::predict::LARGEST_INPUT;
 use crate::{Fit, ModelError, files};
 
 /// The recipes that come with the program: name and TOML text.
@@ -13,6 +15,13 @@ pub const BUILT_IN: [(&str, &str); 3] = [
     ("small", include_str!("recipes/small.toml")),
     ("simulated", include_str!("recipes/simulated.toml")),
 ];
+
+/// Most epochs of a stage.
+const MOST_EPOCHS: usize = 100_000;
+/// Most films in a batch.
+const MOST_FILMS: usize = 1024;
+/// Most films that an epoch draws: their order is kept in memory.
+const MOST_DRAWN: usize = 1 << 26;
 
 /// A whole training run: one stage after the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -475,6 +484,18 @@ impl Recipe {
             if self.stages[..i].iter().any(|earlier| earlier.name == stage.name) {
                 return Err(format!("two stages are named {}", stage.name));
             }
+            // Else a film that one stage holds out would be trained on by another, and its figures be no test.
+            let shares = |other: &&Stage| {
+                stage.dataset.is_some() && (&other.dataset, &other.target) == (&stage.dataset, &stage.target)
+            };
+            let split = |stage: &Stage| (stage.validation.to_bits(), stage.until_year, stage.fold);
+            if let Some(earlier) = self.stages[..i].iter().find(|other| shares(other) && split(other) != split(stage)) {
+                return Err(format!(
+                    "stages {} and {} share a dataset, so they must hold out the same films: give both the same validation and \
+                     until_year",
+                    earlier.name, stage.name
+                ));
+            }
             if i == 0 && stage.start == Start::Previous {
                 return Err(format!("stage {}: start is \"previous\", but no stage comes before it", stage.name));
             }
@@ -487,6 +508,22 @@ impl Stage {
     /// Pixels on each side of the prepared films.
     pub(crate) fn film_size(&self) -> usize {
         self.patch.map_or(self.input_size, |patch| patch.film_size)
+    }
+
+    /// The classes that the stage tells apart on a data set.
+    ///
+    /// # Errors
+    /// A film without a value of the target, or of a year that cannot be told where one is asked for.
+    pub fn classes(&self, mut dataset: Dataset) -> Result<Vec<String>, ModelError> {
+        Ok(self.samples(&mut dataset)?.1)
+    }
+
+    /// A data set's films of the stage's years, which alone are left in it, with their classes.
+    pub(crate) fn samples(&self, dataset: &mut Dataset) -> Result<(Vec<Sample>, Vec<String>), ModelError> {
+        if let Some(last) = self.until_year {
+            dataset.keep_until_year(last)?;
+        }
+        Ok(coxa_cohort::samples(dataset, &self.target.cohort())?)
     }
 
     /// The stage as one fold of a cross-validation: nothing is chosen by looking at the films that are held out (the epoch, the
@@ -511,14 +548,15 @@ impl Stage {
         within(
             "input_size",
             self.input_size,
-            self.input_size >= 32 && self.input_size.is_multiple_of(32),
-            "a multiple of 32",
+            (32..=LARGEST_INPUT).contains(&self.input_size) && self.input_size.is_multiple_of(32),
+            &format!("a multiple of 32 up to {LARGEST_INPUT}"),
         )?;
-        within("epochs", self.epochs, self.epochs >= 1, "1 or more")?;
-        within("batch", self.batch, self.batch >= 1, "1 or more")?;
+        within("epochs", self.epochs, (1..=MOST_EPOCHS).contains(&self.epochs), &format!("from 1 to {MOST_EPOCHS}"))?;
+        within("batch", self.batch, (1..=MOST_FILMS).contains(&self.batch), &format!("from 1 to {MOST_FILMS}"))?;
         if let Some(Patch { film_size, jitter, elsewhere }) = self.patch {
-            let fits = film_size > self.input_size && film_size.is_multiple_of(32);
-            within("patch.film_size", film_size, fits, "a multiple of 32 above input_size")?;
+            let fits = film_size > self.input_size && film_size <= LARGEST_INPUT && film_size.is_multiple_of(32);
+            let range = format!("a multiple of 32 above input_size and up to {LARGEST_INPUT}");
+            within("patch.film_size", film_size, fits, &range)?;
             within("patch.jitter", jitter, (0.0..=0.5).contains(&jitter), "between 0 and 0.5")?;
             within("patch.elsewhere", elsewhere, (0.0..1.0).contains(&elsewhere), "0 or more and below 1")?;
             if self.target != Target::Fracture {
@@ -539,7 +577,10 @@ impl Stage {
             self.batch >= 2 || self.input_size >= 64,
             "2 or more at this input_size, as batch statistics of one value do not exist",
         )?;
-        within("steps_per_epoch", format!("{:?}", self.steps_per_epoch), self.steps_per_epoch != Some(0), "1 or more")?;
+        if let Some(steps) = self.steps_per_epoch {
+            let films = steps.checked_mul(self.batch).filter(|films| (1..=MOST_DRAWN).contains(films));
+            within("steps_per_epoch", steps, films.is_some(), &format!("1 or more, and at most {MOST_DRAWN} films"))?;
+        }
         let o = &self.optimizer;
         within(
             "optimizer.learning_rate",
@@ -595,6 +636,23 @@ mod tests {
         let text = BUILT_IN[0].1;
         assert!(text.contains(from), "the recipe has no `{from}`");
         Recipe::parse(&text.replacen(from, to, 1), "edited")
+    }
+
+    #[test]
+    fn sizes_that_no_memory_holds_are_refused() {
+        for (line, name) in [
+            ("batch = 100000", "batch"),
+            ("epochs = 10000000", "epochs"),
+            ("input_size = 3200000", "input_size"),
+            ("steps_per_epoch = 1000000000000000", "steps_per_epoch"),
+        ] {
+            let written = Recipe::built_in("paper").unwrap().to_toml().unwrap();
+            let known = written.lines().filter(|old| !old.starts_with(&format!("{name} = ")));
+            let stages = known.map(|old| if old == "[[stage]]" { format!("{old}\n{line}") } else { old.to_owned() });
+            let text: Vec<String> = stages.collect();
+            let error = Recipe::parse(&text.join("\n"), "edited").unwrap_err().to_string();
+            assert!(error.contains(&format!("{name} is 1")) || error.contains(&format!("{name} is 3")), "{error}");
+        }
     }
 
     #[test]

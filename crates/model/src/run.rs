@@ -11,10 +11,22 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::train::TrainOptions;
-use crate::{ModelError, Recipe, files};
+use crate::{ModelError, Recipe, WeightsFormat, files};
+
+/// The file that says what a run was made with.
+const ENVIRONMENT: &str = "environment.json";
+
+/// What a run that goes on needs of it.
+#[derive(Deserialize)]
+struct Recorded {
+    /// Runs from before this was recorded could be resumed in either format.
+    #[serde(default)]
+    weights: WeightsFormat,
+}
 
 /// A run's folder, locked for this process until it is dropped (or the process ends, in whatever way).
 pub(crate) struct Run {
@@ -32,10 +44,13 @@ impl Run {
         Ok(run)
     }
 
-    /// Opens a run that exists.
-    pub(crate) fn open(folder: &Path) -> Result<(Run, Recipe), ModelError> {
+    /// Opens a run that exists, with its recipe and the format of its bundles.
+    pub(crate) fn open(folder: &Path) -> Result<(Run, Recipe, WeightsFormat), ModelError> {
         let recipe = Recipe::load(&folder.join("recipe.toml"))?;
-        Ok((Run { _lock: lock(folder)?, folder: folder.to_path_buf() }, recipe))
+        let path = folder.join(ENVIRONMENT);
+        let environment: Recorded =
+            serde_json::from_str(&files::read_text(&path)?).map_err(|error| ModelError::format(&path, error))?;
+        Ok((Run { _lock: lock(folder)?, folder: folder.to_path_buf() }, recipe, environment.weights))
     }
 
     fn record_environment(&self, options: &TrainOptions) -> Result<(), ModelError> {
@@ -46,8 +61,9 @@ impl Run {
             "kernels": format!("{:?}", coxa_engine::cpu()),
             "backend": options.backend.to_string(),
             "threads": options.threads(),
+            "weights": options.weights_format,
         });
-        let path = self.folder.join("environment.json");
+        let path = self.folder.join(ENVIRONMENT);
         let text = serde_json::to_string_pretty(&environment).map_err(|error| ModelError::format(&path, error))?;
         files::write_whole(&path, format!("{text}\n").as_bytes())
     }

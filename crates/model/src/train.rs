@@ -1,10 +1,11 @@
 //! Training: the recipe's stages one after the other, each a loop over epochs that can be broken off at any moment and taken up
 //! again to the same weights, bit for bit.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use coxa_cohort::{Dataset, Split};
+use coxa_cohort::{Dataset, Split, disk};
 use coxa_engine::{CellTargets, Loss, Parameters, TrainerOptions};
 use coxa_imaging::Geometry;
 
@@ -115,8 +116,8 @@ pub fn train(recipe: &Recipe, options: &TrainOptions, progress: &mut dyn Progres
 /// # Errors
 /// As [`train`], and when another process trains the run or its films have changed.
 pub fn resume(folder: &Path, options: &TrainOptions, progress: &mut dyn Progress) -> Result<Outcome, ModelError> {
-    let (run, recipe) = Run::open(folder)?;
-    run_stages(&recipe, &run, options, progress)
+    let (run, recipe, weights_format) = Run::open(folder)?;
+    run_stages(&recipe, &run, &TrainOptions { weights_format, ..options.clone() }, progress)
 }
 
 fn run_stages(
@@ -135,6 +136,7 @@ fn run_stages(
             Bundle::load(&bundle_folder)?
         } else {
             files::create_folder(&folder)?;
+            disk::sweep(&folder);
             let training = Training { recipe, stage, index, folder: &folder, options };
             match training.run(previous.as_ref(), progress)? {
                 Some(bundle) => {
@@ -159,6 +161,7 @@ fn run_stages(
         previous = Some(bundle);
     }
     let folder = run.folder.join("bundle");
+    disk::sweep(&run.folder);
     if let Some(bundle) = previous.filter(|_| !folder.exists()) {
         bundle.save(&folder, options.weights_format)?;
     }
@@ -192,6 +195,8 @@ struct Data {
     anchors: Option<(Vec<Option<[f64; 2]>>, Patch)>,
     classes: Vec<String>,
     fingerprint: String,
+    /// The fingerprint with all else that the order of batches and their targets depend on.
+    order: String,
     simulated: bool,
 }
 
@@ -247,6 +252,7 @@ impl Training<'_> {
             let validation = validate(stage, &validation_films, network.as_mut(), &data.classes, progress)?;
             let Some(validation) = validation else { return Ok(None) };
 
+            self.check_loss(validation.loss as f32, &position, n_batches, n_batches)?;
             let sums = std::mem::take(&mut position.sums);
             position.epoch += 1;
             position.batch = 0;
@@ -260,7 +266,6 @@ impl Training<'_> {
                 val_auc: validation.auc,
                 seconds: began.elapsed().as_secs_f64(),
             };
-            self.check_loss(record.val_loss as f32, &position, n_batches, n_batches)?;
             let monitored = match stage.schedule.monitor {
                 Monitor::ValLoss => record.val_loss,
                 Monitor::TrainLoss => record.train_loss,
@@ -399,6 +404,8 @@ impl Training<'_> {
             }
             _ => (position.epoch, network.parameters()?),
         };
+        // What is measured below is what a reader of the bundle will find.
+        let parameters = weights::stored(parameters, self.options.weights_format)?;
         let precision = self.stage.precision.engine();
         let mut reader = infer_executor(self.options.backend, &parameters, precision, self.options.threads())?;
         let films = data.validation_films();
@@ -420,7 +427,7 @@ impl Training<'_> {
             epoch,
             validation: &validation,
         };
-        let seen: std::collections::HashSet<&str> =
+        let seen: HashSet<&str> =
             data.split.train().iter().chain(data.split.validation()).map(|sample| sample.image_id.as_str()).collect();
         let films = data.cache.entries().iter().filter(|film| seen.contains(film.image_id.as_str()));
         let films = films.map(|film| film.sha256[..FILM_DIGITS].to_owned()).collect();
@@ -432,10 +439,7 @@ impl Training<'_> {
         let stage = self.stage;
         let Some(folder) = &stage.dataset else { return Err(self.fault("no dataset is given")) };
         let mut dataset = Dataset::load(folder)?;
-        if let Some(last) = stage.until_year {
-            dataset.keep_until_year(last)?;
-        }
-        let (samples, classes) = coxa_cohort::samples(&dataset, &stage.target.cohort())?;
+        let (samples, classes) = stage.samples(&mut dataset)?;
         if classes.len() < 2 {
             return Err(self.fault(format!("all films are of one class, {}", classes.join(", "))));
         }
@@ -465,6 +469,7 @@ impl Training<'_> {
             (None, None) => None,
             _ => Some(self.boxes(&dataset, &samples, &cache)?),
         };
+        let order = finish::order(&fingerprint, &samples, boxes.as_deref());
         let anchors = stage.patch.zip(boxes.as_deref()).map(|(patch, boxes)| {
             let side = patch.film_size as f64;
             (anchors(&samples, boxes, side), patch)
@@ -474,12 +479,13 @@ impl Training<'_> {
             Split::load(&split_path, samples)?
         } else {
             let split = match stage.fold {
-                Some(fold) => Split::folds(&samples, fold.of, self.seed())?.swap_remove(fold.index - 1),
-                None => Split::by_patient(samples, stage.validation, self.seed())?,
+                Some(fold) => Split::folds(&samples, fold.of, self.recipe.seed)?.swap_remove(fold.index - 1),
+                None => Split::by_patient(samples, stage.validation, self.recipe.seed)?,
             };
             split.save(&split_path)?;
             split
         };
+        self.check_unseen(&split, &cache, progress)?;
         let places =
             |part: &[coxa_cohort::Sample]| part.iter().map(|sample| (slots[&sample.image_id], sample.target)).collect();
         let (train, validation): (Vec<_>, Vec<_>) = (places(split.train()), places(split.validation()));
@@ -503,8 +509,31 @@ impl Training<'_> {
             anchors,
             classes,
             fingerprint,
+            order,
             simulated,
         }))
+    }
+
+    /// Looks whether the bundle that the stage starts from has seen films to validate on: a cross-validation is refused then, elsewhere
+    /// it is said. (Stages of one run that share films hold out the same ones.)
+    fn check_unseen(&self, split: &Split, cache: &FilmCache, progress: &mut dyn Progress) -> Result<(), ModelError> {
+        let Start::Bundle(folder) = &self.stage.start else { return Ok(()) };
+        // A folder that is gone since the run began takes its list with it.
+        let Ok(bundle) = Bundle::load(folder) else { return Ok(()) };
+        let validation: HashSet<&str> = split.validation().iter().map(|sample| sample.image_id.as_str()).collect();
+        let held_out = cache.entries().iter().filter(|film| validation.contains(film.image_id.as_str()));
+        let seen = held_out.filter(|film| bundle.has_seen(&film.sha256)).count();
+        if seen > 0 && self.stage.fold.is_some() {
+            return Err(self.fault(format!(
+                "{seen} of the films to be tested on were trained or validated on with {}, where the stage starts; start from a bundle \
+                 that has not seen them",
+                folder.display()
+            )));
+        }
+        if seen > 0 {
+            progress.on(&Event::ValidationSeen { stage: &self.stage.name, seen, of: validation.len() });
+        }
+        Ok(())
     }
 
     /// The data set's boxes in prepared films, by slot.
@@ -559,8 +588,9 @@ impl Training<'_> {
         let path = self.path("last");
         if path.exists() {
             let checkpoint = Checkpoint::load(&path)?;
-            if checkpoint.position.fingerprint != data.fingerprint {
-                return Err(ModelError::Resume { path, reason: "the films or their labels have changed since".into() });
+            if checkpoint.position.fingerprint != data.order {
+                let reason = "the films, their order, patients, labels or boxes have changed since";
+                return Err(ModelError::Resume { path, reason: reason.into() });
             }
             let mut network = train_executor(self.options.backend, checkpoint.parameters, options)?;
             network.load_state(checkpoint.optimizer)?;
@@ -572,7 +602,7 @@ impl Training<'_> {
             parameters = weights::with_bias(&parameters, CELL_PRIOR)?;
         }
         let network = train_executor(self.options.backend, parameters, options)?;
-        Ok((Position::start(data.fingerprint.clone(), outputs, simulated), network))
+        Ok((Position::start(data.order.clone(), outputs, simulated), network))
     }
 
     /// The weights to start from, whether they stem from simulated films, and whether the classifier is new.
@@ -611,8 +641,8 @@ impl Training<'_> {
         }
     }
 
-    /// The stage's seed: the recipe's, a different one for each name, so that a stage has the same split and the same order of
-    /// films whatever stages come before it.
+    /// The stage's seed: the recipe's, a different one for each name, so that a stage has the same order of films whatever stages come
+    /// before it. (The split has the recipe's own, so that stages of one data set hold out the same patients.)
     fn seed(&self) -> u64 {
         // FNV-1a.
         let name = self.stage.name.bytes();

@@ -245,6 +245,74 @@ fn a_run_whose_films_changed_is_not_resumed() {
 }
 
 #[test]
+fn a_run_whose_films_come_in_another_order_is_not_resumed() {
+    let place = place(16);
+    let options = TrainOptions::new(&place.runs);
+    let mut stop = |event: &Event<'_>| match event {
+        Event::Epoch { .. } => Control::Stop,
+        _ => Control::Continue,
+    };
+    let stopped = train(&one_stage(&place.data), &options, &mut stop).unwrap();
+    let manifest = place.data.join("manifest.csv");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let reversed: Vec<&str> = rows.lines().rev().collect();
+    fs::write(&manifest, format!("{header}\n{}\n", reversed.join("\n"))).unwrap();
+    let error = resume(&stopped.run, &options, &mut Quiet).unwrap_err();
+    assert!(matches!(error, ModelError::Resume { .. }) && error.to_string().contains("order"), "{error}");
+    fs::write(&manifest, text).unwrap();
+    resume(&stopped.run, &options, &mut Quiet).unwrap();
+}
+
+#[test]
+fn a_run_keeps_the_format_of_its_bundles_when_it_goes_on() {
+    let place = place(16);
+    let recipe = one_stage(&place.data);
+    let options = TrainOptions { weights_format: WeightsFormat::Bf16, ..TrainOptions::new(&place.runs) };
+    let whole = weights_of(&train(&recipe, &options, &mut Quiet).unwrap());
+    let mut stop = |event: &Event<'_>| match event {
+        Event::Epoch { .. } => Control::Stop,
+        _ => Control::Continue,
+    };
+    let stopped = train(&recipe, &options, &mut stop).unwrap();
+    let resumed = resume(&stopped.run, &TrainOptions::new(&place.runs), &mut Quiet).unwrap();
+    assert_eq!(weights_of(&resumed), whole);
+    assert_eq!(whole.card().weights.format, WeightsFormat::Bf16);
+}
+
+#[test]
+fn stages_that_share_films_hold_out_the_same_ones() {
+    let place = place(16);
+    let mut recipe = one_stage(&place.data);
+    let mut second = recipe.stages[0].clone();
+    second.name = "again".into();
+    second.start = Start::Previous;
+    recipe.stages.push(second);
+    recipe.stages.iter_mut().for_each(|stage| stage.epochs = 1);
+    let options = TrainOptions::new(&place.runs);
+    let outcome = train(&recipe, &options, &mut Quiet).unwrap();
+    let split = |stage: usize| fs::read_to_string(outcome.stages[stage].folder.join("split.csv")).unwrap();
+    assert_eq!(split(0), split(1));
+    recipe.stages[1].validation = 0.5;
+    let error = train(&recipe, &options, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("stages films and again share a dataset"), "{error}");
+
+    // A bundle from another run is known to have seen some of them.
+    let mut seen = None;
+    let mut watch = |event: &Event<'_>| {
+        if let Event::ValidationSeen { seen: n, of, .. } = event {
+            seen = Some((*n, *of));
+        }
+        Control::Continue
+    };
+    let mut recipe = one_stage(&place.data);
+    recipe.stages[0].epochs = 1;
+    recipe.stages[0].start = Start::Bundle(outcome.bundle.unwrap());
+    train(&recipe, &options, &mut watch).unwrap();
+    assert_eq!(seen, Some((4, 4)));
+}
+
+#[test]
 fn bfloat16_training_runs_and_resumes_too() {
     let place = place(16);
     let mut recipe = one_stage(&place.data);

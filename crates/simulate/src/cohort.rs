@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use coxa_cohort::{FractureType, Sex, Side};
+use coxa_cohort::{FractureType, Sex, Side, disk};
 use rand::RngExt;
 use rand_distr::{Beta, Distribution};
 use rayon::prelude::*;
@@ -170,6 +170,7 @@ pub fn write(
     fs::create_dir_all(&images).map_err(SimulateError::io(&images))?;
     let lock = images.join(".writing");
     let _alone = locked(&lock, folder)?;
+    disk::sweep(&images);
     let done = AtomicUsize::new(0);
     let rows = injuries(spec);
     let films = rows
@@ -271,6 +272,12 @@ fn spoil(film: &mut SimulatedFilm, note: &str) {
                 line.copy_within(..w - shift, shift);
                 line[..shift].fill(open);
             }
+            film.truth.fracture = film.truth.fracture.and_then(|mut fracture| {
+                let [x, _, width, _] = &mut fracture.bbox;
+                *x += shift as f32;
+                *width = width.min(w as f32 - *x);
+                (*width >= 1.0).then_some(fracture)
+            });
         }
         _ => {}
     }
@@ -474,6 +481,28 @@ fn procedure(rng: &mut FilmRng, fracture: Option<FractureType>) -> &'static str 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_box_moves_with_its_film() {
+        let options = FilmOptions { size: 64, kind: FilmKind::FemoralNeck, ..FilmOptions::default() };
+        let film = pelvis(1, 0, &options);
+        let (w, shift) = (film.width as f32, (film.width * 2 / 5) as f32);
+        for (x, moved) in [
+            (3.0, Some([3.0 + shift, 5.0, 9.0, 8.0])),
+            (w - shift - 4.0, Some([w - 4.0, 5.0, 4.0, 8.0])),
+            (w - shift - 0.5, None),
+            (w - 9.0, None),
+        ] {
+            let mut spoiled = film.clone();
+            spoiled.truth.fracture.as_mut().unwrap().bbox = [x, 5.0, 9.0, 8.0];
+            spoil(&mut spoiled, "positioning error");
+            assert_eq!(spoiled.truth.fracture.map(|fracture| fracture.bbox), moved, "{x}");
+            if let Some([moved, y, ..]) = moved {
+                let line = y as usize * film.width;
+                assert_eq!(spoiled.pixels[line + moved as usize], film.pixels[line + x as usize]);
+            }
+        }
+    }
 
     #[test]
     fn days_are_civil_dates() {

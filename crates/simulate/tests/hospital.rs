@@ -1,7 +1,10 @@
 //! The simulated hospital: Table 1 of the paper within sampling error, and tables that `coxa_cohort` reads.
 
+use std::fs;
+
+use coxa_cohort::diagnosis::{Code, judge};
 use coxa_cohort::importers::{Files, no_look};
-use coxa_cohort::{FractureType, Sex, collect::collect};
+use coxa_cohort::{FractureType, Label, Sex, collect::collect};
 use coxa_simulate::cohort::{Flaw, HospitalSpec, Injury, injuries, write};
 use coxa_simulate::dataset::Format;
 
@@ -33,6 +36,38 @@ fn the_registry_follows_table_1() {
     assert!((share(neck, with.len()) - 0.471).abs() < 0.04);
     let years: std::collections::BTreeSet<i64> = rows.iter().map(|r| r.day.ymd().0).collect();
     assert_eq!(years.into_iter().collect::<Vec<_>>(), (2008..=2017).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_code_of_the_registry_is_misjudged() {
+    let rows = injuries(&HospitalSpec { n: 6000, seed: 2, ..HospitalSpec::default() });
+    for row in &rows {
+        let verdict = judge(&Code::parse_list(&row.diagnosis).unwrap(), &row.procedures);
+        if row.flaw == Flaw::Questionable {
+            assert_eq!((verdict.label, verdict.fracture_type), (Label::Unknown, None), "{row:?}");
+            assert!(verdict.review.is_some(), "{row:?}");
+        } else {
+            assert_eq!(verdict.review, None, "{row:?}");
+            assert_eq!(verdict.label, Label::from(row.fracture.is_some()), "{row:?}");
+            assert_eq!(verdict.fracture_type, Some(row.fracture.unwrap_or(FractureType::None)), "{row:?}");
+        }
+        assert_eq!(verdict.other_fracture.is_some(), row.flaw == Flaw::OtherFracture, "{row:?}");
+    }
+    for code in ["820.8", "S72.001A", "S72.002A"] {
+        assert!(rows.iter().any(|row| row.diagnosis.starts_with(code)), "{code} is never drawn");
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    fs::write(images.join(".P000001.png.1-0.partial"), b"half").unwrap();
+    let spec = HospitalSpec { n: 2, size: 64, format: Format::Png, ..HospitalSpec::default() };
+    write(folder.path(), &spec, &|_| {}).unwrap();
+    let hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+    assert_eq!(fs::read_dir(images).unwrap().map(Result::unwrap).filter(hidden).count(), 0);
 }
 
 #[test]

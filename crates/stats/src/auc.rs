@@ -33,7 +33,8 @@ pub struct Placements {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AucInterval {
-    /// θ ± z·SE, cut to [0, 1], as pROC's `ci.auc`. At an area of exactly 0 or 1 the variance is zero and so is the width.
+    /// θ ± z·SE, cut to [0, 1], as pROC's `ci.auc`. At an area of exactly 0 or 1 the variance is zero and so is the width, which
+    /// the method's name says and which is no certainty; an area of clusters then has no interval.
     #[default]
     Wald,
     /// Wald on the logit scale, ln(θ/(1−θ)) ± z·SE/(θ(1−θ)), carried back (Pepe 2003, section 5.2): never leaves (0, 1),
@@ -223,6 +224,7 @@ fn no_interval(value: f64, because: &'static str) -> Undefined {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scored::Clusters;
 
     const PERFECT: ([f64; 5], [bool; 5]) = ([0.1, 0.2, 0.3, 0.8, 0.9], [false, false, false, true, true]);
 
@@ -236,6 +238,18 @@ mod tests {
         assert_eq!(logit.value(), Some(1.0));
         let newcombe = delong(sample, Level::P95, AucInterval::Newcombe).unwrap();
         assert!(newcombe.low > 0.3 && newcombe.low < 0.9 && newcombe.high == 1.0);
+    }
+
+    #[test]
+    fn clusters_without_a_variance_keep_the_value() {
+        let sample = Scored::new(&PERFECT.0, &PERFECT.1).unwrap();
+        for (ids, why) in [
+            ([0, 1, 2, 3, 4], "the clustered variance is zero"),
+            ([0, 1, 2, 3, 3], "fewer than two clusters hold a case, or a control"),
+        ] {
+            let error = clustered_delong(sample, &Clusters::new(&ids), Level::P95, AucInterval::Wald).unwrap_err();
+            assert_eq!(error.reason, Reason::NoInterval { value: 1.0, because: why });
+        }
     }
 
     #[test]

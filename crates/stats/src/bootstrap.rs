@@ -39,6 +39,9 @@ pub enum Resampling<'a> {
 /// The share of replicates that must define the statistic; below it the interval is [`Undefined`].
 const LEAST_DEFINED: f64 = 0.9;
 
+/// Limits that differ by no more than this share of themselves differ by the order of a sum alone.
+const ROUNDING: f64 = 1e-12;
+
 /// A percentile interval (Efron 1979; quantiles of R's type 7, as pROC) around the sample's own `value`.
 ///
 /// `statistic_of` gets how often each observation was drawn and returns the replicate's statistic, or `None` where it is
@@ -47,7 +50,8 @@ const LEAST_DEFINED: f64 = 0.9;
 ///
 /// # Errors
 /// When there are no replicates or observations, when cluster and truth lengths differ, or when fewer than nine in ten
-/// replicates define the statistic.
+/// replicates define the statistic. Where both limits come out the same, as with too few or too uniform observations, the value
+/// exists, but not the interval, which would look like certainty: [`Undefined::value`] gives it.
 pub fn percentile(
     statistic: &'static str,
     value: f64,
@@ -80,10 +84,17 @@ pub fn percentile(
         ));
     }
     replicates.sort_unstable_by(f64::total_cmp);
+    let (low, high) = (quantile(&replicates, level.tail()), quantile(&replicates, 1.0 - level.tail()));
+    if high - low <= ROUNDING * low.abs().max(high.abs()) {
+        return Err(Undefined::new(
+            statistic,
+            Reason::NoInterval { value, because: "the bootstrap's limits coincide" },
+        ));
+    }
     Ok(Estimate {
         value,
-        low: quantile(&replicates, level.tail()).min(value),
-        high: quantile(&replicates, 1.0 - level.tail()).max(value),
+        low: low.min(value),
+        high: high.max(value),
         method: match resampling {
             Resampling::Simple => "bootstrap, percentile",
             Resampling::Stratified => "stratified bootstrap, percentile",
@@ -96,7 +107,7 @@ pub fn percentile(
 /// A metric of the 2×2 table with a bootstrap percentile interval; `called[i]` is the reading of observation i.
 ///
 /// # Errors
-/// Undefined when the sample's own value is, when lengths differ, or when too many replicates do not define it.
+/// Undefined when the sample's own value is, when lengths differ, and as [`percentile`].
 pub fn metric(
     called: &[bool],
     truth: &[bool],
@@ -197,7 +208,7 @@ mod tests {
         percentile("test", 0.0, &truth, Resampling::Stratified, Level::P95, plan, |counts| {
             let cases: u32 = counts.iter().step_by(4).sum();
             assert_eq!((cases, counts.iter().sum::<u32>()), (10, 40));
-            Some(0.0)
+            Some(f64::from(counts[0]))
         })
         .unwrap();
         let ids: Vec<usize> = (0..40).map(|i| i / 4).collect();
@@ -205,7 +216,7 @@ mod tests {
         percentile("test", 0.0, &truth, Resampling::Clustered(&clusters), Level::P95, plan, |counts| {
             assert!(counts.chunks(4).all(|c| c.iter().all(|&x| x == c[0])));
             assert_eq!(counts.iter().sum::<u32>(), 40);
-            Some(0.0)
+            Some(f64::from(counts[0]))
         })
         .unwrap();
     }
@@ -220,6 +231,20 @@ mod tests {
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
+    }
+
+    #[test]
+    fn replicates_without_spread_are_no_interval() {
+        let (truth, right) = ([true, true, false, false], [true, true, false, false]);
+        for resampling in [Resampling::Stratified, Resampling::Clustered(&Clusters::new(&[1, 2, 3, 4]))] {
+            let error = metric(&right, &truth, Metric::F1, resampling, Level::P95, Plan::default()).unwrap_err();
+            assert!(matches!(error.reason, Reason::NoInterval { value: 1.0, .. }), "{error}");
+        }
+        // One patient with everything: 3 of 4 right, in every replicate.
+        let (one, called) = (Clusters::new(&[1; 4]), [true, true, false, true]);
+        let resampling = Resampling::Clustered(&one);
+        let error = metric(&called, &truth, Metric::Accuracy, resampling, Level::P95, Plan::default()).unwrap_err();
+        assert_eq!(error.value(), Some(0.75));
     }
 
     #[test]

@@ -246,7 +246,7 @@ mod tests {
             Level::P95,
             Plan::default(),
         )
-        .unwrap();
-        assert_eq!((ece.value, ece.high), (0.0, 0.0));
+        .unwrap_err();
+        assert!(matches!(ece.reason, Reason::NoInterval { value: 0.0, .. }), "{ece}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{binomial_cdf, binomial_pmf, chi_square_sf, hypergeometric_pmf, root};
+use crate::distribution::{binomial_cdf, binomial_pmf, chi_square_sf, hypergeometric_log_pmf, root};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined, check_lengths};
 
 /// Which form of McNemar's test.
@@ -16,7 +16,8 @@ pub enum McNemar {
     /// Twice the smaller binomial tail of b in b + c at ½, at most 1; R's `binom.test(b, b + c)`.
     #[default]
     Exact,
-    /// The exact test less half the probability of the outcome in either tail (Fagerland, Lydersen & Laake 2013).
+    /// The exact test less half the probability of the outcomes with just this |b − c|: two, or one where b = c (Fagerland,
+    /// Lydersen & Laake 2013).
     MidP,
 }
 
@@ -36,7 +37,7 @@ pub enum Continuity {
 pub struct Fisher {
     /// Two-sided p-value: the probability of all tables no more likely than this one.
     pub p: f64,
-    /// The conditional maximum-likelihood odds ratio with its exact interval; undefined where it is infinite.
+    /// The conditional maximum-likelihood odds ratio with its exact interval; undefined where it is infinite or is not found.
     pub odds_ratio: Result<Estimate, Undefined>,
 }
 
@@ -73,7 +74,7 @@ pub fn mcnemar(b: u64, c: u64, form: McNemar) -> Result<Test, Undefined> {
             statistic: b as f64,
             df: None,
             p: if b == c {
-                1.0 - binomial_pmf(b, total, 0.5)
+                1.0 - 0.5 * binomial_pmf(b, total, 0.5)
             } else {
                 both_tails() - binomial_pmf(b.min(c), total, 0.5)
             },
@@ -138,10 +139,12 @@ pub fn fisher_exact(a: u64, b: u64, c: u64, d: u64, level: Level) -> Result<Fish
     }
     let low = draws.saturating_sub(unmarked);
     let high = draws.min(marked);
-    let null: Vec<f64> = (low..=high).map(|k| hypergeometric_pmf(k, marked, unmarked, draws)).collect();
-    let cut = null[(a - low) as usize] * (1.0 + 1e-7);
-    let p: f64 = null.iter().filter(|&&probability| probability <= cut).sum();
-    let conditional = Conditional { low, log_null: null.iter().map(|probability| probability.ln()).collect() };
+    let log_null: Vec<f64> = (low..=high).map(|k| hypergeometric_log_pmf(k, marked, unmarked, draws)).collect();
+    let cut = log_null[(a - low) as usize] + 1e-7_f64.ln_1p();
+    // Each is at most `cut`: taken out, it leaves a sum of at least about 1, so that only `p` itself can underflow.
+    let shares: f64 = log_null.iter().filter(|&&log| log <= cut).map(|log| (log - cut).exp()).sum();
+    let p = (cut + shares.ln()).exp();
+    let conditional = Conditional { low, log_null };
     Ok(Fisher { p: p.min(1.0), odds_ratio: conditional.odds_ratio(a, low, high, (a + b + c + d) as usize, level) })
 }
 
@@ -177,33 +180,33 @@ impl Conditional {
             return Err(Undefined::new("odds ratio", Reason::ZeroDenominator("the odds ratio is infinite")));
         }
         let tail = level.tail();
-        let upper = solve_log(|t| {
+        let upper = solve_odds(|t| {
             let (below, equal, _, _) = self.at(t, x);
             tail - (below + equal)
-        });
+        })?;
         let (value, lower) = if x == low {
             (0.0, 0.0)
         } else {
             (
-                solve_log(|t| self.at(t, x).3 - x as f64).exp(),
-                solve_log(|t| {
+                solve_odds(|t| self.at(t, x).3 - x as f64)?,
+                solve_odds(|t| {
                     let (_, equal, above, _) = self.at(t, x);
                     equal + above - tail
-                })
-                .exp(),
+                })?,
             )
         };
-        Ok(Estimate { value, low: lower, high: upper.exp(), method: "exact conditional", n })
+        Ok(Estimate { value, low: lower, high: upper, method: "exact conditional", n })
     }
 }
 
-/// The root of an increasing function of a log odds ratio.
-fn solve_log(f: impl Fn(f64) -> f64) -> f64 {
-    let mut bound = 1.0;
-    while bound < 700.0 && (f(-bound) > 0.0 || f(bound) < 0.0) {
-        bound *= 2.0;
+/// The odds ratio at whose logarithm, from −512 to 512, an increasing function is 0.
+fn solve_odds(f: impl Fn(f64) -> f64) -> Result<f64, Undefined> {
+    let changes_sign = |bound: f64| f(-bound) <= 0.0 && f(bound) >= 0.0;
+    let bound = (0..10).map(|power| f64::from(1 << power)).find(|&bound| changes_sign(bound));
+    match bound {
+        Some(bound) => Ok(root(f, -bound, bound).exp()),
+        None => Err(Undefined::new("odds ratio", Reason::NoConvergence)),
     }
-    root(f, -bound, bound)
 }
 
 #[cfg(test)]
@@ -220,6 +223,17 @@ mod tests {
     }
 
     #[test]
+    fn large_tables_do_not_underflow() {
+        // This table's own probability is far below the smallest double. So large a table's odds ratio is nearly normal on its
+        // logarithm, with the standard error √(1/a + 1/b + 1/c + 1/d).
+        let odds = fisher_exact(7000, 300, 300, 7000, Level::P95).unwrap().odds_ratio.unwrap();
+        let (log_odds, se) = (2.0 * (7000.0_f64 / 300.0).ln(), (2.0_f64 / 7000.0 + 2.0 / 300.0).sqrt());
+        assert!((odds.value.ln() - log_odds).abs() < 0.01, "{odds:?}");
+        assert!((odds.high / odds.low).ln() / (2.0 * Level::P95.z() * se) < 1.05, "{odds:?}");
+        assert_eq!(solve_odds(|_| 1.0).unwrap_err().reason, Reason::NoConvergence);
+    }
+
+    #[test]
     fn mcnemar_needs_discordance() {
         assert!(mcnemar(0, 0, McNemar::Exact).is_err());
         assert_eq!(mcnemar(3, 3, McNemar::Corrected).unwrap().p, 1.0);
@@ -228,6 +242,8 @@ mod tests {
         assert!((exact.p - 0.0625).abs() < 1e-15);
         let mid = mcnemar(0, 5, McNemar::MidP).unwrap();
         assert!((mid.p - 0.03125).abs() < 1e-15);
+        // 1 − ½ · 2/4.
+        assert!((mcnemar(1, 1, McNemar::MidP).unwrap().p - 0.75).abs() < 1e-15);
         assert_eq!(discordant(&[true, true, false, false], &[true, false, true, true]), Ok((1, 2)));
     }
 

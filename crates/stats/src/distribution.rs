@@ -111,21 +111,34 @@ fn deviance(x: f64, np: f64) -> f64 {
 
 /// Binomial density at real `x` of `n`, with success probability `p` and `q` = 1 − p given apart to keep both accurate.
 fn binomial_density_raw(x: f64, n: f64, p: f64, q: f64) -> f64 {
+    let (exponent, factor) = binomial_density_parts(x, n, p, q);
+    exponent.exp() * factor
+}
+
+/// The logarithm of [`binomial_density_raw`], which does not underflow.
+fn binomial_log_density_raw(x: f64, n: f64, p: f64, q: f64) -> f64 {
+    let (exponent, factor) = binomial_density_parts(x, n, p, q);
+    exponent + factor.ln()
+}
+
+/// The exponent and the factor before it of a binomial density.
+fn binomial_density_parts(x: f64, n: f64, p: f64, q: f64) -> (f64, f64) {
+    let certain = |is: bool| (if is { 0.0 } else { f64::NEG_INFINITY }, 1.0);
     if p == 0.0 {
-        return if x == 0.0 { 1.0 } else { 0.0 };
+        return certain(x == 0.0);
     }
     if q == 0.0 {
-        return if x == n { 1.0 } else { 0.0 };
+        return certain(x == n);
     }
     if x == 0.0 {
-        return if p < 0.1 { (n * (-p).ln_1p()).exp() } else { (n * q.ln()).exp() };
+        return (n * if p < 0.1 { (-p).ln_1p() } else { q.ln() }, 1.0);
     }
     if x == n {
-        return if q < 0.1 { (n * (-q).ln_1p()).exp() } else { (n * p.ln()).exp() };
+        return (n * if q < 0.1 { (-q).ln_1p() } else { p.ln() }, 1.0);
     }
     let exponent =
         stirling_error(n) - stirling_error(x) - stirling_error(n - x) - deviance(x, n * p) - deviance(n - x, n * q);
-    exponent.exp() * (n / (2.0 * PI * x * (n - x))).sqrt()
+    (exponent, (n / (2.0 * PI * x * (n - x))).sqrt())
 }
 
 /// P(X = k) for X binomial with `n` trials of probability `p`.
@@ -296,18 +309,23 @@ pub fn f_sf(x: f64, df1: f64, df2: f64) -> f64 {
 
 /// P(X = k) for X the number of marked items in a draw of `draws` from `marked` marked and `unmarked` unmarked items.
 pub fn hypergeometric_pmf(k: u64, marked: u64, unmarked: u64, draws: u64) -> f64 {
+    hypergeometric_log_pmf(k, marked, unmarked, draws).exp()
+}
+
+/// The logarithm of [`hypergeometric_pmf`], finite wherever X can be k.
+pub fn hypergeometric_log_pmf(k: u64, marked: u64, unmarked: u64, draws: u64) -> f64 {
     if k > marked || k > draws || draws - k > unmarked {
-        return 0.0;
+        return f64::NEG_INFINITY;
     }
     if draws == 0 {
-        return 1.0;
+        return 0.0;
     }
     let total = (marked + unmarked) as f64;
     let p = draws as f64 / total;
     let q = (marked + unmarked - draws) as f64 / total;
-    binomial_density_raw(k as f64, marked as f64, p, q)
-        * binomial_density_raw((draws - k) as f64, unmarked as f64, p, q)
-        / binomial_density_raw(draws as f64, total, p, q)
+    binomial_log_density_raw(k as f64, marked as f64, p, q)
+        + binomial_log_density_raw((draws - k) as f64, unmarked as f64, p, q)
+        - binomial_log_density_raw(draws as f64, total, p, q)
 }
 
 /// The root of `f` between `low` and `high`, where it changes sign, to the last bits (Brent's method; R. Brent,

@@ -67,6 +67,8 @@ fn two_by_two_tables() {
         compare(&what, plain, &expected["mcnemar"]);
         let exact = mcnemar(b, c, McNemar::Exact).unwrap();
         close(&what, exact.p, &expected["mcnemar_exact"]);
+        let mid_p = mcnemar(b, c, McNemar::MidP).unwrap();
+        close(&what, mid_p.p, &expected["mcnemar_midp"]);
 
         let fisher = fisher_exact(a, b, c, d, Level::P95).unwrap();
         let reference = &expected["fisher"];
@@ -78,6 +80,7 @@ fn two_by_two_tables() {
                     let theirs = number(&reference[name]);
                     let gap = if theirs > 1.0 { 1.0 / ours - 1.0 / theirs } else { ours - theirs };
                     assert!(gap.abs() < 1.3e-4, "{what} {name}: {ours} {theirs}");
+                    close(&what, ours, &expected["exact"][name]);
                 }
             }
             Err(_) => assert!(reference["odds"].is_null(), "{what}"),

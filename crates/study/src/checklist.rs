@@ -1,7 +1,7 @@
 //! STARD-AI and TRIPOD+AI: what the run knows is filled in, what only the study's authors know is left for them, and says so.
 
 use crate::page::{Block, Section, Table};
-use crate::report::Study;
+use crate::report::{Study, measures_by_name, percent};
 
 /// An item: its number, what it asks for, and the answer where the run knows it.
 type Item = (&'static str, &'static str, Option<String>);
@@ -23,6 +23,7 @@ struct Known {
     flow: Option<String>,
     demographics: Option<String>,
     subgroups: Option<String>,
+    severity: Option<String>,
     approval: Option<String>,
 }
 
@@ -42,7 +43,7 @@ impl Known {
             trained_on: card("trained on"),
             reference: simulated("the simulator's own truth"),
             threshold: card("threshold").unwrap_or_else(|| measures.threshold.to_string()),
-            intervals: measures.sensitivity.estimate().map(|e| format!("proportions: {}; AUC: DeLong", e.method)),
+            intervals: intervals(study),
             missing: format!(
                 "{} films could not be read and are left out; every film that was read has a finding",
                 study.unread
@@ -51,6 +52,12 @@ impl Known {
             flow: study.flow.map(|_| "see the flow chart".to_owned()),
             demographics: study.demographics.as_ref().map(|_| "see Table 1".to_owned()),
             subgroups: (!study.evaluation.subgroups.is_empty()).then(|| "see Subgroups".to_owned()),
+            severity: study
+                .evaluation
+                .subgroups
+                .iter()
+                .any(|group| group.column == KIND)
+                .then(|| "kinds of fracture: see Subgroups".to_owned()),
             approval: simulated("none needed: no patients"),
         }
     }
@@ -86,7 +93,7 @@ impl Known {
             ("18", "Sample size, and how it was arrived at", None),
             ("19", "Flow of participants", self.flow.clone()),
             ("20", "Baseline characteristics", self.demographics.clone()),
-            ("21a", "Severity of the condition in those with it", self.subgroups.clone()),
+            ("21a", "Severity of the condition in those with it", self.severity.clone()),
             ("21b", "Other diagnoses in those without it", None),
             ("22", "Time between index test and reference", self.data.clone()),
             ("23", "Cross tabulation", Some(format!("{}; see Results", self.n))),
@@ -110,7 +117,7 @@ impl Known {
             ("4", "Objectives", None),
             ("5a–b", "Sources of data, dates", self.data.clone()),
             ("6a–c", "Setting, eligibility, treatments", self.data.clone()),
-            ("7", "Data preparation", see("VOI window of the file, 8 bits, letterboxed to the input, value/255")),
+            ("7", "Data preparation", see("VOI window of the file, 8 bits, brought to the input's size, value/255")),
             ("8a–c", "Outcome and its assessment", self.reference.clone()),
             ("9a–c", "Predictors", see("the film's pixels")),
             ("10", "Sample size", Some(self.n.clone())),
@@ -145,6 +152,25 @@ impl Known {
             ("27a–c", "Usability in current care", None),
         ]
     }
+}
+
+/// The column that says how severe a fracture is, as far as its kind does.
+const KIND: &str = "fracture_type";
+
+/// How the intervals were made, each method with its measures; `None` where no measure has an interval.
+fn intervals(study: &Study<'_>) -> Option<String> {
+    let mut methods: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, statistic) in measures_by_name(&study.evaluation.measures) {
+        let Some(estimate) = statistic.estimate() else {
+            continue;
+        };
+        match methods.iter_mut().find(|(method, _)| *method == estimate.method) {
+            Some((_, names)) => names.push(name),
+            None => methods.push((estimate.method, vec![name])),
+        }
+    }
+    let said: Vec<String> = methods.iter().map(|(method, names)| format!("{method}: {}", names.join(", "))).collect();
+    (!said.is_empty()).then(|| format!("{} intervals; {}", percent(study.options.level), said.join("; ")))
 }
 
 /// The section of the report.

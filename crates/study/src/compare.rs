@@ -37,8 +37,11 @@ pub struct Comparison {
     pub cases: Discordance,
     /// The readings at the threshold, on the films without (specificity).
     pub controls: Discordance,
-    /// Cohen's kappa of the readings at the threshold, on all films.
+    /// Cohen's kappa of the readings at the threshold, on all films, with an interval that takes films for independent.
     pub agreement: Statistic,
+    /// What a reader of the numbers should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// How often one model alone is right, with McNemar's exact test.
@@ -80,6 +83,7 @@ pub fn compare(
         }
     };
     let test = test();
+    let note = "McNemar's p-values and the interval of kappa take every film for independent";
     let area = |scores: &[f64]| Number(Scored::new(scores, a.truth()).and_then(auc::auc));
     let part = |of: &dyn Fn(&AucComparison) -> f64| Number(test.as_ref().map(of).map_err(Undefined::clone));
     Ok(Comparison {
@@ -94,6 +98,7 @@ pub fn compare(
         cases: discordance(a, &scores_b, true, thresholds),
         controls: discordance(a, &scores_b, false, thresholds),
         agreement: Statistic(agreement(a, &scores_b, thresholds, options.level)),
+        notes: clusters.iter().map(|_| note.to_owned()).collect(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What the ROC curve says away from the threshold: sensitivity at a specificity and back, partial areas.
 
-use coxa_stats::roc::{self, Focus, Part};
+use coxa_stats::roc::{self, Correction, Focus, Part};
 use coxa_stats::{Estimate, Resampling, Undefined};
 use serde::Serialize;
 
@@ -65,13 +65,30 @@ impl OnCurve {
         match self {
             Self::SensitivityAt(at) => format!("sensitivity at a specificity of {at}"),
             Self::SpecificityAt(at) => format!("specificity at a sensitivity of {at}"),
-            Self::PartialAuc(Part { from, to, focus, .. }) => {
+            Self::PartialAuc(Part { from, to, focus, correction }) => {
                 let axis = match focus {
                     Focus::Specificity => "specificities",
                     Focus::Sensitivity => "sensitivities",
                 };
-                format!("partial AUC over {axis} {from} to {to}")
+                let corrected = match correction {
+                    Correction::Raw => "",
+                    Correction::McClish => ", McClish-corrected",
+                };
+                format!("partial AUC over {axis} {from} to {to}{corrected}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_corrected_area_says_so() {
+        let part = Part::of_specificities(0.9, 1.0);
+        assert_eq!(OnCurve::PartialAuc(part).name(), "partial AUC over specificities 0.9 to 1");
+        let corrected = OnCurve::PartialAuc(part.corrected_by_mcclish()).name();
+        assert_eq!(corrected, "partial AUC over specificities 0.9 to 1, McClish-corrected");
     }
 }

@@ -131,7 +131,9 @@ pub fn evaluate(predictions: &Predictions, options: &EvaluationOptions) -> Resul
                 clusters.count()
             ),
             Dependence::Patients => {
-                "the intervals of the Brier score, the calibration's slope and intercept take every film for independent".to_owned()
+                "the intervals of the Brier score, the calibration's slope and intercept, the calibration in the large and the bins of \
+                 reliability take every film for independent"
+                    .to_owned()
             }
         });
     }

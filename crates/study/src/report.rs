@@ -17,14 +17,15 @@ use crate::predictions::Predictions;
 use crate::statistic::Statistic;
 use crate::subgroups::Subgroup;
 
-/// The paper's own figures (Cheng et al., European Radiology 2019: 100 films of 2017, positive from 0.5): name, value, low, high.
-pub const PAPER: [(&str, f64, f64, f64); 6] = [
-    ("accuracy", 0.91, 0.84, 0.96),
-    ("sensitivity", 0.98, 0.89, 1.00),
-    ("specificity", 0.84, 0.71, 0.93),
-    ("false-negative rate", 0.02, 0.003, 0.17),
-    ("F1", 0.916, 0.845, 0.956),
-    ("AUC", 0.98, 0.96, 1.00),
+/// The paper's own figures (Cheng et al., European Radiology 2019: 100 films of 2017, positive from 0.5): name, value, low, high of the
+/// 95 % interval, with the digits that it prints, its percentages as shares.
+pub const PAPER: [(&str, &str, &str, &str); 6] = [
+    ("accuracy", "0.91", "0.84", "0.96"),
+    ("sensitivity", "0.98", "0.89", "1.00"),
+    ("specificity", "0.84", "0.71", "0.93"),
+    ("false-negative rate", "0.02", "0.003", "0.17"),
+    ("F1", "0.916", "0.845", "0.956"),
+    ("AUC", "0.98", "0.96", "1.00"),
 ];
 
 /// The paper's proportion of called fractures with the heatmap on the right site: 47 of 49.
@@ -182,14 +183,14 @@ fn field_names(before: &str) -> [String; 4] {
 }
 
 /// A level as people say it: 95%.
-fn percent(level: Level) -> String {
+pub(crate) fn percent(level: Level) -> String {
     format!("{}%", crate::figures::number(100.0 * level.get()))
 }
 
 /// The paper's figure of a measure: as printed there, or, with a star, computed from its table of 100 films.
 fn paper_cell(name: &str) -> String {
     if let Some((_, value, low, high)) = PAPER.iter().find(|(known, ..)| *known == name) {
-        return format!("{value:.2} ({low:.2}–{high:.2})");
+        return format!("{value} ({low}–{high})");
     }
     let metric = match name {
         "false-positive rate" => Metric::FalsePositiveRate,
@@ -206,9 +207,10 @@ fn paper_cell(name: &str) -> String {
     }
 }
 
-/// A statistic as a cell of a table.
+/// A statistic as a cell of a table. An interval without a width, as DeLong's at an area of 1, does not stand there as certainty.
 pub fn cell(statistic: &Statistic) -> String {
     match &statistic.0 {
+        Ok(e) if e.low == e.high => format!("{:.3} (no width: {})", e.value, e.method),
         Ok(e) => format!("{:.3} ({:.3}–{:.3})", e.value, e.low, e.high),
         Err(undefined) => match undefined.value() {
             Some(value) => format!("{value:.3} (no interval: {})", undefined.reason),
@@ -217,7 +219,7 @@ pub fn cell(statistic: &Statistic) -> String {
     }
 }
 
-fn measures_by_name(measures: &Measures) -> [(&'static str, &Statistic); 12] {
+pub(crate) fn measures_by_name(measures: &Measures) -> [(&'static str, &Statistic); 12] {
     [
         ("accuracy", &measures.accuracy),
         ("sensitivity", &measures.sensitivity),
@@ -259,8 +261,9 @@ fn results(study: &Study<'_>) -> Section {
     let table = Table {
         name: "measures".into(),
         caption: format!(
-            "Value and {} interval. * Computed from the paper's table: 49 fractures called, 1 missed, 8 false calls, 42 rightly called \
-             normal. Its interval of the false-negative rate is that of its negative likelihood ratio, a slip.",
+            "Value and {} interval; the paper's column has 95% intervals throughout. * Computed from the paper's table: 49 fractures \
+             called, 1 missed, 8 false calls, 42 rightly called normal. Its interval of the false-negative rate is that of its negative \
+             likelihood ratio, a slip.",
             percent(study.options.level)
         ),
         header: vec!["measure".into(), kind.to_owned(), "paper, 100 real films".into(), "interval".into()],
@@ -293,11 +296,13 @@ fn curve(study: &Study<'_>) -> Section {
         Some(clusters) => (Resampling::Clustered(clusters), "bootstrap of patients"),
         None => (Resampling::Stratified, "stratified bootstrap"),
     };
-    let band = (0..=20).filter_map(|i| {
+    let band = (0..20).filter_map(|i| {
         let specificity = 1.0 - f64::from(i) / 20.0;
         let e = sensitivity_at_specificity(sample, specificity, resampling, study.options.level, BAND).ok()?;
         Some((1.0 - specificity, e.low, e.high))
     });
+    // Every curve ends here: a point without an interval.
+    let band = band.chain([(1.0, 1.0, 1.0)]);
     let measures = &study.evaluation.measures;
     let operating = measures.specificity.value().zip(measures.sensitivity.value()).map(|(sp, se)| (1.0 - sp, se));
     let auc = measures.auc.value().map_or("AUC undefined".to_owned(), |auc| format!("model, AUC {auc:.3}"));
@@ -335,11 +340,14 @@ fn localization_section(l: &Localization, study: &Study<'_>) -> Section {
     );
     rows.push(vec!["sites of the peak in called fractures".into(), counts]);
     rows.push(vec!["margin, share of the film's width".into(), l.margin.to_string()]);
+    let clustered = study.options.dependence == Dependence::Patients
+        && study.evaluation.patients.is_some_and(|patients| patients < study.predictions.len());
     let table = Table {
         name: "localization".into(),
         caption: format!(
-            "Heatmaps against the true boxes, with {} intervals. The paper's radiologist found {:.1}% of 49 right.",
+            "Heatmaps against the true boxes, with {} intervals{}. The paper's radiologist found {:.1}% of 49 right.",
             percent(study.options.level),
+            if clustered { ", which take every film for independent" } else { "" },
             PAPER_LOCALIZATION * 100.0
         ),
         header: strings(["measure", "value"]),
@@ -379,50 +387,58 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
         }
         let measures = &group.measures;
         let statistic = auc_of(group);
-        let note = "no fracture in it";
         rows.push(ForestRow {
-            name: match group.auc_with_all_controls {
-                Some(_) => format!("{} *", group.value),
-                None => group.value.clone(),
-            },
+            name: starred(group, group.value.clone()),
             counts: Some((measures.n, measures.positives)),
-            estimate: statistic.estimate().map(|e| (e.value, e.low, e.high)),
-            note: statistic.value().map_or(note.to_owned(), |value| format!("{value:.3}, no interval")),
+            estimate: statistic.estimate().filter(|e| e.low < e.high).map(|e| (e.value, e.low, e.high)),
+            note: match &statistic.0 {
+                Err(undefined) if undefined.value().is_none() => undefined.reason.to_string(),
+                _ => statistic.value().map_or(String::new(), |value| format!("{value:.3}, no interval")),
+            },
         });
     }
     let drawing = forest::draw(&rows, "AUC", evaluation.measures.auc.value(), "AUC of subgroups");
     let table_rows = evaluation.subgroups.iter().map(|group| {
         let m = &group.measures;
         let counts = [m.n.to_string(), m.positives.to_string()];
-        let values = [auc_of(group), &m.sensitivity, &m.specificity, &m.accuracy].map(cell);
-        [group.column.clone(), group.value.clone()].into_iter().chain(counts).chain(values).collect()
+        let auc = starred(group, cell(auc_of(group)));
+        let values = [&m.sensitivity, &m.specificity, &m.accuracy].map(cell);
+        [group.column.clone(), group.value.clone()].into_iter().chain(counts).chain([auc]).chain(values).collect()
     });
     let named = ["AUC", "sensitivity", "specificity", "accuracy"];
-    let header = strings(["column", "value", "films", "fractures"])
+    let header = strings(["column", "value", "films", "fractures", "AUC controls"])
         .into_iter()
         .chain(named.iter().flat_map(|n| field_names(n)))
         .collect();
     let data = evaluation.subgroups.iter().map(|group| {
         let m = &group.measures;
-        let cells = vec![group.column.clone(), group.value.clone(), m.n.to_string(), m.positives.to_string()];
-        with_fields(cells, &[auc_of(group), &m.sensitivity, &m.specificity, &m.accuracy])
+        let controls = if group.auc_with_all_controls.is_some() { "all" } else { "own" };
+        let counts = [m.n.to_string(), m.positives.to_string()];
+        let cells = [group.column.clone(), group.value.clone()].into_iter().chain(counts).chain([controls.to_owned()]);
+        with_fields(cells.collect(), &[auc_of(group), &m.sensitivity, &m.specificity, &m.accuracy])
     });
     let table = Table {
         name: "subgroups".into(),
-        caption: "Each subgroup on its own; no correction for their number.".into(),
+        caption: format!("Each subgroup on its own, but for AUCs with a star; no correction for their number. {STAR}"),
         header: strings(["column", "value", "films", "fractures", "AUC", "sensitivity", "specificity", "accuracy"]),
         rows: table_rows.collect(),
         data: Some((header, data.collect())),
     };
     let blocks = vec![
-        figure(
-            "subgroups",
-            drawing,
-            "AUC with its interval; the dashed line is all films. * A subgroup of fractures alone, told from all films without one.",
-        ),
+        figure("subgroups", drawing, &format!("AUC with its interval; the dashed line is all films. {STAR}")),
         Block::Table(table),
     ];
     Some(section("Subgroups", blocks))
+}
+
+const STAR: &str = "* A subgroup of fractures alone, told from all films without one.";
+
+/// A text of a subgroup's area, with a star where it is that against all films without a fracture.
+fn starred(group: &Subgroup, text: String) -> String {
+    match group.auc_with_all_controls {
+        Some(_) => format!("{text} *"),
+        None => text,
+    }
 }
 
 /// The area of a subgroup; of one that holds fractures alone, that against all films without one.

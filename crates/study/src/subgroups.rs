@@ -1,6 +1,7 @@
 //! Subgroups: the films of each value of a further column, each evaluated on its own.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
@@ -96,18 +97,23 @@ fn chosen<'a>(predictions: &'a Predictions, which: &Subgroups) -> Result<Vec<(us
     }
 }
 
+/// The ages of people, in years.
+const AGES: RangeInclusive<f64> = 0.0..=130.0;
+
 /// A value with its rank among its column's values. Ages are put into the bands of hip-fracture registries: under 50 (before
-/// fragility fractures), 50–64, 65–79, 80 and over.
+/// fragility fractures), 50–64, 65–79, 80 and over; what is no age of a person is a value of its own, after them.
 fn banded(column: &str, value: &str) -> (u32, String) {
     if value.is_empty() {
         return (u32::MAX, "(empty)".to_owned());
     }
-    let age = if column == "age" { value.parse::<f64>().ok() } else { None };
-    match age {
+    if column != "age" {
+        return (0, value.to_owned());
+    }
+    match value.parse::<f64>().ok().filter(|age| AGES.contains(age)) {
         Some(age) if age < 50.0 => (0, "under 50".to_owned()),
         Some(age) if age < 65.0 => (1, "50-64".to_owned()),
         Some(age) if age < 80.0 => (2, "65-79".to_owned()),
         Some(_) => (3, "80 and over".to_owned()),
-        None => (0, value.to_owned()),
+        None => (u32::MAX, value.to_owned()),
     }
 }

@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use coxa_stats::Plan;
-use coxa_study::{Dependence, Evaluation, EvaluationOptions, Predictions, Statistic, StudyError, Subgroups, evaluate};
+use coxa_study::curve::{OnCurve, on_curve};
+use coxa_study::{
+    Dependence, Evaluation, EvaluationOptions, Measures, Predictions, Statistic, StudyError, Subgroups, compare,
+    evaluate,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -175,6 +179,19 @@ fn subgroups_by_column_and_age_band() {
 }
 
 #[test]
+fn only_ages_of_people_are_in_bands() {
+    let mut text = "image_id,label,probability,age\n".to_owned();
+    for (i, age) in ["80", "inf", "nan", "-1", "131", "130", "", "0", "unknown"].iter().enumerate() {
+        writeln!(text, "f{i},{},0.5,{age}", i % 2).unwrap();
+    }
+    let evaluation = evaluate(&parse(&text).unwrap(), &quick()).unwrap();
+    let groups: Vec<(&str, usize)> = evaluation.subgroups.iter().map(|g| (g.value.as_str(), g.measures.n)).collect();
+    let others = ["(empty)", "-1", "131", "inf", "nan", "unknown"].map(|value| (value, 1));
+    assert_eq!(groups[..2], [("under 50", 1), ("80 and over", 2)]);
+    assert_eq!(groups[2..], others);
+}
+
+#[test]
 fn films_of_a_patient_are_not_independent() {
     // 40 patients with five films each, all read alike: 200 films hold the information of 40.
     let mut text = "image_id,patient,label,probability\n".to_owned();
@@ -196,6 +213,13 @@ fn films_of_a_patient_are_not_independent() {
     // √5 wider, but for the corrections of small samples.
     assert!((auc_by_patient / auc - 5.0_f64.sqrt()).abs() < 0.2, "{auc_by_patient} against {auc}");
     assert_eq!((notes, more_notes), (1, 1), "each says what is taken for independent");
+    let by_patient = EvaluationOptions { dependence: Dependence::Patients, ..quick() };
+    let notes = evaluate(&films, &by_patient).unwrap().notes;
+    for named in ["Brier score", "slope", "intercept", "calibration in the large", "bins"] {
+        assert!(notes[0].contains(named), "{notes:?} does not name {named}");
+    }
+    assert!(compare(&films, &films, [0.5; 2], &by_patient).unwrap().notes[0].contains("kappa"));
+    assert!(compare(&films, &films, [0.5; 2], &quick()).unwrap().notes.is_empty());
 
     // With one film a patient it is the same thing.
     let once = EvaluationOptions { dependence: Dependence::Patients, ..quick() };
@@ -216,6 +240,34 @@ fn a_perfect_sensitivity_of_few_patients_is_not_certain() {
     // Five patients of five: 0.025^(1/5).
     near(&measures.sensitivity, [1.0, 0.025_f64.powf(0.2), 1.0]);
     assert_eq!(measures.sensitivity.estimate().unwrap().n, 10);
+    // What is no proportion has its value, and no interval of no width.
+    let Measures { auc, f1, youden, likelihood_ratio_negative, .. } = measures;
+    for (statistic, value) in [(auc, 1.0), (f1, 1.0), (youden, 1.0), (likelihood_ratio_negative, 0.0)] {
+        assert!(statistic.estimate().is_none() && statistic.value() == Some(value), "{statistic:?}");
+    }
+}
+
+#[test]
+fn one_patient_is_no_sample() {
+    let mut text = "image_id,patient,label,probability\n".to_owned();
+    for i in 0..10 {
+        writeln!(text, "f{i},p,{},0.{}", i % 2, if i < 3 { 8 - 7 * (i % 2) } else { 1 + 7 * (i % 2) }).unwrap();
+    }
+    let options = EvaluationOptions { dependence: Dependence::Patients, ..quick() };
+    let Evaluation { measures, calibration, .. } = evaluate(&parse(&text).unwrap(), &options).unwrap();
+    for (statistic, value) in [(&measures.accuracy, 0.7), (&measures.sensitivity, 0.8)] {
+        assert!(statistic.estimate().is_none() && statistic.value() == Some(value), "{statistic:?}");
+    }
+    assert!(calibration.expected_calibration_error.estimate().is_none());
+    assert!(measures.auc.value().is_some() && measures.auc.estimate().is_none());
+
+    // One film, and one of either class: resampling them changes nothing.
+    let one = parse("image_id,label,probability\na,1,0.7\n").unwrap();
+    let error = evaluate(&one, &quick()).unwrap().calibration.expected_calibration_error;
+    assert!(error.estimate().is_none() && error.value().is_some(), "{error:?}");
+    let two = parse("image_id,label,probability\na,1,0.9\nb,0,0.2\n").unwrap();
+    let at = &on_curve(&two, &[OnCurve::SensitivityAt(0.9)], &quick()).unwrap()[0].statistic;
+    assert!(at.estimate().is_none() && at.value() == Some(1.0), "{at:?}");
 }
 
 #[test]

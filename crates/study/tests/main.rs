@@ -3,3 +3,4 @@
 mod comparing;
 mod evaluating;
 mod localizing;
+mod reporting;

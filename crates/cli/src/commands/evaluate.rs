@@ -12,7 +12,7 @@ use coxa_study::statistic::Statistic;
 use coxa_study::subgroups::Subgroups;
 use serde::Serialize;
 
-use crate::output::{Outcome, json_line};
+use crate::output::{Outcome, json_line, usage};
 
 /// Evaluates predictions (image_id, patient, label, probability; further columns are subgroups): accuracy, sensitivity, specificity,
 /// predictive values, F1, AUC, likelihood ratios, each with its interval, and calibration.
@@ -106,7 +106,7 @@ impl How {
         Ok(EvaluationOptions {
             threshold: self.threshold.unwrap_or(threshold),
             level: Level::new(self.level).map_err(|_| {
-                anyhow::anyhow!("--level {}: a confidence level is between 0 and 1, like 0.95", self.level)
+                usage(format!("--level {} is no confidence level", self.level), "give one between 0 and 1, like 0.95")
             })?,
             interval: match self.interval {
                 IntervalName::Exact => Interval::ClopperPearson,

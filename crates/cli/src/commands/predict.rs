@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::bench::PrecisionName;
 use crate::inputs::{ENDINGS, Found, Input, collect_inputs};
-use crate::output::{Outcome, hint, json_line, write_whole};
+use crate::output::{Outcome, hint, json_line, usage, write_whole};
 use crate::predictions::PredictionTable;
 use crate::progress::Progress;
 
@@ -151,6 +151,9 @@ impl Predict {
                 "no film was found",
                 "name a file, or a folder with .dcm, .png, .jpg or .tiff files in it",
             ));
+        }
+        if let Some(folder) = &self.heatmap {
+            refuse_among_films(folder, &inputs)?;
         }
         let bundle = bundle_or_shipped(self.model.as_deref())?;
         let options = ReaderOptions {
@@ -327,6 +330,23 @@ pub fn overlay_png(reading: &Reading) -> anyhow::Result<Vec<u8>> {
 
 fn write_overlay(path: &Path, reading: &Reading) -> anyhow::Result<()> {
     write_whole(path, &overlay_png(reading)?)
+}
+
+/// Refuses a folder for heatmaps in which films lie that a heatmap could take the place of.
+fn refuse_among_films(folder: &Path, inputs: &[Input]) -> anyhow::Result<()> {
+    // A folder that is not there yet holds no films.
+    let Ok(place) = folder.canonicalize() else { return Ok(()) };
+    let lies_there = |input: &&Input| {
+        let is_png = input.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+        is_png && input.path.canonicalize().is_ok_and(|film| film.parent() == Some(&place))
+    };
+    match inputs.iter().find(lies_there) {
+        None => Ok(()),
+        Some(film) => Err(usage(
+            format!("--heatmap {}: a heatmap would take the place of {}", folder.display(), film.path.display()),
+            "name a folder without films",
+        )),
+    }
 }
 
 /// Names for heatmaps: the film's own, with a number where two films share one.

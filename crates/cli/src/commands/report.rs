@@ -90,8 +90,12 @@ impl Report {
 
 /// Refuses films that the bundle was trained or validated on: figures from them would be no test.
 fn refuse_seen(dataset: &Dataset, bundle: &Bundle) -> anyhow::Result<()> {
-    let counted = |film: &&Film| !film.excluded && bundle.has_seen(&film.sha256);
-    let seen: Vec<&Film> = dataset.films.iter().filter(counted).collect();
+    let mut seen: Vec<&Film> = Vec::new();
+    for film in dataset.films.iter().filter(|film| !film.excluded) {
+        if bundle.has_seen(&dataset.content_of(film)?) {
+            seen.push(film);
+        }
+    }
     if seen.is_empty() {
         return Ok(());
     }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use coxa_cohort::Dataset;
 use coxa_model::progress::{Control, Event};
-use coxa_model::recipe::{Fold, Overrides, Precision, Start, Target};
+use coxa_model::recipe::{Fold, Overrides, Precision, Stage, Start, Target};
 use coxa_model::train::{self, TrainOptions};
+use coxa_model::weights::{self, Head};
 use coxa_model::{Backend, Bundle, Reader, ReaderOptions, Recipe, WeightsFormat};
 use coxa_study::compare::compare;
 use coxa_study::evaluate::{EvaluationOptions, evaluate};
@@ -39,8 +41,9 @@ pub struct Train {
     /// The folder that holds a folder for each run.
     #[arg(long, default_value = "runs")]
     out: PathBuf,
-    /// Takes up this run where its last checkpoint is.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "stages", "start"])]
+    /// Takes up this run where its last checkpoint is, with the recipe and the format of bundles that it was begun with.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["recipe", "data", "stages", "start", "seed", "image_size", "epochs",
+        "steps_per_epoch", "batch", "learning_rate", "precision", "store_bf16", "print_recipe"])]
     resume: Option<PathBuf>,
     /// Another seed than the recipe's.
     #[arg(long)]
@@ -85,7 +88,7 @@ pub struct Train {
     test: Option<PathBuf>,
     /// Cross-validation: deals the patients into so many folds, trains the recipe's one stage once for each with that fold held out, and
     /// tests each film by the network that has not seen its patient.
-    #[arg(long, value_name = "K", conflicts_with_all = ["resume", "ablation"])]
+    #[arg(long, value_name = "K", conflicts_with_all = ["resume", "ablation"], value_parser = RangedU64ValueParser::<usize>::new().range(2..))]
     folds: Option<usize>,
     /// ImageNet's weights of a DenseNet-121 (.safetensors or .pth), for `--ablation`.
     #[arg(long, value_name = "FILE", requires = "ablation")]
@@ -125,6 +128,10 @@ impl Train {
         if self.store_bf16 {
             options.weights_format = WeightsFormat::Bf16;
         }
+        if self.print_recipe {
+            print!("{}", self.recipe()?.to_toml()?);
+            return Ok(Outcome::Done);
+        }
         if self.ablation {
             return self.ablate(&options);
         }
@@ -135,12 +142,7 @@ impl Train {
         let outcome = if let Some(run) = &self.resume {
             train::resume(run, &options, &mut |event: &Event<'_>| bars.on(event))
         } else {
-            let recipe = self.recipe()?;
-            if self.print_recipe {
-                print!("{}", recipe.to_toml()?);
-                return Ok(Outcome::Done);
-            }
-            train::train(&recipe, &options, &mut |event: &Event<'_>| bars.on(event))
+            train::train(&self.recipe()?, &options, &mut |event: &Event<'_>| bars.on(event))
         };
         let outcome = outcome?;
         match outcome.bundle {
@@ -157,8 +159,14 @@ impl Train {
             [_, rest @ ..] if !rest.is_empty() => rest.iter().map(|stage| stage.name.clone()).collect(),
             _ => bail!("recipe {} has one stage; an ablation needs one to leave out", recipe.name),
         };
-        // Before hours of training, not after.
+        // What is wrong is said before hours of training, not after.
         let test = self.test.as_deref().map(|folder| test_films(folder, &recipe)).transpose()?;
+        if test.is_none() {
+            needs_two_classes(recipe.stages.last(), "--ablation without --test")?;
+        }
+        if let Some(weights) = &self.imagenet {
+            weights::import(weights, Head::Fresh { outputs: 1, seed: 0 })?;
+        }
         let without = |name: &str, start: Start| {
             let rest = Overrides { stages: rest.clone(), start: Some(start), ..Overrides::default() };
             let mut recipe = recipe.clone().with(&rest)?;
@@ -171,6 +179,7 @@ impl Train {
         }
         arms.push(("transfer".to_owned(), recipe.clone()));
         let mut read = Vec::new();
+        let mut failed = 0;
         for (name, recipe) in arms {
             eprintln!("arm {name}");
             let mut bars = Bars::default();
@@ -179,23 +188,25 @@ impl Train {
                 bail!("arm {name} was stopped")
             };
             let table = match &test {
-                Some(test) => self.read_test(test, &bundle, &outcome.run)?,
+                Some(test) => {
+                    let table = outcome.run.join("test.csv");
+                    // The same films fail in every arm.
+                    failed = self.read_test(test, &bundle, &table)?;
+                    table
+                }
                 None => stage.folder.join(train::VALIDATION),
             };
             read.push((name, Predictions::load(&table)?, stage.folder.clone()));
         }
         self.say_ablation(&read)?;
-        Ok(Outcome::Done)
+        Ok(Outcome::of_failures(failed))
     }
 
-    /// Reads the test films by an arm's bundle, into a table in its run's folder. A film that cannot be read is missing from every arm
-    /// alike.
-    fn read_test(&self, test: &Dataset, bundle: &Path, run: &Path) -> anyhow::Result<PathBuf> {
+    /// Reads the test films by an arm's bundle into a table, and gives the number of those that cannot be read, which it lacks.
+    fn read_test(&self, test: &Dataset, bundle: &Path, table: &Path) -> anyhow::Result<usize> {
         let options = ReaderOptions { backend: self.backend, threads: self.threads, ..ReaderOptions::default() };
         let mut reader = Reader::new(&Bundle::load(bundle)?, &options)?;
-        let table = run.join("test.csv");
-        read_labeled(test, &mut reader, &table, |_, _, _| Ok(()))?;
-        Ok(table)
+        read_labeled(test, &mut reader, table, |_, _, _| Ok(()))
     }
 
     /// Trains once for each fold, and evaluates the films of all folds together.
@@ -208,6 +219,7 @@ impl Train {
                 recipe.stages.len()
             );
         };
+        needs_two_classes(Some(stage), "--folds")?;
         let mut pooled = Vec::new();
         let mut last = None;
         for index in 1..=of {
@@ -227,7 +239,7 @@ impl Train {
             pooled.extend_from_slice(predictions.rows());
             last = Some((outcome.run.join("folds.csv"), predictions.columns().to_vec()));
         }
-        let Some((path, columns)) = last else { bail!("--folds {of}: at least 2 are needed") };
+        let (path, columns) = last.expect("two folds or more");
         let pooled = Predictions::of_rows(&path, columns, pooled)?;
         pooled.save(&path)?;
         let measures = evaluate(&pooled, &EvaluationOptions::default())?.measures;
@@ -299,7 +311,24 @@ fn test_films(folder: &Path, recipe: &Recipe) -> anyhow::Result<Dataset> {
     if dataset.labeled().next().is_none() {
         bail!("--test {}: no film has a label", folder.display());
     }
+    for stage in &recipe.stages {
+        if let Some(trained) = &stage.dataset {
+            Dataset::load(trained)?
+                .check_disjoint(&dataset)
+                .with_context(|| format!("--test {} and stage {}", folder.display(), stage.name))?;
+        }
+    }
     Ok(dataset)
+}
+
+/// Refuses a stage of several classes for what is told of one probability a film.
+fn needs_two_classes(stage: Option<&Stage>, what: &str) -> anyhow::Result<()> {
+    let Some((stage, folder)) = stage.and_then(|stage| Some((stage, stage.dataset.as_ref()?))) else { return Ok(()) };
+    let classes = stage.classes(Dataset::load(folder)?)?;
+    if classes.len() != 2 {
+        bail!("{what} needs two classes, and stage {} has {}: {}", stage.name, classes.len(), classes.join(", "));
+    }
+    Ok(())
 }
 
 fn start(text: &str) -> Start {
@@ -345,6 +374,13 @@ impl Bars {
                 if *epochs_done > 0 {
                     eprintln!("taken up after epoch {epochs_done}");
                 }
+            }
+            Event::ValidationSeen { stage, seen, of } => {
+                self.bar = None;
+                eprintln!(
+                    "note: {stage} starts from a bundle that was trained or validated on {seen} of the {of} films to validate on: its \
+                     figures and threshold are no test"
+                );
             }
             Event::Batch { stage, epoch, epochs, batch, batches, loss, accuracy, seconds_left, .. } => {
                 let message = format!(

@@ -1,4 +1,4 @@
-//! The image size of a JPEG 2000 or HTJ2K codestream (ITU-T T.800 annex A.5.1), bare or in a JP2 box file.
+//! The image size of a JPEG 2000 or HTJ2K codestream (ITU-T T.800 annex A.5.1), bare as DICOM wants it (PS3.5, 8.2.4).
 
 use super::CodecError;
 
@@ -24,15 +24,9 @@ pub(crate) struct J2kHeader {
 /// Most tiles that a film is cut into.
 const MAX_TILES: u64 = 4096;
 
-/// Reads the SIZ marker segment.
+/// Reads the SIZ marker segment. A JP2 file is refused: its other boxes could hold a size that is not the one decoded.
 pub(crate) fn scan(bytes: &[u8]) -> Result<J2kHeader, CodecError> {
-    let start = if bytes.starts_with(&[0xFF, 0x4F]) {
-        0
-    } else {
-        // A JP2 file: the codestream begins with SOC and SIZ inside the box `jp2c`.
-        bytes.windows(4).position(|w| w == [0xFF, 0x4F, 0xFF, 0x51]).ok_or("no JPEG 2000 codestream")?
-    };
-    let siz = bytes.get(start + 2..).ok_or("no size segment")?;
+    let siz = bytes.strip_prefix(&[0xFF, 0x4F]).ok_or("no JPEG 2000 codestream at its beginning")?;
     if !siz.starts_with(&[0xFF, 0x51]) || siz.len() < 40 {
         return Err("no size segment");
     }
@@ -57,4 +51,36 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<J2kHeader, CodecError> {
         sane_tiles: tiles <= MAX_TILES,
         complete: tail.windows(2).any(|w| w == [0xFF, 0xD9]),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codestream(side: u32) -> Vec<u8> {
+        let numbers = [side, side, 0, 0, side, side, 0, 0];
+        let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0];
+        bytes.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
+        bytes.extend([0, 1, 7, 1, 1, 0xFF, 0xD9]);
+        bytes
+    }
+
+    fn jp2_box(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        [&(8 + content.len() as u32).to_be_bytes(), &kind[..], content].concat()
+    }
+
+    #[test]
+    fn sizes_of_bare_streams() {
+        let header = scan(&codestream(20)).unwrap();
+        assert_eq!((header.width, header.height, header.components, header.precision), (20, 20, 1, 8));
+        assert!(header.full_size && header.sane_tiles && header.complete);
+    }
+
+    #[test]
+    fn a_decoy_in_a_box_is_not_believed() {
+        let signature = jp2_box(b"jP  ", &[0x0D, 0x0A, 0x87, 0x0A]);
+        let film = jp2_box(b"jp2c", &codestream(60_000));
+        assert!(scan(&[signature.clone(), jp2_box(b"uuid", &codestream(20)), film.clone()].concat()).is_err());
+        assert!(scan(&[signature, film].concat()).is_err());
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use coxa_engine::{Architecture, Parameters};
+use half::bf16;
 
 use crate::{ModelError, files};
 pub use tensors::{Tensor, WeightsFormat};
@@ -81,6 +82,18 @@ pub fn export(parameters: &Parameters, path: &Path) -> Result<(), ModelError> {
     let bytes =
         to_safetensors(tensors, WeightsFormat::F32, metadata).map_err(|reason| ModelError::weights(path, reason))?;
     files::write_whole(path, &bytes)
+}
+
+/// The given weights as a bundle of this format has them.
+pub(crate) fn stored(parameters: Parameters, format: WeightsFormat) -> Result<Parameters, ModelError> {
+    if format == WeightsFormat::F32 {
+        return Ok(parameters);
+    }
+    let tensors = parameters.iter().map(|(name, shape, values)| {
+        let round = |value: &f32| if format.rounds(shape) { bf16::from_f32(*value).to_f32() } else { *value };
+        (name.to_string(), shape.to_vec(), values.iter().map(round).collect())
+    });
+    Ok(Parameters::from_tensors(parameters.architecture(), tensors)?)
 }
 
 /// A network with the given one's features and a new classifier.

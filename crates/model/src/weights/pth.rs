@@ -13,12 +13,16 @@ const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0
 const WRAPPERS: [&str; 6] = ["state_dict", "model_state_dict", "model_state", "model", "net", "weights"];
 /// Modules within modules; DenseNet has four.
 const MOST_NESTED: usize = 16;
-/// More elements than this are no weights of a DenseNet-121 (which has 7 million).
-const MOST_ELEMENTS: usize = 1 << 30;
+/// More modules than this are no DenseNet-121, which has about 430.
+const MOST_MODULES: usize = 1 << 14;
+/// More elements than this, in all tensors together, are no weights of a DenseNet-121, which has 8 million (training scripts keep
+/// two more of each for the optimizer, and a copy for averages).
+const MOST_ELEMENTS: usize = 1 << 26;
 
 /// Whether bytes begin as a `torch.save` file does.
 pub(crate) fn is_pth(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || bytes.first() == Some(&0x80)
+    // A safetensors file may begin with this byte too, the lowest of its header's length; its header follows the eight.
+    bytes.starts_with(b"PK\x03\x04") || (bytes.first() == Some(&0x80) && bytes.get(8) != Some(&b'{'))
 }
 
 /// Reads every tensor of the state dict.
@@ -28,13 +32,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Tensor>, String> {
     let root = unwrapped(&pickle);
     match &pickle.nodes[root] {
         Node::Dict(_) => from_dict(&pickle, root, "", &mut named),
-        Node::Object { .. } => from_module(&pickle, root, "", 0, &mut named)?,
+        Node::Object { .. } => from_module(&pickle, root, "", 0, &mut 0, &mut named)?,
         _ => return Err("the file holds neither a state dict nor a module".into()),
     }
     if named.is_empty() {
         return Err("the file holds no tensors under names".into());
     }
-    named.into_iter().map(|(name, view)| gather(name, view, &storages)).collect()
+    let mut left = MOST_ELEMENTS;
+    named.into_iter().map(|(name, view)| gather(name, view, &storages, &mut left)).collect()
 }
 
 type Storages = HashMap<String, Vec<u8>>;
@@ -147,11 +152,16 @@ fn from_module<'a>(
     module: Ref,
     prefix: &str,
     depth: usize,
+    visited: &mut usize,
     out: &mut Vec<(String, &'a Strided)>,
 ) -> Result<(), String> {
     let Node::Object { state: Some(state), .. } = &pickle.nodes[module] else { return Ok(()) };
     if depth > MOST_NESTED {
         return Err(format!("modules are nested more than {MOST_NESTED} deep"));
+    }
+    *visited += 1;
+    if *visited > MOST_MODULES {
+        return Err(format!("it has more than {MOST_MODULES} modules"));
     }
     for part in ["_parameters", "_buffers"] {
         if let Some(dict) = pickle.entry(*state, part) {
@@ -163,7 +173,7 @@ fn from_module<'a>(
     {
         for (key, child) in children {
             if let Node::Text(key) = &pickle.nodes[*key] {
-                from_module(pickle, *child, &format!("{prefix}{key}."), depth + 1, out)?;
+                from_module(pickle, *child, &format!("{prefix}{key}."), depth + 1, visited, out)?;
             }
         }
     }
@@ -185,8 +195,8 @@ fn element(storage: &Storage) -> Result<Element, String> {
     })
 }
 
-/// The values of a view, in row-major order.
-fn gather(name: String, view: &Strided, storages: &Storages) -> Result<Tensor, String> {
+/// The values of a view, in row-major order; `left` elements may be read, which it takes its own from.
+fn gather(name: String, view: &Strided, storages: &Storages, left: &mut usize) -> Result<Tensor, String> {
     let fail = |reason: &str| Err(format!("tensor {name}: {reason}"));
     let Strided { storage, offset, shape, stride } = view;
     if shape.len() != stride.len() {
@@ -195,19 +205,20 @@ fn gather(name: String, view: &Strided, storages: &Storages) -> Result<Tensor, S
     let Some(bytes) = storages.get(&storage.key) else { return fail("its data are missing") };
     let kind = element(storage)?;
     let available = bytes.len() / kind.width();
-    let len = shape.iter().try_fold(1usize, |n, s| n.checked_mul(*s)).filter(|n| *n <= MOST_ELEMENTS);
-    let Some(len) = len else { return fail("too large for weights") };
+    // Sizes of nothing could hide one that overflows below.
+    let len = if shape.contains(&0) { Some(0) } else { shape.iter().try_fold(1usize, |n, s| n.checked_mul(*s)) };
+    let rest = len.and_then(|len| left.checked_sub(len));
+    let (Some(len), Some(rest)) = (len, rest) else { return fail("too large for weights") };
+    *left = rest;
     let last = shape.iter().zip(stride).try_fold(*offset, |at, (size, step)| {
         size.saturating_sub(1).checked_mul(*step).and_then(|far| at.checked_add(far))
     });
     if len > 0 && last.is_none_or(|last| last >= available) {
         return fail("its data end too early");
     }
-    let row_major = shape
-        .iter()
-        .zip(stride)
-        .rev()
-        .try_fold(1usize, |expected, (size, step)| (*size == 1 || *step == expected).then_some(expected * size));
+    let row_major = shape.iter().zip(stride).rev().try_fold(1usize, |expected, (size, step)| {
+        if *size == 1 || *step == expected { expected.checked_mul(*size) } else { None }
+    });
     let values = if len == 0 {
         Vec::new()
     } else if row_major.is_some() {
@@ -229,4 +240,62 @@ fn gather(name: String, view: &Strided, storages: &Storages) -> Result<Tensor, S
         values
     };
     Ok(Tensor { name, shape: shape.clone(), values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(shape: &[usize], stride: &[usize]) -> Strided {
+        let storage = Storage { kind: "FloatStorage".into(), key: "0".into(), len: 4 };
+        Strided { storage, offset: 0, shape: shape.to_vec(), stride: stride.to_vec() }
+    }
+
+    fn gathered(view: &Strided, left: usize) -> Result<Vec<f32>, String> {
+        let storages = Storages::from([("0".to_owned(), [1.0f32, 2.0, 3.0, 4.0].map(f32::to_le_bytes).concat())]);
+        gather("t".into(), view, &storages, &mut left.clone()).map(|tensor| tensor.values)
+    }
+
+    #[test]
+    fn views_are_read_in_row_major_order() {
+        assert_eq!(gathered(&view(&[2, 2], &[2, 1]), 4).unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(gathered(&view(&[2, 2], &[1, 2]), 4).unwrap(), [1.0, 3.0, 2.0, 4.0]);
+        assert_eq!(gathered(&view(&[3], &[0]), 4).unwrap(), [1.0; 3]);
+        assert!(gathered(&view(&[0, 1 << 62, 1 << 62], &[1, 1, 1]), 4).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_small_file_cannot_ask_for_much_memory() {
+        for shape in [&[1 << 30][..], &[1 << 40, 1 << 40][..]] {
+            let error = gathered(&view(shape, &vec![0; shape.len()]), MOST_ELEMENTS).unwrap_err();
+            assert!(error.contains("too large for weights"), "{error}");
+        }
+        // Tensors share what may be read.
+        assert!(gathered(&view(&[3], &[0]), 2).is_err());
+    }
+
+    #[test]
+    fn modules_that_name_one_another_end() {
+        // Each of twelve modules names the next one ten times.
+        let mut nodes = vec![Node::Text("_modules".into()), Node::Text("x".into())];
+        let mut child = None;
+        for _ in 0..12 {
+            let at = nodes.len();
+            let children = child.map_or_else(Vec::new, |child| vec![(1, child); 10]);
+            nodes.push(Node::Dict(children));
+            nodes.push(Node::Dict(vec![(0, at)]));
+            nodes.push(Node::Object { class: "m".into(), state: Some(at + 1) });
+            child = Some(at + 2);
+        }
+        let root = nodes.len() - 1;
+        let pickle = Pickle { nodes, root, length: 0 };
+        let error = from_module(&pickle, root, "", 0, &mut 0, &mut Vec::new()).unwrap_err();
+        assert!(error.contains("modules"), "{error}");
+    }
+
+    #[test]
+    fn safetensors_are_known_whatever_their_header_s_length() {
+        assert!(!is_pth(b"\x80\x01\0\0\0\0\0\0{\"a\""));
+        assert!(is_pth(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."));
+    }
 }

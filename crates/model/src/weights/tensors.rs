@@ -22,13 +22,21 @@ pub struct Tensor {
 }
 
 /// How weights are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightsFormat {
     /// Every tensor in 32 bits.
+    #[default]
     F32,
     /// Convolutions and the classifier in bfloat16 (rounded to nearest even), vectors (normalization, bias) in 32 bits.
     Bf16,
+}
+
+impl WeightsFormat {
+    /// Whether a tensor of this shape is stored in bfloat16.
+    pub(crate) fn rounds(self, shape: &[usize]) -> bool {
+        self == WeightsFormat::Bf16 && shape.len() > 1
+    }
 }
 
 /// Serializes tensors. The same tensors give the same bytes.
@@ -38,10 +46,7 @@ pub(crate) fn to_safetensors<'a>(
     metadata: Option<(&str, String)>,
 ) -> Result<Vec<u8>, String> {
     let views = tensors.into_iter().map(|(name, shape, values)| {
-        let dtype = match format {
-            WeightsFormat::Bf16 if shape.len() > 1 => Dtype::BF16,
-            _ => Dtype::F32,
-        };
+        let dtype = if format.rounds(shape) { Dtype::BF16 } else { Dtype::F32 };
         (name, Values { dtype, shape, values })
     });
     let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_string(), value)]));

@@ -12,8 +12,9 @@ use crate::scored::{Clusters, Scored};
 /// where I10, I01 and I count the clusters with a case, with a control, and all. Clusters of one give DeLong's variance.
 ///
 /// # Errors
-/// Undefined with fewer than two clusters that hold a case, or a control; when the lengths differ; or when the variance comes
-/// out negative, which few clusters can bring about.
+/// Undefined without cases or controls, or when the lengths differ. With fewer than two clusters that hold a case, or a control, or
+/// a variance of zero or below it, which few clusters can bring about, the value exists, but not the interval:
+/// [`Undefined::value`] gives it.
 pub fn clustered_delong(
     sample: Scored<'_>,
     clusters: &Clusters,
@@ -27,7 +28,10 @@ pub fn clustered_delong(
     }
     let placements = placements(sample)?;
     let centered = placements.centered();
-    let variance = clustered_variance(sample, clusters, &centered, AUC)?;
+    let variance = clustered_variance(sample, clusters, &centered).map_err(|because| no_interval(value, because))?;
+    if variance == 0.0 {
+        return Err(no_interval(value, "the clustered variance is zero"));
+    }
     let mut estimate = from_variance(value, variance, sample.n(), level, interval)?;
     estimate.method = match interval {
         AucInterval::Logit => "clustered DeLong (Obuchowski 1997), logit",
@@ -39,7 +43,7 @@ pub fn clustered_delong(
 /// The paired test of [`paired_delong`](super::paired_delong) with the clustered variance of [`clustered_delong`].
 ///
 /// # Errors
-/// As those two.
+/// As [`paired_delong`](super::paired_delong), and where clusters are too few for a variance.
 pub fn paired_clustered_delong(
     a: Scored<'_>,
     b: Scored<'_>,
@@ -51,7 +55,8 @@ pub fn paired_clustered_delong(
     clusters.require_length(DIFFERENCE, a.n())?;
     let (va, vb) = (placements(a)?, placements(b)?);
     let centered = va.centered_difference(&vb);
-    let variance = clustered_variance(a, clusters, &centered, DIFFERENCE)?;
+    let variance = clustered_variance(a, clusters, &centered)
+        .map_err(|because| Undefined::new(DIFFERENCE, Reason::Other(because)))?;
     normal_comparison(
         (va.auc, vb.auc),
         variance,
@@ -61,12 +66,8 @@ pub fn paired_clustered_delong(
     )
 }
 
-fn clustered_variance(
-    sample: Scored<'_>,
-    clusters: &Clusters,
-    centered: &Centered,
-    statistic: &'static str,
-) -> Result<f64, Undefined> {
+/// The variance, or why there is none.
+fn clustered_variance(sample: Scored<'_>, clusters: &Clusters, centered: &Centered) -> Result<f64, &'static str> {
     #[derive(Clone, Copy, Default)]
     struct Sums {
         x: f64,
@@ -89,7 +90,7 @@ fn clustered_variance(
     let with_case = sums.iter().filter(|s| s.has_case).count();
     let with_control = sums.iter().filter(|s| s.has_control).count();
     if with_case.min(with_control) < 2 {
-        return Err(Undefined::new(statistic, Reason::TooFew { n: with_case.min(with_control), needed: 2 }));
+        return Err("fewer than two clusters hold a case, or a control");
     }
     let (m, n) = (sample.cases() as f64, sample.controls() as f64);
     let inflate = |count: usize| count as f64 / (count as f64 - 1.0);
@@ -98,7 +99,7 @@ fn clustered_variance(
     let s11 = inflate(clusters.count()) * sums.iter().map(|s| s.x * s.y).sum::<f64>();
     let variance = s10 / m + s01 / n + 2.0 * s11 / (m * n);
     if variance < 0.0 {
-        return Err(Undefined::new(statistic, Reason::Other("the clustered variance is negative: too few clusters")));
+        return Err("the clustered variance is negative: too few clusters");
     }
     Ok(variance)
 }
