@@ -16,6 +16,8 @@ pub const BN_EPS: f32 = 1e-5;
 pub const BN_MOMENTUM: f32 = 0.1;
 /// Image size over the last feature map's size.
 pub const STRIDE: usize = 32;
+/// The largest image size: buffers for it are some gigabytes, and no count of bytes overflows.
+pub const LARGEST_SIZE: usize = 4096;
 
 /// DenseNet-121 with one input channel; only the number of outputs is free.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

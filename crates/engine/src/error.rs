@@ -1,5 +1,6 @@
 //! What can go wrong in the engine; each error names the tensor, the size or the value.
 
+use crate::architecture::LARGEST_SIZE;
 use crate::cpu::Isa;
 
 /// An error of the engine.
@@ -60,8 +61,22 @@ pub enum EngineError {
         /// The value.
         value: f32,
     },
-    /// The image size is not a positive multiple of 32, or too small for what was asked.
-    #[error("image size {size} is not allowed: it must be a multiple of 32 and at least {minimum}")]
+    /// Weights whose product with their normalization is beyond 32-bit numbers.
+    #[error("the weights at {name} are too large: with their normalization they are not finite")]
+    TooLarge {
+        /// The layer or normalization.
+        name: String,
+    },
+    /// The network's output is not a number, or infinite: weights too large let it overflow.
+    #[error("the output for image {image} is not finite: the network's weights are too large")]
+    NotFinite {
+        /// The image's index in the batch.
+        image: usize,
+    },
+    /// The image size is not a positive multiple of 32, too small for what was asked, or too large for any memory.
+    #[error(
+        "image size {size} is not allowed: it must be a multiple of 32, at least {minimum} and at most {LARGEST_SIZE}"
+    )]
     ImageSize {
         /// The size given, in pixels.
         size: usize,

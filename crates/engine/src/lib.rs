@@ -12,10 +12,10 @@ pub mod error;
 pub mod infer;
 mod kernels;
 pub mod parameters;
-pub mod threads;
+mod threads;
 pub mod train;
 
-pub use architecture::Architecture;
+pub use architecture::{Architecture, LARGEST_SIZE};
 pub use cpu::{CpuFeatures, Isa, cpu};
 pub use error::EngineError;
 pub use infer::{Output, Precision, Predictor, Ranges};

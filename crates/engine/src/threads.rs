@@ -67,18 +67,18 @@ impl Pool {
 
     /// Calls `body(tile, thread)` once for each tile in 0..`tiles`, on all threads, and returns when all are done. `thread`
     /// is below [`Pool::threads`], and no two calls with the same `thread` overlap: it may index scratch memory. Threads take
-    /// tiles in ascending order as they become free.
+    /// tiles in ascending order as they become free. A body must not run a loop on the same pool: it would wait for itself.
     ///
     /// # Panics
     /// When a call of `body` panics, after the other threads have stopped.
     pub fn run(&self, tiles: usize, body: &(dyn Fn(usize, usize) + Sync)) {
+        let _one_loop_at_a_time = lock(&self.caller);
         if self.workers.is_empty() || tiles <= 1 {
             for tile in 0..tiles {
                 body(tile, 0);
             }
             return;
         }
-        let _one_loop_at_a_time = lock(&self.caller);
         // SAFETY: only the lifetime changes. The reference is used by the workers between the start of this loop and the
         // moment `busy` falls to 0, and this function does not return (or unwind) before that moment.
         let erased = unsafe {
@@ -180,7 +180,12 @@ fn take_tiles(shared: &Shared, job: &Job, thread: usize) {
     }));
     if let Err(payload) = result {
         job.next.store(job.tiles, Ordering::Relaxed);
-        lock(&shared.panic).get_or_insert(payload);
+        let mut first = lock(&shared.panic);
+        match *first {
+            // Dropping a payload may panic, which must not unwind a caller whose workers are still at the loop.
+            Some(_) => std::mem::forget(payload),
+            None => *first = Some(payload),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Inference against PyTorch's values, on every instruction set that this processor has.
 
-use coxa_engine::{EngineError, Isa, Output, Precision, Predictor};
+use coxa_engine::{Architecture, EngineError, Isa, Output, Parameters, Precision, Predictor};
 use serde_json::Value;
 
 use crate::formula::{expected, images, parameters};
@@ -81,8 +81,28 @@ fn sizes_may_change_between_calls() {
 fn wrong_inputs_are_named() {
     let mut predictor = Predictor::new(&parameters(1), Precision::F32, 1).expect("f32 is always there");
     let error = predictor.run(&[0.0; 100], 1, 10).expect_err("not a multiple of 32");
-    assert_eq!(error.to_string(), "image size 10 is not allowed: it must be a multiple of 32 and at least 32");
+    assert_eq!(
+        error.to_string(),
+        "image size 10 is not allowed: it must be a multiple of 32, at least 32 and at most 4096"
+    );
     let error = predictor.run(&[0.0; 1024], 2, 32).expect_err("half the pixels");
     assert!(matches!(error, EngineError::InputLength { expected: 2048, found: 1024, .. }), "{error}");
     assert!(predictor.run(&[], 0, 32).is_err());
+    // Its square is 1024 again where numbers wrap.
+    let error = predictor.run(&[0.0; 1024], 1, (1 << 62) + 32).expect_err("beyond any memory");
+    assert!(matches!(error, EngineError::ImageSize { .. }), "{error}");
+    assert!(Predictor::new(&Parameters::initialize(&Architecture::new(0), 1), Precision::F32, 1).is_err());
+}
+
+#[test]
+fn weights_that_overflow_are_an_error_and_no_reading() {
+    for name in ["features.denseblock2.denselayer3.norm2.weight", "features.norm5.weight", "classifier.weight"] {
+        let mut huge = parameters(1);
+        huge.tensor_mut(name).expect("a tensor").1.fill(3e38);
+        for precision in [Precision::F32, Precision::Bf16] {
+            let read =
+                Predictor::new(&huge, precision, 1).and_then(|mut predictor| predictor.run(&images(1, 64), 1, 64));
+            assert!(read.is_err(), "{name}, {precision:?}: {read:?}");
+        }
+    }
 }

@@ -227,13 +227,30 @@ fn observed_batches_leave_their_mean_and_variance_and_the_weights_alone() {
 
 #[test]
 fn a_loss_that_is_not_finite_changes_nothing() {
-    let mut trainer = binary(2);
+    let mut huge = parameters(1);
+    huge.tensor_mut("classifier.weight").expect("a tensor").1.fill(3e38);
+    let mut trainer = Trainer::new(huge, options(Loss::Binary, 2)).expect("valid options");
     let mut pixels = images(2, 64);
-    pixels[70] = f32::NAN;
     let before = (trainer.parameters(), trainer.state());
     let output = trainer.step(&pixels, &[0, 1], None, 64).expect("a valid batch");
     assert!(!output.loss.is_finite(), "{}", output.loss);
+    assert!(trainer.observe(&pixels, 2, 64, 1.0).is_err());
+    pixels[70] = f32::NAN;
+    assert!(matches!(trainer.step(&pixels, &[0, 1], None, 64), Err(EngineError::BadPixel { image: 0, .. })));
     assert_eq!(before, (trainer.parameters(), trainer.state()));
+}
+
+#[test]
+fn what_would_spoil_the_weights_later_is_refused_now() {
+    let mut trainer = binary(1);
+    for rate in [f32::NAN, f32::INFINITY, -1.0] {
+        assert!(trainer.set_learning_rate(rate).is_err());
+    }
+    let mut state = trainer.state();
+    state.step = u64::MAX;
+    assert!(trainer.load_state(state).expect_err("no training has so many").to_string().contains("steps"));
+    let no_epsilon = TrainerOptions { eps: 0.0, ..options(Loss::Binary, 1) };
+    assert!(Trainer::new(parameters(1), no_epsilon).is_err());
 }
 
 #[test]
@@ -297,7 +314,10 @@ fn batches_of_any_shape_follow_each_other() {
 fn wrong_input_is_named() {
     let mut trainer = binary(1);
     let error = trainer.step(&[0.0; 100], &[0], None, 10).expect_err("not a multiple of 32");
-    assert_eq!(error.to_string(), "image size 10 is not allowed: it must be a multiple of 32 and at least 64");
+    assert_eq!(
+        error.to_string(),
+        "image size 10 is not allowed: it must be a multiple of 32, at least 64 and at most 4096"
+    );
     assert!(matches!(trainer.step(&[0.0; 1024], &[0], None, 32), Err(EngineError::ImageSize { minimum: 64, .. })));
     assert!(matches!(
         trainer.step(&[0.0; 1024], &[0, 1], None, 32),

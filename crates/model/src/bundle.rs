@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use coxa_cohort::disk::Partial;
-use coxa_engine::{Architecture, Parameters, Ranges};
+use coxa_engine::{Architecture, LARGEST_SIZE, Parameters, Ranges};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::files;
-use crate::predict::LARGEST_INPUT;
 use crate::weights::tensors::{from_safetensors, to_safetensors};
 use crate::{ModelError, Recipe, WeightsFormat};
 
@@ -224,8 +223,8 @@ impl Card {
         range(self.architecture == "densenet121", format!("architecture {} is not densenet121", self.architecture))?;
         range(self.classes.len() >= 2, format!("classes has {} names, but needs two or more", self.classes.len()))?;
         range(
-            (32..=LARGEST_INPUT).contains(&self.input.size) && self.input.size.is_multiple_of(32),
-            format!("input.size is {}, but must be a multiple of 32 up to {LARGEST_INPUT}", self.input.size),
+            (32..=LARGEST_SIZE).contains(&self.input.size) && self.input.size.is_multiple_of(32),
+            format!("input.size is {}, but must be a multiple of 32 up to {LARGEST_SIZE}", self.input.size),
         )?;
         range(self.input.channels == 1, format!("input.channels is {}, but must be 1", self.input.channels))?;
         range(self.input.window == "file", format!("input.window is {}, but must be \"file\"", self.input.window))?;

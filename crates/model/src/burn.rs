@@ -351,8 +351,9 @@ impl<B: Backend> TrainExecutor for BurnTrain<B> {
         Ok(())
     }
 
-    fn set_learning_rate(&mut self, learning_rate: f32) {
+    fn set_learning_rate(&mut self, learning_rate: f32) -> Result<(), ModelError> {
         self.options.learning_rate = learning_rate;
+        Ok(())
     }
 }
 

@@ -126,7 +126,10 @@ pub trait TrainExecutor: Send {
     fn load_state(&mut self, state: OptimizerState) -> Result<(), ModelError>;
 
     /// Sets the learning rate of the steps that follow.
-    fn set_learning_rate(&mut self, learning_rate: f32);
+    ///
+    /// # Errors
+    /// A rate that is not finite, or negative.
+    fn set_learning_rate(&mut self, learning_rate: f32) -> Result<(), ModelError>;
 }
 
 /// Builds the network that reads films with the given weights.
@@ -257,7 +260,7 @@ impl TrainExecutor for CpuTrain {
         Ok(self.trainer.load_state(state)?)
     }
 
-    fn set_learning_rate(&mut self, learning_rate: f32) {
-        self.trainer.set_learning_rate(learning_rate);
+    fn set_learning_rate(&mut self, learning_rate: f32) -> Result<(), ModelError> {
+        Ok(self.trainer.set_learning_rate(learning_rate)?)
     }
 }

@@ -4,15 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use coxa_engine::{Output, Precision, Predictor};
+use coxa_engine::{LARGEST_SIZE, Output, Precision, Predictor};
 use coxa_imaging::{CamMap, Geometry, ModelInput, Radiograph, Region, preprocess};
 
 use crate::bundle::{Card, Int8, Threshold};
 use crate::executor::{InferExecutor, calibrated_executor, infer_executor, ranged_executor};
 use crate::{Backend, Bundle, ModelError, regions};
-
-/// Pixels on each side of the largest input: a larger one would ask for more memory than films are worth.
-pub(crate) const LARGEST_INPUT: usize = 4096;
 
 /// How a bundle is run.
 #[derive(Debug, Clone, PartialEq)]
@@ -372,9 +369,9 @@ impl Reader {
 /// Pixels on each side of the input: those asked for, or the bundle's own.
 fn input_size(bundle: &Bundle, options: &ReaderOptions) -> Result<usize, ModelError> {
     let size = options.image_size.unwrap_or(bundle.card().input.size);
-    if !(32..=LARGEST_INPUT).contains(&size) || !size.is_multiple_of(32) {
+    if !(32..=LARGEST_SIZE).contains(&size) || !size.is_multiple_of(32) {
         return Err(ModelError::Setting(format!(
-            "the image size is {size}, but must be a multiple of 32 of at most {LARGEST_INPUT}"
+            "the image size is {size}, but must be a multiple of 32 of at most {LARGEST_SIZE}"
         )));
     }
     Ok(size)

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use coxa_cohort::{Dataset, Sample};
+use coxa_engine::LARGEST_SIZE;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
-use crate::predict::LARGEST_INPUT;
 use crate::{Fit, ModelError, files};
 
 /// The recipes that come with the program: name and TOML text.
@@ -548,14 +548,14 @@ impl Stage {
         within(
             "input_size",
             self.input_size,
-            (32..=LARGEST_INPUT).contains(&self.input_size) && self.input_size.is_multiple_of(32),
-            &format!("a multiple of 32 up to {LARGEST_INPUT}"),
+            (32..=LARGEST_SIZE).contains(&self.input_size) && self.input_size.is_multiple_of(32),
+            &format!("a multiple of 32 up to {LARGEST_SIZE}"),
         )?;
         within("epochs", self.epochs, (1..=MOST_EPOCHS).contains(&self.epochs), &format!("from 1 to {MOST_EPOCHS}"))?;
         within("batch", self.batch, (1..=MOST_FILMS).contains(&self.batch), &format!("from 1 to {MOST_FILMS}"))?;
         if let Some(Patch { film_size, jitter, elsewhere }) = self.patch {
-            let fits = film_size > self.input_size && film_size <= LARGEST_INPUT && film_size.is_multiple_of(32);
-            let range = format!("a multiple of 32 above input_size and up to {LARGEST_INPUT}");
+            let fits = film_size > self.input_size && film_size <= LARGEST_SIZE && film_size.is_multiple_of(32);
+            let range = format!("a multiple of 32 above input_size and up to {LARGEST_SIZE}");
             within("patch.film_size", film_size, fits, &range)?;
             within("patch.jitter", jitter, (0.0..=0.5).contains(&jitter), "between 0 and 0.5")?;
             within("patch.elsewhere", elsewhere, (0.0..1.0).contains(&elsewhere), "0 or more and below 1")?;

@@ -324,7 +324,7 @@ impl Training<'_> {
                     extent: localization.extent,
                 });
                 let rate = self.rate(position, position.epoch * n_batches + position.batch, n_batches);
-                network.set_learning_rate(rate as f32);
+                network.set_learning_rate(rate as f32)?;
                 let step = network.step(&images, &targets, cells.as_ref(), stage.input_size)?;
                 self.check_loss(step.loss + step.cell_loss, position, position.batch + 1, n_batches)?;
                 position.batch += 1;

@@ -3,6 +3,7 @@
 use super::network::Arithmetic;
 use crate::architecture::BN_EPS;
 use crate::cpu::Isa;
+use crate::error::EngineError;
 use crate::kernels::{Buffer, Epilogue, Format, PackedB};
 use crate::parameters::Parameters;
 
@@ -25,7 +26,7 @@ pub(super) struct Affine {
 
 impl Affine {
     /// Evaluation mode: (x − mean) / √(variance + ε) · weight + bias.
-    pub fn new(parameters: &Parameters, prefix: &str) -> Self {
+    pub fn new(parameters: &Parameters, prefix: &str) -> Result<Self, EngineError> {
         let [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
             .map(|part| parameters.values(&format!("{prefix}.{part}")));
         let mut affine = Affine { scale: Buffer::zeroed(weight.len()), shift: Buffer::zeroed(weight.len()) };
@@ -34,13 +35,18 @@ impl Affine {
             affine.scale[channel] = scale as f32;
             affine.shift[channel] = (f64::from(bias[channel]) - f64::from(mean[channel]) * scale) as f32;
         }
-        affine
+        finite(&affine.scale, prefix)?;
+        finite(&affine.shift, prefix)?;
+        Ok(affine)
     }
 
-    /// The weights [outputs, …] of the convolution before it, times its factors.
-    pub fn folded_into(&self, weights: &[f32], outputs: usize) -> Vec<f32> {
+    /// The weights [outputs, …] of the convolution `name` before it, times its factors.
+    pub fn folded_into(&self, parameters: &Parameters, name: &str, outputs: usize) -> Result<Vec<f32>, EngineError> {
+        let weights = parameters.values(&format!("{name}.weight"));
         let each = weights.len() / outputs;
-        weights.iter().enumerate().map(|(i, w)| w * self.scale[i / each]).collect()
+        let folded: Vec<f32> = weights.iter().enumerate().map(|(i, w)| w * self.scale[i / each]).collect();
+        finite(&folded, name)?;
+        Ok(folded)
     }
 }
 
@@ -53,7 +59,7 @@ impl Convolution {
         mut norm: Affine,
         weights: &[f32],
         outputs: usize,
-    ) -> Self {
+    ) -> Result<Self, EngineError> {
         let inputs = norm.scale.len();
         let format = arithmetic.format(isa);
         let (weights, factors) = match arithmetic {
@@ -65,11 +71,16 @@ impl Convolution {
                 let largest: Vec<f32> = (0..inputs)
                     .map(|channel| ranges.largest(block, channel, norm.scale[channel], norm.shift[channel]))
                     .collect();
+                if let Some(channel) = largest.iter().position(|largest| !largest.is_finite()) {
+                    let reason =
+                        format!("with its normalization, channel {channel} of block {} is not finite", block + 1);
+                    return Err(EngineError::Ranges { reason });
+                }
                 let factors = quantize(&mut norm, &mut weights, &largest, isa.adds_int8_in_pairs());
                 (PackedB::pack_as(Format::Int8, isa, inputs, outputs, &weights, 1, inputs), Some(factors))
             }
         };
-        Convolution { norm, weights, factors, bias: None, relu: false }
+        Ok(Convolution { norm, weights, factors, bias: None, relu: false })
     }
 
     pub fn with_bias_and_relu(self, bias: Buffer) -> Self {
@@ -78,6 +89,14 @@ impl Convolution {
 
     pub fn epilogue(&self) -> Epilogue<'_> {
         Epilogue { accumulate: false, scale: self.factors.as_deref(), bias: self.bias.as_deref(), relu: self.relu }
+    }
+}
+
+fn finite(values: &[f32], name: &str) -> Result<(), EngineError> {
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(())
+    } else {
+        Err(EngineError::TooLarge { name: name.to_owned() })
     }
 }
 

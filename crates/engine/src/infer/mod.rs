@@ -8,4 +8,5 @@ mod predictor;
 mod workspace;
 
 pub use calibration::Ranges;
+pub(crate) use predictor::check_images;
 pub use predictor::{Output, Precision, Predictor};

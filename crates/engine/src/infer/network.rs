@@ -4,6 +4,7 @@ use super::calibration::Ranges;
 use super::convolution::{Affine, Convolution};
 use crate::architecture::{Architecture, BLOCKS, BOTTLENECK, FEATURES, GROWTH, STEM};
 use crate::cpu::Isa;
+use crate::error::EngineError;
 use crate::kernels::{Buffer, Format, PackedB, WinogradWeights};
 use crate::parameters::Parameters;
 
@@ -54,57 +55,70 @@ pub(super) struct Head {
 }
 
 impl Network {
-    pub fn new(parameters: &Parameters, isa: Isa, arithmetic: Arithmetic<'_>) -> Self {
-        let norm0 = Affine::new(parameters, "features.norm0");
-        let stem = norm0.folded_into(parameters.values("features.conv0.weight"), STEM);
+    /// # Errors
+    /// Weights that are not finite once their normalization is folded in, or ranges that are not once it is applied.
+    pub fn new(parameters: &Parameters, isa: Isa, arithmetic: Arithmetic<'_>) -> Result<Self, EngineError> {
+        let norm0 = Affine::new(parameters, "features.norm0")?;
+        let stem = norm0.folded_into(parameters, "features.conv0", STEM)?;
         let blocks = (0..BLOCKS.len()).map(|block| {
             (0..BLOCKS[block]).map(|layer| DenseLayer::new(parameters, isa, arithmetic, block, layer)).collect()
         });
         let transitions = (0..BLOCKS.len() - 1).map(|block| transition(parameters, isa, arithmetic, block));
-        Network {
+        Ok(Network {
             stem: PackedB::pack(isa, 49, STEM, &stem, 1, 49),
             stem_bias: norm0.shift,
-            blocks: blocks.collect(),
-            transitions: transitions.collect(),
-            head: Head::new(parameters, isa),
-        }
+            blocks: blocks.collect::<Result<_, _>>()?,
+            transitions: transitions.collect::<Result<_, _>>()?,
+            head: Head::new(parameters, isa)?,
+        })
     }
 }
 
 impl DenseLayer {
-    fn new(parameters: &Parameters, isa: Isa, arithmetic: Arithmetic<'_>, block: usize, layer: usize) -> Self {
+    fn new(
+        parameters: &Parameters,
+        isa: Isa,
+        arithmetic: Arithmetic<'_>,
+        block: usize,
+        layer: usize,
+    ) -> Result<Self, EngineError> {
         let prefix = format!("features.denseblock{}.denselayer{}", block + 1, layer + 1);
-        let norm1 = Affine::new(parameters, &format!("{prefix}.norm1"));
-        let norm2 = Affine::new(parameters, &format!("{prefix}.norm2"));
-        let conv1 = norm2.folded_into(parameters.values(&format!("{prefix}.conv1.weight")), BOTTLENECK);
+        let norm1 = Affine::new(parameters, &format!("{prefix}.norm1"))?;
+        let norm2 = Affine::new(parameters, &format!("{prefix}.norm2"))?;
+        let conv1 = norm2.folded_into(parameters, &format!("{prefix}.conv1"), BOTTLENECK)?;
         let conv2 = parameters.values(&format!("{prefix}.conv2.weight"));
-        let conv1 = Convolution::new(isa, arithmetic, block, norm1, &conv1, BOTTLENECK);
-        DenseLayer {
+        let conv1 = Convolution::new(isa, arithmetic, block, norm1, &conv1, BOTTLENECK)?;
+        Ok(DenseLayer {
             conv1: conv1.with_bias_and_relu(norm2.shift),
             conv2: WinogradWeights::new(isa, conv2, GROWTH, BOTTLENECK),
-        }
+        })
     }
 }
 
-fn transition(parameters: &Parameters, isa: Isa, arithmetic: Arithmetic<'_>, block: usize) -> Convolution {
+fn transition(
+    parameters: &Parameters,
+    isa: Isa,
+    arithmetic: Arithmetic<'_>,
+    block: usize,
+) -> Result<Convolution, EngineError> {
     let prefix = format!("features.transition{}", block + 1);
-    let norm = Affine::new(parameters, &format!("{prefix}.norm"));
+    let norm = Affine::new(parameters, &format!("{prefix}.norm"))?;
     let conv = parameters.values(&format!("{prefix}.conv.weight"));
     Convolution::new(isa, arithmetic, block, norm, conv, Architecture::block_output(block) / 2)
 }
 
 impl Head {
-    fn new(parameters: &Parameters, isa: Isa) -> Self {
+    fn new(parameters: &Parameters, isa: Isa) -> Result<Self, EngineError> {
         let classes = parameters.architecture().classes;
         let width = classes.next_multiple_of(2 * isa.lanes());
         let mut weights = parameters.values("classifier.weight").to_vec();
         weights.resize(width * FEATURES, 0.0);
-        let norm5 = Affine::new(parameters, "features.norm5");
-        Head {
+        let norm5 = Affine::new(parameters, "features.norm5")?;
+        Ok(Head {
             // The last layer is a thousandth of the work: it stays in f32 whatever the arithmetic.
-            classifier: Convolution::new(isa, Arithmetic::F32, BLOCKS.len() - 1, norm5, &weights, width),
+            classifier: Convolution::new(isa, Arithmetic::F32, BLOCKS.len() - 1, norm5, &weights, width)?,
             bias: parameters.values("classifier.bias").to_vec(),
             classes,
-        }
+        })
     }
 }

@@ -4,7 +4,7 @@ use super::calibration::Ranges;
 use super::network::{Arithmetic, Network};
 use super::pass::Pass;
 use super::workspace::Workspace;
-use crate::architecture::STRIDE;
+use crate::architecture::{LARGEST_SIZE, STRIDE};
 use crate::cpu::Isa;
 use crate::error::EngineError;
 use crate::kernels::Format;
@@ -116,7 +116,7 @@ impl Predictor {
     ) -> Result<Ranges, EngineError> {
         let mut reference = Self::new(parameters, Precision::F32, threads)?;
         let mut ranges = Ranges::empty();
-        let n = calibration.len() / (size * size).max(1);
+        let n = calibration.len() / size.saturating_mul(size).max(1);
         reference.forward(calibration, n, size, Some(&mut ranges))?;
         Ok(ranges)
     }
@@ -139,15 +139,18 @@ impl Predictor {
         if !isa.is_available() && cfg!(not(test)) {
             return Err(EngineError::IsaUnavailable { isa });
         }
-        let network = Network::new(parameters, isa, arithmetic);
+        if parameters.architecture().classes == 0 {
+            return Err(EngineError::Option { option: "classes", value: "0".to_owned(), needed: "1 or more" });
+        }
+        let network = Network::new(parameters, isa, arithmetic)?;
         Ok(Predictor { network, precision, pool: Pool::new(threads), workspace: None })
     }
 
     /// Reads `n` images of `size` × `size` values in 0..=1, one after the other.
     ///
     /// # Errors
-    /// When the size is not a positive multiple of 32, or the number of values is not n·size·size, or n is 0, or a value is not
-    /// finite.
+    /// When the size is not a multiple of 32 from 32 to [`LARGEST_SIZE`], or the number of values is not n·size·size, or n is 0, or a
+    /// value is not finite; and when an output is not, as weights too large bring about.
     pub fn run(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, EngineError> {
         self.forward(images, n, size, None)
     }
@@ -181,11 +184,10 @@ impl Predictor {
         size: usize,
         mut ranges: Option<&mut Ranges>,
     ) -> Result<Output, EngineError> {
-        check_input(images, n, size)?;
-        let mut workspace = match self.workspace.take() {
-            Some(workspace) if workspace.fits(n, size) => workspace,
-            _ => Workspace::new(n, size, self.pool.threads(), &self.network),
-        };
+        check_images(images, n, size, STRIDE)?;
+        // One that does not fit is gone before the next is made.
+        let kept = self.workspace.take().filter(|workspace| workspace.fits(n, size));
+        let mut workspace = kept.unwrap_or_else(|| Workspace::new(n, size, self.pool.threads(), &self.network));
         let mut output = Output { logits: Vec::new(), map_side: size / STRIDE, maps: Vec::new() };
         for group in images.chunks(workspace.group * size * size) {
             let pass = Pass { network: &self.network, pool: &self.pool, n: group.len() / (size * size), size };
@@ -193,15 +195,19 @@ impl Predictor {
             pass.read_scores(&workspace, &mut output);
         }
         self.workspace = Some(workspace);
-        Ok(output)
+        match output.logits.iter().position(|logit| !logit.is_finite()) {
+            Some(index) => Err(EngineError::NotFinite { image: index * n / output.logits.len() }),
+            None => Ok(output),
+        }
     }
 }
 
-fn check_input(images: &[f32], n: usize, size: usize) -> Result<(), EngineError> {
-    if size == 0 || !size.is_multiple_of(STRIDE) {
-        return Err(EngineError::ImageSize { size, minimum: STRIDE });
+/// Checks that there are `n` images of `size` × `size` finite values: what every pass relies on, safe or not.
+pub(crate) fn check_images(images: &[f32], n: usize, size: usize, minimum: usize) -> Result<(), EngineError> {
+    if !(minimum..=LARGEST_SIZE).contains(&size) || !size.is_multiple_of(STRIDE) {
+        return Err(EngineError::ImageSize { size, minimum });
     }
-    let expected = n * size * size;
+    let expected = n.saturating_mul(size * size);
     if n == 0 || images.len() != expected {
         return Err(EngineError::InputLength { images: n, size, expected, found: images.len() });
     }

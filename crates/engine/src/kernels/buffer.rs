@@ -46,8 +46,8 @@ impl<T: Plain> Buffer<T> {
     }
 
     fn layout(len: usize) -> Layout {
-        let bytes = len.max(1) * size_of::<T>();
-        Layout::from_size_align(bytes.next_multiple_of(ALIGN), ALIGN).expect("buffer sizes fit the address space")
+        let layout = Layout::array::<T>(len.max(1)).and_then(|layout| layout.align_to(ALIGN));
+        layout.expect("buffer sizes fit the address space").pad_to_align()
     }
 }
 

@@ -428,7 +428,8 @@ unsafe fn tile<S: Simd, P: Product, const ROWS: usize>(
                     v = S::add(v, S::load(bias.as_ptr().add(half * S::LANES)));
                 }
                 if epilogue.relu {
-                    v = S::max(v, S::zero());
+                    // In this order what is not a number stays so.
+                    v = S::max(S::zero(), v);
                 }
                 S::store(to, v);
             }

@@ -176,9 +176,10 @@ impl Pointwise<'_> {
             let (scale, shift) = (self.scale.as_ptr().add(from), self.shift.as_ptr().add(from));
             for k in (0..depth).step_by(S::LANES) {
                 let (factor, offset) = (S::load(scale.add(k)), S::load(shift.add(k)));
-                let mut sum = S::max(S::fma(S::load(inputs[0].add(k)), factor, offset), S::zero());
+                // In this order what is not a number stays so.
+                let mut sum = S::max(S::zero(), S::fma(S::load(inputs[0].add(k)), factor, offset));
                 for input in &inputs[1..] {
-                    sum = S::add(sum, S::max(S::fma(S::load(input.add(k)), factor, offset), S::zero()));
+                    sum = S::add(sum, S::max(S::zero(), S::fma(S::load(input.add(k)), factor, offset)));
                 }
                 if N > 1 {
                     sum = S::mul(sum, S::splat(1.0 / N as f32));

@@ -39,10 +39,10 @@ pub unsafe trait Simd: Copy + Send + Sync + 'static {
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// a·b + c, rounded once where the processor can.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The larger of each pair; `b` where either is not a number.
+    /// The larger of each pair; not a number where `b` is none.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
 
-    /// The smaller of each pair; `b` where either is not a number.
+    /// The smaller of each pair; not a number where `b` is none.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
 
     /// Zero in every lane.

@@ -32,7 +32,7 @@ use winograd::Filtering;
 use crate::architecture::{Architecture, STRIDE};
 use crate::cpu::Isa;
 use crate::error::EngineError;
-use crate::infer::Precision;
+use crate::infer::{Precision, check_images};
 use crate::parameters::Parameters;
 use crate::threads::SharedMut;
 
@@ -151,13 +151,16 @@ impl Trainer {
     /// (Wu and Johnson 2021, "Rethinking “Batch” in BatchNorm", section 3).
     ///
     /// # Errors
-    /// As [`Trainer::step`] where the images do not fit, and a share that is not within 0..=1.
+    /// As [`Trainer::step`] where the images do not fit, a share that is not within 0..=1, and outputs that are not finite.
     pub fn observe(&mut self, images: &[f32], count: usize, size: usize, share: f32) -> Result<(), EngineError> {
         if !(0.0..=1.0).contains(&share) {
             return Err(EngineError::Option { option: "share", value: share.to_string(), needed: "from 0 to 1" });
         }
-        check_images(images, count, size)?;
-        self.network.forward(images, count, size);
+        check_batch(images, count, size)?;
+        let logits = self.network.forward(images, count, size);
+        if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
+            return Err(EngineError::NotFinite { image: index * count / logits.len() });
+        }
         self.network.update_running_statistics(Blend::Share(share));
         Ok(())
     }
@@ -185,8 +188,14 @@ impl Trainer {
     }
 
     /// Sets the learning rate of the next steps.
-    pub fn set_learning_rate(&mut self, learning_rate: f32) {
-        self.options.learning_rate = learning_rate;
+    ///
+    /// # Errors
+    /// A rate that is not finite, or negative; the one before stays then.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<(), EngineError> {
+        let options = TrainerOptions { learning_rate, ..self.options.clone() };
+        options.check(self.architecture.classes)?;
+        self.options = options;
+        Ok(())
     }
 
     /// A copy of the parameters, with running statistics.
@@ -211,7 +220,8 @@ impl Trainer {
     /// Continues from an optimizer's state.
     ///
     /// # Errors
-    /// A missing, unexpected, repeated or misshapen tensor, or a value that is not finite; nothing changes then.
+    /// A missing, unexpected, repeated or misshapen tensor, a value that is not finite, or a number of steps that no training has;
+    /// nothing changes then.
     pub fn load_state(&mut self, state: OptimizerState) -> Result<(), EngineError> {
         let entries: Vec<_> = self.network.plan.entries.iter().filter(|e| !e.is_running()).collect();
         let mut found: Vec<Option<&Moments>> = vec![None; entries.len()];
@@ -237,6 +247,9 @@ impl Trainer {
                 return refuse(format!("{name} is given twice"));
             }
         }
+        if state.step > MOST_STEPS {
+            return Err(EngineError::OptimizerState { reason: format!("{} steps", state.step) });
+        }
         if let Some(at) = found.iter().position(Option::is_none) {
             return Err(EngineError::OptimizerState { reason: format!("{} is missing", entries[at].name) });
         }
@@ -258,7 +271,7 @@ impl Trainer {
         size: usize,
     ) -> Result<(StepOutput, Above), EngineError> {
         let count = targets.len();
-        check_images(images, count, size)?;
+        check_batch(images, count, size)?;
         let classes = self.architecture.classes.max(2);
         if let Some(index) = targets.iter().position(|&target| target >= classes) {
             return Err(EngineError::TargetRange { index, target: targets[index], classes });
@@ -302,17 +315,12 @@ impl Trainer {
     }
 }
 
-/// What a forward pass with batch statistics needs of its images.
-fn check_images(images: &[f32], count: usize, size: usize) -> Result<(), EngineError> {
-    let minimum = if count == 1 { 2 * STRIDE } else { STRIDE };
-    if size < minimum || !size.is_multiple_of(STRIDE) {
-        return Err(EngineError::ImageSize { size, minimum });
-    }
-    if count == 0 || images.len() != count * size * size {
-        let expected = count * size * size;
-        return Err(EngineError::InputLength { images: count, size, expected, found: images.len() });
-    }
-    Ok(())
+/// More steps than any training has; they stay exact as f64.
+const MOST_STEPS: u64 = 1 << 52;
+
+/// What a forward pass with batch statistics needs of its images: the last feature maps of all of them hold two pixels or more.
+fn check_batch(images: &[f32], count: usize, size: usize) -> Result<(), EngineError> {
+    check_images(images, count, size, if count == 1 { 2 * STRIDE } else { STRIDE })
 }
 
 #[cfg(test)]
@@ -329,7 +337,7 @@ mod tests {
         }
     }
 
-    fn check_wide(precision: Precision, loss_limit: f32, limit: f32) {
+    fn check_wide(precision: Precision, loss_limit: f32, limit: f64) {
         let architecture = Architecture::new(1);
         let (size, targets) = (96, [0, 1, 1]);
         let images: Vec<f32> = (0..3 * size * size).map(|i| ((i * 7919) % 1013) as f32 / 1013.0).collect();
@@ -346,16 +354,27 @@ mod tests {
         assert!((portable.0.loss - wide.0.loss).abs() < loss_limit, "{} {}", portable.0.loss, wide.0.loss);
         // Where a ReLU's input is within rounding of zero the two take different sides, and few pixels make much of that: the
         // tensors' median says whether the arithmetic is the same.
-        let mut errors: Vec<f32> = (portable.1.iter().zip(wide.1.iter()))
-            .filter(|((name, ..), _)| !name.contains("running"))
-            .map(|((_, _, a), (_, _, b))| {
-                let norm = |f: &dyn Fn(usize) -> f32| (0..a.len()).map(|i| f(i) * f(i)).sum::<f32>().sqrt();
-                norm(&|i| a[i] - b[i]) / norm(&|i| a[i])
-            })
-            .collect();
-        errors.sort_by(f32::total_cmp);
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        let tensors = || {
+            let both = portable.1.iter().zip(wide.1.iter()).filter(|((name, ..), _)| !name.contains("running"));
+            both.map(|((_, _, a), (_, _, b))| (a, b))
+        };
+        let errors = sorted(tensors().map(|(a, b)| {
+            let difference: Vec<f32> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+            (dot(&difference, &difference) / dot(a, a)).sqrt()
+        }));
+        // What is left of a gradient's length in its own direction: rounding turns it about, a wrong scale or sign does not.
+        let lengths = sorted(tensors().map(|(a, b)| dot(a, b) / dot(a, a)));
         let (median, worst) = (errors[errors.len() / 2], errors[errors.len() - 1]);
-        println!("{precision:?}: median {median:e}, worst {worst:e}");
+        let length = lengths[lengths.len() / 2];
+        println!("{precision:?}: median {median:e}, worst {worst:e}, length {length}");
         assert!(median <= limit && worst <= 2.0 * limit, "{precision:?}: median {median:e}, worst {worst:e}");
+        assert!((length - 1.0).abs() < 0.25, "{precision:?}: {length}");
+    }
+
+    fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        values
     }
 }

@@ -63,7 +63,7 @@ impl TrainerOptions {
             ("learning_rate", self.learning_rate, not_negative(self.learning_rate), "finite and not negative"),
             ("beta1", self.beta1, decay(self.beta1), "at least 0 and below 1"),
             ("beta2", self.beta2, decay(self.beta2), "at least 0 and below 1"),
-            ("eps", self.eps, not_negative(self.eps), "finite and not negative"),
+            ("eps", self.eps, self.eps.is_finite() && self.eps > 0.0, "finite and above 0"),
             ("weight_decay", self.weight_decay, not_negative(self.weight_decay), "finite and not negative"),
         ];
         if let Some((option, value, _, needed)) = values.into_iter().find(|v| !v.2) {

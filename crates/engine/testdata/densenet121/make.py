@@ -1,6 +1,6 @@
 """Golden values of DenseNet-121 from PyTorch: inference in evaluation mode, and one training step.
 
-No weights are stored: every tensor is a formula of its name and index (SplitMix64), written here and in tests/golden.rs alike.
+No weights are stored: every tensor is a formula of its name and index (SplitMix64), written here and in tests/formula.rs alike.
 Writes expected.json and, for the gradients, expected_training.json beside this file. Needs torch and torchvision.
 """
 
