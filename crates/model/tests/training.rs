@@ -70,6 +70,13 @@ fn place(n_films: usize) -> Place {
     Place { _temporary: temporary, data, runs }
 }
 
+fn stop_after_an_epoch(event: &Event<'_>) -> Control {
+    match event {
+        Event::Epoch { .. } => Control::Stop,
+        _ => Control::Continue,
+    }
+}
+
 fn weights_of(outcome: &Outcome) -> Bundle {
     Bundle::load(outcome.bundle.as_ref().unwrap()).unwrap()
 }
@@ -233,11 +240,7 @@ fn what_cannot_work_is_refused_before_any_training() {
 fn a_run_whose_films_changed_is_not_resumed() {
     let place = place(16);
     let options = TrainOptions::new(&place.runs);
-    let mut stop = |event: &Event<'_>| match event {
-        Event::Epoch { .. } => Control::Stop,
-        _ => Control::Continue,
-    };
-    let stopped = train(&one_stage(&place.data), &options, &mut stop).unwrap();
+    let stopped = train(&one_stage(&place.data), &options, &mut stop_after_an_epoch).unwrap();
     let image = place.data.join("images/000.png");
     coxa_imaging::encode::png_gray8(&image, 40, 40, &[77; 1600]).unwrap();
     let error = resume(&stopped.run, &options, &mut Quiet).unwrap_err();
@@ -248,11 +251,7 @@ fn a_run_whose_films_changed_is_not_resumed() {
 fn a_run_whose_films_come_in_another_order_is_not_resumed() {
     let place = place(16);
     let options = TrainOptions::new(&place.runs);
-    let mut stop = |event: &Event<'_>| match event {
-        Event::Epoch { .. } => Control::Stop,
-        _ => Control::Continue,
-    };
-    let stopped = train(&one_stage(&place.data), &options, &mut stop).unwrap();
+    let stopped = train(&one_stage(&place.data), &options, &mut stop_after_an_epoch).unwrap();
     let manifest = place.data.join("manifest.csv");
     let text = fs::read_to_string(&manifest).unwrap();
     let (header, rows) = text.split_once('\n').unwrap();
@@ -270,11 +269,7 @@ fn a_run_keeps_the_format_of_its_bundles_when_it_goes_on() {
     let recipe = one_stage(&place.data);
     let options = TrainOptions { weights_format: WeightsFormat::Bf16, ..TrainOptions::new(&place.runs) };
     let whole = weights_of(&train(&recipe, &options, &mut Quiet).unwrap());
-    let mut stop = |event: &Event<'_>| match event {
-        Event::Epoch { .. } => Control::Stop,
-        _ => Control::Continue,
-    };
-    let stopped = train(&recipe, &options, &mut stop).unwrap();
+    let stopped = train(&recipe, &options, &mut stop_after_an_epoch).unwrap();
     let resumed = resume(&stopped.run, &TrainOptions::new(&place.runs), &mut Quiet).unwrap();
     assert_eq!(weights_of(&resumed), whole);
     assert_eq!(whole.card().weights.format, WeightsFormat::Bf16);
