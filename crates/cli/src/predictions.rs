@@ -71,6 +71,6 @@ impl PredictionTable {
         let at = || self.path.display().to_string();
         self.writer.flush().with_context(at)?;
         drop(self.writer);
-        self.partial.keep().with_context(|| self.path.display().to_string())
+        self.partial.keep().with_context(at)
     }
 }

@@ -255,7 +255,7 @@ fn a_training_killed_at_three_moments_ends_with_the_same_weights() {
     let epochs =
         || fs::read_to_string(stage.join("history.csv")).map_or(0, |text| text.lines().count().saturating_sub(1));
     // Before anything is learned, after the first checkpoint, and within a later epoch.
-    kill_when(quiet(&mut training(&recipe, &films, &killed)), || run.join("environment.json").is_file());
+    kill_when(quiet(&mut training(&recipe, &films, &killed)), || run.join("recipe.toml").is_file());
     kill_when(quiet(&mut resumed()), || stage.join("last.safetensors").is_file());
     let before = epochs();
     kill_when(quiet(&mut resumed()), || {

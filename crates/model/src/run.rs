@@ -39,8 +39,9 @@ impl Run {
     pub(crate) fn create(recipe: &Recipe, options: &TrainOptions) -> Result<Run, ModelError> {
         let folder = files::create_numbered(&options.runs, &recipe.name)?;
         let run = Run { _lock: lock(&folder)?, folder };
-        files::write_whole(&run.folder.join("recipe.toml"), recipe.to_toml()?.as_bytes())?;
         run.record_environment(options)?;
+        // The last: where there is a recipe, the run can go on.
+        files::write_whole(&run.folder.join("recipe.toml"), recipe.to_toml()?.as_bytes())?;
         Ok(run)
     }
 

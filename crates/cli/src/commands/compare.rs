@@ -58,6 +58,9 @@ impl Compare {
             );
         }
         println!("agreement    kappa {}", words(&comparison.agreement));
+        for note in &comparison.notes {
+            println!("note: {note}");
+        }
         Ok(Outcome::Done)
     }
 }
