@@ -59,7 +59,7 @@ impl Compare {
         }
         println!("agreement    kappa {}", words(&comparison.agreement));
         for note in &comparison.notes {
-            println!("note: {note}");
+            eprintln!("note: {note}");
         }
         Ok(Outcome::Done)
     }
