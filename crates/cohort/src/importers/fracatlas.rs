@@ -112,12 +112,10 @@ pub fn fracatlas(from: &Path, to: &Path, options: &FracAtlasOptions) -> Result<(
         film.path = stored.path;
         film.sha256 = stored.sha256;
         let annotated = annotations.get(name);
-        if let (Some(annotated), Some((width, height))) = (annotated, stored.size) {
-            let bytes = fs::read(path).map_err(CohortError::io(path))?;
-            let size = if is_turned(&bytes) == Some(true) { (height, width) } else { (width, height) };
-            if annotated.size != size {
-                notes.push(format!("{name}: annotated at {:?}, but the film has {size:?} pixels", annotated.size));
-            }
+        if let (Some(annotated), Some(size)) = (annotated, stored.size)
+            && annotated.size != size
+        {
+            notes.push(format!("{name}: annotated at {:?}, but the film has {size:?} pixels", annotated.size));
         }
         let boxes = annotated.map_or(&[][..], |annotated| &annotated.boxes);
         if film.label == Label::Present {
@@ -249,22 +247,6 @@ fn image_files(from: &Path) -> Result<BTreeMap<String, (PathBuf, bool)>, CohortE
         }
     }
     Ok(files)
-}
-
-/// Whether a JPEG is read turned by a quarter, as its EXIF orientation says (5 to 8; CIPA DC-008, 4.6.4); `None` without one.
-fn is_turned(jpeg: &[u8]) -> Option<bool> {
-    let head = jpeg.windows(6).position(|window| window == b"Exif\0\0")?;
-    let block = &jpeg[head + 6..];
-    let little = block.starts_with(b"II");
-    let number = |at: usize, length: usize| {
-        let push = |number: usize, byte: &u8| number << 8 | usize::from(*byte);
-        let bytes = block.get(at..at + length)?.iter();
-        Some(if little { bytes.rfold(0, push) } else { bytes.fold(0, push) })
-    };
-    let list = number(4, 4)?;
-    let mut entries = (0..number(list, 2)?).map(|i| list + 2 + 12 * i);
-    let entry = entries.find(|&entry| number(entry, 2) == Some(0x0112))?;
-    Some((5..=8).contains(&number(entry + 8, 2)?))
 }
 
 struct Annotated {

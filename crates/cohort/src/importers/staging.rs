@@ -60,7 +60,7 @@ pub struct Stored {
     pub path: String,
     /// The SHA-256 of the bytes.
     pub sha256: String,
-    /// Width and height in pixels, where the file's head says so (JPEG only).
+    /// Width and height in pixels as the film is read, upright, where the file's head says so (JPEG only).
     pub size: Option<(u32, u32)>,
 }
 
@@ -248,12 +248,13 @@ pub fn check_ends(bytes: &[u8]) -> Result<Option<(u32, u32)>, String> {
     Ok(None)
 }
 
-/// Walks the marker segments up to the first scan, then looks for the end of the image behind it. Inside a scan a byte FF
+/// Walks the marker segments up to the first scan, then looks for the end of the image behind it; gives the size upright, by the orientation tag. Inside a scan a byte FF
 /// is always followed by 00 or a restart marker, so FF D9 can only be the end.
 fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), String> {
     let truncated = |what: &str| format!("a truncated JPEG: {what}");
     let mut at = 2;
     let mut size = None;
+    let mut turned = None;
     loop {
         let marker = match bytes.get(at..at + 2) {
             Some([0xFF, 0xFF]) => {
@@ -276,6 +277,7 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), String> {
                 let side = |i: usize| u32::from(u16::from_be_bytes([frame[i], frame[i + 1]]));
                 size = Some((side(2), side(0)));
             }
+            0xE1 if turned.is_none() => turned = segment.strip_prefix(b"Exif\0\0").and_then(is_turned),
             0xDA => break,
             _ => {}
         }
@@ -284,5 +286,20 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), String> {
     if !bytes[at..].windows(2).any(|pair| pair == [0xFF, 0xD9]) {
         return Err(truncated("no end-of-image marker"));
     }
-    size.ok_or_else(|| "a damaged JPEG: no frame header".to_owned())
+    let (width, height) = size.ok_or_else(|| "a damaged JPEG: no frame header".to_owned())?;
+    Ok(if turned == Some(true) { (height, width) } else { (width, height) })
+}
+
+/// Whether a JPEG is read turned by a quarter, as the orientation in its EXIF block says (5 to 8; CIPA DC-008, 4.6.4); `None` without one.
+fn is_turned(block: &[u8]) -> Option<bool> {
+    let little = block.starts_with(b"II");
+    let number = |at: usize, length: usize| {
+        let push = |number: usize, byte: &u8| number << 8 | usize::from(*byte);
+        let bytes = block.get(at..at + length)?.iter();
+        Some(if little { bytes.rfold(0, push) } else { bytes.fold(0, push) })
+    };
+    let list = number(4, 4)?;
+    let mut entries = (0..number(list, 2)?).map(|i| list + 2 + 12 * i);
+    let entry = entries.find(|&entry| number(entry, 2) == Some(0x0112))?;
+    Some((5..=8).contains(&number(entry + 8, 2)?))
 }

@@ -192,10 +192,9 @@ impl Trainer {
     /// # Errors
     /// A rate that is not finite, or negative; the one before stays then.
     pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<(), EngineError> {
-        let options = TrainerOptions { learning_rate, ..self.options.clone() };
-        options.check(self.architecture.classes)?;
-        self.options = options;
-        Ok(())
+        let before = std::mem::replace(&mut self.options.learning_rate, learning_rate);
+        let checked = self.options.check(self.architecture.classes);
+        checked.inspect_err(|_| self.options.learning_rate = before)
     }
 
     /// A copy of the parameters, with running statistics.
