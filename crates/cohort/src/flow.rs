@@ -8,10 +8,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
+use crate::disk::write_whole;
 use crate::error::CohortError;
 use crate::film::Film;
 use crate::labels::{FractureType, Label};
-use crate::table::write_atomically;
 
 /// The file in a dataset's folder that says what came before its manifest.
 pub const FLOW: &str = "flow.json";
@@ -78,7 +78,8 @@ impl Flow {
     /// [`CohortError::Io`].
     pub(crate) fn save(&self, folder: &Path) -> Result<(), CohortError> {
         let text = serde_json::to_vec_pretty(self).expect("numbers and words");
-        write_atomically(folder, &[(FLOW, text)])
+        let path = folder.join(FLOW);
+        write_whole(&path, &text).map_err(CohortError::io(&path))
     }
 
     /// The whole flow of a dataset: what came before its manifest, where its folder says so and it leads to as many films as there

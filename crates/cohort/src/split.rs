@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::deal::{class_counts, counts_of, draw_order, units};
+use crate::disk::write_whole;
 use crate::error::CohortError;
 use crate::sample::Sample;
-use crate::table::{Table, to_csv, write_atomically};
+use crate::table::{Table, to_csv};
 
 /// Samples for training and for validation (or test) that share no patient and no film.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,9 +81,7 @@ impl Split {
             samples.iter().map(move |sample| [sample.image_id.as_str(), sample.patient.as_str(), part])
         });
         let bytes = to_csv(&["image_id", "patient", "part"], rows);
-        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| refused("the file has no name"))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        write_atomically(folder, &[(name, bytes)])
+        write_whole(path, &bytes).map_err(CohortError::io(path))
     }
 
     /// Divides the samples into `k` folds by patient, stratified by target, and returns the `k` splits in which each fold

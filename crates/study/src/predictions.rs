@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::table::{Row, Table, to_csv, write_atomically};
+use coxa_cohort::disk::write_whole;
+use coxa_cohort::table::{Row, Table, to_csv};
 use coxa_cohort::{CohortError, Label};
 use coxa_stats::{Clusters, Scored, Undefined};
 
@@ -114,9 +115,6 @@ impl Predictions {
     /// # Errors
     /// [`StudyError`] from the disk, or for a path without a file name.
     pub fn save(&self, path: &Path) -> Result<(), StudyError> {
-        let nameless = || StudyError::Io { path: path.to_owned(), source: std::io::ErrorKind::InvalidFilename.into() };
-        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(nameless)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let header: Vec<&str> = ["image_id", "patient", "label", "probability"]
             .into_iter()
             .chain(self.threshold.map(|_| "threshold"))
@@ -130,7 +128,7 @@ impl Predictions {
                 .chain(row.groups.iter().cloned())
                 .collect::<Vec<_>>()
         });
-        Ok(write_atomically(folder, &[(name, to_csv(&header, rows))])?)
+        write_whole(path, &to_csv(&header, rows)).map_err(StudyError::io(path))
     }
 
     /// The file that they were read from.
