@@ -9,11 +9,15 @@
 //! | 733.14, 733.15, 733.96; M80.x5, M84.35/45/55/65, M84.75 | pathological, atypical or stress fracture: questionable |
 //! | 996.44; M96.6, M96.66, M97.0 | periprosthetic fracture: questionable |
 //! | S79.0 | physeal fracture of the upper end of the femur: questionable |
+//! | 905.3, V54.13, V54.23; T93.1, the seventh characters of later encounters | late effect or aftercare: questionable |
 //! | 821.01, 821.11, 821.2x, 821.3x, 733.97; S72.3, S72.4, S79.1 | femoral shaft or lower end: another fracture |
 //! | 808.x, 805.6–7, 806.6–7, 733.98; S32.1–S32.9, M80.0B, M80.8B, M96.65 | pelvis, sacrum, acetabulum: another fracture |
 //! | 805.4–5, 806.4–5; S32.0 | lumbar spine: another fracture |
 
 use crate::labels::{FractureType, Label, Side};
+
+/// What is asked of a code for a fracture of an earlier day: the film may show its union.
+const LATER: &str = "a later encounter or sequela of a fracture";
 
 /// A diagnosis code in its canonical spelling: upper case, with the point.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +92,7 @@ impl Code {
         }
         if starts(&["S72"]) {
             return match (detail.as_bytes().first(), detail.as_bytes().get(1)) {
-                _ if self.is_later_encounter() => Meaning::Questionable("a later encounter or sequela of a fracture"),
+                _ if self.is_later_encounter() => Meaning::Questionable(LATER),
                 // ICD-10-CM's S72.00x includes `Fracture of hip NOS`; with four or five characters the code names the neck.
                 (Some(b'0'), Some(b'0')) if detail.len() > 2 => {
                     Meaning::Questionable("a hip fracture of unspecified kind")
@@ -118,6 +122,7 @@ impl Code {
             }
             _ if starts(&["S79.0"]) => Meaning::Questionable("a physeal fracture of the upper end of the femur"),
             _ if starts(&["996.44", "M96.66", "M97.0"]) => Meaning::Questionable("a fracture around a prosthesis"),
+            "905.3" | "V54.13" | "V54.23" | "T93.1" => Meaning::Questionable(LATER),
             _ => Meaning::Unrelated,
         }
     }
@@ -301,6 +306,10 @@ mod tests {
             "M96.6",
             "M96.661",
             "M97.01XA",
+            "905.3",
+            "V54.13",
+            "V5423",
+            "T93.1",
         ] {
             let verdict = verdict(code);
             assert_eq!((verdict.label, verdict.fracture_type), (Label::Unknown, None), "{code}");

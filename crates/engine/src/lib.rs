@@ -20,4 +20,4 @@ pub use cpu::{CpuFeatures, Isa, cpu};
 pub use error::EngineError;
 pub use infer::{Output, Precision, Predictor, Ranges};
 pub use parameters::Parameters;
-pub use train::{CellTargets, Loss, OptimizerState, StepOutput, Trainer, TrainerOptions};
+pub use train::{CellTargets, Loss, Normalization, OptimizerState, StepOutput, Trainer, TrainerOptions};

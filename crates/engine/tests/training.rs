@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use coxa_engine::{EngineError, Isa, Loss, Parameters, Precision, StepOutput, Trainer, TrainerOptions};
+use coxa_engine::{EngineError, Isa, Loss, Normalization, Parameters, Precision, StepOutput, Trainer, TrainerOptions};
 use serde_json::Value;
 
 use crate::formula::{expected, images, parameters, uniform};
@@ -33,20 +33,22 @@ fn tensors(parameters: &Parameters) -> BTreeMap<String, Vec<f32>> {
     parameters.iter().map(|(name, _, values)| (name.to_string(), values.to_vec())).collect()
 }
 
-/// The case's targets, image size, loss and number of outputs.
-fn case_input(case: &Value) -> (Vec<usize>, usize, Loss, usize) {
+/// The case's targets, image size, number of outputs, and what it asks of a trainer.
+fn case_input(case: &Value) -> (Vec<usize>, usize, usize, TrainerOptions) {
     let whole = |v: &Value| usize::try_from(v.as_u64().expect("a whole number")).expect("a small number");
     let loss = if case["loss_name"] == "binary" { Loss::Binary } else { Loss::Softmax };
+    let normalization = if case["normalization"] == "batch" { Normalization::Batch } else { Normalization::Running };
     let targets = case["targets"].as_array().expect("an array").iter().map(whole).collect();
-    (targets, whole(&case["size"]), loss, whole(&case["classes"]))
+    (targets, whole(&case["size"]), whole(&case["classes"]), TrainerOptions { normalization, ..options(loss, 2) })
 }
 
 /// Gradients differ from PyTorch's f64 by what the arithmetic costs: where a ReLU's input is within rounding of zero the two take
 /// different sides, which batch statistics of few pixels amplify. PyTorch's own f32 gradients differ by up to 6 % of a tensor's
 /// norm from its f64 gradients at this size, so the tensors' median and 95th percentile are checked, and the worst loosely.
 fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
-    let (targets, size, loss, classes) = case_input(case);
-    let options = TrainerOptions { precision, ..options(loss, 2) };
+    let (targets, size, classes, options) = case_input(case);
+    let (loss, normalization) = (options.loss, options.normalization);
+    let options = TrainerOptions { precision, ..options };
     let mut trainer = Trainer::with_isa(parameters(classes), options, isa).expect("an available instruction set");
     let pixels = images(targets.len(), size);
     let (output, gradients) = trainer.gradients(&pixels, &targets, None, size).expect("a valid batch");
@@ -64,7 +66,10 @@ fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
     errors.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (median, most, worst) =
         (errors[errors.len() / 2].0, errors[errors.len() * 95 / 100].0, errors[errors.len() - 1]);
-    println!("{} {precision:?} {loss:?}: median {median:.1e}, 95 % {most:.1e}, worst {worst:?}", isa.name());
+    println!(
+        "{} {precision:?} {loss:?} {normalization:?}: median {median:.1e}, 95 % {most:.1e}, worst {worst:?}",
+        isa.name()
+    );
     assert!(
         median < limit && most < 10.0 * limit && worst.0 < 20.0 * limit,
         "{}: {median} {most} {worst:?}",
@@ -88,9 +93,9 @@ fn gradients_are_pytorchs_on_every_instruction_set() {
 #[test]
 fn one_step_is_torchs_adam() {
     for case in expected("expected_training.json") {
-        let (targets, size, loss, classes) = case_input(&case);
+        let (targets, size, classes, options) = case_input(&case);
         let start = parameters(classes);
-        let mut trainer = Trainer::new(start.clone(), options(loss, 2)).expect("valid options");
+        let mut trainer = Trainer::new(start.clone(), options).expect("valid options");
         trainer.step(&images(targets.len(), size), &targets, None, size).expect("a valid batch");
         let after = trainer.parameters();
         for (name, wanted) in case["tensors"].as_object().expect("an object") {

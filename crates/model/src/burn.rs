@@ -13,7 +13,8 @@ use burn::tensor::{Tensor, TensorData, activation, module};
 use coxa_engine::architecture::{BLOCKS, BN_EPS, BN_MOMENTUM, FEATURES, STRIDE};
 use coxa_engine::train::Moments;
 use coxa_engine::{
-    Architecture, CellTargets, Loss, OptimizerState, Output, Parameters, Precision, StepOutput, TrainerOptions,
+    Architecture, CellTargets, Loss, Normalization, OptimizerState, Output, Parameters, Precision, StepOutput,
+    TrainerOptions,
 };
 
 use crate::ModelError;
@@ -21,15 +22,6 @@ use crate::executor::{InferExecutor, TrainExecutor};
 
 /// The network's tensors on a device, each flat, with its shape.
 struct Weights<B: Backend>(BTreeMap<String, (Vec<usize>, Tensor<B, 1>)>);
-
-/// Which statistics normalize.
-#[derive(Clone, Copy, PartialEq)]
-enum Statistics {
-    /// The running ones, as the finished network's.
-    Running,
-    /// The batch's own.
-    Batch,
-}
 
 /// A pass's end: the last feature map after its ReLU, the logits, and the batch statistics by normalization.
 struct Pass<B: Backend> {
@@ -59,17 +51,17 @@ impl<B: Backend> Weights<B> {
     }
 
     /// relu(norm(x)).
-    fn norm_relu(&self, x: Tensor<B, 4>, name: &str, use_of: Statistics, kept: &mut Kept<B>) -> Tensor<B, 4> {
+    fn norm_relu(&self, x: Tensor<B, 4>, name: &str, use_of: Normalization, kept: &mut Kept<B>) -> Tensor<B, 4> {
         let [images, channels, rows, columns] = x.dims();
         let wide = |tensor: Tensor<B, 1>| tensor.reshape([1, channels, 1, 1]);
         let [weight, bias] = ["weight", "bias"].map(|part| wide(self.flat(&format!("{name}.{part}"))));
         let (centered, variance) = match use_of {
-            Statistics::Running => {
+            Normalization::Running => {
                 let [mean, variance] =
                     ["running_mean", "running_var"].map(|part| wide(self.flat(&format!("{name}.{part}"))));
                 (x - mean, variance)
             }
-            Statistics::Batch => {
+            Normalization::Batch => {
                 let mean = x.clone().mean_dims(&[0, 2, 3]);
                 let centered = x - mean.clone();
                 let variance = centered.clone().square().mean_dims(&[0, 2, 3]);
@@ -83,7 +75,7 @@ impl<B: Backend> Weights<B> {
     }
 
     /// The network on images of [n, 1, size, size].
-    fn forward(&self, images: Tensor<B, 4>, use_of: Statistics) -> Pass<B> {
+    fn forward(&self, images: Tensor<B, 4>, use_of: Normalization) -> Pass<B> {
         let mut kept = Vec::new();
         let x = self.conv(images, "features.conv0", 2, 3);
         let x = self.norm_relu(x, "features.norm0", use_of, &mut kept);
@@ -122,7 +114,7 @@ impl<B: Backend> Weights<B> {
     }
 
     fn read(&self, images: &[f32], n: usize, size: usize, device: &B::Device) -> Result<Output, ModelError> {
-        let pass = self.forward(upload_images(images, n, size, device)?, Statistics::Running);
+        let pass = self.forward(upload_images(images, n, size, device)?, Normalization::Running);
         let side = size / STRIDE;
         let maps = self.maps(pass.features).div_scalar((side * side) as f32);
         Ok(Output { logits: download(pass.logits)?, map_side: side, maps: download(maps)? })
@@ -257,7 +249,7 @@ impl<B: Backend> TrainExecutor for BurnTrain<B> {
             (name.clone(), (shape.clone(), value))
         });
         let learning = Weights::<Learning<B>>(learning.collect());
-        let pass = learning.forward(images, Statistics::Batch);
+        let pass = learning.forward(images, self.options.normalization);
         let loss = film_loss(pass.logits.clone(), targets, self.options.loss, &self.device)?;
         let of_cells = match cells {
             Some(cells) => {
@@ -293,7 +285,7 @@ impl<B: Backend> TrainExecutor for BurnTrain<B> {
 
     fn observe(&mut self, images: &[f32], n: usize, size: usize, share: f32) -> Result<(), ModelError> {
         let images = upload_images(images, n, size, &self.device)?;
-        for (name, new_mean, new_variance, _) in self.weights.forward(images, Statistics::Batch).statistics {
+        for (name, new_mean, new_variance, _) in self.weights.forward(images, Normalization::Batch).statistics {
             let [mean, variance] = ["running_mean", "running_var"].map(|part| format!("{name}.{part}"));
             let apart = new_mean - self.weights.flat(&mean);
             let target = new_variance + apart.clone().square().mul_scalar(1.0 - share);

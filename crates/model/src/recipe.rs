@@ -81,9 +81,13 @@ pub struct Stage {
     /// In which order films are seen.
     #[serde(default)]
     pub order: Order,
-    /// Batches over which the normalizations' statistics are measured after each epoch, under the weights that it ended with (Wu and
-    /// Johnson 2021); at most an epoch's. 0 leaves the running ones, a mean of some ten batches under weights that moved meanwhile,
-    /// as in PyTorch.
+    /// Which mean and variance normalize in training.
+    #[serde(default)]
+    pub normalization: Normalization,
+    /// Batches over which the normalizations' statistics are measured; at most an epoch's. With batch statistics this is done after
+    /// each epoch, under the weights that it ended with (Wu and Johnson 2021), and 0 leaves the running ones, a mean of some ten batches
+    /// under weights that moved meanwhile, as in PyTorch. With running statistics it is done once, before the first step, and 0 leaves
+    /// those of the start.
     #[serde(default)]
     pub statistics_batches: usize,
     /// Which epoch's weights are the result.
@@ -212,6 +216,28 @@ impl Precision {
         match self {
             Precision::F32 => coxa_engine::Precision::F32,
             Precision::Bf16 => coxa_engine::Precision::Bf16,
+        }
+    }
+}
+
+/// Which mean and variance normalize in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalization {
+    /// Each batch's own.
+    #[default]
+    Batch,
+    /// The running ones, as in the finished network, and they stay as they are: what is learned is what will be read, where a batch's
+    /// few films are no sample of all. For weights that have been trained.
+    Running,
+}
+
+impl Normalization {
+    /// The same in the engine's terms.
+    pub fn engine(self) -> coxa_engine::Normalization {
+        match self {
+            Normalization::Batch => coxa_engine::Normalization::Batch,
+            Normalization::Running => coxa_engine::Normalization::Running,
         }
     }
 }
@@ -577,6 +603,9 @@ impl Stage {
             self.batch >= 2 || self.input_size >= 64,
             "2 or more at this input_size, as batch statistics of one value do not exist",
         )?;
+        if self.normalization == Normalization::Running && self.start == Start::Scratch {
+            return Err("normalization is \"running\", but weights from scratch have no running statistics".into());
+        }
         if let Some(steps) = self.steps_per_epoch {
             let films = steps.checked_mul(self.batch).filter(|films| (1..=MOST_DRAWN).contains(films));
             within("steps_per_epoch", steps, films.is_some(), &format!("1 or more, and at most {MOST_DRAWN} films"))?;
@@ -694,6 +723,7 @@ mod tests {
             ("learning_rate = 1e-3", "learning_rate = nan", "optimizer.learning_rate is NaN"),
             ("kind = \"plateau\"", "kind = \"plato\"", "plato"),
             ("start = \"scratch\"", "start = \"previous\"", "no stage comes before"),
+            ("start = \"scratch\"", "start = \"scratch\"\nnormalization = \"running\"", "no running statistics"),
             ("start = \"scratch\"", "start = { wights = \"a.pth\" }", "wights"),
             (
                 "threshold = { rule = \"fixed\", value = 0.5 }",

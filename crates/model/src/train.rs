@@ -19,7 +19,7 @@ use crate::finish::{self, Finished, Validation};
 use crate::history::{self, EpochRecord};
 use crate::predict::threads_or_all;
 use crate::progress::{Control, Event, Progress};
-use crate::recipe::{Keep, Monitor, Patch, Stage, Start, ThresholdRule};
+use crate::recipe::{Keep, Monitor, Normalization, Patch, Stage, Start, ThresholdRule};
 use crate::run::Run;
 use crate::schedule::{after_epoch, learning_rate};
 use crate::tensorboard::Events;
@@ -241,12 +241,20 @@ impl Training<'_> {
             epochs_done: position.epoch,
         });
 
+        let measures_first = stage.normalization == Normalization::Running;
+        let at_the_start = position.epoch == 0 && position.batch == 0;
+        if measures_first
+            && at_the_start
+            && !self.measure_statistics(&train_films, &position, network.as_mut(), progress)?
+        {
+            return Ok(None);
+        }
         while position.epoch < stage.epochs {
             let began = Instant::now();
             let Some(waited) = self.train_epoch(&train_films, &mut position, network.as_mut(), progress)? else {
                 return Ok(None);
             };
-            if !self.measure_statistics(&train_films, &position, network.as_mut(), progress)? {
+            if !measures_first && !self.measure_statistics(&train_films, &position, network.as_mut(), progress)? {
                 return Ok(None);
             }
             let validation = validate(stage, &validation_films, network.as_mut(), &data.classes, progress)?;
@@ -362,8 +370,8 @@ impl Training<'_> {
         })
     }
 
-    /// Measures the normalizations' statistics over the first batches of the epoch that was just trained on, varied as they were then,
-    /// where the recipe asks for it; `false` if that was stopped.
+    /// Measures the normalizations' statistics over the first batches of the position's epoch, varied as in training, where the recipe
+    /// asks for it; `false` if that was stopped.
     fn measure_statistics(
         &self,
         films: &Films<'_>,
@@ -584,6 +592,7 @@ impl Training<'_> {
             eps: optimizer.epsilon as f32,
             weight_decay: optimizer.weight_decay as f32,
             frozen: stage.frozen.clone(),
+            normalization: stage.normalization.engine(),
         };
         let path = self.path("last");
         if path.exists() {

@@ -1,6 +1,6 @@
 //! Burn's CPU back end against the engine: the same weights and films give the same logits, maps, losses and gradients.
 
-use coxa_engine::{Architecture, CellTargets, Loss, Parameters, Precision, TrainerOptions};
+use coxa_engine::{Architecture, CellTargets, Loss, Normalization, Parameters, Precision, TrainerOptions};
 use coxa_model::executor::{Backend, infer_executor, train_executor};
 
 use crate::films::pixels;
@@ -50,9 +50,14 @@ fn a_training_step_is_the_engines() {
     truth[side * side + 4] = 1.0;
     truth[side * side + 5] = f32::NAN;
     let cells = CellTargets { truth: &truth, weight: 0.7, extent: 2.0 };
-    for (loss, classes, cells) in [(Loss::Binary, 1, None), (Loss::Binary, 1, Some(&cells)), (Loss::Softmax, 3, None)] {
+    for (loss, classes, cells, normalization) in [
+        (Loss::Binary, 1, None, Normalization::Batch),
+        (Loss::Binary, 1, Some(&cells), Normalization::Batch),
+        (Loss::Binary, 1, Some(&cells), Normalization::Running),
+        (Loss::Softmax, 3, None, Normalization::Batch),
+    ] {
         let [engine, burn] = [Backend::Cpu, Backend::Flex].map(|backend| {
-            let options = TrainerOptions { loss, threads: 2, ..TrainerOptions::default() };
+            let options = TrainerOptions { loss, normalization, threads: 2, ..TrainerOptions::default() };
             let mut network = train_executor(backend, parameters(classes), options).unwrap();
             let output = network.step(&images(4), &[0, 1, 0, 1], cells, SIZE).unwrap();
             (output, network.state().unwrap(), network.parameters().unwrap())
@@ -71,7 +76,7 @@ fn a_training_step_is_the_engines() {
             .collect();
         errors.sort_by(f32::total_cmp);
         let (median, most) = (errors[errors.len() / 2], errors[errors.len() * 95 / 100]);
-        println!("{loss:?}: gradients differ by {median:e} (median), {most:e} (95 %)");
+        println!("{loss:?}, {normalization:?}: gradients differ by {median:e} (median), {most:e} (95 %)");
         assert!(median < 1e-2 && most < 0.1, "{loss:?}: {median:e}, {most:e}");
         for ((name, _, a), (_, _, b)) in engine.2.iter().zip(burn.2.iter()).filter(|(a, _)| a.0.contains("running")) {
             close(a, b, 1e-3, name);

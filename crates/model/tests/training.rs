@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use coxa_engine::{Architecture, Parameters};
-use coxa_model::recipe::{Precision, Schedule, ScheduleKind, Start};
+use coxa_model::recipe::{Normalization, Precision, Schedule, ScheduleKind, Start};
 use coxa_model::{
     Bundle, Card, Control, Event, ModelError, Outcome, Quiet, Recipe, TrainOptions, WeightsFormat, resume, train,
 };
@@ -124,6 +124,44 @@ fn a_broken_off_run_resumes_to_the_same_bundle() {
         });
         assert_eq!(weights_of(&again.unwrap()), unbroken);
     }
+}
+
+#[test]
+fn running_statistics_are_measured_once_and_stay() {
+    let place = place(16);
+    let options = TrainOptions::new(&place.runs);
+    let mut recipe = one_stage(&place.data);
+    let start = train(&recipe, &options, &mut Quiet).unwrap().bundle.unwrap();
+    recipe.stages[0].start = Start::Bundle(start);
+    recipe.stages[0].normalization = Normalization::Running;
+    let running = |bundle: &Bundle| -> Vec<f32> {
+        let tensors = bundle.parameters().iter().filter(|(name, ..)| name.contains("running"));
+        tensors.flat_map(|(.., values)| values.to_vec()).collect()
+    };
+    let (mut measured, mut batches_before) = (0, 0);
+    let mut watch = |event: &Event<'_>| {
+        match event {
+            Event::Measuring { .. } => measured += 1,
+            Event::Batch { .. } if measured < 2 => batches_before += 1,
+            _ => {}
+        }
+        Control::Continue
+    };
+    let unbroken = weights_of(&train(&recipe, &options, &mut watch).unwrap());
+    assert_eq!((measured, batches_before), (2, 0));
+
+    // Three epochs leave the statistics that the first began with, and a run that was broken off does not measure again.
+    let mut cutter = |event: &Event<'_>| match event {
+        Event::Batch { epoch: 2, batch: 1, .. } => Control::Abandon,
+        _ => Control::Continue,
+    };
+    let stopped = train(&recipe, &options, &mut cutter).unwrap();
+    let resumed = weights_of(&resume(&stopped.run, &options, &mut Quiet).unwrap());
+    assert_eq!(resumed, unbroken);
+    recipe.stages[0].epochs = 1;
+    let first = weights_of(&train(&recipe, &options, &mut Quiet).unwrap());
+    assert_eq!(running(&first), running(&unbroken));
+    assert_ne!(first, unbroken);
 }
 
 #[test]

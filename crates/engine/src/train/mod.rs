@@ -1,4 +1,4 @@
-//! Training: forward with batch statistics, backward, Adam.
+//! Training: forward, backward, Adam.
 //!
 //! `network.rs` is the network, forward and backward, layer by layer; the layers' passes over the batch are in `stem.rs`,
 //! `pointwise.rs`, `spatial.rs` and `head.rs`, all of them written with the one product of `product.rs`.
@@ -20,7 +20,7 @@ mod spatial;
 mod stem;
 mod winograd;
 
-pub use options::{CellTargets, Loss, Moments, OptimizerState, StepOutput, TrainerOptions};
+pub use options::{CellTargets, Loss, Moments, Normalization, OptimizerState, StepOutput, TrainerOptions};
 
 use adam::{Adam, Factors};
 use machine::Machine;
@@ -100,7 +100,7 @@ impl Trainer {
         Ok(Trainer { network, architecture, options, ranges, first, second, step: 0 })
     }
 
-    /// One training step: forward with batch statistics, backward, Adam, running statistics (those of frozen normalizations
+    /// One training step: forward, backward, Adam, and with [`Normalization::Batch`] the running statistics (those of frozen normalizations
     /// too, as in torch).
     ///
     /// `images` holds `targets.len()` images of `size` × `size` values in 0..=1, one after the other; a target is a class index
@@ -140,7 +140,9 @@ impl Trainer {
             second: SharedMut::new(&mut self.second),
         });
         network.packed = false;
-        network.update_running_statistics(Blend::Momentum);
+        if self.options.normalization == Normalization::Batch {
+            network.update_running_statistics(Blend::Momentum);
+        }
         Ok(output)
     }
 
@@ -157,7 +159,7 @@ impl Trainer {
             return Err(EngineError::Option { option: "share", value: share.to_string(), needed: "from 0 to 1" });
         }
         check_batch(images, count, size)?;
-        let logits = self.network.forward(images, count, size);
+        let logits = self.network.forward(images, count, size, Normalization::Batch);
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
             return Err(EngineError::NotFinite { image: index * count / logits.len() });
         }
@@ -278,7 +280,7 @@ impl Trainer {
         if let Some(cells) = cells {
             self.check_cells(cells, count, size)?;
         }
-        let logits = self.network.forward(images, count, size);
+        let logits = self.network.forward(images, count, size, self.options.normalization);
         let (loss, logit_gradient) = head::loss(self.options.loss, &logits, targets);
         let mut above = Above { logits: logit_gradient, cells: None };
         let mut cell_loss = 0.0;

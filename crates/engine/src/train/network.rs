@@ -12,7 +12,7 @@ use super::plan::{Layer, Memory, Norm, Plan};
 use super::pointwise::{Chunks, PointwiseBackward, PointwiseForward};
 use super::spatial::{SpatialBackward, SpatialForward, backward_tiles, forward_tiles, point_weights};
 use super::stem::{PoolForward, RowBands, STEM_WEIGHTS, StemBackward, StemForward, StemStage, pad_images};
-use super::{Above, PLANE};
+use super::{Above, Normalization, PLANE};
 use crate::architecture::{BN_MOMENTUM, BOTTLENECK, FEATURES, GROWTH, STEM};
 use crate::threads::SharedMut;
 
@@ -29,6 +29,8 @@ pub(crate) struct Network {
     pub packed: bool,
     memory: Option<Memory>,
     statistics: BatchStatistics,
+    /// What the latest forward pass normalized with.
+    normalization: Normalization,
     sums: Vec<f64>,
     features: Vec<f32>,
 }
@@ -89,6 +91,7 @@ impl Network {
             packed: false,
             memory: None,
             statistics,
+            normalization: Normalization::Batch,
             sums: Vec::new(),
             features: Vec::new(),
             machine,
@@ -96,8 +99,15 @@ impl Network {
         }
     }
 
-    /// The logits, with batch statistics.
-    pub(crate) fn forward(&mut self, images: &[f32], count: usize, size: usize) -> Vec<f32> {
+    /// The logits.
+    pub(crate) fn forward(
+        &mut self,
+        images: &[f32],
+        count: usize,
+        size: usize,
+        normalization: Normalization,
+    ) -> Vec<f32> {
+        self.normalization = normalization;
         self.pack();
         let mut memory = match self.memory.take() {
             Some(memory) if memory.images == count && memory.size == size => memory,
@@ -116,7 +126,8 @@ impl Network {
             self.transition_forward(&memory, block);
         }
         let last = &memory.blocks[memory.blocks.len() - 1];
-        let affine = self.affine(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
+        let used = self.used(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
+        let affine = self.affine(self.plan.blocks[3].norm, &used);
         self.features.resize(count * FEATURES, 0.0);
         self.machine.launch(&head::HeadForward {
             input: Planes::new(&last.values, last.pixels),
@@ -140,7 +151,8 @@ impl Network {
             return (Vec::new(), 0.0);
         };
         let last = &memory.blocks[3];
-        let affine = self.affine(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
+        let used = self.used(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
+        let affine = self.affine(self.plan.blocks[3].norm, &used);
         let mut maps = vec![0.0; last.pixels];
         self.machine.launch(&head::HeadMaps {
             input: Planes::new(&last.values, last.pixels),
@@ -183,7 +195,7 @@ impl Network {
         self.memory = Some(memory);
     }
 
-    /// Moves every normalization's running statistics towards the latest batch's.
+    /// Moves every normalization's running statistics towards the latest batch's, after a forward pass with batch statistics.
     pub(crate) fn update_running_statistics(&mut self, blend: Blend) {
         let Some(memory) = &self.memory else {
             return;
@@ -212,9 +224,18 @@ impl Network {
         }
     }
 
-    fn affine(&self, norm: Norm, statistics: &Statistics) -> Affine {
+    /// What a normalization normalizes with: running statistics of its own, or the batch's, which are all its readers'.
+    fn used(&self, norm: Norm, batch: &Statistics) -> Statistics {
+        let values = |at: usize| &self.values[at..at + norm.channels];
+        match self.normalization {
+            Normalization::Running => Statistics::of(values(norm.running_mean), values(norm.running_var)),
+            Normalization::Batch => batch.clone(),
+        }
+    }
+
+    fn affine(&self, norm: Norm, used: &Statistics) -> Affine {
         let weight = &self.values[norm.weight..norm.weight + norm.channels];
-        Affine::new(weight, &self.values[norm.bias..norm.bias + norm.channels], statistics)
+        Affine::new(weight, &self.values[norm.bias..norm.bias + norm.channels], used)
     }
 
     /// `len` zeros for a pass's sums.
@@ -237,7 +258,8 @@ impl Network {
             sums,
         });
         self.statistics.stem.finish(0, STEM, &self.sums, bands.tasks, stem.pixels);
-        let affine = self.affine(self.plan.norm0, &self.statistics.stem);
+        let used = self.used(self.plan.norm0, &self.statistics.stem);
+        let affine = self.affine(self.plan.norm0, &used);
         let block = &memory.blocks[0];
         let bands = RowBands::new(memory.images, block.side);
         let sums = self.sums(2 * bands.tasks * STEM);
@@ -258,7 +280,8 @@ impl Network {
         let values = Planes::new(&at.values, at.pixels);
         let bottleneck = Planes::new(&at.bottlenecks[index], at.pixels);
         let chunks = Chunks::forward(at.pixels);
-        let affine = self.affine(layer.norm1, &self.statistics.blocks[block]);
+        let used = self.used(layer.norm1, &self.statistics.blocks[block]);
+        let affine = self.affine(layer.norm1, &used);
         let sums = self.sums(2 * chunks.count * BOTTLENECK);
         self.machine.launch(&PointwiseForward {
             input: values,
@@ -272,7 +295,8 @@ impl Network {
             sums,
         });
         self.statistics.bottlenecks[block][index].finish(0, BOTTLENECK, &self.sums, chunks.count, at.pixels);
-        let affine = self.affine(layer.norm2, &self.statistics.bottlenecks[block][index]);
+        let used = self.used(layer.norm2, &self.statistics.bottlenecks[block][index]);
+        let affine = self.affine(layer.norm2, &used);
         let tiles = forward_tiles(self.plan.filtering, memory.images, at.side);
         let sums = self.sums(2 * tiles.chunks * GROWTH);
         self.machine.launch(&SpatialForward {
@@ -291,7 +315,8 @@ impl Network {
             return;
         };
         let (at, next) = (&memory.blocks[block], &memory.blocks[block + 1]);
-        let affine = self.affine(self.plan.blocks[block].norm, &self.statistics.blocks[block]);
+        let used = self.used(self.plan.blocks[block].norm, &self.statistics.blocks[block]);
+        let affine = self.affine(self.plan.blocks[block].norm, &used);
         let channels = self.plan.blocks[block].channels;
         let chunks = Chunks::forward(next.pixels);
         let sums = self.sums(chunks.count * channels);
@@ -320,7 +345,8 @@ impl Network {
         let classifier = classifier.to_vec();
         let norm = plan.blocks[3].norm;
         let at = &memory.blocks[3];
-        let affine = self.affine(norm, &self.statistics.blocks[3]);
+        let used = self.used(norm, &self.statistics.blocks[3]);
+        let affine = self.affine(norm, &used);
         let cells = above.cells.as_ref().map(|(gradient, of_bias)| {
             d_bias[0] += of_bias;
             head::CellBackward { gradient, weight: &classifier, weight_gradient: SharedMut::new(&mut d_weight) }
@@ -330,7 +356,7 @@ impl Network {
             cells,
             input: Planes::new(&at.values, at.pixels),
             affine: &affine,
-            mean: &self.statistics.blocks[3].mean,
+            mean: &used.mean,
             images: memory.images,
             feature_gradient: &below,
             input_gradient: Planes::new(&at.gradient, at.pixels),
@@ -338,9 +364,9 @@ impl Network {
         });
         self.gradient[weight..weight + classes * FEATURES].copy_from_slice(&d_weight);
         self.gradient[bias..bias + classes].copy_from_slice(&d_bias);
-        self.norm_backward(norm, 1, &self.statistics.blocks[3].rstd.clone());
+        self.norm_backward(norm, 1, &used.rstd);
         let mut correction = Correction::identity(FEATURES);
-        self.subtract(&mut correction, norm, &affine, &self.statistics.blocks[3], at.pixels);
+        self.subtract(&mut correction, norm, &affine, &used, at.pixels);
         correction
     }
 
@@ -349,7 +375,8 @@ impl Network {
         let (at, next) = (&memory.blocks[block], &memory.blocks[block + 1]);
         let norm = self.plan.blocks[block].norm;
         let channels = self.plan.blocks[block].channels;
-        let affine = self.affine(norm, &self.statistics.blocks[block]);
+        let used = self.used(norm, &self.statistics.blocks[block]);
+        let affine = self.affine(norm, &used);
         let chunks = Chunks::backward(next.pixels);
         let sums = self.sums(2 * chunks.count * channels);
         self.machine.launch(&PointwiseBackward {
@@ -360,7 +387,7 @@ impl Network {
             input: Planes::new(&at.values, at.pixels),
             input_planes: channels / PLANE,
             affine: &affine,
-            mean: &self.statistics.blocks[block].mean,
+            mean: &used.mean,
             pooled: Some(at.side),
             weights: packed(&self.backward_weights, conv),
             input_gradient: Planes::new(&at.gradient, at.pixels),
@@ -369,9 +396,9 @@ impl Network {
             sums,
         });
         self.sum_weights(memory, conv, chunks.count);
-        self.norm_backward(norm, chunks.count, &self.statistics.blocks[block].rstd.clone());
+        self.norm_backward(norm, chunks.count, &used.rstd);
         let mut correction = Correction::identity(channels);
-        self.subtract(&mut correction, norm, &affine, &self.statistics.blocks[block], at.pixels);
+        self.subtract(&mut correction, norm, &affine, &used, at.pixels);
         correction
     }
 
@@ -383,7 +410,8 @@ impl Network {
         let bottleneck = Planes::new(&at.bottlenecks[index], at.pixels);
         let below = Planes::new(&memory.bottleneck_gradient, at.pixels);
         let within = self.spatial_backward(memory, block, index, &layer, &correction.part(layer.input, GROWTH));
-        let affine = self.affine(layer.norm1, &self.statistics.blocks[block]);
+        let used = self.used(layer.norm1, &self.statistics.blocks[block]);
+        let affine = self.affine(layer.norm1, &used);
         let chunks = Chunks::backward(at.pixels);
         let sums = self.sums(2 * chunks.count * layer.input);
         self.machine.launch(&PointwiseBackward {
@@ -394,7 +422,7 @@ impl Network {
             input: values,
             input_planes: layer.input / PLANE,
             affine: &affine,
-            mean: &self.statistics.blocks[block].mean,
+            mean: &used.mean,
             pooled: None,
             weights: packed(&self.backward_weights, layer.conv1),
             input_gradient: gradient,
@@ -403,8 +431,8 @@ impl Network {
             sums,
         });
         self.sum_weights(memory, layer.conv1, chunks.count);
-        self.norm_backward(layer.norm1, chunks.count, &self.statistics.blocks[block].rstd.clone());
-        self.subtract(correction, layer.norm1, &affine, &self.statistics.blocks[block], at.pixels);
+        self.norm_backward(layer.norm1, chunks.count, &used.rstd);
+        self.subtract(correction, layer.norm1, &affine, &used, at.pixels);
     }
 
     /// The 3×3 convolution's share of a layer's backward pass; returns the backward map of the second normalization.
@@ -417,7 +445,8 @@ impl Network {
         correction: &Correction,
     ) -> Correction {
         let at = &memory.blocks[block];
-        let affine = self.affine(layer.norm2, &self.statistics.bottlenecks[block][index]);
+        let used = self.used(layer.norm2, &self.statistics.bottlenecks[block][index]);
+        let affine = self.affine(layer.norm2, &used);
         let tiles = backward_tiles(self.plan.filtering, memory.images, at.side);
         let sums = self.sums(2 * tiles.chunks * BOTTLENECK);
         self.machine.launch(&SpatialBackward {
@@ -426,7 +455,7 @@ impl Network {
             correction,
             input: Planes::new(&at.bottlenecks[index], at.pixels),
             affine: &affine,
-            mean: &self.statistics.bottlenecks[block][index].mean,
+            mean: &used.mean,
             weights: packed(&self.backward_weights, layer.conv2),
             input_gradient: Planes::new(&memory.bottleneck_gradient, at.pixels),
             tiles,
@@ -434,26 +463,26 @@ impl Network {
             sums,
         });
         self.sum_weights(memory, layer.conv2, tiles.chunks);
-        self.norm_backward(layer.norm2, tiles.chunks, &self.statistics.bottlenecks[block][index].rstd.clone());
+        self.norm_backward(layer.norm2, tiles.chunks, &used.rstd);
         let mut within = Correction::identity(BOTTLENECK);
         within.gradient.copy_from_slice(&affine.scale);
-        self.subtract(&mut within, layer.norm2, &affine, &self.statistics.bottlenecks[block][index], at.pixels);
+        self.subtract(&mut within, layer.norm2, &affine, &used, at.pixels);
         within
     }
 
     fn stem_backward(&mut self, memory: &Memory, correction: &Correction) {
-        let affine = self.affine(self.plan.norm0, &self.statistics.stem);
+        let used = self.used(self.plan.norm0, &self.statistics.stem);
+        let affine = self.affine(self.plan.norm0, &used);
         let block = &memory.blocks[0];
         let bands = RowBands::new(memory.images, memory.size / 2);
         let stem = Planes::new(&memory.stem, memory.images * (memory.size / 2).pow(2));
         let sums = self.sums(2 * bands.tasks * STEM);
-        let mean = self.statistics.stem.mean.clone();
         let mut pass = StemBackward {
             stage: StemStage::Sums,
             images: &memory.padded,
             size: memory.size,
             values: stem,
-            mean: &mean,
+            mean: &used.mean,
             pooled: Planes::new(&block.values, block.pixels),
             gradient: Planes::new(&block.gradient, block.pixels),
             correction,
@@ -463,10 +492,10 @@ impl Network {
             weight_gradient: shared(&memory.partial),
         };
         self.machine.launch(&pass);
-        self.norm_backward(self.plan.norm0, bands.tasks, &self.statistics.stem.rstd.clone());
+        self.norm_backward(self.plan.norm0, bands.tasks, &used.rstd);
         let mut within = Correction::identity(STEM);
         within.gradient.copy_from_slice(&affine.scale);
-        self.subtract(&mut within, self.plan.norm0, &affine, &self.statistics.stem, stem.pixels);
+        self.subtract(&mut within, self.plan.norm0, &affine, &used, stem.pixels);
         pass.stage = StemStage::Weights(&within);
         self.machine.launch(&pass);
         self.sum_weights(memory, self.plan.conv0, bands.tasks);
@@ -488,11 +517,15 @@ impl Network {
         self.gradient[norm.bias..norm.bias + norm.channels].copy_from_slice(&d_bias);
     }
 
-    /// Subtracts a normalization's own terms, whose gradients are known.
-    fn subtract(&self, correction: &mut Correction, norm: Norm, affine: &Affine, from: &Statistics, pixels: usize) {
+    /// Subtracts a normalization's own terms, whose gradients are known: what flows through the batch's mean and variance. Running
+    /// statistics are constants.
+    fn subtract(&self, correction: &mut Correction, norm: Norm, affine: &Affine, used: &Statistics, pixels: usize) {
+        if self.normalization == Normalization::Running {
+            return;
+        }
         let d_weight = &self.gradient[norm.weight..norm.weight + norm.channels];
         let d_bias = &self.gradient[norm.bias..norm.bias + norm.channels];
-        correction.subtract(&affine.scale, d_weight, d_bias, from, pixels);
+        correction.subtract(&affine.scale, d_weight, d_bias, used, pixels);
     }
 }
 

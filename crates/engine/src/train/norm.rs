@@ -1,4 +1,5 @@
-//! Batch normalization with batch statistics: sums taken where channels are produced, shared by all that read them.
+//! Batch normalization: with batch statistics, sums taken where channels are produced, shared by all that read them; with running
+//! statistics, which are constants, nothing but the affine map.
 //!
 //! The mean and variance of a channel over the batch are the same for every normalization that reads it, so a dense block
 //! computes them once for each produced channel (Pleiss et al. 2017 share the memory likewise). Each normalization is then an
@@ -24,6 +25,15 @@ impl Statistics {
         Statistics { mean: vec![0.0; channels], rstd: vec![0.0; channels], variance: vec![0.0; channels] }
     }
 
+    /// Statistics that were measured before.
+    pub(crate) fn of(mean: &[f32], variance: &[f32]) -> Self {
+        Statistics {
+            mean: mean.to_vec(),
+            rstd: variance.iter().map(|v| rstd(f64::from(*v))).collect(),
+            variance: variance.to_vec(),
+        }
+    }
+
     /// Sets channels `first..first + channels` from partial sums `[part][channel][Σx, Σx²]` over `count` values, added in order.
     pub(crate) fn finish(&mut self, first: usize, channels: usize, sums: &[f64], parts: usize, count: usize) {
         for channel in 0..channels {
@@ -32,9 +42,13 @@ impl Statistics {
             let variance = (squares / count as f64 - mean * mean).max(0.0);
             self.mean[first + channel] = mean as f32;
             self.variance[first + channel] = variance as f32;
-            self.rstd[first + channel] = (1.0 / (variance + f64::from(BN_EPS)).sqrt()) as f32;
+            self.rstd[first + channel] = rstd(variance);
         }
     }
+}
+
+fn rstd(variance: f64) -> f32 {
+    (1.0 / (variance + f64::from(BN_EPS)).sqrt()) as f32
 }
 
 /// The sums of one channel over all parts of `[part][channel][2]`, in order.

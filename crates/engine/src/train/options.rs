@@ -13,6 +13,17 @@ pub enum Loss {
     Softmax,
 }
 
+/// Which mean and variance normalize in a training step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Normalization {
+    /// The batch's own; the running ones follow it, those of frozen normalizations too (torch's `train()`).
+    #[default]
+    Batch,
+    /// The running ones, as in the finished network, and they stay as they are (torch's `eval()`). What is learned is then what
+    /// will be read, however few images a batch has; it wants weights that have been trained, and statistics that fit the images.
+    Running,
+}
+
 /// A trainer's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainerOptions {
@@ -33,12 +44,15 @@ pub struct TrainerOptions {
     pub eps: f32,
     /// L2 penalty added to the gradient, as torch's Adam (not AdamW), not negative.
     pub weight_decay: f32,
-    /// Tensors whose names start with one of these are not trained. (Running statistics follow the data all the same.)
+    /// Tensors whose names start with one of these are not trained.
     pub frozen: Vec<String>,
+    /// The statistics of the normalizations.
+    pub normalization: Normalization,
 }
 
 impl Default for TrainerOptions {
-    /// f32, every processor, binary loss, and torch's defaults for Adam: 0.001, (0.9, 0.999), 1e-8, no weight decay.
+    /// f32, every processor, binary loss, batch statistics, and torch's defaults for Adam: 0.001, (0.9, 0.999), 1e-8, no
+    /// weight decay.
     fn default() -> Self {
         TrainerOptions {
             precision: Precision::F32,
@@ -50,6 +64,7 @@ impl Default for TrainerOptions {
             eps: 1e-8,
             weight_decay: 0.0,
             frozen: Vec::new(),
+            normalization: Normalization::Batch,
         }
     }
 }

@@ -1,4 +1,4 @@
-"""Golden values of DenseNet-121 from PyTorch: inference in evaluation mode, and one training step.
+"""Golden values of DenseNet-121 from PyTorch: inference in evaluation mode, and a training step with batch and with running statistics.
 
 No weights are stored: every tensor is a formula of its name and index (SplitMix64), written here and in tests/formula.rs alike.
 Writes expected.json and, for the gradients, expected_training.json beside this file. Needs torch and torchvision.
@@ -115,8 +115,12 @@ def probe(name: str, which: int, count: int) -> torch.Tensor:
 
 def training() -> list:
     cases = []
-    for loss_name, classes, targets, size in [("binary", 1, [1, 0, 1, 0], 64), ("softmax", 3, [2, 0, 1, 1], 64)]:
-        net = network(classes).double().train()
+    for loss_name, classes, targets, size, normalization in [
+        ("binary", 1, [1, 0, 1, 0], 64, "batch"),
+        ("softmax", 3, [2, 0, 1, 1], 64, "batch"),
+        ("binary", 1, [1, 0, 1, 0], 64, "running"),
+    ]:
+        net = network(classes).double().train(normalization == "batch")
         x = images(len(targets), size).double()
         logits = net(x)
         if loss_name == "binary":
@@ -151,6 +155,7 @@ def training() -> list:
                 "classes": classes,
                 "targets": targets,
                 "size": size,
+                "normalization": normalization,
                 "learning_rate": 1e-3,
                 "loss": float(loss),
                 "logits": [float(v) for v in logits.detach().flatten()],
