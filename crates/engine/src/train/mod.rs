@@ -100,8 +100,8 @@ impl Trainer {
         Ok(Trainer { network, architecture, options, ranges, first, second, step: 0 })
     }
 
-    /// One training step: forward, backward, Adam, and with [`Normalization::Batch`] the running statistics (those of frozen normalizations
-    /// too, as in torch).
+    /// One training step: forward, backward, Adam, and with [`Normalization::Batch`] the running statistics (those of frozen
+    /// normalizations too, as in torch).
     ///
     /// `images` holds `targets.len()` images of `size` × `size` values in 0..=1, one after the other; a target is a class index
     /// (0 or 1 for one logit). The loss is the mean over the batch. When it is not finite it is returned and nothing changes. `cells`

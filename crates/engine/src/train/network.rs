@@ -126,8 +126,7 @@ impl Network {
             self.transition_forward(&memory, block);
         }
         let last = &memory.blocks[memory.blocks.len() - 1];
-        let used = self.used(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
-        let affine = self.affine(self.plan.blocks[3].norm, &used);
+        let (_, affine) = self.normalizer(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
         self.features.resize(count * FEATURES, 0.0);
         self.machine.launch(&head::HeadForward {
             input: Planes::new(&last.values, last.pixels),
@@ -151,8 +150,7 @@ impl Network {
             return (Vec::new(), 0.0);
         };
         let last = &memory.blocks[3];
-        let used = self.used(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
-        let affine = self.affine(self.plan.blocks[3].norm, &used);
+        let (_, affine) = self.normalizer(self.plan.blocks[3].norm, &self.statistics.blocks[3]);
         let mut maps = vec![0.0; last.pixels];
         self.machine.launch(&head::HeadMaps {
             input: Planes::new(&last.values, last.pixels),
@@ -224,18 +222,15 @@ impl Network {
         }
     }
 
-    /// What a normalization normalizes with: running statistics of its own, or the batch's, which are all its readers'.
-    fn used(&self, norm: Norm, batch: &Statistics) -> Statistics {
+    /// What a normalization normalizes with, and as what map: running statistics of its own, or the batch's, which are all its readers'.
+    fn normalizer(&self, norm: Norm, batch: &Statistics) -> (Statistics, Affine) {
         let values = |at: usize| &self.values[at..at + norm.channels];
-        match self.normalization {
+        let used = match self.normalization {
             Normalization::Running => Statistics::of(values(norm.running_mean), values(norm.running_var)),
             Normalization::Batch => batch.clone(),
-        }
-    }
-
-    fn affine(&self, norm: Norm, used: &Statistics) -> Affine {
-        let weight = &self.values[norm.weight..norm.weight + norm.channels];
-        Affine::new(weight, &self.values[norm.bias..norm.bias + norm.channels], used)
+        };
+        let affine = Affine::new(values(norm.weight), values(norm.bias), &used);
+        (used, affine)
     }
 
     /// `len` zeros for a pass's sums.
@@ -258,8 +253,7 @@ impl Network {
             sums,
         });
         self.statistics.stem.finish(0, STEM, &self.sums, bands.tasks, stem.pixels);
-        let used = self.used(self.plan.norm0, &self.statistics.stem);
-        let affine = self.affine(self.plan.norm0, &used);
+        let (_, affine) = self.normalizer(self.plan.norm0, &self.statistics.stem);
         let block = &memory.blocks[0];
         let bands = RowBands::new(memory.images, block.side);
         let sums = self.sums(2 * bands.tasks * STEM);
@@ -280,8 +274,7 @@ impl Network {
         let values = Planes::new(&at.values, at.pixels);
         let bottleneck = Planes::new(&at.bottlenecks[index], at.pixels);
         let chunks = Chunks::forward(at.pixels);
-        let used = self.used(layer.norm1, &self.statistics.blocks[block]);
-        let affine = self.affine(layer.norm1, &used);
+        let (_, affine) = self.normalizer(layer.norm1, &self.statistics.blocks[block]);
         let sums = self.sums(2 * chunks.count * BOTTLENECK);
         self.machine.launch(&PointwiseForward {
             input: values,
@@ -295,8 +288,7 @@ impl Network {
             sums,
         });
         self.statistics.bottlenecks[block][index].finish(0, BOTTLENECK, &self.sums, chunks.count, at.pixels);
-        let used = self.used(layer.norm2, &self.statistics.bottlenecks[block][index]);
-        let affine = self.affine(layer.norm2, &used);
+        let (_, affine) = self.normalizer(layer.norm2, &self.statistics.bottlenecks[block][index]);
         let tiles = forward_tiles(self.plan.filtering, memory.images, at.side);
         let sums = self.sums(2 * tiles.chunks * GROWTH);
         self.machine.launch(&SpatialForward {
@@ -315,8 +307,7 @@ impl Network {
             return;
         };
         let (at, next) = (&memory.blocks[block], &memory.blocks[block + 1]);
-        let used = self.used(self.plan.blocks[block].norm, &self.statistics.blocks[block]);
-        let affine = self.affine(self.plan.blocks[block].norm, &used);
+        let (_, affine) = self.normalizer(self.plan.blocks[block].norm, &self.statistics.blocks[block]);
         let channels = self.plan.blocks[block].channels;
         let chunks = Chunks::forward(next.pixels);
         let sums = self.sums(chunks.count * channels);
@@ -345,8 +336,7 @@ impl Network {
         let classifier = classifier.to_vec();
         let norm = plan.blocks[3].norm;
         let at = &memory.blocks[3];
-        let used = self.used(norm, &self.statistics.blocks[3]);
-        let affine = self.affine(norm, &used);
+        let (used, affine) = self.normalizer(norm, &self.statistics.blocks[3]);
         let cells = above.cells.as_ref().map(|(gradient, of_bias)| {
             d_bias[0] += of_bias;
             head::CellBackward { gradient, weight: &classifier, weight_gradient: SharedMut::new(&mut d_weight) }
@@ -375,8 +365,7 @@ impl Network {
         let (at, next) = (&memory.blocks[block], &memory.blocks[block + 1]);
         let norm = self.plan.blocks[block].norm;
         let channels = self.plan.blocks[block].channels;
-        let used = self.used(norm, &self.statistics.blocks[block]);
-        let affine = self.affine(norm, &used);
+        let (used, affine) = self.normalizer(norm, &self.statistics.blocks[block]);
         let chunks = Chunks::backward(next.pixels);
         let sums = self.sums(2 * chunks.count * channels);
         self.machine.launch(&PointwiseBackward {
@@ -410,8 +399,7 @@ impl Network {
         let bottleneck = Planes::new(&at.bottlenecks[index], at.pixels);
         let below = Planes::new(&memory.bottleneck_gradient, at.pixels);
         let within = self.spatial_backward(memory, block, index, &layer, &correction.part(layer.input, GROWTH));
-        let used = self.used(layer.norm1, &self.statistics.blocks[block]);
-        let affine = self.affine(layer.norm1, &used);
+        let (used, affine) = self.normalizer(layer.norm1, &self.statistics.blocks[block]);
         let chunks = Chunks::backward(at.pixels);
         let sums = self.sums(2 * chunks.count * layer.input);
         self.machine.launch(&PointwiseBackward {
@@ -445,8 +433,7 @@ impl Network {
         correction: &Correction,
     ) -> Correction {
         let at = &memory.blocks[block];
-        let used = self.used(layer.norm2, &self.statistics.bottlenecks[block][index]);
-        let affine = self.affine(layer.norm2, &used);
+        let (used, affine) = self.normalizer(layer.norm2, &self.statistics.bottlenecks[block][index]);
         let tiles = backward_tiles(self.plan.filtering, memory.images, at.side);
         let sums = self.sums(2 * tiles.chunks * BOTTLENECK);
         self.machine.launch(&SpatialBackward {
@@ -471,8 +458,7 @@ impl Network {
     }
 
     fn stem_backward(&mut self, memory: &Memory, correction: &Correction) {
-        let used = self.used(self.plan.norm0, &self.statistics.stem);
-        let affine = self.affine(self.plan.norm0, &used);
+        let (used, affine) = self.normalizer(self.plan.norm0, &self.statistics.stem);
         let block = &memory.blocks[0];
         let bands = RowBands::new(memory.images, memory.size / 2);
         let stem = Planes::new(&memory.stem, memory.images * (memory.size / 2).pow(2));
