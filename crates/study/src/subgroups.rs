@@ -55,7 +55,8 @@ pub fn subgroups(
         let value_of = |i: usize| banded(column, &predictions.rows()[i].groups[place]);
         let values: BTreeSet<(u32, String)> = (0..predictions.len()).map(value_of).collect();
         if options.subgroups == Subgroups::EveryColumn && !(2..=MOST_VALUES).contains(&values.len()) {
-            notes.push(format!("column `{column}` has {} value(s) and was not taken for subgroups", values.len()));
+            let values = if values.len() == 1 { "one value".to_owned() } else { format!("{} values", values.len()) };
+            notes.push(format!("column `{column}` has {values} and was not taken for subgroups"));
             continue;
         }
         for (_, value) in values {

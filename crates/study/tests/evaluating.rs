@@ -168,7 +168,7 @@ fn subgroups_by_column_and_age_band() {
             ("age", "65-79", 15)
         ]
     );
-    assert_eq!(evaluation.notes, ["column `file` has 40 value(s) and was not taken for subgroups"]);
+    assert_eq!(evaluation.notes, ["column `file` has 40 values and was not taken for subgroups"]);
     let json = serde_json::to_value(&evaluation.subgroups[0]).unwrap();
     assert_eq!((json["column"].as_str(), json["n"].as_u64()), (Some("sex"), Some(20)));
     let options = EvaluationOptions { subgroups: Subgroups::Named(vec!["weight".to_owned()]), ..quick() };
