@@ -248,8 +248,8 @@ pub fn check_ends(bytes: &[u8]) -> Result<Option<(u32, u32)>, String> {
     Ok(None)
 }
 
-/// Walks the marker segments up to the first scan, then looks for the end of the image behind it; gives the size upright, by the orientation tag. Inside a scan a byte FF
-/// is always followed by 00 or a restart marker, so FF D9 can only be the end.
+/// The size upright, by the orientation tag. Walks the marker segments up to the first scan, then looks for the end of the image behind
+/// it. Inside a scan a byte FF is always followed by 00 or a restart marker, so FF D9 can only be the end.
 fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), String> {
     let truncated = |what: &str| format!("a truncated JPEG: {what}");
     let mut at = 2;
@@ -290,7 +290,8 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), String> {
     Ok(if turned == Some(true) { (height, width) } else { (width, height) })
 }
 
-/// Whether a JPEG is read turned by a quarter, as the orientation in its EXIF block says (5 to 8; CIPA DC-008, 4.6.4); `None` without one.
+/// Whether a JPEG is read turned by a quarter, as the orientation in its EXIF block says (5 to 8; CIPA DC-008, 4.6.4); `None` without
+/// one.
 fn is_turned(block: &[u8]) -> Option<bool> {
     let little = block.starts_with(b"II");
     let number = |at: usize, length: usize| {

@@ -1,4 +1,5 @@
-"""Golden values of DenseNet-121 from PyTorch: inference in evaluation mode, and a training step with batch and with running statistics.
+"""Golden values of DenseNet-121 from PyTorch: inference in evaluation mode, and a training step with batch and with running
+statistics.
 
 No weights are stored: every tensor is a formula of its name and index (SplitMix64), written here and in tests/formula.rs alike.
 Writes expected.json and, for the gradients, expected_training.json beside this file. Needs torch and torchvision.
