@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use coxa_cohort::disk;
+use coxa_files::whole;
 use coxa_model::ModelError;
 use coxa_simulate::SimulateError;
 use coxa_study::StudyError;
@@ -104,5 +104,5 @@ pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot be written; nothing is left of it then.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    disk::write_whole(path, bytes).with_context(|| format!("{}", path.display()))
+    whole::write_whole(path, bytes).with_context(|| format!("{}", path.display()))
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use coxa_cohort::Film;
-use coxa_cohort::disk::Partial;
+use coxa_files::whole::Partial;
 use coxa_model::Prediction;
 
 /// Columns of a manifest that become subgroups of the predictions.

@@ -16,9 +16,9 @@ use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
 use crate::flow::Flow;
 use crate::importers::{Files, Look, Refused, Staging};
-use crate::labels::{BodyPart, FractureType, Label, Side};
 use crate::registry::{FilmRecord, Injury, View, date, load_films, load_injuries};
-use crate::table::Table;
+use coxa_files::table::{Table, TableError};
+use coxa_schema::{BodyPart, FractureType, Label, Side};
 
 /// What became of a registry and its films.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -124,13 +124,14 @@ fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError
         let patient = row.required("patient", "the patient's pseudonym")?;
         let date = date(row, "injury_date")?;
         if !known.contains(&(patient, date)) {
-            return Err(CohortError::Value {
+            return Err(TableError::Value {
                 path: path.to_owned(),
                 line: row.line(),
                 column: "patient".to_owned(),
                 value: NOT_SHOWN.to_owned(),
                 expected: "a patient of the registry with an injury on that day".to_owned(),
-            });
+            }
+            .into());
         }
         let label = Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?;
         let verdict = Verdict {
@@ -145,13 +146,14 @@ fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError
     let mut lines = BTreeMap::new();
     for (line, injury, _) in &said {
         if let Some(first_line) = lines.insert(injury, *line) {
-            return Err(CohortError::Duplicate {
+            return Err(TableError::Duplicate {
                 path: path.to_owned(),
                 line: *line,
                 first_line,
                 column: "patient, injury_date".to_owned(),
                 value: format!("{NOT_SHOWN}, {}", injury.1),
-            });
+            }
+            .into());
         }
     }
     Ok(said.into_iter().map(|(_, injury, verdict)| (injury, verdict)).collect())

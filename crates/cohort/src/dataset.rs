@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
+use coxa_files::sha256_of_file;
+use coxa_files::table::{Row, Table, TableError, Unique, to_csv, write_atomically};
+use coxa_schema::{BodyPart, FractureType, Label, Sex, Side};
 
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
-use crate::labels::{BodyPart, FractureType, Label, Sex, Side};
-use crate::table::{Row, Table, Unique, to_csv, write_atomically};
 use crate::truth::{check_truth, load_truth};
 
 /// The manifest's file name.
@@ -92,7 +91,7 @@ impl Dataset {
         let truth_lines: Vec<u64> = (2..).take(self.truth.len()).collect();
         check_truth(&self.folder.join(TRUTH), &self.truth, &truth_lines, &self.films)?;
         fs::create_dir_all(&self.folder).map_err(CohortError::io(&self.folder))?;
-        write_atomically(&self.folder, &[(TRUTH, self.truth_csv()), (MANIFEST, self.manifest_csv())])
+        Ok(write_atomically(&self.folder, &[(TRUTH, self.truth_csv()), (MANIFEST, self.manifest_csv())])?)
     }
 
     /// The place of a film's file.
@@ -128,7 +127,7 @@ impl Dataset {
     /// it is empty are left out.
     ///
     /// # Errors
-    /// [`CohortError::MissingColumn`] when no film has the column, [`CohortError::Value`] for another spelling.
+    /// [`TableError::MissingColumn`] when no film has the column, [`TableError::Value`] for another spelling.
     fn years(&self, column: &str) -> Result<BTreeMap<String, i32>, CohortError> {
         let mut years = BTreeMap::new();
         for (i, film) in self.films.iter().enumerate() {
@@ -137,7 +136,7 @@ impl Dataset {
             };
             let head = text.split('-').next().unwrap_or_default();
             let year = head.parse().ok().filter(|year| (1895..=2200).contains(year));
-            let value_error = || CohortError::Value {
+            let value_error = || TableError::Value {
                 path: self.folder.join(MANIFEST),
                 line: i as u64 + 2,
                 column: column.to_owned(),
@@ -147,11 +146,12 @@ impl Dataset {
             years.insert(film.image_id.clone(), year.ok_or_else(value_error)?);
         }
         if years.is_empty() {
-            return Err(CohortError::MissingColumn {
+            return Err(TableError::MissingColumn {
                 path: self.folder.join(MANIFEST),
                 column: column.to_owned(),
                 found: MANIFEST_COLUMNS.join(", "),
-            });
+            }
+            .into());
         }
         Ok(years)
     }
@@ -159,7 +159,7 @@ impl Dataset {
     /// Keeps the films of this year (column `year`) and earlier, and their boxes: the earlier part of a split in time, to train on.
     ///
     /// # Errors
-    /// [`CohortError::MissingColumn`] or [`CohortError::Value`] where a film's year is not known.
+    /// [`TableError::MissingColumn`] or [`TableError::Value`] where a film's year is not known.
     pub fn keep_until_year(&mut self, last: i32) -> Result<(), CohortError> {
         let years = self.known_years()?;
         self.keep(|film| years[&film.image_id] <= last);
@@ -192,23 +192,24 @@ impl Dataset {
         let years = self.years("year")?;
         match self.films.iter().position(|film| !years.contains_key(&film.image_id)) {
             None => Ok(years),
-            Some(place) => Err(CohortError::Value {
+            Some(place) => Err(TableError::Value {
                 path: self.folder.join(MANIFEST),
                 line: place as u64 + 2,
                 column: "year".to_owned(),
                 value: String::new(),
                 expected: "a year, which choosing films by year needs".to_owned(),
-            }),
+            }
+            .into()),
         }
     }
 
-    /// Reads every file and compares its SHA-256 with the manifest's; rows without a hash are passed over.
+    /// Reads every file and compares its SHA-256 with the manifest's; rows without a hash are not compared.
     ///
     /// # Errors
     /// [`CohortError::ChangedFile`] for the first file that differs, or [`CohortError::Io`].
     pub fn verify(&self) -> Result<(), CohortError> {
         for (i, film) in self.films.iter().enumerate().filter(|(_, film)| !film.sha256.is_empty()) {
-            let found = sha256_of_file(&self.image_path(film))?;
+            let found = hash_of_file(&self.image_path(film))?;
             if found != film.sha256 {
                 return Err(CohortError::ChangedFile {
                     path: self.folder.join(MANIFEST),
@@ -227,7 +228,7 @@ impl Dataset {
     /// # Errors
     /// A file that cannot be read.
     pub fn content_of(&self, film: &Film) -> Result<String, CohortError> {
-        if film.sha256.is_empty() { sha256_of_file(&self.image_path(film)) } else { Ok(film.sha256.clone()) }
+        if film.sha256.is_empty() { hash_of_file(&self.image_path(film)) } else { Ok(film.sha256.clone()) }
     }
 
     /// Checks that another dataset (a test set kept apart) shares no film, by content, and no patient with this one. The patients of
@@ -296,32 +297,9 @@ impl Dataset {
     }
 }
 
-/// The SHA-256 of a file's bytes, in lower-case hexadecimal.
-///
-/// # Errors
-/// [`CohortError::Io`].
-pub fn sha256_of_file(path: &Path) -> Result<String, CohortError> {
-    let mut file = fs::File::open(path).map_err(CohortError::io(path))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let n = file.read(&mut buffer).map_err(CohortError::io(path))?;
-        if n == 0 {
-            break;
-        }
-        hasher.update(&buffer[..n]);
-    }
-    Ok(hex(&hasher.finalize()))
-}
-
-/// The SHA-256 of bytes, in lower-case hexadecimal.
-pub(crate) fn sha256_of(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+/// The SHA-256 of a film's file.
+fn hash_of_file(path: &Path) -> Result<String, CohortError> {
+    sha256_of_file(path).map_err(CohortError::io(path))
 }
 
 fn film(table: &Table, row: Row<'_>) -> Result<Film, CohortError> {
@@ -333,11 +311,11 @@ fn film(table: &Table, row: Row<'_>) -> Result<Film, CohortError> {
         Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?,
     );
     if Path::new(&film.path).components().any(|part| part == Component::ParentDir) {
-        return Err(row.value_error("path", "a path without `..`"));
+        return Err(row.value_error("path", "a path without `..`").into());
     }
     film.sha256 = row.text("sha256").to_ascii_lowercase();
     if !film.sha256.is_empty() && !is_sha256(&film.sha256) {
-        return Err(row.value_error("sha256", "64 hexadecimal digits or empty"));
+        return Err(row.value_error("sha256", "64 hexadecimal digits or empty").into());
     }
     film.fracture_type = row.parsed("fracture_type", FractureType::parse, FractureType::EXPECTED)?;
     film.side = row.parsed("side", Side::parse, Side::EXPECTED)?;
@@ -365,13 +343,14 @@ fn check_films(path: &Path, films: &[Film], lines: &[u64]) -> Result<(), CohortE
     for (film, &line) in films.iter().zip(lines) {
         let empty = [("image_id", &film.image_id), ("path", &film.path)].into_iter().find(|(_, text)| text.is_empty());
         if let Some((column, _)) = empty {
-            return Err(CohortError::Value {
+            return Err(TableError::Value {
                 path: path.to_owned(),
                 line,
                 column: column.to_owned(),
                 value: String::new(),
                 expected: "a film's name and file".to_owned(),
-            });
+            }
+            .into());
         }
         ids.note(path, line, "image_id", &film.image_id)?;
         hashes.note(path, line, "sha256", &film.sha256)?;

@@ -14,7 +14,7 @@
 //! | 808.x, 805.6–7, 806.6–7, 733.98; S32.1–S32.9, M80.0B, M80.8B, M96.65 | pelvis, sacrum, acetabulum: another fracture |
 //! | 805.4–5, 806.4–5; S32.0 | lumbar spine: another fracture |
 
-use crate::labels::{FractureType, Label, Side};
+use coxa_schema::{FractureType, Label, Side};
 
 /// What is asked of a code for a fracture of an earlier day: the film may show its union.
 const LATER: &str = "a later encounter or sequela of a fracture";

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use coxa_files::TableError;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,57 +17,12 @@ pub enum CohortError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file is no table: a row with too many or too few fields, or text that is not UTF-8.
-    #[error("{path}, line {line}: {reason}", path = path.display())]
-    Malformed {
-        /// The table.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A column that the table must have.
-    #[error("{path}: column `{column}` is missing (found: {found})", path = path.display())]
-    MissingColumn {
-        /// The table.
-        path: PathBuf,
-        /// The missing column.
-        column: String,
-        /// The columns that are there.
-        found: String,
-    },
-    /// A value that cannot be read.
-    #[error("{path}, line {line}, column `{column}`: `{value}` is not {expected}", path = path.display())]
-    Value {
-        /// The table.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: u64,
-        /// The column.
-        column: String,
-        /// The value as it was found.
-        value: String,
-        /// What would have been understood.
-        expected: String,
-    },
+    /// A table that cannot be read, or a value in one.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// Several rows that cannot be read, each with its own error.
     #[error("{}", several(.0))]
     Rows(Vec<CohortError>),
-    /// The same film, patient or registry row twice.
-    #[error("{path}, line {line}: {column} `{value}` is already on line {first_line}", path = path.display())]
-    Duplicate {
-        /// The table.
-        path: PathBuf,
-        /// The line of the second, counted from 1.
-        line: u64,
-        /// The line of the first, counted from 1.
-        first_line: u64,
-        /// What is repeated: `image_id`, `sha256`, `path`, …
-        column: String,
-        /// The repeated value.
-        value: String,
-    },
     /// A fracture's box that does not lie on its film.
     #[error(
         "truth.csv, film `{image_id}`: the box at {},{} of {}×{} does not lie on the film of {}×{} pixels\nhint: boxes are in the pixels of \

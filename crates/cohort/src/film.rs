@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::CohortError;
-use crate::labels::{BodyPart, FractureType, Label, Sex, Side};
+use coxa_schema::{BodyPart, FractureType, Label, Sex, Side};
 
 /// A film: a row of `manifest.csv`.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,10 +8,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
-use crate::disk::write_whole;
+use coxa_files::TableError;
+use coxa_files::whole::write_whole;
+
 use crate::error::CohortError;
 use crate::film::Film;
-use crate::labels::{FractureType, Label};
+use coxa_schema::{FractureType, Label};
 
 /// The file in a dataset's folder that says what came before its manifest.
 pub const FLOW: &str = "flow.json";
@@ -86,7 +88,7 @@ impl Flow {
     /// are, then what the manifest shows.
     ///
     /// # Errors
-    /// [`CohortError::Malformed`] for a flow that is none, or the disk.
+    /// [`TableError::Malformed`] for a flow that is none, or the disk.
     pub fn of_dataset(dataset: &Dataset) -> Result<Self, CohortError> {
         let rest = Self::of_manifest(dataset);
         let path = dataset.folder.join(FLOW);
@@ -94,7 +96,7 @@ impl Flow {
             return Ok(rest);
         }
         let text = fs::read(&path).map_err(CohortError::io(&path))?;
-        let mut flow: Self = serde_json::from_slice(&text).map_err(|error| CohortError::Malformed {
+        let mut flow: Self = serde_json::from_slice(&text).map_err(|error| TableError::Malformed {
             path,
             line: error.line() as u64,
             reason: error.to_string(),

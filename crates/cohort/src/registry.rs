@@ -13,8 +13,8 @@ use jiff::civil::Date;
 
 use crate::diagnosis::Code;
 use crate::error::CohortError;
-use crate::labels::{BodyPart, Sex};
-use crate::table::{Row, Table};
+use coxa_files::table::{Row, Table, TableError};
+use coxa_schema::{BodyPart, Sex};
 
 /// An injury: a row of the registry.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,14 +135,15 @@ pub fn load_injuries(path: &Path) -> Result<Vec<Injury>, CohortError> {
     let mut seen: BTreeMap<(&str, Date), u64> = BTreeMap::new();
     for injury in &injuries {
         if let Some(first_line) = seen.insert((&injury.patient, injury.date), injury.line) {
-            return Err(CohortError::Duplicate {
+            return Err(TableError::Duplicate {
                 path: path.to_owned(),
                 line: injury.line,
                 first_line,
                 column: "patient, injury_date".to_owned(),
                 // A pseudonym may be a name all the same: errors go to logs.
                 value: format!("(patient not shown), {}", injury.date),
-            });
+            }
+            .into());
         }
     }
     Ok(injuries)
@@ -170,7 +171,7 @@ fn iss(text: &str) -> Option<u8> {
 }
 
 pub(crate) fn date(row: Row<'_>, column: &str) -> Result<Date, CohortError> {
-    row.text(column).parse().map_err(|_| row.value_error(column, "a date of the form YYYY-MM-DD"))
+    row.text(column).parse().map_err(|_| row.value_error(column, "a date of the form YYYY-MM-DD").into())
 }
 
 /// Reads a table of films.
@@ -187,13 +188,14 @@ pub fn load_films(path: &Path) -> Result<Vec<FilmRecord>, CohortError> {
     let mut seen: BTreeMap<&Path, u64> = BTreeMap::new();
     for film in &films {
         if let Some(first_line) = seen.insert(&film.path, film.line) {
-            return Err(CohortError::Duplicate {
+            return Err(TableError::Duplicate {
                 path: path.to_owned(),
                 line: film.line,
                 first_line,
                 column: "path".to_owned(),
                 value: film.path.display().to_string(),
-            });
+            }
+            .into());
         }
     }
     Ok(films)
@@ -239,7 +241,7 @@ fn fracture_box(row: Row<'_>) -> Result<Option<[f32; 4]>, CohortError> {
     match there {
         0 => Ok(None),
         4 => Ok(Some(found)),
-        _ => Err(row.value_error(columns[0], EXPECTED)),
+        _ => Err(row.value_error(columns[0], EXPECTED).into()),
     }
 }
 

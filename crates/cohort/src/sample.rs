@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::dataset::Dataset;
 use crate::error::CohortError;
 use crate::film::Film;
-use crate::labels::{FractureType, Label};
+use coxa_schema::{FractureType, Label};
 
 /// An image to learn from or to test on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::deal::{class_counts, counts_of, draw_order, units};
-use crate::disk::write_whole;
 use crate::error::CohortError;
 use crate::sample::Sample;
-use crate::table::{Table, to_csv};
+use coxa_files::table::{Table, to_csv};
+use coxa_files::whole::write_whole;
 
 /// Samples for training and for validation (or test) that share no patient and no film.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +46,14 @@ impl Split {
         for row in table.rows() {
             let part = row.text("part");
             if !["train", "validation"].contains(&part) {
-                return Err(row.value_error("part", "train or validation"));
+                return Err(row.value_error("part", "train or validation").into());
             }
             let image_id = row.required("image_id", "the film's name")?;
             match parts.insert(image_id, part) {
                 Some(before) if before != part => {
                     return Err(CohortError::SharedFilm { image_id: image_id.to_owned() });
                 }
-                Some(_) => return Err(row.value_error("image_id", "a film that is named once")),
+                Some(_) => return Err(row.value_error("image_id", "a film that is named once").into()),
                 None => {}
             }
         }

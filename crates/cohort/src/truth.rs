@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::dataset::TRUTH_COLUMNS;
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
-use crate::labels::{FractureType, Label};
-use crate::table::{Row, Table};
+use coxa_files::table::{Row, Table, TableError};
+use coxa_schema::{FractureType, Label};
 
 /// The boxes with the line of each; none where there is no table.
 pub(crate) fn load_truth(path: &Path) -> Result<(Vec<TruthBox>, Vec<u64>), CohortError> {
@@ -42,7 +42,7 @@ fn class(row: Row<'_>) -> Result<String, CohortError> {
     const EXPECTED: &str = "femoral_neck, trochanteric or fracture";
     let text = row.required("class", EXPECTED)?;
     if text != "fracture" && FractureType::parse(text).is_none() {
-        return Err(row.value_error("class", EXPECTED));
+        return Err(row.value_error("class", EXPECTED).into());
     }
     Ok(text.to_owned())
 }
@@ -53,13 +53,14 @@ pub(crate) fn check_truth(path: &Path, truth: &[TruthBox], lines: &[u64], films:
     for (truth, &line) in truth.iter().zip(lines) {
         let sides = [truth.x, truth.y, truth.width, truth.height];
         if sides.iter().any(|side| !(0.0..=1e6).contains(side)) || truth.width == 0.0 || truth.height == 0.0 {
-            return Err(CohortError::Value {
+            return Err(TableError::Value {
                 path: path.to_owned(),
                 line,
                 column: "x, y, width, height".to_owned(),
                 value: format!("{}, {}, {}, {}", truth.x, truth.y, truth.width, truth.height),
                 expected: "a box in the film's pixels".to_owned(),
-            });
+            }
+            .into());
         }
         match labels.get(truth.image_id.as_str()) {
             None => {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use coxa_cohort::collect::collect;
 use coxa_cohort::importers::{Files, no_look};
-use coxa_cohort::{CohortError, Dataset, FractureType, Label, Side, registry};
+use coxa_cohort::{CohortError, Dataset, registry};
+use coxa_schema::{FractureType, Label, Side};
 
 const REGISTRY: &str = "\
 patient,injury_date,age,sex,iss,diagnosis,admitted,procedures

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use coxa_cohort::{
-    BodyPart, CohortError, Dataset, Film, FractureType, Label, Sex, Side, Target, TruthBox, samples, sha256_of_file,
-};
+use coxa_cohort::{CohortError, Dataset, Film, Target, TruthBox, samples};
+use coxa_files::TableError;
+use coxa_schema::{BodyPart, FractureType, Label, Sex, Side};
 use proptest::prelude::*;
 
 pub(crate) fn manifest(folder: &Path, rows: &str) {
@@ -120,7 +120,7 @@ fn a_dataset_that_cannot_be_saved_leaves_the_old_one() {
     let before = fs::read(folder.path().join("manifest.csv")).unwrap();
     let mut dataset = Dataset::load(folder.path()).unwrap();
     dataset.films.push(dataset.films[0].clone());
-    assert!(matches!(dataset.save(), Err(CohortError::Duplicate { line: 3, first_line: 2, .. })));
+    assert!(matches!(dataset.save(), Err(CohortError::Table(TableError::Duplicate { line: 3, first_line: 2, .. }))));
     assert_eq!(fs::read(folder.path().join("manifest.csv")).unwrap(), before);
     assert!(!folder.path().join("truth.csv").exists());
     let hidden = fs::read_dir(folder.path())
@@ -137,7 +137,7 @@ fn a_changed_file_is_noticed() {
     // NIST's published digest of the three letters "abc".
     fs::write(folder.path().join("images/a.png"), "abc").unwrap();
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    assert_eq!(sha256_of_file(&folder.path().join("images/a.png")).unwrap(), abc);
+    assert_eq!(coxa_files::sha256_of_file(&folder.path().join("images/a.png")).unwrap(), abc);
     dataset.films[0].sha256 = abc.to_owned();
     dataset.verify().unwrap();
     fs::write(folder.path().join("images/a.png"), "abd").unwrap();

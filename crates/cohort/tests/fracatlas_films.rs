@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use coxa_cohort::importers::{Files, Films, FracAtlasOptions, fracatlas};
-use coxa_cohort::{Dataset, Label, Split, Target, samples};
+use coxa_cohort::{Dataset, Split, Target, samples};
+use coxa_schema::Label;
 
 fn set() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -7,7 +7,8 @@ use coxa_cohort::importers::{
     Files, Films, FolderOptions, Folders, FracAtlasOptions, Patients, Seen, check_ends, folders, fracatlas, mura,
     no_look,
 };
-use coxa_cohort::{BodyPart, CohortError, Dataset, Label};
+use coxa_cohort::{CohortError, Dataset};
+use coxa_schema::{BodyPart, Label};
 
 /// The smallest thing that has a JPEG's structure: a frame header of that size, a scan, an end. `tag` makes it unique.
 pub(crate) fn jpeg(width: u16, height: u16, tag: u8) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 mod collecting;
 mod datasets;
+mod foreign;
 mod fracatlas_films;
 mod importing;
 mod splits;
-mod tables;

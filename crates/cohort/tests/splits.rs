@@ -5,7 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use coxa_cohort::split::number_in;
-use coxa_cohort::{BodyPart, CohortError, Dataset, Film, Label, Sample, Split};
+use coxa_cohort::{CohortError, Dataset, Film, Sample, Split};
+use coxa_files::TableError;
+use coxa_schema::{BodyPart, Label};
 use proptest::prelude::*;
 
 fn sample(image_id: &str, patient: &str, target: usize) -> Sample {
@@ -101,7 +103,7 @@ fn by_year_later_films_of_earlier_patients_are_left_out() {
     let error = dataset.keep_until_year(2016).unwrap_err().to_string();
     assert!(error.contains("line 3, column `year`: `` is not a year, which"), "{error}");
     dataset.films.iter_mut().for_each(|film| film.extra.clear());
-    assert!(matches!(dataset.keep_from_year(2017), Err(CohortError::MissingColumn { .. })));
+    assert!(matches!(dataset.keep_from_year(2017), Err(CohortError::Table(TableError::MissingColumn { .. }))));
 }
 
 #[test]

@@ -17,7 +17,6 @@
 
 mod codec;
 mod dicom;
-pub mod dx;
 pub mod encode;
 mod error;
 mod geometry;
@@ -29,10 +28,11 @@ mod raster;
 mod read;
 mod window;
 
+pub use dicom::SIMULATED_NAME;
 pub use error::{FileFormat, ReadError};
 pub use geometry::{Fit, Geometry};
 pub use limits::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE};
-pub use overlay::{CamMap, Region, RgbImage, Side};
+pub use overlay::RgbImage;
 pub use preprocess::{ModelInput, preprocess};
 pub use radiograph::{Facing, Laterality, Photometric, Radiograph};
 pub use read::{is_dicom, names_patient, read, read_bytes};

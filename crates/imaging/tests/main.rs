@@ -4,7 +4,6 @@
 #![expect(clippy::print_stdout, reason = "a test says what it skipped and what it measured")]
 
 mod conformance;
-mod dx;
 mod golden;
 mod malformed;
 mod mutation;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use coxa_cohort::disk::Partial;
 use coxa_engine::{Architecture, LARGEST_SIZE, Parameters, Ranges};
+use coxa_files::whole::Partial;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

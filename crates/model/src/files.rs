@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::disk;
+use coxa_files::whole;
 use sha2::{Digest, Sha256};
 
 use crate::ModelError;
@@ -25,12 +25,12 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), ModelError> {
 
 /// Writes a file whole or not at all.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    disk::write_whole(path, bytes).map_err(ModelError::io(path))
+    whole::write_whole(path, bytes).map_err(ModelError::io(path))
 }
 
 /// Writes a file where it stands and waits until it has reached the disk.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    disk::write_synced(path, bytes).map_err(ModelError::io(path))
+    whole::write_synced(path, bytes).map_err(ModelError::io(path))
 }
 
 /// Creates `parent/<name>-<n>` with the least `n` ≥ 1 that is free, and returns it.

@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use coxa_engine::{LARGEST_SIZE, Output, Precision, Predictor};
-use coxa_imaging::{CamMap, Geometry, ModelInput, Radiograph, Region, preprocess};
+use coxa_imaging::{Geometry, ModelInput, Radiograph, preprocess};
+use coxa_schema::{HeatMap, Region};
 
 use crate::bundle::{Card, Int8, Threshold};
 use crate::executor::{InferExecutor, calibrated_executor, infer_executor, ranged_executor};
@@ -66,7 +67,7 @@ pub struct Prediction {
     /// Whether the probability reaches the threshold.
     pub finding: bool,
     /// The raw Grad-CAM, never scaled by its own range.
-    pub cam: CamMap,
+    pub cam: HeatMap,
     /// The Grad-CAM value to draw at full intensity, at this input size.
     pub reference: f32,
     /// Where the finding is, in film pixels, strongest first; empty without a finding.
@@ -336,7 +337,7 @@ impl Reader {
     }
 
     fn prediction(&self, logit: f32, map: &[f32], side: usize, film: &Radiograph, geometry: &Geometry) -> Prediction {
-        let cam = CamMap { rows: side, columns: side, values: map.iter().map(|value| value.max(0.0)).collect() };
+        let cam = HeatMap { rows: side, columns: side, values: map.iter().map(|value| value.max(0.0)).collect() };
         let probability = self.probability(logit);
         let threshold = self.card.threshold.value;
         let finding = probability >= threshold;

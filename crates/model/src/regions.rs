@@ -1,7 +1,8 @@
 //! From a Grad-CAM to the regions of a film: where the raw map reaches a fraction of the bundle's reference, as boxes in the film's
 //! own pixels.
 
-use coxa_imaging::{CamMap, Facing, Geometry, Laterality, Radiograph, Region, Side};
+use coxa_imaging::{Facing, Geometry, Laterality, Radiograph};
+use coxa_schema::{HeatMap, Region, Side};
 
 /// Regions of a film at most, the strongest kept.
 const MOST_REGIONS: usize = 8;
@@ -43,7 +44,7 @@ impl Hung {
 /// The side is the film's laterality where it has one. Else, on a film of both hips or as wide as a pelvis's (for its height, or in
 /// millimeters), it follows from the midline and how the patient lies; a hip alone, taken upright, has no midline, and its side is unknown,
 /// as on a turned film.
-pub fn find(cam: &CamMap, geometry: &Geometry, reference: f32, fraction: f32, hung: &Hung) -> Vec<Region> {
+pub fn find(cam: &HeatMap, geometry: &Geometry, reference: f32, fraction: f32, hung: &Hung) -> Vec<Region> {
     let size = geometry.size;
     let map = enlarge(cam, size);
     let (left, top, columns, rows) = geometry.covered();
@@ -98,10 +99,10 @@ impl Piece {
     }
 }
 
-fn side(center: f32, width: f32, height: f32, hung: &Hung) -> Side {
+fn side(center: f32, width: f32, height: f32, hung: &Hung) -> Option<Side> {
     match hung.laterality {
-        Some(Laterality::Left) => return Side::Left,
-        Some(Laterality::Right) => return Side::Right,
+        Some(Laterality::Left) => return Some(Side::Left),
+        Some(Laterality::Right) => return Some(Side::Right),
         _ => {}
     }
     let off = center / width - 0.5;
@@ -111,14 +112,14 @@ fn side(center: f32, width: f32, height: f32, hung: &Hung) -> Side {
     let (left_part, right_part) = match hung.facing {
         Facing::Usual => (Side::Right, Side::Left),
         Facing::Mirrored => (Side::Left, Side::Right),
-        Facing::Turned => return Side::Unknown,
+        Facing::Turned => return None,
     };
     if !both_hips || off.abs() < MIDLINE {
-        Side::Unknown
+        None
     } else if off < 0.0 {
-        left_part
+        Some(left_part)
     } else {
-        right_part
+        Some(right_part)
     }
 }
 
@@ -193,7 +194,7 @@ impl Pieces {
 }
 
 /// The map at `size` × `size`, bilinear between cell centers, the outer cells' values repeated towards the edges.
-pub(crate) fn enlarge(cam: &CamMap, size: usize) -> Vec<f32> {
+pub(crate) fn enlarge(cam: &HeatMap, size: usize) -> Vec<f32> {
     let weights = |cells: usize| -> Vec<(usize, usize, f32)> {
         (0..size)
             .map(|i| {
@@ -224,12 +225,12 @@ mod tests {
     use coxa_imaging::Fit;
 
     /// A 4 × 4 map with the given cells set.
-    fn cam(cells: &[(usize, usize, f32)]) -> CamMap {
+    fn cam(cells: &[(usize, usize, f32)]) -> HeatMap {
         let mut values = vec![0.0; 16];
         for &(row, column, value) in cells {
             values[row * 4 + column] = value;
         }
-        CamMap { rows: 4, columns: 4, values }
+        HeatMap { rows: 4, columns: 4, values }
     }
 
     #[test]
@@ -250,7 +251,7 @@ mod tests {
         let [first, second] = &regions[..] else { panic!("two regions, not {}", regions.len()) };
         // Half the peak is reached 16 input pixels above and below and to the right; edges repeat to the left.
         assert_eq!((first.x, first.y, first.width, first.height), (0.0, 320.0, 320.0, 320.0));
-        assert_eq!((first.side, second.side), (Side::Right, Side::Left));
+        assert_eq!((first.side, second.side), (Some(Side::Right), Some(Side::Left)));
         assert!(first.score > second.score && first.score <= 0.5);
     }
 
@@ -293,15 +294,15 @@ mod tests {
         let of = |laterality, facing| seen(Hung { laterality, facing, ..Hung::default() });
         let at = |laterality| of(laterality, Facing::Usual);
         let wide = |width_mm| seen(Hung { width_mm: Some(width_mm), ..Hung::default() });
-        assert_eq!((wide(240.0), wide(354.0)), (Side::Unknown, Side::Right));
-        assert_eq!(at(None), Side::Unknown);
-        assert_eq!(at(Some(Laterality::Left)), Side::Left);
+        assert_eq!((wide(240.0), wide(354.0)), (None, Some(Side::Right)));
+        assert_eq!(at(None), None);
+        assert_eq!(at(Some(Laterality::Left)), Some(Side::Left));
         // A film of both hips has a midline whatever its shape.
-        assert_eq!(at(Some(Laterality::Both)), Side::Right);
-        assert_eq!(of(Some(Laterality::Both), Facing::Mirrored), Side::Left);
-        assert_eq!(of(Some(Laterality::Both), Facing::Turned), Side::Unknown);
+        assert_eq!(at(Some(Laterality::Both)), Some(Side::Right));
+        assert_eq!(of(Some(Laterality::Both), Facing::Mirrored), Some(Side::Left));
+        assert_eq!(of(Some(Laterality::Both), Facing::Turned), None);
         let pelvis = Geometry::new(1280, 1280, 128, Fit::Letterbox);
         let middle = find(&cam(&[(1, 1, 1.0), (1, 2, 1.0)]), &pelvis, 1.0, 0.5, &Hung::default());
-        assert_eq!(middle[0].side, Side::Unknown);
+        assert_eq!(middle[0].side, None);
     }
 }

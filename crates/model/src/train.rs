@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use coxa_cohort::{Dataset, Split, disk};
+use coxa_cohort::{Dataset, Split};
 use coxa_engine::{CellTargets, Loss, Parameters, TrainerOptions};
+use coxa_files::whole;
 use coxa_imaging::Geometry;
 
 use crate::adapt::Measure;
@@ -136,7 +137,7 @@ fn run_stages(
             Bundle::load(&bundle_folder)?
         } else {
             files::create_folder(&folder)?;
-            disk::sweep(&folder);
+            whole::sweep(&folder);
             let training = Training { recipe, stage, index, folder: &folder, options };
             match training.run(previous.as_ref(), progress)? {
                 Some(bundle) => {
@@ -161,7 +162,7 @@ fn run_stages(
         previous = Some(bundle);
     }
     let folder = run.folder.join("bundle");
-    disk::sweep(&run.folder);
+    whole::sweep(&run.folder);
     if let Some(bundle) = previous.filter(|_| !folder.exists()) {
         bundle.save(&folder, options.weights_format)?;
     }

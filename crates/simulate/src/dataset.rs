@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use coxa_cohort::{BodyPart, Dataset, Film, FractureType, Label, Sex, Side, TruthBox, disk};
-use coxa_imaging::dx::{self, Anatomy as Region, DxOptions};
+use coxa_dicom::dx::{self, AnatomicRegion as Region, DxOptions};
 use coxa_imaging::{Laterality, encode};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -341,10 +341,10 @@ pub(crate) fn encoded(
         Side::Right => Laterality::Right,
     };
     let view_position = match (is_lateral(film), laterality) {
-        (false, _) if film.body_part == BodyPart::Wrist => dx::View::PosteroAnterior,
-        (false, _) => dx::View::AnteroPosterior,
-        (true, Laterality::Right) => dx::View::RightLateral,
-        (true, _) => dx::View::LeftLateral,
+        (false, _) if film.body_part == BodyPart::Wrist => dx::Projection::PosteroAnterior,
+        (false, _) => dx::Projection::AnteroPosterior,
+        (true, Laterality::Right) => dx::Projection::RightLateral,
+        (true, _) => dx::Projection::LeftLateral,
     };
     Ok(dx::to_vec(&DxOptions {
         rows: film.height,
@@ -361,11 +361,7 @@ pub(crate) fn encoded(
         study_date,
         patient_id: patient,
         age: Some(film.truth.age.clamp(0.0, 120.0) as u16),
-        sex: match film.truth.sex {
-            Sex::Male => Some(dx::Sex::Male),
-            Sex::Female => Some(dx::Sex::Female),
-            Sex::Other => None,
-        },
+        sex: Some(film.truth.sex).filter(|sex| *sex != Sex::Other),
     })?)
 }
 
@@ -412,7 +408,8 @@ fn save_film(
     write_whole(&folder.join(&path), &bytes)?;
     let truth = &film.truth;
     let mut row = Film::new(id, path, patient, film.body_part.clone(), Label::from(truth.label));
-    row.sha256 = coxa_cohort::sha256_of_file(&folder.join(&row.path))?;
+    let path = folder.join(&row.path);
+    row.sha256 = coxa_files::sha256_of_file(&path).map_err(SimulateError::io(&path))?;
     if spec.what == What::Pelvis {
         row.fracture_type = Some(truth.fracture.map_or(FractureType::None, |f| f.kind));
     }

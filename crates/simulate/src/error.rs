@@ -66,7 +66,7 @@ pub enum SimulateError {
     Png(#[from] coxa_imaging::encode::EncodeError),
     /// A film could not be encoded as DICOM.
     #[error(transparent)]
-    Dicom(#[from] coxa_imaging::dx::DxError),
+    Dicom(#[from] coxa_dicom::dx::DxError),
     /// The manifest could not be written.
     #[error(transparent)]
     Cohort(#[from] coxa_cohort::CohortError),

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use coxa_cohort::{Dataset, Film, Label};
+use coxa_cohort::{Dataset, Film};
+use coxa_schema::Label;
 
 use crate::error::StudyError;
 use crate::predictions::{Prediction, Predictions};

@@ -1,6 +1,7 @@
 //! Table 1 of the paper: who the films are of, by label, with Student's t and the chi-square test.
 
-use coxa_cohort::{Dataset, Film, FractureType, Label, Sex};
+use coxa_cohort::{Dataset, Film};
+use coxa_schema::{FractureType, Label, Sex};
 use coxa_stats::Level;
 use coxa_stats::contingency::{Continuity, chi_square};
 use coxa_stats::means::{Summary, Variances, t_test};

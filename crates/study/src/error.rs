@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use coxa_cohort::CohortError;
+use coxa_files::TableError;
 
 /// An error of the evaluation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StudyError {
-    /// A table or a dataset that cannot be read.
+    /// A table that cannot be read, or a value in one.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A dataset that cannot be read.
     #[error(transparent)]
     Cohort(#[from] CohortError),
     /// The operating system refused.

@@ -5,8 +5,9 @@
 //! strongest region when there is no map), and it is at the right site if it lies in a truth box grown on every side by a tenth of
 //! the film's width.
 
-use coxa_cohort::{Dataset, Film, Label, TruthBox};
+use coxa_cohort::{Dataset, Film, TruthBox};
 use coxa_imaging::{Fit, Geometry};
+use coxa_schema::Label;
 use coxa_stats::{Interval, Level, Undefined, interval, means};
 use serde::Serialize;
 

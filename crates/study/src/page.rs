@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use coxa_cohort::disk::write_whole;
+use coxa_files::whole::write_whole;
 
 use crate::figures::{Figure, escape};
 

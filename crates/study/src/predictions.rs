@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::disk::write_whole;
-use coxa_cohort::table::{Row, Table, to_csv};
-use coxa_cohort::{CohortError, Label};
+use coxa_cohort::CohortError;
+use coxa_files::table::{Row, Table, TableError, to_csv};
+use coxa_files::whole::write_whole;
+use coxa_schema::Label;
 use coxa_stats::{Clusters, Scored, Undefined};
 
 use crate::error::StudyError;
@@ -65,7 +66,7 @@ impl Predictions {
         let mut first: BTreeMap<&str, u64> = BTreeMap::new();
         for row in &rows {
             if let Some(first_line) = first.insert(&row.image_id, row.line) {
-                return Err(StudyError::Cohort(CohortError::Duplicate {
+                return Err(StudyError::Table(TableError::Duplicate {
                     path: name.to_owned(),
                     line: row.line,
                     first_line,
@@ -74,7 +75,7 @@ impl Predictions {
                 }));
             }
             if !(0.0..=1.0).contains(&row.probability) {
-                return Err(StudyError::Cohort(CohortError::Value {
+                return Err(StudyError::Table(TableError::Value {
                     path: name.to_owned(),
                     line: row.line,
                     column: "probability".to_owned(),
@@ -200,7 +201,7 @@ impl Predictions {
 }
 
 /// The one threshold of the table's column of that name, where it has one.
-fn threshold(table: &Table) -> Result<Option<f64>, CohortError> {
+fn threshold(table: &Table) -> Result<Option<f64>, TableError> {
     const EXPECTED: &str = "a number of 0 to 1, the same in every row";
     let mut found = None;
     for (i, row) in table.rows().enumerate() {

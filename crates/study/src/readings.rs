@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::{Dataset, Film, Label, Side};
+use coxa_cohort::{Dataset, Film};
+use coxa_schema::{Label, Side};
 use serde::Deserialize;
 
 use crate::error::StudyError;

@@ -1,7 +1,8 @@
 //! Where things lie on a film: the peak of a map, the patient's sides, and rectangles.
 
-use coxa_cohort::{BodyPart, Film, Side, TruthBox};
+use coxa_cohort::{Film, TruthBox};
 use coxa_imaging::Geometry;
+use coxa_schema::{BodyPart, Side};
 
 use crate::readings::{Cam, Mark, Reading};
 

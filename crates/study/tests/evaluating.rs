@@ -305,7 +305,7 @@ pub(crate) fn asah(column: &str, scale: f64) -> Option<Predictions> {
         }
         return None;
     }
-    let table = coxa_cohort::table::Table::read(&path).unwrap();
+    let table = coxa_files::table::Table::read(&path).unwrap();
     let mut text = "image_id,label,probability\n".to_owned();
     for row in table.rows() {
         let score: f64 = row.text(column).parse().unwrap();

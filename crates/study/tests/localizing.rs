@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use coxa_cohort::importers::{Files, Films, FracAtlasOptions, fracatlas};
-use coxa_cohort::{BodyPart, Dataset, Film, Label, Side, TruthBox};
+use coxa_cohort::{Dataset, Film, TruthBox};
+use coxa_schema::{BodyPart, Label, Side};
 use coxa_study::baseline::aspect_ratio;
 use coxa_study::localize::{Site, film_size};
 use coxa_study::{

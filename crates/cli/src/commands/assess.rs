@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use coxa_cohort::flow::Flow;
-use coxa_cohort::{Dataset, Film, FractureType, Label, TruthBox};
+use coxa_cohort::{Dataset, Film, TruthBox};
 use coxa_imaging::{Fit, Radiograph, encode, preprocess};
 use coxa_model::{Reader, Reading, history};
+use coxa_schema::{FractureType, Label};
 use coxa_study::evaluate::{Evaluation, EvaluationOptions, evaluate};
 use coxa_study::figures::roc::ReaderPoint;
 use coxa_study::localize::{FilmLocalization, Localization, LocalizationOptions, Site, localize};

@@ -5,8 +5,9 @@ use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
 use clap::Args;
-use coxa_imaging::{Radiograph, Side, encode, overlay};
+use coxa_imaging::{Radiograph, encode, overlay};
 use coxa_model::{Backend, Bundle, ModelError, Others, Reader, ReaderOptions, Reading};
+use coxa_schema::Side;
 use coxa_simulate::{FilmOptions, display8};
 use serde::Serialize;
 
@@ -301,12 +302,8 @@ pub fn json_of(path: &Path, reading: &Reading) -> serde_json::Result<String> {
     serde_json::to_string(&film_line(path, reading, Some(cam)))
 }
 
-fn side_name(side: Side) -> Option<&'static str> {
-    match side {
-        Side::Left => Some("left"),
-        Side::Right => Some("right"),
-        Side::Unknown => None,
-    }
+fn side_name(side: Option<Side>) -> Option<&'static str> {
+    side.map(Side::as_str)
 }
 
 /// The film with its heatmap, regions and probability as a PNG's bytes.

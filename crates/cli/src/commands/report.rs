@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use coxa_cohort::disk::Partial;
 use coxa_cohort::{Dataset, Film};
+use coxa_files::whole::Partial;
 use coxa_model::{Bundle, Reader, ReaderOptions};
 use coxa_study::figures::roc::ReaderPoint;
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use coxa_files::find::without_ending;
+use coxa_schema::{BodyPart, Label};
+
 use super::{Files, ImportReport, Look, Staging, films_below, name_of, no_look, sorted_entries, stem_of};
 use crate::dataset::Dataset;
 use crate::error::CohortError;
 use crate::film::Film;
 use crate::flow::Flow;
-use crate::labels::{BodyPart, Label};
 
 /// What the folders' names mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,7 +60,7 @@ impl Default for FolderOptions {
 /// [`CohortError`]: no film, a folder's name that is no label where labels are expected, a folder that is not empty, the
 /// disk. Files that cannot be taken are in the report.
 pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Dataset, ImportReport), CohortError> {
-    let mut found = Vec::new();
+    let (mut found, mut notes) = (Vec::new(), Vec::new());
     for folder in sorted_entries(from)?.into_iter().filter(|path| path.is_dir()) {
         let class = name_of(&folder);
         let (part, label) = match options.folders {
@@ -71,7 +73,9 @@ pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Datase
                 (BodyPart::Pelvis, label)
             }
         };
-        found.extend(films_below(&folder)?.into_iter().map(|path| (class.clone(), part.clone(), label, path)));
+        let (films, remarks) = films_below(&folder)?;
+        found.extend(films.into_iter().map(|path| (class.clone(), part.clone(), label, path)));
+        notes.extend(remarks);
     }
     if found.is_empty() {
         return Err(CohortError::Layout {
@@ -85,7 +89,7 @@ pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Datase
     for (class, part, label, path) in &found {
         let below = path.strip_prefix(from.join(class)).unwrap_or(path);
         // Folder and file names may hold anything: the name in the dataset keeps letters, digits, points and hyphens.
-        let image_id = plain(&format!("{class}-{}", below.with_extension("").display()));
+        let image_id = plain(&format!("{class}-{}", without_ending(below).display()));
         let unique = unique_name(&mut names, image_id);
         let Some(stored) = staging.add(path, &unique) else {
             continue;
@@ -101,11 +105,10 @@ pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Datase
         staging.refused().iter().map(|_| "truncated, unreadable or a copy of another film").collect();
     let mut flow = Flow::default();
     flow.step("files found", found.len(), left_out);
-    let mut notes = Vec::new();
     for (class, part) in found.iter().map(|(class, part, ..)| (class, part)).collect::<BTreeMap<_, _>>() {
         if let (Folders::BodyParts, BodyPart::Other(_)) = (options.folders, part) {
             notes.push(format!(
-                "the folder {class} names no body part that is known: a class of its own, unless it is misspelt"
+                "the folder {class} names no body part that is known: a class of its own, unless it is misspelled"
             ));
         }
     }

@@ -14,9 +14,9 @@ use crate::dataset::Dataset;
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
 use crate::flow::Flow;
-use crate::labels::{BodyPart, Label};
 use crate::split::number_in;
-use crate::table::{Row, Table};
+use coxa_files::table::{Row, Table};
+use coxa_schema::{BodyPart, Label};
 
 /// Which films of the set are imported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -158,7 +158,7 @@ fn load_listing(path: &Path) -> Result<BTreeMap<String, Listed>, CohortError> {
         };
         let name = row.required("image_id", "the film's file name")?;
         if listing.insert(name.to_owned(), listed).is_some() {
-            return Err(row.value_error("image_id", "a film that is listed once"));
+            return Err(row.value_error("image_id", "a film that is listed once").into());
         }
     }
     Ok(listing)

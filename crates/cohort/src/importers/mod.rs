@@ -16,6 +16,8 @@ pub use staging::{Files, Look, Refused, Seen, Staging, Stored, check_ends, no_lo
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use coxa_files::find;
+
 use serde::Serialize;
 
 use crate::error::CohortError;
@@ -34,25 +36,30 @@ pub struct ImportReport {
     pub flow: Flow,
 }
 
-/// The files that are read as films, by their ending.
-const ENDINGS: [&str; 7] = ["png", "jpg", "jpeg", "tif", "tiff", "dcm", "dicom"];
-
-/// All films below a folder, in the order of their names; hidden files and folders are passed over.
-fn films_below(folder: &Path) -> Result<Vec<PathBuf>, CohortError> {
-    let mut films = Vec::new();
-    for path in sorted_entries(folder)? {
-        if path.is_dir() {
-            films.extend(films_below(&path)?);
-        } else if has_film_ending(&path) {
-            films.push(path);
-        }
+/// All films below a folder, in the order of their names, and what a person should know of the search.
+fn films_below(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), CohortError> {
+    let found = find::films_below(folder);
+    if let Some((path, reason)) = found.unreadable.into_iter().next() {
+        return Err(CohortError::Io { path, source: std::io::Error::other(reason) });
     }
-    Ok(films)
+    let mut notes = Vec::new();
+    if !found.others.is_empty() {
+        notes.push(format!("left out, being no film by name and first bytes: {}", listed(folder, &found.others)));
+    }
+    if !found.repeated.is_empty() {
+        notes.push(format!("links to a folder that was searched already: {}", listed(folder, &found.repeated)));
+    }
+    Ok((found.films, notes))
 }
 
-fn has_film_ending(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+/// How many paths there are, and the first of them.
+fn listed(folder: &Path, paths: &[PathBuf]) -> String {
+    const NAMED: usize = 5;
+    let parent = folder.parent().unwrap_or(folder);
+    let named: Vec<_> =
+        paths.iter().take(NAMED).map(|path| path.strip_prefix(parent).unwrap_or(path).display().to_string()).collect();
+    let more = if paths.len() > NAMED { ", …" } else { "" };
+    format!("{} ({}{more})", paths.len(), named.join(", "))
 }
 
 /// The entries of a folder that are not hidden, by name.

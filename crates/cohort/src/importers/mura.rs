@@ -8,7 +8,7 @@ use crate::dataset::Dataset;
 use crate::error::CohortError;
 use crate::film::Film;
 use crate::flow::Flow;
-use crate::labels::{BodyPart, Label};
+use coxa_schema::{BodyPart, Label};
 
 /// Imports MURA (or a part of it) from its own layout to the new folder `to`.
 ///
@@ -19,7 +19,7 @@ use crate::labels::{BodyPart, Label};
 /// [`CohortError`]: no film of that layout, a folder that is not empty, the disk. Files that cannot be taken, and films
 /// elsewhere than the layout puts them, are in the report.
 pub fn mura(from: &Path, to: &Path, files: Files) -> Result<(Dataset, ImportReport), CohortError> {
-    let paths = films_below(from)?;
+    let (paths, mut notes) = films_below(from)?;
     let mut staging = Staging::begin(to, files)?;
     let mut films = Vec::new();
     let mut left_out = Vec::new();
@@ -47,7 +47,7 @@ pub fn mura(from: &Path, to: &Path, files: Files) -> Result<(Dataset, ImportRepo
     flow.step("files found", paths.len(), left_out);
     let (dataset, refused) = staging.commit(films, Vec::new(), &flow)?;
     let flow = Flow::of_dataset(&dataset)?;
-    let notes = vec!["MURA's label 1 means abnormal, which is more than fractured".to_owned()];
+    notes.push("MURA's label 1 means abnormal, which is more than fractured".to_owned());
     Ok((dataset.clone(), ImportReport { imported: dataset.films.len(), refused, notes, flow }))
 }
 

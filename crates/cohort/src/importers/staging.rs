@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::dataset::{Dataset, sha256_of};
-use crate::disk::{Partial, left_of, write_synced};
+use crate::dataset::Dataset;
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
 use crate::flow::Flow;
+use coxa_files::whole::{Partial, left_of, write_synced};
 
 /// What becomes of the films' files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -192,7 +192,7 @@ impl Staging {
     fn take(&mut self, source: &Path, image_id: &str) -> Result<Stored, String> {
         let bytes = fs::read(source).map_err(|error| error.to_string())?;
         let size = check_ends(&bytes)?;
-        let sha256 = sha256_of(&bytes);
+        let sha256 = coxa_files::sha256(&bytes);
         if let Some(first) = self.hashes.get(&sha256) {
             return Err(format!("the same content as {}", first.display()));
         }

@@ -14,8 +14,8 @@ use dicom_parser::dataset::LazyDataToken;
 use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::{TransferSyntaxRegistry, entries};
 
+use super::SIMULATED_NAME;
 use super::part10::{EXPLICIT_BIG, IMPLICIT_LITTLE, Part10};
-use crate::dx::SIMULATED_NAME;
 use crate::error::{FileFormat, ReadError};
 
 /// The elements kept, besides those of the two LUT sequences and the pixels.

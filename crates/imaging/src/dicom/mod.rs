@@ -18,6 +18,9 @@ use pixels::Samples;
 
 pub(crate) use part10::is_dicom;
 
+/// Patient's Name (0010,0010) of simulated films; of even length.
+pub const SIMULATED_NAME: &str = "SIMULATED^FILM";
+
 /// Reads the film of a DICOM file.
 pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
     read_and_inspect(bytes, file).map(|(film, _)| film)

@@ -8,6 +8,8 @@ mod canvas;
 mod colormap;
 mod font;
 
+use coxa_schema::{HeatMap, Region, Side};
+
 use crate::geometry::Geometry;
 use crate::preprocess::resample;
 use crate::radiograph::{Radiograph, round_to_u8};
@@ -25,45 +27,6 @@ pub struct RgbImage {
     pub height: usize,
     /// Red, green, blue; `3 * width * height` samples, row by row.
     pub pixels: Vec<u8>,
-}
-
-/// A class activation map, raw: never scaled by its own minimum and maximum. Its cells tile the network's input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CamMap {
-    /// Rows of cells.
-    pub rows: usize,
-    /// Columns of cells.
-    pub columns: usize,
-    /// `rows * columns` values, row by row.
-    pub values: Vec<f32>,
-}
-
-/// The patient's side that a region lies on (the left of the picture is the patient's right).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The patient's left.
-    Left,
-    /// The patient's right.
-    Right,
-    /// Not known.
-    Unknown,
-}
-
-/// A rectangle on the film, in film pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Region {
-    /// Left edge.
-    pub x: f32,
-    /// Upper edge.
-    pub y: f32,
-    /// Width.
-    pub width: f32,
-    /// Height.
-    pub height: f32,
-    /// The patient's side.
-    pub side: Side,
-    /// How strongly the finding is in it, 0 to 1.
-    pub score: f32,
 }
 
 /// Longest side of the drawn film, in pixels.
@@ -89,7 +52,7 @@ const DEFINITE: f32 = 0.5;
 pub fn render(
     film: &Radiograph,
     geometry: &Geometry,
-    cam: Option<&CamMap>,
+    cam: Option<&HeatMap>,
     reference: f32,
     regions: &[Region],
     probability: f32,
@@ -114,7 +77,7 @@ pub fn render(
         for y in 0..height {
             for x in 0..width {
                 let point = geometry.to_input((x as f32 + 0.5) / scale_x, (y as f32 + 0.5) / scale_y);
-                heat(&mut canvas, left + x, y, cam.at(point, geometry.size) / reference);
+                heat(&mut canvas, left + x, y, value_at(cam, point, geometry.size) / reference);
             }
         }
     }
@@ -136,20 +99,17 @@ fn heat(canvas: &mut Canvas, x: usize, y: usize, share: f32) {
     }
 }
 
-impl CamMap {
-    /// The value at a point of the network's input, bilinear between the centers of cells, constant beyond the outermost.
-    fn at(&self, (x, y): (f32, f32), size: usize) -> f32 {
-        let place = |position: f32, cells: usize| {
-            let cell = (position / size as f32 * cells as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
-            let first = cell as usize;
-            (first, (first + 1).min(cells - 1), cell - first as f32)
-        };
-        let ((x0, x1, u), (y0, y1, v)) = (place(x, self.columns), place(y, self.rows));
-        let value = |x: usize, y: usize| self.values[y * self.columns + x];
-        let (upper, lower) =
-            (value(x0, y0) * (1.0 - u) + value(x1, y0) * u, value(x0, y1) * (1.0 - u) + value(x1, y1) * u);
-        upper * (1.0 - v) + lower * v
-    }
+/// The map's value at a point of the network's input, bilinear between the centers of cells, constant beyond the outermost.
+fn value_at(map: &HeatMap, (x, y): (f32, f32), size: usize) -> f32 {
+    let place = |position: f32, cells: usize| {
+        let cell = (position / size as f32 * cells as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
+        let first = cell as usize;
+        (first, (first + 1).min(cells - 1), cell - first as f32)
+    };
+    let ((x0, x1, u), (y0, y1, v)) = (place(x, map.columns), place(y, map.rows));
+    let value = |x: usize, y: usize| map.values[y * map.columns + x];
+    let (upper, lower) = (value(x0, y0) * (1.0 - u) + value(x1, y0) * u, value(x0, y1) * (1.0 - u) + value(x1, y1) * u);
+    upper * (1.0 - v) + lower * v
 }
 
 /// Color over black, so that it shows on bone and on background. Cyan is not among the colors of heat. Above the outline stand the
@@ -165,9 +125,9 @@ fn outline(canvas: &mut Canvas, region: &Region, left: f32, scale_x: f32, scale_
         return;
     }
     let side = match region.side {
-        Side::Left => "L ",
-        Side::Right => "R ",
-        Side::Unknown => "",
+        Some(Side::Left) => "L ",
+        Some(Side::Right) => "R ",
+        None => "",
     };
     let (text, zoom) = (format!("{side}{:.2}", region.score.clamp(0.0, 1.0)), if line > 2.0 { 2 } else { 1 });
     let (text_width, text_height) = (font::width(&text) * zoom, 9 * zoom);
@@ -197,7 +157,7 @@ mod tests {
     fn a_normal_film_shows_no_heat() {
         let film = film(300, 400);
         let geometry = Geometry::new(300, 400, 64, Fit::Letterbox);
-        let cam = CamMap { rows: 2, columns: 2, values: vec![0.0, -3.0, 0.02, 0.04] };
+        let cam = HeatMap { rows: 2, columns: 2, values: vec![0.0, -3.0, 0.02, 0.04] };
         let image = render(&film, &geometry, Some(&cam), 1.0, &[], 0.1, 0.5);
         assert!(gray_rows(&image, 400));
         let plain = render(&film, &geometry, None, 1.0, &[], 0.1, 0.5);
@@ -210,7 +170,7 @@ mod tests {
         let geometry = Geometry::new(400, 200, 64, Fit::Letterbox);
         // Warm in the left half of the input only.
         let values = (0..16).map(|i| if i % 4 == 0 { 1.0 } else { 0.0 }).collect();
-        let cam = CamMap { rows: 4, columns: 4, values };
+        let cam = HeatMap { rows: 4, columns: 4, values };
         let image = render(&film, &geometry, Some(&cam), 1.0, &[], 0.9, 0.5);
         let saturation = |x: usize, y: usize| {
             let p = &image.pixels[3 * (y * image.width + x)..][..3];
@@ -234,12 +194,12 @@ mod tests {
     fn odd_input_is_drawn_without_panic() {
         let film = film(20, 20);
         let geometry = Geometry::new(20, 20, 512, Fit::Stretch);
-        let far = Region { x: -50.0, y: 1e9, width: 1e9, height: f32::NAN, side: Side::Unknown, score: f32::NAN };
-        let cam = CamMap { rows: 1, columns: 1, values: vec![f32::INFINITY] };
+        let far = Region { x: -50.0, y: 1e9, width: 1e9, height: f32::NAN, side: None, score: f32::NAN };
+        let cam = HeatMap { rows: 1, columns: 1, values: vec![f32::INFINITY] };
         for reference in [0.0, -1.0, f32::NAN, 1.0] {
             render(&film, &geometry, Some(&cam), reference, &[far], f32::NAN, 2.0);
         }
-        let misshapen = CamMap { rows: 2, columns: 2, values: vec![1.0] };
+        let misshapen = HeatMap { rows: 2, columns: 2, values: vec![1.0] };
         render(&film, &geometry, Some(&misshapen), 1.0, &[], 0.0, 0.0);
     }
 }

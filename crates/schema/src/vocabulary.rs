@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
 /// Whether a finding is there: the positive class is always explicit, and not knowing is not absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Label {
@@ -286,6 +288,30 @@ impl fmt::Display for Sex {
     }
 }
 
+/// Serde by the spelling that is written and the spellings that are read.
+macro_rules! serde_by_spelling {
+    ($name:ident, $parse:expr, $expected:expr) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                $parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not {}", $expected)))
+            }
+        }
+    };
+}
+
+serde_by_spelling!(Label, Label::parse, Label::EXPECTED);
+serde_by_spelling!(FractureType, FractureType::parse, FractureType::EXPECTED);
+serde_by_spelling!(Side, Side::parse, Side::EXPECTED);
+serde_by_spelling!(Sex, Sex::parse, Sex::EXPECTED);
+serde_by_spelling!(BodyPart, |text: &str| Some(BodyPart::parse(text)), "a body part");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +334,18 @@ mod tests {
         for part in ["pelvis", "ankle", "forearm", "clavicle", ""] {
             assert_eq!(BodyPart::parse(part).as_str(), part);
         }
+    }
+
+    #[test]
+    fn serde_writes_and_reads_the_manifest_s_spellings() {
+        assert_eq!(
+            serde_json::to_string(&(Label::Present, Side::Left, Sex::Female)).unwrap(),
+            r#"["1","left","female"]"#
+        );
+        let read: (Label, Side, BodyPart) = serde_json::from_str(r#"["positive","R","Pelvis"]"#).unwrap();
+        assert_eq!(read, (Label::Present, Side::Right, BodyPart::Pelvis));
+        let error = serde_json::from_str::<Side>(r#""up""#).unwrap_err().to_string();
+        assert!(error.starts_with("`up` is not a side: left, right or empty"), "{error}");
     }
 
     #[test]

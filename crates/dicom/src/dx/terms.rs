@@ -1,9 +1,9 @@
-//! The coded terms of a DX image: part of the body, projection, sex.
+//! The coded terms of a DX image: part of the body and projection.
 
 /// The part of the body that is imaged, with its code and its Body Part Examined (PS3.16 CID 4009 and annex L).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Anatomy {
+pub enum AnatomicRegion {
     /// Pelvis with both hips.
     Pelvis,
     /// One hip.
@@ -30,7 +30,7 @@ pub enum Anatomy {
     Hand,
 }
 
-impl Anatomy {
+impl AnatomicRegion {
     const ALL: [Self; 12] = [
         Self::Pelvis,
         Self::Hip,
@@ -91,7 +91,7 @@ impl Anatomy {
 
 /// The projection (PS3.16 CID 4010).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum View {
+pub enum Projection {
     /// From front to back: the frontal film of a pelvis.
     AnteroPosterior,
     /// From back to front: as hands and wrists are taken.
@@ -102,7 +102,7 @@ pub enum View {
     RightLateral,
 }
 
-impl View {
+impl Projection {
     /// View Position (0018,5101), SNOMED CT code, meaning, and Patient Orientation of rows and columns.
     pub(super) fn terms(self) -> (&'static str, &'static str, &'static str, [&'static str; 2]) {
         match self {
@@ -112,13 +112,4 @@ impl View {
             Self::RightLateral => ("RL", "399198007", "right lateral", ["A", "F"]),
         }
     }
-}
-
-/// Patient's Sex (0010,0040).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sex {
-    /// `M`.
-    Male,
-    /// `F`.
-    Female,
 }

@@ -1,14 +1,22 @@
-//! Files and folders that appear whole or not at all, for every crate that writes any.
+//! Files and folders that appear whole or not at all.
 //!
 //! Each is made under a hidden name beside its place, flushed to the disk and then renamed: a reader, a kill or a power cut finds
 //! what was there before, or the whole new one.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+
+use crate::hash::sha256;
 
 /// How the name of something in the making ends.
 const PARTIAL: &str = ".partial";
+
+/// How many of a file's first bytes tell what it is.
+pub const HEAD: usize = 4096;
+
+/// The most bytes of its place's name that a hidden name repeats: names end at 255 bytes on every common file system.
+const REPEATED: usize = 64;
 
 /// A file or folder in the making; dropped before [`Partial::keep`], it is removed.
 #[derive(Debug)]
@@ -28,6 +36,16 @@ impl Partial {
             return Err(invalid("not a file, so it cannot be written whole; name a file"));
         }
         Self::beside(place, |path| File::create_new(path).map(drop))
+    }
+
+    /// Begins a file that may take the place of one that this program made, and of no other: `is_ours` judges by the first bytes (up to
+    /// [`HEAD`]) of what lies there.
+    ///
+    /// # Errors
+    /// As [`Partial::file`], and [`io::ErrorKind::AlreadyExists`] where what lies there is not ours.
+    pub fn replacing(place: &Path, is_ours: impl FnOnce(&[u8]) -> bool) -> io::Result<Self> {
+        refuse_foreign(place, is_ours)?;
+        Self::file(place)
     }
 
     /// Begins a folder, which is there from now on, empty. The files that are to outlast a power cut are written into it by
@@ -89,6 +107,32 @@ impl Drop for Partial {
     }
 }
 
+/// Refuses a place where a file lies that this program did not make; `is_ours` judges by its first bytes (up to [`HEAD`]). An empty
+/// file may be replaced.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`], or the disk's.
+pub fn refuse_foreign(place: &Path, is_ours: impl FnOnce(&[u8]) -> bool) -> io::Result<()> {
+    let file = match File::open(place) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    // What is no file is refused where it is begun.
+    if !file.metadata()?.is_file() {
+        return Ok(());
+    }
+    let mut head = Vec::with_capacity(HEAD);
+    file.take(HEAD as u64).read_to_end(&mut head)?;
+    if head.is_empty() || is_ours(&head) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "this file exists and is not an earlier output of this command, so it is not replaced; name another file",
+    ))
+}
+
 /// Writes a file whole or not at all.
 ///
 /// # Errors
@@ -119,8 +163,8 @@ pub fn left_of(place: &Path) -> Vec<PathBuf> {
     })
 }
 
-/// Removes what processes that were killed had begun in a folder; nobody else may be writing there. What cannot be removed is passed
-/// over.
+/// Removes what processes that were killed had begun in a folder; nobody else may be writing there. What cannot be removed
+/// stays.
 pub fn sweep(folder: &Path) {
     left_in(folder, |name| name.starts_with('.') && name.ends_with(PARTIAL)).iter().for_each(|path| remove(path));
 }
@@ -139,9 +183,16 @@ fn followed(place: &Path) -> io::Result<PathBuf> {
     if place.is_symlink() { place.canonicalize() } else { Ok(place.to_owned()) }
 }
 
+/// How the hidden names for a place begin: with its name, or, where that is long, with its first characters and a hash of it, so that
+/// every name that the disk takes can be written.
 fn prefix_of(place: &Path) -> io::Result<String> {
     let name = place.file_name().ok_or_else(|| invalid("the path has no name"))?;
-    Ok(format!(".{}.", name.to_string_lossy()))
+    let name = name.to_string_lossy();
+    if name.len() <= REPEATED {
+        return Ok(format!(".{name}."));
+    }
+    let start: String = name.chars().take(REPEATED / 4).collect();
+    Ok(format!(".{start}-{}.", &sha256(name.as_bytes())[..16]))
 }
 
 fn parent_of(place: &Path) -> PathBuf {
@@ -201,6 +252,39 @@ mod tests {
         drop((partial, second));
         assert_eq!(fs::read(&place).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn only_an_earlier_output_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.csv");
+        let is_ours = |head: &[u8]| head.starts_with(b"image_id,");
+        Partial::replacing(&place, is_ours).unwrap().keep().unwrap();
+        write_whole(&place, b"image_id,label").unwrap();
+        Partial::replacing(&place, is_ours).unwrap().keep().unwrap();
+        write_whole(&place, b"name,date").unwrap();
+        let error = Partial::replacing(&place, is_ours).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&place).unwrap(), b"name,date");
+        assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    #[test]
+    fn every_name_that_the_disk_takes_can_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = "a".repeat(251) + ".png";
+        let chinese = "髖".repeat(85);
+        for name in [long.as_str(), chinese.as_str()] {
+            let place = folder.path().join(name);
+            let partial = Partial::file(&place).unwrap();
+            assert_eq!(left_of(&place), [partial.path()]);
+            partial.keep().unwrap();
+            assert!(place.is_file());
+        }
+        let other = folder.path().join("a".repeat(250) + "b.png");
+        let partial = Partial::file(&folder.path().join(&long)).unwrap();
+        assert!(left_of(&other).is_empty());
+        drop(partial);
     }
 
     #[test]

@@ -1,33 +1,12 @@
 //! Tables of foreign bytes: nothing panics, and an error names a line of the file.
 
 use std::fs;
-use std::path::Path;
 
 use coxa_cohort::diagnosis::{Code, judge};
 use coxa_cohort::importers::check_ends;
-use coxa_cohort::table::Table;
 use coxa_cohort::{CohortError, Dataset, registry};
+use coxa_files::TableError;
 use proptest::prelude::*;
-
-#[test]
-fn what_is_no_table() {
-    let reason = |bytes: &[u8]| Table::parse(bytes, Path::new("t.csv")).unwrap_err().to_string();
-    assert_eq!(reason(b""), "t.csv, line 1: the table has no header");
-    assert_eq!(reason(b"a,b,a\n"), "t.csv, line 1: column `a` is there twice");
-    assert_eq!(reason(b"a,,b\n"), "t.csv, line 1: column 2 has no name");
-    assert_eq!(reason(b"a,b\n1,2\n1,2,3\n"), "t.csv, line 3: 3 fields where the header has 2");
-    assert_eq!(reason(b"a,b\n1,\xff\n"), "t.csv, line 2: field 2 is not UTF-8");
-}
-
-#[test]
-fn lines_are_those_of_the_file() {
-    // A byte-order mark, Windows line ends, an empty line and a field of two lines.
-    let bytes = b"\xef\xbb\xbfa,b\r\n1,\"two\r\nlines\"\r\n\r\n 3 , 4\r\n";
-    let table = Table::parse(bytes, Path::new("t.csv")).unwrap();
-    assert_eq!(table.columns(), ["a", "b"]);
-    let lines: Vec<(u64, String)> = table.rows().map(|row| (row.line(), row.text("a").to_owned())).collect();
-    assert_eq!(lines, [(2, "1".to_owned()), (5, "3".to_owned())]);
-}
 
 /// Bytes that look like a table more often than chance would have it.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -81,7 +60,7 @@ proptest! {
         .into_iter()
         .flatten()
         {
-            if let CohortError::Value { line, .. } | CohortError::Malformed { line, .. } = error {
+            if let CohortError::Table(TableError::Value { line, .. } | TableError::Malformed { line, .. }) = error {
                 prop_assert!((1..=last_line).contains(&line), "line {} of {}", line, last_line);
             }
         }

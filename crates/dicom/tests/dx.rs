@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use coxa_imaging::dx::{self, Anatomy, DxError, DxOptions, Sex, View};
+use coxa_dicom::dx::{self, AnatomicRegion, DxError, DxOptions, Projection};
 use coxa_imaging::{Laterality, Photometric, read};
+use coxa_schema::Sex;
 
 fn pixels() -> Vec<u16> {
     (0..64 * 48).map(|i| (i * 53 % 4096) as u16).collect()
@@ -18,9 +19,9 @@ fn options(pixels: &[u16]) -> DxOptions<'_> {
         pixels,
         window: None,
         spacing_mm: 0.143,
-        view_position: View::AnteroPosterior,
+        view_position: Projection::AnteroPosterior,
         laterality: Laterality::Both,
-        body_part: Anatomy::Pelvis,
+        body_part: AnatomicRegion::Pelvis,
         seed_uid: "seed 7, film 12",
         study_date: "20170304",
         patient_id: "SIM-000012",
@@ -77,8 +78,8 @@ fn options_out_of_range_are_named() {
             other => panic!("{name}: {other:?}"),
         }
     }
-    assert_eq!(Anatomy::from_name("shoulder"), Some(Anatomy::Shoulder));
-    assert_eq!(Anatomy::from_name("skull"), None);
+    assert_eq!(AnatomicRegion::from_name("shoulder"), Some(AnatomicRegion::Shoulder));
+    assert_eq!(AnatomicRegion::from_name("skull"), None);
 }
 
 #[test]
@@ -87,14 +88,14 @@ fn dciodvfy_finds_no_error() {
     let path = folder.path().join("film.dcm");
     let pixels = pixels();
     let parts = [
-        ("pelvis", View::AnteroPosterior, Laterality::Both, false),
-        ("hip", View::AnteroPosterior, Laterality::Left, true),
-        ("hand", View::PosteroAnterior, Laterality::Right, false),
-        ("knee", View::LeftLateral, Laterality::Left, false),
-        ("ankle", View::RightLateral, Laterality::Right, true),
+        ("pelvis", Projection::AnteroPosterior, Laterality::Both, false),
+        ("hip", Projection::AnteroPosterior, Laterality::Left, true),
+        ("hand", Projection::PosteroAnterior, Laterality::Right, false),
+        ("knee", Projection::LeftLateral, Laterality::Left, false),
+        ("ankle", Projection::RightLateral, Laterality::Right, true),
     ];
     for (name, view_position, laterality, monochrome1) in parts {
-        let body_part = Anatomy::from_name(name).unwrap();
+        let body_part = AnatomicRegion::from_name(name).unwrap();
         let sex = if monochrome1 { None } else { Some(Sex::Male) };
         let written = DxOptions { view_position, laterality, body_part, monochrome1, sex, ..options(&pixels) };
         dx::write(&path, &written).unwrap();

@@ -8,17 +8,18 @@ mod terms;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dicom_core::header::{Tag, VR};
-use dicom_core::value::{DataSetSequence, PrimitiveValue};
-use dicom_core::{DataElement, dicom_value};
+use coxa_imaging::{Laterality, MAX_PIXELS, MAX_SIDE, SIMULATED_NAME};
+use coxa_schema::Sex;
+use dicom_core::dicom_value;
+use dicom_core::header::VR;
+use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
-use sha2::{Digest, Sha256};
 
-use crate::limits::{MAX_PIXELS, MAX_SIDE};
-use crate::radiograph::Laterality;
+use crate::element::{decimal, put, put_empty, put_items, snomed};
+use crate::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
-pub use terms::{Anatomy, Sex, View};
+pub use terms::{AnatomicRegion, Projection};
 
 /// What goes into the file.
 #[derive(Debug, Clone)]
@@ -38,11 +39,11 @@ pub struct DxOptions<'a> {
     /// Millimeters between pixel centers at the detector.
     pub spacing_mm: f32,
     /// The projection.
-    pub view_position: View,
+    pub view_position: Projection,
     /// The side imaged; [`Laterality::Both`] for a pelvis.
     pub laterality: Laterality,
     /// The part of the body.
-    pub body_part: Anatomy,
+    pub body_part: AnatomicRegion,
     /// What the study, series and instance UIDs are made of; a text that no other film has.
     pub seed_uid: &'a str,
     /// The day of the study, `YYYYMMDD`: [`NO_DATE`] where there is none.
@@ -54,9 +55,6 @@ pub struct DxOptions<'a> {
     /// Sex.
     pub sex: Option<Sex>,
 }
-
-/// Patient's Name (0010,0010) of every film that is written here; of even length.
-pub(crate) const SIMULATED_NAME: &str = "SIMULATED^FILM";
 
 /// The study date of a film that was taken on no day.
 pub const NO_DATE: &str = "20000101";
@@ -114,16 +112,13 @@ pub fn to_vec(options: &DxOptions) -> Result<Vec<u8>, DxError> {
         .media_storage_sop_instance_uid(uid(options, "instance"))
         .transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN)
         .implementation_class_uid(IMPLEMENTATION_CLASS_UID)
-        .implementation_version_name("COXA_0_1");
+        .implementation_version_name(IMPLEMENTATION_VERSION_NAME);
     let encode = |error: &dyn std::fmt::Display| DxError::Encode(error.to_string());
     let file = object.with_meta(meta).map_err(|e| encode(&e))?;
     let mut bytes = Vec::with_capacity(2 * options.pixels.len() + 4096);
     file.write_all(&mut bytes).map_err(|e| encode(&e))?;
     Ok(bytes)
 }
-
-/// Names this writer in the file meta information; the integer is of the SHA-256 of "coxa-imaging dx".
-const IMPLEMENTATION_CLASS_UID: &str = "2.25.159729421615327075205019827008572763559";
 
 fn check(options: &DxOptions) -> Result<(), DxError> {
     let wrong = |option, value: String, expected| Err(DxError::Option { option, value, expected });
@@ -168,38 +163,7 @@ fn check(options: &DxOptions) -> Result<(), DxError> {
 
 /// A UID made of the seed and what it is for.
 fn uid(options: &DxOptions, role: &str) -> String {
-    let digest = Sha256::new().chain_update(role).chain_update([0]).chain_update(options.seed_uid).finalize();
-    let mut integer = [0u8; 16];
-    integer.copy_from_slice(&digest[..16]);
-    format!("2.25.{}", u128::from_be_bytes(integer))
-}
-
-fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: impl Into<PrimitiveValue>) {
-    object.put(DataElement::new(tag, vr, value.into()));
-}
-
-fn put_empty(object: &mut InMemDicomObject, tag: Tag, vr: VR) {
-    object.put(DataElement::new(tag, vr, PrimitiveValue::Empty));
-}
-
-fn put_items(object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject>) {
-    object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
-}
-
-/// A code of SNOMED CT.
-fn code(value: &str, meaning: &str) -> InMemDicomObject {
-    let mut item = InMemDicomObject::new_empty();
-    put(&mut item, tags::CODE_VALUE, VR::SH, value);
-    put(&mut item, tags::CODING_SCHEME_DESIGNATOR, VR::SH, "SCT");
-    put(&mut item, tags::CODE_MEANING, VR::LO, meaning);
-    item
-}
-
-/// At most 16 characters, as a decimal string needs.
-fn decimal(value: f64) -> String {
-    let text = format!("{value:.6}");
-    let text = text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    if text.len() <= 16 { text } else { format!("{value:.7e}") }
+    crate::uid::derived(role, options.seed_uid)
 }
 
 fn patient_and_study(object: &mut InMemDicomObject, options: &DxOptions) {
@@ -209,6 +173,7 @@ fn patient_and_study(object: &mut InMemDicomObject, options: &DxOptions) {
     match options.sex {
         Some(Sex::Male) => put(object, tags::PATIENT_SEX, VR::CS, "M"),
         Some(Sex::Female) => put(object, tags::PATIENT_SEX, VR::CS, "F"),
+        Some(Sex::Other) => put(object, tags::PATIENT_SEX, VR::CS, "O"),
         None => put_empty(object, tags::PATIENT_SEX, VR::CS),
     }
     if let Some(age) = options.age {
@@ -275,11 +240,11 @@ fn positioning(object: &mut InMemDicomObject, options: &DxOptions) {
     put(object, tags::IMAGE_LATERALITY, VR::CS, laterality);
     put(object, tags::BODY_PART_EXAMINED, VR::CS, options.body_part.term());
     let (value, meaning) = options.body_part.code();
-    put_items(object, tags::ANATOMIC_REGION_SEQUENCE, vec![code(value, meaning)]);
+    put_items(object, tags::ANATOMIC_REGION_SEQUENCE, vec![snomed(value, meaning)]);
     let (position, value, meaning, orientation) = options.view_position.terms();
     put(object, tags::VIEW_POSITION, VR::CS, position);
     put(object, tags::PATIENT_ORIENTATION, VR::CS, dicom_value!(Strs, [orientation[0], orientation[1]]));
-    let mut view = code(value, meaning);
+    let mut view = snomed(value, meaning);
     put_items(&mut view, tags::VIEW_MODIFIER_CODE_SEQUENCE, Vec::new());
     put_items(object, tags::VIEW_CODE_SEQUENCE, vec![view]);
     put(object, tags::POSITIONER_TYPE, VR::CS, "NONE");

@@ -1,0 +1,38 @@
+//! Elements of a data set in the making.
+
+use dicom_core::DataElement;
+use dicom_core::header::{Tag, VR};
+use dicom_core::value::{DataSetSequence, PrimitiveValue};
+use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
+
+/// Puts an element with a value.
+pub(crate) fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: impl Into<PrimitiveValue>) {
+    object.put(DataElement::new(tag, vr, value.into()));
+}
+
+/// Puts an element without a value (type 2).
+pub(crate) fn put_empty(object: &mut InMemDicomObject, tag: Tag, vr: VR) {
+    object.put(DataElement::new(tag, vr, PrimitiveValue::Empty));
+}
+
+/// Puts a sequence of items, or of none.
+pub(crate) fn put_items(object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject>) {
+    object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
+}
+
+/// A code of SNOMED CT.
+pub(crate) fn snomed(value: &str, meaning: &str) -> InMemDicomObject {
+    let mut item = InMemDicomObject::new_empty();
+    put(&mut item, tags::CODE_VALUE, VR::SH, value);
+    put(&mut item, tags::CODING_SCHEME_DESIGNATOR, VR::SH, "SCT");
+    put(&mut item, tags::CODE_MEANING, VR::LO, meaning);
+    item
+}
+
+/// A number as a decimal string: at most 16 characters (PS3.5 6.2).
+pub(crate) fn decimal(value: f64) -> String {
+    let text = format!("{value:.6}");
+    let text = text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    if text.len() <= 16 { text } else { format!("{value:.7e}") }
+}
