@@ -10,7 +10,7 @@ use coxa_schema::{BodyPart, FractureType, Label, Sex, Side};
 
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
-use crate::truth::{check_truth, load_truth};
+use crate::truth::{TRUTH_COLUMNS, check_truth, load_truth};
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.csv";
@@ -34,8 +34,6 @@ pub const MANIFEST_COLUMNS: [&str; 14] = [
     "reason",
     "source",
 ];
-/// The columns of the truth table.
-pub const TRUTH_COLUMNS: [&str; 6] = ["image_id", "x", "y", "width", "height", "class"];
 
 /// The manifest's columns that must be there; the others may be left out.
 const REQUIRED: [&str; 5] = ["image_id", "path", "patient", "body_part", "label"];

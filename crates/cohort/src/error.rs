@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use coxa_files::TableError;
+use coxa_schema::Hint;
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +26,7 @@ pub enum CohortError {
     Rows(Vec<CohortError>),
     /// A fracture's box that does not lie on its film.
     #[error(
-        "truth.csv, film `{image_id}`: the box at {},{} of {}×{} does not lie on the film of {}×{} pixels\nhint: boxes are in the pixels of \
-         the film as it is read, upright by its orientation tag, not of a copy of another size",
+        "truth.csv, film `{image_id}`: the box at {},{} of {}×{} does not lie on the film of {}×{} pixels",
         .drawn[0], .drawn[1], .drawn[2], .drawn[3], .film[0], .film[1]
     )]
     BoxOutside {
@@ -100,10 +100,7 @@ pub enum CohortError {
         second: String,
     },
     /// A film without a patient, which cannot be split by patient.
-    #[error(
-        "film `{image_id}` has no patient, so the films cannot be split by patient\n\
-         hint: fill the manifest's column `patient` (blocks of consecutive numbers are better than nothing)"
-    )]
+    #[error("film `{image_id}` has no patient, so the films cannot be split by patient")]
     NoPatient {
         /// The film.
         image_id: String,
@@ -123,10 +120,7 @@ pub enum CohortError {
         target: String,
     },
     /// A folder that must be new or empty.
-    #[error(
-        "{folder} is not empty; nothing is ever overwritten\nhint: name a new folder",
-        folder = folder.display()
-    )]
+    #[error("{folder} is not empty; nothing is ever overwritten", folder = folder.display())]
     NotEmpty {
         /// The folder.
         folder: PathBuf,
@@ -150,6 +144,23 @@ fn several(errors: &[CohortError]) -> String {
         lines.push(format!("and {} more rows", errors.len() - NAMED));
     }
     lines.join("\n")
+}
+
+impl Hint for CohortError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::BoxOutside { .. } => {
+                "boxes are in the pixels of the film as it is read, upright by its orientation tag, not of a copy of another size"
+            }
+            Self::NoPatient { .. } => {
+                "fill the manifest's column `patient` (blocks of consecutive numbers are better than nothing)"
+            }
+            Self::NotEmpty { .. } => "name a new folder",
+            Self::ChangedFile { .. } => "import the films again",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
 }
 
 impl CohortError {

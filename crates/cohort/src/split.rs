@@ -22,7 +22,7 @@ impl Split {
     /// patients allow. The paper's splits are `validation_fraction` 0.2 (pelvis) and 0.1 (limbs). The same seed gives the
     /// same split; both parts keep the samples' order.
     ///
-    /// Patients with the same numbers of films of each class are drawn from together, so that patients with many films
+    /// PatientSource with the same numbers of films of each class are drawn from together, so that patients with many films
     /// are as likely to be chosen as those with one.
     ///
     /// # Errors

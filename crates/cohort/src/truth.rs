@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::dataset::TRUTH_COLUMNS;
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
 use coxa_files::table::{Row, Table, TableError};
 use coxa_schema::{FractureType, Label};
+
+/// The columns of the truth table.
+pub(crate) const TRUTH_COLUMNS: [&str; 6] = ["image_id", "x", "y", "width", "height", "class"];
 
 /// The boxes with the line of each; none where there is no table.
 pub(crate) fn load_truth(path: &Path) -> Result<(Vec<TruthBox>, Vec<u64>), CohortError> {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use coxa_cohort::diagnosis::{Code, judge};
 use coxa_cohort::importers::check_ends;
+use coxa_cohort::registry::diagnosis::{Code, judge};
 use coxa_cohort::{CohortError, Dataset, registry};
 use coxa_files::TableError;
 use proptest::prelude::*;

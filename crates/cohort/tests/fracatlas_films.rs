@@ -1,28 +1,12 @@
 //! The importer on the real FracAtlas, where it is at hand: `$COXA_DATA/fracatlas` or `../shared/data/fracatlas`.
 
-use std::path::{Path, PathBuf};
-
 use coxa_cohort::importers::{Files, Films, FracAtlasOptions, fracatlas};
 use coxa_cohort::{Dataset, Split, Target, samples};
 use coxa_schema::Label;
 
-fn set() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data = std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
-    let set = data.join("fracatlas");
-    if set.join("dataset.csv").is_file() {
-        return Some(set);
-    }
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-    {
-        eprintln!("skipped: no FracAtlas at hand");
-    }
-    None
-}
-
 #[test]
 fn the_hip_films() {
-    let Some(from) = set() else { return };
+    let Some(from) = coxa_testing::data("fracatlas") else { return };
     let folder = tempfile::tempdir().unwrap();
     let options =
         FracAtlasOptions { films: Films::Listed(from.join("hip_films.csv")), files: Files::Copy, ..Default::default() };
@@ -46,7 +30,7 @@ fn the_hip_films() {
 
 #[test]
 fn the_whole_set() {
-    let Some(from) = set() else { return };
+    let Some(from) = coxa_testing::data("fracatlas") else { return };
     let folder = tempfile::tempdir().unwrap();
     let options = FracAtlasOptions { files: Files::Reference, ..Default::default() };
     let (dataset, report) = fracatlas(&from, &folder.path().join("all"), &options).unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use coxa_cohort::importers::{
-    Files, Films, FolderOptions, Folders, FracAtlasOptions, Patients, Seen, check_ends, folders, fracatlas, mura,
+    Files, Films, FolderOptions, Folders, FracAtlasOptions, PatientSource, Seen, check_ends, folders, fracatlas, mura,
     no_look,
 };
 use coxa_cohort::{CohortError, Dataset};
@@ -241,8 +241,12 @@ fn folders_of_classes() {
     assert!(dataset.films.iter().all(|film| film.label == Label::Unknown));
     assert!(report.flow.adds_up());
 
-    let labels =
-        FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), files: Files::Copy, look: no_look };
+    let labels = FolderOptions {
+        folders: Folders::Labels,
+        patients: PatientSource::Prefix('_'),
+        files: Files::Copy,
+        look: no_look,
+    };
     let error = folders(&from, &folder.path().join("no"), labels).unwrap_err().to_string();
     assert!(error.contains("the folder's name is not a label"), "{error}");
     let from = folder.path().join("pelves");
@@ -266,7 +270,7 @@ fn what_a_look_refuses_is_not_taken_and_what_it_sees_is_said() {
         _ => Ok(Seen::Nothing),
     };
     let options =
-        FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), look, ..Default::default() };
+        FolderOptions { folders: Folders::Labels, patients: PatientSource::Prefix('_'), look, ..Default::default() };
     let (dataset, report) = folders(&from, &folder.path().join("set"), options).unwrap();
     assert_eq!((dataset.films.len(), report.refused[0].reason.as_str()), (2, "broken"));
     assert!(report.notes[0].starts_with("1 of the files holds its patient's name"), "{:?}", report.notes);
@@ -286,10 +290,48 @@ fn what_a_killed_import_left_is_cleared_by_the_next_one_and_nothing_else() {
     running.lock().unwrap();
     write(&at(".set.mine.partial/.lock"), b"");
     write(&at(".other.11.partial/.lock"), b"");
-    let options = FolderOptions { folders: Folders::Labels, patients: Patients::Prefix('_'), ..Default::default() };
+    let options =
+        FolderOptions { folders: Folders::Labels, patients: PatientSource::Prefix('_'), ..Default::default() };
     folders(&from, &at("set"), options).unwrap();
     assert!(!at(".set.11-0.partial").exists() && !at("set/.lock").exists());
     for kept in [".set.12-0.partial", ".set.mine.partial", ".other.11.partial"] {
         assert!(at(kept).exists(), "{kept}");
     }
+}
+
+#[test]
+fn films_are_known_by_their_first_bytes_and_what_is_left_out_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("set");
+    let dicom = |tag: u8| [&[0; 128][..], b"DICM", &[tag]].concat();
+    write(&from.join("1/P1/1.2.840.113619.2.7"), &dicom(1));
+    write(&from.join("1/P1/1.2.840.113619.2.8"), &dicom(2));
+    write(&from.join("0/P2/IM000001"), &dicom(3));
+    write(&from.join("0/P3/a.dcm"), &dicom(4));
+    write(&from.join("0/P3/notes.txt"), b"Dear colleague");
+    let options = FolderOptions { folders: Folders::Labels, ..FolderOptions::default() };
+    let (dataset, report) = folders(&from, &folder.path().join("out"), options).unwrap();
+    let ids: Vec<&str> = dataset.films.iter().map(|film| film.image_id.as_str()).collect();
+    assert_eq!(ids, ["0-P2-IM000001", "0-P3-a", "1-P1-1.2.840.113619.2.7", "1-P1-1.2.840.113619.2.8"]);
+    assert!(report.notes.iter().any(|note| note.contains("notes.txt")), "{:?}", report.notes);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_folders_above_are_followed_once() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("set");
+    for (class, patient, tag) in [("1", "P1", 1), ("0", "P2", 2)] {
+        write(&from.join(class).join(patient).join("a.jpg"), &jpeg(30, 20, tag));
+        for up in ["up", "top"] {
+            symlink(from.join(class), from.join(class).join(patient).join(up)).unwrap();
+        }
+    }
+    let options = FolderOptions { folders: Folders::Labels, ..FolderOptions::default() };
+    let (dataset, report) = folders(&from, &folder.path().join("out"), options).unwrap();
+    assert_eq!(dataset.films.len(), 2);
+    assert!(report.refused.is_empty(), "{:?}", report.refused);
+    assert_eq!(report.flow.steps[0].n, 2);
+    assert!(report.notes.iter().any(|note| note.contains("searched already")), "{:?}", report.notes);
 }

@@ -1,8 +1,8 @@
 //! The integration tests of `coxa-cohort`, one module a subject.
 
-mod collecting;
 mod datasets;
 mod foreign;
 mod fracatlas_films;
 mod importing;
+mod linking;
 mod splits;

@@ -1,7 +1,5 @@
 //! The DX writer: what it writes is read back, and passes dciodvfy where that is installed.
 
-use std::process::Command;
-
 use coxa_dicom::dx::{self, AnatomicRegion, DxError, DxOptions, Projection};
 use coxa_imaging::{Laterality, Photometric, read};
 use coxa_schema::Sex;
@@ -99,10 +97,8 @@ fn dciodvfy_finds_no_error() {
         let sex = if monochrome1 { None } else { Some(Sex::Male) };
         let written = DxOptions { view_position, laterality, body_part, monochrome1, sex, ..options(&pixels) };
         dx::write(&path, &written).unwrap();
-        let Ok(output) = Command::new("dciodvfy").arg(&path).output() else {
-            println!("skipped: dciodvfy is not installed");
-            return;
-        };
+        let Some(mut dciodvfy) = coxa_testing::tool("dciodvfy") else { return };
+        let output = dciodvfy.arg(&path).output().unwrap();
         let report = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         assert!(report.contains("DXImageForPresentation"), "{name}: {report}");
         assert!(!report.contains("Error"), "{name}: {report}");

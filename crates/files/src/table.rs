@@ -379,8 +379,8 @@ fn other_delimiter(columns: &[String]) -> Option<&'static str> {
     // A name of a column holds neither: where one does, the columns were separated by it.
     let is_other = columns.iter().any(|column| column.contains([';', '\t']));
     is_other.then_some(
-        "the columns are separated by semicolons or tabs; separate them by commas, with a point in decimal numbers (in a \
-         spreadsheet: save as \"CSV UTF-8\" under English regional settings)",
+        "the columns are separated by semicolons or tabs, but must be separated by commas, with a point in decimal numbers (in a \
+         spreadsheet, save as \"CSV UTF-8\" under English regional settings)",
     )
 }
 

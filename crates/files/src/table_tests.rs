@@ -44,7 +44,7 @@ fn a_quote_that_is_not_closed_swallows_no_rows() {
 fn what_spreadsheets_write_is_read_or_named() {
     let error = |bytes: &[u8]| Table::parse(bytes, Path::new("t.csv")).unwrap_err().to_string();
     for bytes in [&b"a;b\n1;2\n"[..], b"a;b\n1,5;2\n", b"a\tb\n1\t2\n", b"a;b;c,d\n1;2;3,4\n"] {
-        assert!(error(bytes).contains("separate them by commas"), "{}", error(bytes));
+        assert!(error(bytes).contains("must be separated by commas"), "{}", error(bytes));
     }
     assert!(error(b"sep=,\na,b\n1,2\n").contains("`sep=` is no header"));
     assert!(error(b"\xff\xfea\0,\0b\0\n\0").contains("UTF-16"));

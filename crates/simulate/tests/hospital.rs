@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use coxa_cohort::diagnosis::{Code, judge};
 use coxa_cohort::importers::{Files, no_look};
-use coxa_cohort::{FractureType, Label, Sex, collect::collect};
+use coxa_cohort::registry::diagnosis::{Code, judge};
+use coxa_cohort::{FractureType, Label, Sex, registry};
 use coxa_simulate::cohort::{Flaw, HospitalSpec, Injury, injuries, write};
 use coxa_simulate::dataset::Format;
 
@@ -78,15 +78,9 @@ fn a_collection_from_the_hospital_keeps_what_has_no_flaw() {
     let rows = write(&hospital, &spec, &|_| {}).unwrap();
     assert_eq!(rows, injuries(&spec));
     assert!(write(&hospital, &spec, &|_| {}).is_err(), "nothing is overwritten");
-    let (set, report) = collect(
-        &hospital.join("registry.csv"),
-        &hospital.join("films.csv"),
-        None,
-        &folder.path().join("set"),
-        Files::Copy,
-        no_look,
-    )
-    .unwrap();
+    let (registry, films) = (hospital.join("registry.csv"), hospital.join("films.csv"));
+    let sources = registry::Sources { registry: &registry, films: &films, reviewed: None };
+    let (set, report) = registry::link(&sources, &folder.path().join("set"), Files::Copy, no_look).unwrap();
     assert!(report.refused.is_empty(), "{report:?}");
     let flawless: Vec<&Injury> = rows.iter().filter(|r| matches!(r.flaw, Flaw::None | Flaw::Questionable)).collect();
     let included: Vec<_> = set.films.iter().filter(|f| !f.excluded).collect();

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
+use coxa_cohort::Dataset;
 use coxa_cohort::flow::Flow;
 use coxa_cohort::importers::{
-    Files, Films, FolderOptions, Folders, FracAtlasOptions, ImportReport, Patients, Refused, Seen, folders, fracatlas,
-    mura,
+    Files, Films, FolderOptions, Folders, FracAtlasOptions, ImportReport, PatientSource, Refused, Seen, folders,
+    fracatlas, mura,
 };
-use coxa_cohort::{Dataset, collect};
+use coxa_cohort::registry::{self, Sources};
 
 use crate::output::Outcome;
 
@@ -137,9 +138,9 @@ impl Import {
                         Names::Labels => Folders::Labels,
                     },
                     patients: match (patient_prefix, each_film) {
-                        (Some(prefix), _) => Patients::Prefix(prefix),
-                        (None, true) => Patients::EachFilm,
-                        (None, false) => Patients::Subfolder,
+                        (Some(prefix), _) => PatientSource::Prefix(prefix),
+                        (None, true) => PatientSource::EachFilm,
+                        (None, false) => PatientSource::Subfolder,
                     },
                     files: to.files(),
                     look,
@@ -147,8 +148,8 @@ impl Import {
                 finish(folders(&folder, &to.out, options).context("importing folders")?)
             }
             From::Registry { registry, films, reviewed, to } => {
-                let (dataset, report) =
-                    collect::collect(&registry, &films, reviewed.as_deref(), &to.out, to.files(), look)?;
+                let sources = Sources { registry: &registry, films: &films, reviewed: reviewed.as_deref() };
+                let (dataset, report) = registry::link(&sources, &to.out, to.files(), look)?;
                 for film in &report.unused {
                     eprintln!("note: {}, line {}: not used: {}", films.display(), film.line, film.reason);
                 }

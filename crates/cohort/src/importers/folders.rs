@@ -24,7 +24,7 @@ pub enum Folders {
 
 /// Where a film's patient is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Patients {
+pub enum PatientSource {
     /// By the folder below the class, `<class>/<patient>/…`; films that lie directly in the class's folder have no patient,
     /// and cannot be split before the manifest says one.
     #[default]
@@ -41,7 +41,7 @@ pub struct FolderOptions {
     /// What the folders' names mean.
     pub folders: Folders,
     /// Where a film's patient is named.
-    pub patients: Patients,
+    pub patients: PatientSource,
     /// What becomes of the files.
     pub files: Files,
     /// Looks into each file.
@@ -50,7 +50,7 @@ pub struct FolderOptions {
 
 impl Default for FolderOptions {
     fn default() -> Self {
-        Self { folders: Folders::default(), patients: Patients::default(), files: Files::default(), look: no_look }
+        Self { folders: Folders::default(), patients: PatientSource::default(), files: Files::default(), look: no_look }
     }
 }
 
@@ -123,20 +123,20 @@ pub fn folders(from: &Path, to: &Path, options: FolderOptions) -> Result<(Datase
     Ok((dataset, report))
 }
 
-fn patient(below: &Path, patients: Patients, image_id: &str) -> String {
+fn patient(below: &Path, patients: PatientSource, image_id: &str) -> String {
     match patients {
-        Patients::Subfolder => {
+        PatientSource::Subfolder => {
             let parts: Vec<_> = below.components().collect();
             match parts.as_slice() {
                 [subfolder, _, ..] => subfolder.as_os_str().to_string_lossy().into_owned(),
                 _ => String::new(),
             }
         }
-        Patients::Prefix(delimiter) => {
+        PatientSource::Prefix(delimiter) => {
             let stem = stem_of(below);
             stem.split_once(delimiter).map_or(stem.as_str(), |(patient, _)| patient).to_owned()
         }
-        Patients::EachFilm => image_id.to_owned(),
+        PatientSource::EachFilm => image_id.to_owned(),
     }
 }
 

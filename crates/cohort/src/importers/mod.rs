@@ -8,7 +8,7 @@ pub mod fracatlas;
 pub mod mura;
 mod staging;
 
-pub use folders::{FolderOptions, Folders, Patients, folders};
+pub use folders::{FolderOptions, Folders, PatientSource, folders};
 pub use fracatlas::{Films, FracAtlasOptions, fracatlas};
 pub use mura::mura;
 pub use staging::{Files, Look, Refused, Seen, Staging, Stored, check_ends, no_look};

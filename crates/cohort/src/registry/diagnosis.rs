@@ -169,7 +169,7 @@ pub enum Meaning {
 
 /// What all codes of an injury say together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct DiagnosisLabel {
     /// Whether there is a hip fracture; unknown if that is to be reviewed.
     pub label: Label,
     /// The kind, when the label is known.
@@ -186,7 +186,7 @@ pub struct Verdict {
 ///
 /// A code of unspecified kind beside a specific one adds nothing; two kinds, an unspecified kind alone, or an operation for a
 /// hip fracture without such a diagnosis are to be reviewed.
-pub fn judge(codes: &[Code], procedures: &str) -> Verdict {
+pub fn judge(codes: &[Code], procedures: &str) -> DiagnosisLabel {
     let mut kinds: Vec<(FractureType, &Code)> = Vec::new();
     let mut questions: Vec<String> = Vec::new();
     let mut others: Vec<String> = Vec::new();
@@ -220,7 +220,7 @@ pub fn judge(codes: &[Code], procedures: &str) -> Verdict {
         (None, Some(&(kind, _))) => (Label::Present, Some(kind)),
         (None, None) => (Label::Absent, Some(FractureType::None)),
     };
-    Verdict {
+    DiagnosisLabel {
         label,
         fracture_type,
         side: if sides.len() == 1 { sides.first().copied() } else { None },
@@ -242,7 +242,7 @@ fn hip_operation(procedures: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn verdict(codes: &str) -> Verdict {
+    fn verdict(codes: &str) -> DiagnosisLabel {
         judge(&Code::parse_list(codes).unwrap(), "")
     }
 

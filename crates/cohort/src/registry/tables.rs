@@ -1,7 +1,7 @@
 //! The two tables that a hospital hands over: the trauma registry (a row an injury) and the films (a row a film).
 //!
 //! Registry columns: `patient, injury_date, age, sex, iss, diagnosis, admitted, procedures`; `diagnosis` holds ICD codes
-//! separated by semicolons ([`crate::diagnosis`]), dates are `YYYY-MM-DD`. Film columns: `patient, film_date, view, path,
+//! separated by semicolons ([`super::diagnosis`]), dates are `YYYY-MM-DD`. Film columns: `patient, film_date, view, path,
 //! quality`; `quality` (or `quality_notes`) holds notes separated by semicolons, `path` is relative to the table's folder. Where
 //! they are there, `source` says where films come from (`simulated`, a scanner) and `box_x, box_y, box_width, box_height` where the
 //! fracture is, in the film's pixels.
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use crate::diagnosis::Code;
+use super::diagnosis::Code;
 use crate::error::CohortError;
 use coxa_files::table::{Row, Table, TableError};
 use coxa_schema::{BodyPart, Sex};
@@ -49,7 +49,7 @@ pub struct FilmRecord {
     /// The day of the film.
     pub date: Date,
     /// What is in view.
-    pub view: View,
+    pub view: RecordedView,
     /// The view as the table words it.
     pub view_text: String,
     /// The file.
@@ -68,7 +68,7 @@ pub struct FilmRecord {
 
 /// Whether a film is a frontal pelvis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
+pub enum RecordedView {
     /// A frontal film of the pelvis.
     FrontalPelvis,
     /// Any other view or part.
@@ -96,8 +96,8 @@ impl Defect {
         }
     }
 
-    /// The defect that a note names; none where a word of it denies one (`not rotated`, `good contrast`), as a film must not be lost
-    /// to a word in a sentence that nobody understood. What is neither is listed for a person to look at.
+    /// The defect that a note names; none where a word of it denies one (`not rotated`, `good contrast`), so that no film is excluded for a
+    /// note that says the opposite. Notes that are neither are listed for a person to review.
     fn of_note(note: &str) -> Option<Self> {
         let note = note.to_lowercase();
         let mut words = note.split(|c: char| !c.is_alphabetic());
@@ -250,7 +250,7 @@ fn is_fine(note: &str) -> bool {
 }
 
 /// A view is a frontal pelvis if it is said to be frontal (AP, PA), names no other projection and no part but the pelvis.
-fn view(text: &str, body_part: &str) -> View {
+fn view(text: &str, body_part: &str) -> RecordedView {
     let text = format!("{text} {body_part}").to_lowercase().replace("antero-posterior", "ap").replace("a.p.", "ap");
     let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let frontal = ["ap", "pa", "frontal", "anteroposterior", "posteroanterior"];
@@ -263,9 +263,9 @@ fn view(text: &str, body_part: &str) -> View {
     };
     let part = BodyPart::parse(body_part);
     if is_frontal && words.iter().all(may_stand) && (part.is_unknown() || part == BodyPart::Pelvis) {
-        View::FrontalPelvis
+        RecordedView::FrontalPelvis
     } else {
-        View::Other
+        RecordedView::Other
     }
 }
 
@@ -276,13 +276,13 @@ mod tests {
     #[test]
     fn frontal_pelvic_views() {
         for text in ["AP", "frontal", "Pelvis AP", "AP pelvis (supine)", "PA", "a.p."] {
-            assert_eq!(view(text, ""), View::FrontalPelvis, "{text}");
+            assert_eq!(view(text, ""), RecordedView::FrontalPelvis, "{text}");
         }
         for text in ["", "lateral", "AP hip", "chest AP", "inlet", "frog-leg lateral", "oblique", "pelvis"] {
-            assert_eq!(view(text, ""), View::Other, "{text}");
+            assert_eq!(view(text, ""), RecordedView::Other, "{text}");
         }
-        assert_eq!(view("AP", "pelvis"), View::FrontalPelvis);
-        assert_eq!(view("AP", "knee"), View::Other);
+        assert_eq!(view("AP", "pelvis"), RecordedView::FrontalPelvis);
+        assert_eq!(view("AP", "knee"), RecordedView::Other);
     }
 
     #[test]

@@ -10,27 +10,28 @@ use std::path::Path;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use coxa_files::table::{Table, TableError};
+use coxa_schema::{BodyPart, FractureType, Label, Side};
+
+use super::diagnosis::{DiagnosisLabel, judge};
+use super::tables::{FilmRecord, Injury, RecordedView, date, load_films, load_injuries};
 use crate::dataset::Dataset;
-use crate::diagnosis::{Verdict, judge};
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
 use crate::flow::Flow;
 use crate::importers::{Files, Look, Refused, Staging};
-use crate::registry::{FilmRecord, Injury, View, date, load_films, load_injuries};
-use coxa_files::table::{Table, TableError};
-use coxa_schema::{BodyPart, FractureType, Label, Side};
 
 /// What became of a registry and its films.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CollectReport {
+pub struct LinkReport {
     /// The flow of injuries and films.
     pub flow: Flow,
     /// Films that could not be taken: no film, or the content of another one.
     pub refused: Vec<Refused>,
-    /// Films of the table that stand for no injury, each with its line and why: worth a look, as a patient's number of another spelling
-    /// shows here.
+    /// Films of the table that stand for no injury, each with its line and the reason: review them, as a patient's number in another
+    /// spelling shows here.
     pub unused: Vec<Unused>,
-    /// Notes on quality that name no known defect, with the line of the films table: worth a look.
+    /// Notes on quality that name no known defect, with the line of the films table: for a person to review.
     pub notes: Vec<String>,
 }
 
@@ -43,24 +44,27 @@ pub struct Unused {
     pub reason: String,
 }
 
-/// Reads the two tables and writes a new dataset. A film's name in it is a serial number; of the dates only the year is
-/// kept (column `year`), beside `iss` and `view`. `reviewed` is a table of what a person said about questionable diagnoses
-/// (patient, injury_date, label; fracture_type and side if there). `look` looks into each file before it is taken. Nothing is left
-/// behind when it fails.
+/// The tables that a hospital hands over.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// The trauma registry, a row an injury.
+    pub registry: &'a Path,
+    /// The films, a row a film.
+    pub films: &'a Path,
+    /// A person's reviews of questionable diagnoses: `patient, injury_date, label`, and if there `fracture_type` and `side`.
+    pub reviewed: Option<&'a Path>,
+}
+
+/// Links the injuries of a registry to their films and writes a new dataset to the folder `to`. A film's name in it is a serial number;
+/// of the dates only the year is kept (column `year`), beside `iss` and `view`. `look` inspects each file before it is taken. When it
+/// fails, nothing is left behind.
 ///
 /// # Errors
 /// [`CohortError`]: a bad row of a table, a folder that is not empty, the disk.
-pub fn collect(
-    registry: &Path,
-    films: &Path,
-    reviewed: Option<&Path>,
-    to: &Path,
-    files: Files,
-    look: Look,
-) -> Result<(Dataset, CollectReport), CohortError> {
-    let injuries = load_injuries(registry)?;
-    let records = load_films(films)?;
-    let reviews = reviewed.map(|path| load_reviews(path, &injuries)).transpose()?.unwrap_or_default();
+pub fn link(sources: &Sources<'_>, to: &Path, files: Files, look: Look) -> Result<(Dataset, LinkReport), CohortError> {
+    let injuries = load_injuries(sources.registry)?;
+    let records = load_films(sources.films)?;
+    let reviews = sources.reviewed.map(|path| load_reviews(path, &injuries)).transpose()?.unwrap_or_default();
     let mut staging = Staging::begin(to, files)?.looking(look);
     let selected = select(&injuries, &records, &reviews);
     let (mut rows, mut truth) = (Vec::new(), Vec::new());
@@ -99,12 +103,12 @@ pub fn collect(
         .collect();
     let unused = unused(&injuries, &records, &used);
     let (dataset, refused) = staging.commit(rows, truth, &upstream)?;
-    let report = CollectReport { flow: Flow::of_dataset(&dataset)?, refused, unused, notes };
+    let report = LinkReport { flow: Flow::of_dataset(&dataset)?, refused, unused, notes };
     Ok((dataset, report))
 }
 
-/// What a person said about the diagnosis of an injury.
-type Reviews = BTreeMap<(String, Date), Verdict>;
+/// Reviewed diagnoses, by patient and day of the injury.
+type Reviews = BTreeMap<(String, Date), DiagnosisLabel>;
 
 /// What errors say in place of a patient: a pseudonym may be a name all the same, and errors go to logs.
 const NOT_SHOWN: &str = "(patient not shown)";
@@ -120,7 +124,7 @@ fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError
         table.require(column)?;
     }
     let known: BTreeSet<(&str, Date)> = injuries.iter().map(|injury| (injury.patient.as_str(), injury.date)).collect();
-    let said = CohortError::gather(table.rows().map(|row| {
+    let reviewed = CohortError::gather(table.rows().map(|row| {
         let patient = row.required("patient", "the patient's pseudonym")?;
         let date = date(row, "injury_date")?;
         if !known.contains(&(patient, date)) {
@@ -134,7 +138,7 @@ fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError
             .into());
         }
         let label = Label::parse(row.text("label")).ok_or_else(|| row.value_error("label", Label::EXPECTED))?;
-        let verdict = Verdict {
+        let verdict = DiagnosisLabel {
             label,
             fracture_type: row.parsed("fracture_type", FractureType::parse, FractureType::EXPECTED)?,
             side: row.parsed("side", Side::parse, Side::EXPECTED)?,
@@ -144,7 +148,7 @@ fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError
         Ok((row.line(), (patient.to_owned(), date), verdict))
     }))?;
     let mut lines = BTreeMap::new();
-    for (line, injury, _) in &said {
+    for (line, injury, _) in &reviewed {
         if let Some(first_line) = lines.insert(injury, *line) {
             return Err(TableError::Duplicate {
                 path: path.to_owned(),
@@ -156,14 +160,14 @@ fn load_reviews(path: &Path, injuries: &[Injury]) -> Result<Reviews, CohortError
             .into());
         }
     }
-    Ok(said.into_iter().map(|(_, injury, verdict)| (injury, verdict)).collect())
+    Ok(reviewed.into_iter().map(|(_, injury, verdict)| (injury, verdict)).collect())
 }
 
 struct Chosen<'a> {
     injury: &'a Injury,
     /// The frontal films of the day, the best first.
     records: Vec<&'a FilmRecord>,
-    verdict: Verdict,
+    verdict: DiagnosisLabel,
 }
 
 struct Selected<'a> {
@@ -185,7 +189,8 @@ fn select<'a>(injuries: &'a [Injury], records: &'a [FilmRecord], reviews: &Revie
     for &injury in &admitted {
         let films = films_of.get(injury.patient.as_str()).map_or(&[][..], Vec::as_slice);
         let that_day: Vec<_> = films.iter().copied().filter(|film| film.date == injury.date).collect();
-        let mut frontal: Vec<_> = that_day.iter().copied().filter(|film| film.view == View::FrontalPelvis).collect();
+        let mut frontal: Vec<_> =
+            that_day.iter().copied().filter(|film| film.view == RecordedView::FrontalPelvis).collect();
         // Films without a defect come first; where all have one, the first's defects exclude the injury.
         frontal.sort_by_key(|film| !film.defects.is_empty());
         match frontal.as_slice() {
@@ -196,7 +201,7 @@ fn select<'a>(injuries: &'a [Injury], records: &'a [FilmRecord], reviews: &Revie
                 let judged = judge(&injury.diagnosis, &injury.procedures);
                 let review = reviews.get(&(injury.patient.clone(), injury.date)).filter(|_| judged.review.is_some());
                 let verdict = match review {
-                    Some(said) => Verdict { other_fracture: judged.other_fracture, ..said.clone() },
+                    Some(reviewed) => DiagnosisLabel { other_fracture: judged.other_fracture, ..reviewed.clone() },
                     None => judged,
                 };
                 chosen.push(Chosen { injury, records: frontal, verdict });
@@ -220,7 +225,9 @@ fn unused(injuries: &[Injury], records: &[FilmRecord], used: &BTreeSet<u64>) -> 
         match injuries.iter().find(|injury| injury.date == film.date) {
             None => "it is of another day than its patient's injury".to_owned(),
             Some(injury) if !injury.admitted => "its patient was not admitted".to_owned(),
-            Some(_) if film.view == View::Other => format!("its view `{}` is no frontal pelvis", film.view_text),
+            Some(_) if film.view == RecordedView::Other => {
+                format!("its view `{}` is no frontal pelvis", film.view_text)
+            }
             Some(_) => "another film of the same injury was taken".to_owned(),
         }
     };

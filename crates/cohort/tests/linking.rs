@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use coxa_cohort::collect::collect;
 use coxa_cohort::importers::{Files, no_look};
+use coxa_cohort::registry::{Sources, link};
 use coxa_cohort::{CohortError, Dataset, registry};
 use coxa_schema::{FractureType, Label, Side};
 
@@ -65,7 +65,8 @@ fn the_papers_rules() {
     tables(folder.path());
     let to = folder.path().join("set");
     let (registry, films) = (folder.path().join("registry.csv"), folder.path().join("films.csv"));
-    let (dataset, report) = collect(&registry, &films, None, &to, Files::Copy, no_look).unwrap();
+    let (dataset, report) =
+        link(&Sources { registry: &registry, films: &films, reviewed: None }, &to, Files::Copy, no_look).unwrap();
     assert_eq!(Dataset::load(&to).unwrap(), dataset);
     dataset.verify().unwrap();
 
@@ -175,7 +176,9 @@ fn a_review_decides_what_the_codes_leave_open_and_nothing_else() {
     .unwrap();
     let tables = [folder.path().join("registry.csv"), folder.path().join("films.csv")];
     let set = folder.path().join("set");
-    let (dataset, report) = collect(&tables[0], &tables[1], Some(&review), &set, Files::Copy, no_look).unwrap();
+    let (dataset, report) =
+        link(&Sources { registry: &tables[0], films: &tables[1], reviewed: Some(&review) }, &set, Files::Copy, no_look)
+            .unwrap();
     let of = |patient: &str| dataset.films.iter().find(|film| film.patient == patient).unwrap();
     let film = of("P05");
     assert_eq!((film.label, film.side, film.reason.as_str()), (Label::Present, Some(Side::Left), ""));
@@ -189,8 +192,13 @@ fn a_review_decides_what_the_codes_leave_open_and_nothing_else() {
     );
 
     fs::write(&review, "patient,injury_date,label\nP05,2014-05-06,1\nP06,2014-06-06,perhaps\n").unwrap();
-    let error =
-        collect(&tables[0], &tables[1], Some(&review), &folder.path().join("bad"), Files::Copy, no_look).unwrap_err();
+    let error = link(
+        &Sources { registry: &tables[0], films: &tables[1], reviewed: Some(&review) },
+        &folder.path().join("bad"),
+        Files::Copy,
+        no_look,
+    )
+    .unwrap_err();
     let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
@@ -203,8 +211,13 @@ fn a_review_decides_what_the_codes_leave_open_and_nothing_else() {
     assert!(!folder.path().join("bad").exists());
 
     fs::write(&review, "patient,injury_date,label\nP05,2014-05-05,1\nP12,2016-12-12,0\nP05,2014-05-05,0\n").unwrap();
-    let error =
-        collect(&tables[0], &tables[1], Some(&review), &folder.path().join("bad"), Files::Copy, no_look).unwrap_err();
+    let error = link(
+        &Sources { registry: &tables[0], films: &tables[1], reviewed: Some(&review) },
+        &folder.path().join("bad"),
+        Files::Copy,
+        no_look,
+    )
+    .unwrap_err();
     let expected = "review.csv, line 4: patient, injury_date `(patient not shown), 2014-05-05` is already on line 2";
     assert!(error.to_string().ends_with(expected), "{error}");
     assert!(!folder.path().join("bad").exists());
@@ -219,7 +232,13 @@ fn a_film_that_cannot_be_taken_gives_way_to_the_next_of_the_day() {
     fs::write(&films, "patient,film_date,view,path\nP01,2012-01-05,AP,text.png\nP01,2012-01-05,AP,film.png\n").unwrap();
     fs::write(folder.path().join("text.png"), "a letter").unwrap();
     fs::write(folder.path().join("film.png"), film("film")).unwrap();
-    let (dataset, report) = collect(&registry, &films, None, &folder.path().join("set"), Files::Copy, no_look).unwrap();
+    let (dataset, report) = link(
+        &Sources { registry: &registry, films: &films, reviewed: None },
+        &folder.path().join("set"),
+        Files::Copy,
+        no_look,
+    )
+    .unwrap();
     assert_eq!(fs::read_to_string(dataset.image_path(&dataset.films[0])).unwrap(), film("film"));
     assert!(report.refused[0].reason.starts_with("line 2 of the table of films: not a DICOM"), "{:?}", report.refused);
     assert!(report.unused.is_empty() && report.flow.adds_up(), "{report:?}");
@@ -232,8 +251,16 @@ fn a_full_folder_is_never_touched() {
     let to = folder.path().join("set");
     fs::create_dir(&to).unwrap();
     fs::write(to.join("notes.txt"), "mine").unwrap();
-    let result =
-        collect(&folder.path().join("registry.csv"), &folder.path().join("films.csv"), None, &to, Files::Copy, no_look);
+    let result = link(
+        &Sources {
+            registry: &folder.path().join("registry.csv"),
+            films: &folder.path().join("films.csv"),
+            reviewed: None,
+        },
+        &to,
+        Files::Copy,
+        no_look,
+    );
     assert!(matches!(result, Err(CohortError::NotEmpty { .. })));
     assert_eq!(fs::read_dir(&to).unwrap().count(), 1);
 }
