@@ -24,6 +24,8 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 [ "${1:-}" = fast ] && exit 0
 
 step "tests"
+skipped="${CARGO_TARGET_DIR:-target}/skipped.txt"
+rm -f "$skipped"
 cargo test --workspace --locked
 
 step "second opinion: Burn's CPU back end beside the engine"
@@ -38,3 +40,10 @@ fi
 
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+if [ -s "$skipped" ]; then
+    step "$(sort -u "$skipped" | wc -l) tests were skipped, wholly or in part"
+    sort -u "$skipped"
+else
+    step "no test was skipped"
+fi
