@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use coxa_stats::{Level, Plan, Resampling, Roc, Scored, auc};
+use coxa_stats::{Bootstrap, Level, Plan, Resampling, Roc, Scored, auc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -35,7 +35,7 @@ fn benches(criterion: &mut Criterion) {
     group.bench_function("roc curve", |bench| bench.iter(|| Roc::new(black_box(a))));
     group.bench_function("bootstrap of 100", |bench| {
         let plan = Plan { replicates: 100, seed: 0 };
-        bench.iter(|| auc::bootstrap(black_box(a), Resampling::Stratified, Level::P95, plan));
+        bench.iter(|| auc::bootstrap(black_box(a), &Bootstrap::new(Resampling::Stratified).plan(plan)));
     });
     group.finish();
 }

@@ -1,13 +1,29 @@
 //! The area under the empirical ROC curve, its DeLong variance in O(n log n), its intervals, and the tests that compare two areas.
+//!
+//! ```
+//! use coxa_stats::auc::{self, AucInterval};
+//! use coxa_stats::{Level, Scored};
+//!
+//! let truth = [true, true, true, true, false, false, false, false];
+//! let (first, second) = ([0.9, 0.8, 0.7, 0.3, 0.4, 0.2, 0.2, 0.1], [0.6, 0.9, 0.4, 0.5, 0.5, 0.7, 0.1, 0.3]);
+//! let (first, second) = (Scored::new(&first, &truth)?, Scored::new(&second, &truth)?);
+//!
+//! let area = auc::delong(first, Level::P95, AucInterval::Wald)?;
+//! assert_eq!(area.value, 15.0 / 16.0);
+//! assert_eq!(area.limits.map(|limits| limits.method), Ok("DeLong, Wald"));
+//!
+//! let test = auc::paired_delong(first, second, Level::P95)?;
+//! assert!(test.difference.value > 0.0 && test.p > 0.05);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 mod clustered;
 mod compare;
 mod resampled;
 
-use serde::{Deserialize, Serialize};
-
+pub(crate) use self::clustered::clustered_variances;
 pub use self::clustered::{clustered_delong, paired_clustered_delong};
-pub use self::compare::{AucComparison, paired_delong, unpaired_delong};
+pub use self::compare::{AucComparison, paired_delong, unpaired_clustered_delong, unpaired_delong};
 pub(crate) use self::resampled::GroupWeights;
 pub use self::resampled::{bootstrap, paired_bootstrap};
 use crate::distribution::root;
@@ -30,8 +46,9 @@ pub struct Placements {
 }
 
 /// How the interval of an AUC is made from its DeLong variance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum AucInterval {
     /// θ ± z·SE, cut to [0, 1], as pROC's `ci.auc`. At an area of exactly 0 or 1 the variance is zero and so is the width, which
     /// the method's name says and which is no certainty; an area of clusters then has no interval.
@@ -114,17 +131,18 @@ pub fn covariance(samples: &[Scored<'_>]) -> Result<Vec<Vec<f64>>, Undefined> {
 /// The area with an interval; see [`AucInterval`].
 ///
 /// # Errors
-/// Undefined without cases or controls. With one case or one control (for [`AucInterval::Newcombe`], never) the value exists,
-/// but not the interval: [`Undefined::value`] gives it.
+/// Undefined without cases or controls. With one case or one control the value has no limits, but for [`AucInterval::Newcombe`].
 pub fn delong(sample: Scored<'_>, level: Level, interval: AucInterval) -> Result<Estimate, Undefined> {
-    let value = auc(sample)?;
     if interval == AucInterval::Newcombe {
-        return Ok(newcombe(value, sample, level));
+        return Ok(newcombe(auc(sample)?, sample, level));
     }
+    let placements = placements(sample)?;
     if sample.cases().min(sample.controls()) < 2 {
-        return Err(no_interval(value, "DeLong's variance needs two cases and two controls"));
+        let because = "DeLong's variance needs two cases and two controls";
+        return Ok(Estimate::without_limits(placements.auc, because, sample.n()));
     }
-    from_variance(value, variance(sample)?, sample.n(), level, interval)
+    let variance = component_covariance(&placements, &placements);
+    Ok(from_variance((placements.auc, variance), sample.n(), level, interval))
 }
 
 /// Components less their mean, of one curve or of a difference of two.
@@ -162,32 +180,26 @@ pub(crate) fn component_covariance(a: &Placements, b: &Placements) -> f64 {
     part(&a.cases, &b.cases) + part(&a.controls, &b.controls)
 }
 
-fn from_variance(
-    value: f64,
-    variance: f64,
-    n: usize,
-    level: Level,
-    interval: AucInterval,
-) -> Result<Estimate, Undefined> {
+fn from_variance((value, variance): (f64, f64), n: usize, level: Level, interval: AucInterval) -> Estimate {
     let se = variance.sqrt();
-    let (low, high, method) = match interval {
+    let (limits, method) = match interval {
         AucInterval::Logit => {
             let slope = value * (1.0 - value);
             if slope == 0.0 {
-                return Err(no_interval(value, "the logit of 0 or 1 is infinite"));
+                return Estimate::without_limits(value, "the logit of 0 or 1 is infinite", n);
             }
             let half = level.z() * se / slope;
             let center = (value / (1.0 - value)).ln();
             let back = |x: f64| 1.0 / (1.0 + (-x).exp());
-            (back(center - half).min(value), back(center + half).max(value), "DeLong, logit")
+            ((back(center - half).min(value), back(center + half).max(value)), "DeLong, logit")
         }
-        _ if se == 0.0 => (value, value, "DeLong, Wald (zero variance)"),
+        _ if se == 0.0 => ((value, value), "DeLong, Wald (zero variance)"),
         _ => {
             let half = level.z() * se;
-            ((value - half).max(0.0), (value + half).min(1.0), "DeLong, Wald")
+            (((value - half).max(0.0), (value + half).min(1.0)), "DeLong, Wald")
         }
     };
-    Ok(Estimate { value, low, high, method, n })
+    Estimate::new(value, limits, method, n)
 }
 
 fn newcombe(value: f64, sample: Scored<'_>, level: Level) -> Estimate {
@@ -214,11 +226,7 @@ fn newcombe(value: f64, sample: Scored<'_>, level: Level) -> Estimate {
         let from = if value == 0.0 { 1.0 - APART } else { reversed };
         1.0 - root(|theta| theta + distance(theta) - reversed, 0.0, from)
     };
-    Estimate { value, low: low.min(value), high: high.max(value), method: "Newcombe (method 5)", n: sample.n() }
-}
-
-fn no_interval(value: f64, because: &'static str) -> Undefined {
-    Undefined::new(AUC, Reason::NoInterval { value, because })
+    Estimate::new(value, (low.min(value), high.max(value)), "Newcombe (method 5)", sample.n())
 }
 
 #[cfg(test)]
@@ -232,12 +240,12 @@ mod tests {
     fn perfect_separation() {
         let sample = Scored::new(&PERFECT.0, &PERFECT.1).unwrap();
         let wald = delong(sample, Level::P95, AucInterval::Wald).unwrap();
-        assert_eq!((wald.value, wald.low, wald.high), (1.0, 1.0, 1.0));
-        assert_eq!(wald.method, "DeLong, Wald (zero variance)");
-        let logit = delong(sample, Level::P95, AucInterval::Logit).unwrap_err();
-        assert_eq!(logit.value(), Some(1.0));
+        assert_eq!(wald, Estimate::new(1.0, (1.0, 1.0), "DeLong, Wald (zero variance)", 5));
+        let logit = delong(sample, Level::P95, AucInterval::Logit).unwrap();
+        assert!(logit.value == 1.0 && logit.limits.is_err());
         let newcombe = delong(sample, Level::P95, AucInterval::Newcombe).unwrap();
-        assert!(newcombe.low > 0.3 && newcombe.low < 0.9 && newcombe.high == 1.0);
+        let limits = newcombe.limits.unwrap();
+        assert!(limits.low > 0.3 && limits.low < 0.9 && limits.high == 1.0);
     }
 
     #[test]
@@ -247,8 +255,8 @@ mod tests {
             ([0, 1, 2, 3, 4], "the clustered variance is zero"),
             ([0, 1, 2, 3, 3], "fewer than two clusters hold a case, or a control"),
         ] {
-            let error = clustered_delong(sample, &Clusters::new(&ids), Level::P95, AucInterval::Wald).unwrap_err();
-            assert_eq!(error.reason, Reason::NoInterval { value: 1.0, because: why });
+            let estimate = clustered_delong(sample, &Clusters::new(&ids), Level::P95, AucInterval::Wald).unwrap();
+            assert_eq!(estimate, Estimate::without_limits(1.0, why, 5));
         }
     }
 
@@ -256,8 +264,8 @@ mod tests {
     fn one_case_has_a_value_without_an_interval() {
         let sample = Scored::new(&[0.1, 0.5, 0.4], &[false, false, true]).unwrap();
         assert_eq!(auc(sample), Ok(0.5));
-        let error = delong(sample, Level::P95, AucInterval::Wald).unwrap_err();
-        assert_eq!(error.value(), Some(0.5));
+        let estimate = delong(sample, Level::P95, AucInterval::Wald).unwrap();
+        assert!(estimate.value == 0.5 && estimate.limits.is_err());
         assert!(variance(sample).is_err());
     }
 
@@ -276,7 +284,7 @@ mod tests {
         let scores = [0.7; 6];
         let truth = [true, false, true, false, true, false];
         let estimate = delong(Scored::new(&scores, &truth).unwrap(), Level::P95, AucInterval::Wald).unwrap();
-        assert_eq!((estimate.value, estimate.low), (0.5, 0.5));
+        assert_eq!((estimate.value, estimate.low()), (0.5, Some(0.5)));
     }
 
     #[test]

@@ -1,29 +1,41 @@
 //! The 2×2 table of truth and reading, and every rate, ratio and index taken from it.
+//!
+//! ```
+//! use coxa_stats::{Confusion, Interval, Level, Metric};
+//!
+//! let table = Confusion { tp: 49, fp: 8, fn_: 1, tn: 42 };
+//! assert_eq!(table.value(Metric::Sensitivity)?, 0.98);
+//! let ratio = table.likelihood_ratio_positive(Level::P95)?;
+//! assert!((ratio.value - 6.125).abs() < 1e-12);
+//! assert_eq!(table.sensitivity(Level::P95, Interval::Wilson)?.n, 50);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 mod estimates;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::estimates::{F1Interval, YoudenInterval};
 use crate::estimate::{Reason, Undefined, check_finite, check_lengths};
+use crate::interval::Counted;
 
 /// Counts of a binary reading against the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Confusion {
     /// True positives: cases called positive.
     pub tp: u64,
     /// False positives: controls called positive.
     pub fp: u64,
     /// False negatives: cases called negative.
-    #[serde(rename = "fn")]
+    #[cfg_attr(feature = "serde", serde(rename = "fn"))]
     pub fn_: u64,
     /// True negatives: controls called negative.
     pub tn: u64,
 }
 
 /// A point statistic of a 2×2 table, for tables of many and for the bootstrap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Metric {
     /// TP / (TP + FN).
     Sensitivity,
@@ -95,6 +107,15 @@ impl Confusion {
         } += 1;
     }
 
+    /// Adds a table's counts so many times over.
+    pub(crate) fn add_times(&mut self, other: &Self, times: u32) {
+        let times = u64::from(times);
+        self.tp += times * other.tp;
+        self.fp += times * other.fp;
+        self.fn_ += times * other.fn_;
+        self.tn += times * other.tn;
+    }
+
     /// All observations.
     pub fn n(&self) -> u64 {
         self.tp + self.fp + self.fn_ + self.tn
@@ -116,13 +137,6 @@ impl Confusion {
     /// Undefined when its denominator is zero. LR+ and DOR are undefined, not infinite, without a false positive (and DOR
     /// without a false negative); MCC is undefined when a whole row or column is empty.
     pub fn value(&self, metric: Metric) -> Result<f64, Undefined> {
-        let ratio = |statistic, empty, k: u64, n: u64| {
-            if n == 0 {
-                Err(Undefined::new(statistic, Reason::ZeroDenominator(empty)))
-            } else {
-                Ok(k as f64 / n as f64)
-            }
-        };
         match metric {
             Metric::BalancedAccuracy => {
                 let youden = self.youden_value("balanced accuracy")?;
@@ -160,15 +174,18 @@ impl Confusion {
                 Ok((self.tp as f64 * self.tn as f64) / (self.fp as f64 * self.fn_ as f64))
             }
             proportion => {
-                let (statistic, empty, k, n) = self.counts(proportion);
-                ratio(statistic, empty, k, n)
+                let Counted { statistic, empty, k, n } = self.counts(proportion);
+                if n == 0 {
+                    return Err(Undefined::new(statistic, Reason::ZeroDenominator(empty)));
+                }
+                Ok(k as f64 / n as f64)
             }
         }
     }
 
-    fn counts(&self, metric: Metric) -> (&'static str, &'static str, u64, u64) {
+    fn counts(&self, metric: Metric) -> Counted {
         let (no_case, no_control, nothing) = ("no positive case", "no negative case", "no observation");
-        match metric {
+        let (statistic, empty, k, n) = match metric {
             Metric::Sensitivity => ("sensitivity", no_case, self.tp, self.positives()),
             Metric::Specificity => ("specificity", no_control, self.tn, self.negatives()),
             Metric::FalseNegativeRate => ("false-negative rate", no_case, self.fn_, self.positives()),
@@ -181,7 +198,8 @@ impl Confusion {
             }
             // The metrics that are no proportion are taken before this table is asked.
             _ => ("accuracy", nothing, self.tp + self.tn, self.n()),
-        }
+        };
+        Counted { statistic, empty, k, n }
     }
 
     fn both_classes(&self, statistic: &'static str) -> Result<(), Undefined> {

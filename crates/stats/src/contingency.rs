@@ -1,13 +1,24 @@
 //! Tests of counts: McNemar's for paired readings, the chi-square test and Fisher's exact test for independent groups.
+//!
+//! ```
+//! use coxa_stats::Level;
+//! use coxa_stats::contingency::{McNemar, fisher_exact, mcnemar};
+//!
+//! // Nine films that only the first network classifies correctly, two that only the second does.
+//! assert!((mcnemar(9, 2, McNemar::Exact)?.p - 0.0654).abs() < 1e-4);
+//! // Fisher's lady tasting tea.
+//! assert!((fisher_exact([[3, 1], [1, 3]], Level::P95)?.p - 34.0 / 70.0).abs() < 1e-12);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
-use serde::{Deserialize, Serialize};
-
-use crate::distribution::{binomial_cdf, binomial_pmf, chi_square_sf, hypergeometric_log_pmf, root};
+use crate::distribution::{binomial_cdf, binomial_pmf, chi_square_sf, hypergeometric_log_pmf, normal_cdf, root};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined, check_lengths};
+use crate::scored::Clusters;
 
 /// Which form of McNemar's test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum McNemar {
     /// (|b − c| − 1)²/(b + c), chi-square with one degree of freedom (Edwards 1948); R's default. No correction when b = c.
     Corrected,
@@ -22,8 +33,9 @@ pub enum McNemar {
 }
 
 /// Whether a chi-square test of a 2×2 table is corrected for continuity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Continuity {
     /// Yates' correction min(½, |O − E|) for 2×2 tables, none for larger ones: R's default.
     #[default]
@@ -33,7 +45,8 @@ pub enum Continuity {
 }
 
 /// Fisher's exact test of a 2×2 table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Fisher {
     /// Two-sided p-value: the probability of all tables no more likely than this one.
     pub p: f64,
@@ -83,6 +96,52 @@ pub fn mcnemar(b: u64, c: u64, form: McNemar) -> Result<Test, Undefined> {
     })
 }
 
+/// The exact test of two paired readings in clusters, such as several films of one patient: with d_k the pairs of cluster k where only
+/// the first is correct less those where only the second is, every d_k keeps or changes its sign with probability ½ if neither
+/// reading is better. p is the probability of a |Σ d_k| at least as large as the observed. Clusters of one give McNemar's exact
+/// test. Above two hundred million steps, the normal test of Obuchowski (1998), z = Σ d_k/√(Σ d_k²), is used in its place.
+///
+/// # Errors
+/// When the lengths differ; undefined when no cluster has a difference.
+pub fn clustered_mcnemar(a_correct: &[bool], b_correct: &[bool], clusters: &Clusters) -> Result<Test, Undefined> {
+    let statistic = "McNemar's test of clusters";
+    check_lengths(statistic, a_correct.len(), b_correct.len())?;
+    clusters.require_length(statistic, a_correct.len())?;
+    let mut differences = vec![0_i64; clusters.count()];
+    for ((&a, &b), &cluster) in a_correct.iter().zip(b_correct).zip(clusters.of()) {
+        differences[cluster] += i64::from(a) - i64::from(b);
+    }
+    differences.retain(|&difference| difference != 0);
+    if differences.is_empty() {
+        return Err(Undefined::new(statistic, Reason::ZeroDenominator("no cluster with a difference")));
+    }
+    let sum: i64 = differences.iter().sum();
+    let reach: u64 = differences.iter().map(|difference| difference.unsigned_abs()).sum();
+    if (differences.len() as u64).saturating_mul(reach) > MOST_STEPS {
+        let squares: f64 = differences.iter().map(|&d| (d * d) as f64).sum();
+        let z = sum as f64 / squares.sqrt();
+        let p = 2.0 * normal_cdf(-z.abs());
+        return Ok(Test { statistic: z, df: None, p, method: "Obuchowski's test of clustered pairs (1998)" });
+    }
+    // By the number of differences that fall to the first reading: the sum is twice it, less the reach.
+    let mut probability = vec![0.0; reach as usize + 1];
+    probability[0] = 1.0;
+    let mut top = 0;
+    for size in differences.iter().map(|difference| difference.unsigned_abs() as usize) {
+        for first in (0..=top + size).rev() {
+            let moved = if first >= size { probability[first - size] } else { 0.0 };
+            probability[first] = (probability[first] + moved) / 2.0;
+        }
+        top += size;
+    }
+    let far = |first: usize| (2 * first as i64 - reach as i64).abs() >= sum.abs();
+    let p: f64 = probability.iter().enumerate().filter(|&(first, _)| far(first)).map(|(_, p)| p).sum();
+    Ok(Test { statistic: sum as f64, df: None, p: p.min(1.0), method: "exact test of clustered pairs (sign changes)" })
+}
+
+/// The most steps that the exact test of clustered pairs takes.
+const MOST_STEPS: u64 = 200_000_000;
+
 /// Pearson's chi-square test of independence of a table given by rows, all of one length.
 ///
 /// # Errors
@@ -129,7 +188,7 @@ pub fn chi_square(table: &[&[u64]], continuity: Continuity) -> Result<Test, Unde
 ///
 /// # Errors
 /// Undefined when a row or a column is empty.
-pub fn fisher_exact(a: u64, b: u64, c: u64, d: u64, level: Level) -> Result<Fisher, Undefined> {
+pub fn fisher_exact([[a, b], [c, d]]: [[u64; 2]; 2], level: Level) -> Result<Fisher, Undefined> {
     let (marked, unmarked, draws) = (a + c, b + d, a + b);
     if marked == 0 || unmarked == 0 || draws == 0 || c + d == 0 {
         return Err(Undefined::new(
@@ -145,7 +204,7 @@ pub fn fisher_exact(a: u64, b: u64, c: u64, d: u64, level: Level) -> Result<Fish
     let shares: f64 = log_null.iter().filter(|&&log| log <= cut).map(|log| (log - cut).exp()).sum();
     let p = (cut + shares.ln()).exp();
     let conditional = Conditional { low, log_null };
-    Ok(Fisher { p: p.min(1.0), odds_ratio: conditional.odds_ratio(a, low, high, (a + b + c + d) as usize, level) })
+    Ok(Fisher { p: p.min(1.0), odds_ratio: conditional.odds_ratio(a, (a + b + c + d) as usize, level) })
 }
 
 /// The noncentral hypergeometric distribution over a table's support, by the log of the odds ratio.
@@ -175,7 +234,8 @@ impl Conditional {
         (below / total, equal / total, above / total, moment / total)
     }
 
-    fn odds_ratio(&self, x: u64, low: u64, high: u64, n: usize, level: Level) -> Result<Estimate, Undefined> {
+    fn odds_ratio(&self, x: u64, n: usize, level: Level) -> Result<Estimate, Undefined> {
+        let (low, high) = (self.low, self.low + self.log_null.len() as u64 - 1);
         if x == high {
             return Err(Undefined::new("odds ratio", Reason::ZeroDenominator("the odds ratio is infinite")));
         }
@@ -195,7 +255,7 @@ impl Conditional {
                 })?,
             )
         };
-        Ok(Estimate { value, low: lower, high: upper, method: "exact conditional", n })
+        Ok(Estimate::new(value, (lower, upper), "exact conditional", n))
     }
 }
 
@@ -216,7 +276,7 @@ mod tests {
     #[test]
     fn tea_tasting() {
         // R's own example: fisher.test of the lady tasting tea, p = 34/70.
-        let fisher = fisher_exact(3, 1, 1, 3, Level::P95).unwrap();
+        let fisher = fisher_exact([[3, 1], [1, 3]], Level::P95).unwrap();
         assert!((fisher.p - 34.0 / 70.0).abs() < 1e-14);
         let odds = fisher.odds_ratio.unwrap();
         assert!((odds.value - 6.408309).abs() < 1e-3, "{odds:?}");
@@ -226,10 +286,10 @@ mod tests {
     fn large_tables_do_not_underflow() {
         // This table's own probability is far below the smallest double. So large a table's odds ratio is nearly normal on its
         // logarithm, with the standard error √(1/a + 1/b + 1/c + 1/d).
-        let odds = fisher_exact(7000, 300, 300, 7000, Level::P95).unwrap().odds_ratio.unwrap();
+        let odds = fisher_exact([[7000, 300], [300, 7000]], Level::P95).unwrap().odds_ratio.unwrap();
         let (log_odds, se) = (2.0 * (7000.0_f64 / 300.0).ln(), (2.0_f64 / 7000.0 + 2.0 / 300.0).sqrt());
         assert!((odds.value.ln() - log_odds).abs() < 0.01, "{odds:?}");
-        assert!((odds.high / odds.low).ln() / (2.0 * Level::P95.z() * se) < 1.05, "{odds:?}");
+        assert!((odds.high().unwrap() / odds.low().unwrap()).ln() / (2.0 * Level::P95.z() * se) < 1.05, "{odds:?}");
         assert_eq!(solve_odds(|_| 1.0).unwrap_err().reason, Reason::NoConvergence);
     }
 
@@ -248,14 +308,42 @@ mod tests {
     }
 
     #[test]
+    fn clusters_of_one_are_mcnemars_exact_test() {
+        for (b, c) in [(0, 5), (3, 3), (7, 2), (1, 0), (12, 20)] {
+            let a_correct: Vec<bool> = (0..b + c + 4).map(|i| i < b || i >= b + c).collect();
+            let b_correct: Vec<bool> = (0..b + c + 4).map(|i| i >= b).collect();
+            let ids: Vec<u64> = (0..b + c + 4).collect();
+            let test = clustered_mcnemar(&a_correct, &b_correct, &Clusters::new(&ids)).unwrap();
+            assert!((test.p - mcnemar(b, c, McNemar::Exact).unwrap().p).abs() < 1e-12, "{b} {c}: {}", test.p);
+        }
+    }
+
+    #[test]
+    fn a_patients_films_change_sign_together() {
+        // Three patients: 2 and 1 films where only the first is right, 1 where only the second is. Sums of ±2 ±1 ±1: |2| or more
+        // in 6 of 8.
+        let (a, b) = ([true, true, true, false, true], [false, false, false, true, true]);
+        let test = clustered_mcnemar(&a, &b, &Clusters::new(&[0, 0, 1, 2, 2])).unwrap();
+        assert_eq!((test.statistic, test.p), (2.0, 0.75));
+        assert!(clustered_mcnemar(&a, &a, &Clusters::new(&[0, 0, 1, 2, 2])).is_err());
+        assert!(clustered_mcnemar(&a, &b, &Clusters::new(&[0, 1])).is_err());
+        // Too many steps for the exact test: 20,000 patients, one step in a hundred to the first.
+        let many: Vec<bool> = (0..40_000).map(|i| i / 2 % 100 < 51).collect();
+        let other: Vec<bool> = many.iter().map(|a| !a).collect();
+        let ids: Vec<usize> = (0..40_000).map(|i| i / 2).collect();
+        let test = clustered_mcnemar(&many, &other, &Clusters::new(&ids)).unwrap();
+        assert!((test.statistic - 800.0 / (4.0_f64 * 20_000.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
     fn empty_margins_are_undefined() {
         assert!(chi_square(&[&[0, 0], &[1, 2]], Continuity::Yates).is_err());
         assert!(chi_square(&[&[1, 2]], Continuity::Yates).is_err());
         assert!(chi_square(&[&[1, 2], &[1]], Continuity::Yates).is_err());
-        assert!(fisher_exact(0, 3, 0, 4, Level::P95).is_err());
-        let infinite = fisher_exact(4, 0, 0, 4, Level::P95).unwrap();
+        assert!(fisher_exact([[0, 3], [0, 4]], Level::P95).is_err());
+        let infinite = fisher_exact([[4, 0], [0, 4]], Level::P95).unwrap();
         assert!(infinite.odds_ratio.is_err());
-        let zero = fisher_exact(0, 4, 4, 0, Level::P95).unwrap();
+        let zero = fisher_exact([[0, 4], [4, 0]], Level::P95).unwrap();
         assert_eq!(zero.odds_ratio.unwrap().value, 0.0);
     }
 }

@@ -1,12 +1,22 @@
 //! Decision curves: the net benefit of acting on a probability (Vickers & Elkin 2006).
+//!
+//! ```
+//! use coxa_stats::{Level, Scored, decision};
+//!
+//! let (probabilities, truth) = ([0.1, 0.3, 0.3, 0.9], [false, true, false, true]);
+//! let sample = Scored::new(&probabilities, &truth)?;
+//! let at_half = decision::net_benefit(sample, 0.5, Level::P95)?;
+//! assert_eq!(at_half.value, 0.25);
+//! assert_eq!(decision::curve(sample, &[0.5])?[0].treat_all, 0.0);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
-use serde::Serialize;
-
-use crate::estimate::{Estimate, Level, Reason, Undefined, check_unit};
-use crate::scored::{Groups, Scored};
+use crate::estimate::{Estimate, Reason, Undefined, check_unit};
+use crate::scored::{Groups, Inference, Scored};
 
 /// One point of a decision curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DecisionPoint {
     /// Threshold probability at which one would act.
     pub threshold: f64,
@@ -16,31 +26,43 @@ pub struct DecisionPoint {
     pub treat_all: f64,
 }
 
-/// Net benefit TP/n − FP/n · t/(1 − t) at threshold probability t, with the normal interval of the mean of each film's
-/// contribution (1, −t/(1 − t) or 0) at a threshold fixed beforehand (Sande et al. 2020).
+/// Net benefit TP/n − FP/n · t/(1 − t) at threshold probability t, with the normal interval of the mean of each observation's
+/// contribution (1, −t/(1 − t) or 0) at a threshold fixed beforehand (Sande et al. 2020); with clusters, its variance is that of
+/// the clusters' sums.
 ///
 /// # Errors
-/// When a score is no probability, the threshold is not from 0 to below 1, or there are fewer than two observations.
-pub fn net_benefit(sample: Scored<'_>, threshold: f64, level: Level) -> Result<Estimate, Undefined> {
-    let statistic = "net benefit";
+/// When a score is no probability, the threshold is not from 0 to below 1, lengths differ, or there are fewer than two observations.
+/// With one cluster the value has no limits.
+pub fn net_benefit<'c>(
+    sample: Scored<'_>,
+    threshold: f64,
+    inference: impl Into<Inference<'c>>,
+) -> Result<Estimate, Undefined> {
+    let (statistic, inference) = ("net benefit", inference.into());
     check_unit(statistic, sample.scores())?;
     check_threshold(threshold)?;
+    inference.require_length(statistic, sample.n())?;
     let n = sample.n();
     if n < 2 {
         return Err(Undefined::new(statistic, Reason::TooFew { n, needed: 2 }));
     }
     let odds = threshold / (1.0 - threshold);
-    let (mut tp, mut fp) = (0.0, 0.0);
-    for (&score, &positive) in sample.scores().iter().zip(sample.truth()) {
-        if score >= threshold {
-            *(if positive { &mut tp } else { &mut fp }) += 1.0;
-        }
+    let contribution = |(&score, &positive): (&f64, &bool)| match (score >= threshold, positive) {
+        (false, _) => 0.0,
+        (true, true) => 1.0,
+        (true, false) => -odds,
+    };
+    let mut contributions: Vec<f64> = sample.scores().iter().zip(sample.truth()).map(contribution).collect();
+    let value = contributions.iter().sum::<f64>() / n as f64;
+    for contribution in &mut contributions {
+        *contribution = (*contribution - value) / n as f64;
     }
-    let count = n as f64;
-    let value = (tp - odds * fp) / count;
-    let variance = ((tp + odds * odds * fp) - count * value * value) / (count - 1.0);
-    let half = level.z() * (variance.max(0.0) / count).sqrt();
-    Ok(Estimate { value, low: value - half, high: value + half, method: "normal interval of the mean", n })
+    let variance = inference.variance_of_sum(&contributions);
+    let method = match inference.clusters {
+        None => "normal interval of the mean",
+        Some(_) => "normal interval of the mean, clustered",
+    };
+    Ok(inference.wald((value, variance), (f64::NEG_INFINITY, f64::INFINITY), method, n))
 }
 
 /// The decision curve at the given threshold probabilities; O(n log n) for all of them together.
@@ -83,7 +105,7 @@ fn check_threshold(threshold: f64) -> Result<(), Undefined> {
     } else {
         Err(Undefined::new(
             "net benefit",
-            Reason::OutOfRange { index: 0, value: threshold, expected: "a threshold probability from 0 to below 1" },
+            Reason::OutOfRange { value: threshold, expected: "a threshold probability from 0 to below 1" },
         ))
     }
 }
@@ -91,6 +113,7 @@ fn check_threshold(threshold: f64) -> Result<(), Undefined> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::Level;
 
     #[test]
     fn benefit_by_hand() {
@@ -106,7 +129,7 @@ mod tests {
         for point in &points {
             let one = net_benefit(sample, point.threshold, Level::P95).unwrap();
             assert!((one.value - point.model).abs() < 1e-15);
-            assert!(one.low <= one.value && one.value <= one.high);
+            assert!(one.low() <= Some(one.value) && Some(one.value) <= one.high());
         }
         assert!(curve(sample, &[1.0]).is_err());
         let logits = Scored::new(&[2.0, -1.0], &[true, false]).unwrap();

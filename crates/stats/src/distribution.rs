@@ -3,6 +3,13 @@
 //! The complementary error function is `libm`'s. The beta family is built on Loader's saddle-point binomial density, as R's is
 //! (C. Loader, *Fast and Accurate Computation of Binomial Probabilities*, 2000), because differences of log-gammas cancel at large
 //! counts. Quantiles are roots of the distribution functions, found to the last bits.
+//!
+//! ```
+//! use coxa_stats::distribution::{normal_cdf, normal_quantile};
+//!
+//! assert!((normal_quantile(0.975) - 1.959963984540054).abs() < 1e-12);
+//! assert!((normal_cdf(-1.959963984540054) - 0.025).abs() < 1e-15);
+//! ```
 
 use std::f64::consts::{PI, SQRT_2};
 

@@ -1,31 +1,121 @@
-//! What every statistic returns: an [`Estimate`] with its interval, or [`Undefined`] with the reason; and the confidence
-//! [`Level`] of an interval.
+//! What every statistic returns: an [`Estimate`], whose interval may be missing for a reason, or [`Undefined`] with the reason;
+//! and the confidence [`Level`] of an interval.
+//!
+//! ```
+//! use coxa_stats::{Interval, Level, interval};
+//!
+//! let share = interval::proportion(9, 10, Level::P95, Interval::Wilson)?;
+//! let limits = share.limits.expect("ten observations have an interval");
+//! assert!(limits.low < share.value && share.value < limits.high);
+//! assert_eq!(limits.method, "Wilson");
+//!
+//! let nothing = interval::proportion(0, 0, Level::P95, Interval::Wilson).unwrap_err();
+//! assert_eq!(nothing.to_string(), "proportion is undefined: no observation");
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
-
 use crate::distribution::normal_quantile;
 
-/// A statistic's value with its confidence interval.
+/// A statistic's value with its confidence limits, or with the reason why the value has none.
 ///
-/// `low <= value <= high` holds for every estimate that this crate returns, and all three are finite.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// The value is finite. With the feature `serde` it is written as `{"value", "low", "high", "method", "n"}`; without limits, `low`
+/// and `high` are null and `method` says why.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// The statistic computed from the sample.
     pub value: f64,
+    /// The confidence limits; an area of one case against one control, for example, has none.
+    pub limits: Result<Limits, NoLimits>,
+    /// Number of observations behind the value: the denominator of a proportion, the sample size of the rest.
+    pub n: usize,
+}
+
+/// Confidence limits: `low <= value <= high` of their estimate, both finite.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
     /// Lower confidence limit.
     pub low: f64,
     /// Upper confidence limit.
     pub high: f64,
     /// How the interval was made, in words fit for a table's footnote.
     pub method: &'static str,
-    /// Number of observations behind the value: the denominator of a proportion, the sample size of the rest.
-    pub n: usize,
+}
+
+/// Why a value has no confidence limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoLimits {
+    /// The sample does not define them; the text says why.
+    Because(&'static str),
+    /// Too many bootstrap replicates left the statistic undefined.
+    Bootstrap {
+        /// Replicates in which it was undefined.
+        undefined: usize,
+        /// Replicates drawn.
+        replicates: usize,
+    },
+}
+
+impl Estimate {
+    /// A value with its limits.
+    pub fn new(value: f64, (low, high): (f64, f64), method: &'static str, n: usize) -> Self {
+        Self { value, limits: Ok(Limits { low, high, method }), n }
+    }
+
+    /// A value whose interval the sample does not define.
+    pub fn without_limits(value: f64, because: &'static str, n: usize) -> Self {
+        Self { value, limits: Err(NoLimits::Because(because)), n }
+    }
+
+    /// The lower confidence limit, where there is one.
+    pub fn low(&self) -> Option<f64> {
+        self.limits.ok().map(|limits| limits.low)
+    }
+
+    /// The upper confidence limit, where there is one.
+    pub fn high(&self) -> Option<f64> {
+        self.limits.ok().map(|limits| limits.high)
+    }
+
+    /// The same value with limits that `change` makes of these.
+    pub fn map_limits(self, change: impl FnOnce(Limits) -> Limits) -> Self {
+        Self { limits: self.limits.map(change), ..self }
+    }
+}
+
+impl fmt::Display for NoLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(why) => f.write_str(why),
+            Self::Bootstrap { undefined, replicates } => {
+                write!(f, "undefined in {undefined} of {replicates} bootstrap replicates")
+            }
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Estimate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut fields = serializer.serialize_struct("Estimate", 5)?;
+        fields.serialize_field("value", &self.value)?;
+        fields.serialize_field("low", &self.low())?;
+        fields.serialize_field("high", &self.high())?;
+        match self.limits {
+            Ok(limits) => fields.serialize_field("method", limits.method)?,
+            Err(why) => fields.serialize_field("method", &format!("no interval: {why}"))?,
+        }
+        fields.serialize_field("n", &self.n)?;
+        fields.end()
+    }
 }
 
 /// A hypothesis test's result.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Test {
     /// The test statistic.
     pub statistic: f64,
@@ -38,7 +128,8 @@ pub struct Test {
 }
 
 /// A statistic that this sample does not define. It is never replaced by a number such as 0.5.
-#[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[error("{statistic} is undefined: {reason}")]
 pub struct Undefined {
     /// Name of the statistic in the field's words, for example `"sensitivity"`.
@@ -52,14 +143,6 @@ impl Undefined {
     pub fn new(statistic: &'static str, reason: Reason) -> Self {
         Self { statistic, reason }
     }
-
-    /// The point value, when it is only the interval that is undefined.
-    pub fn value(&self) -> Option<f64> {
-        match self.reason {
-            Reason::NoInterval { value, .. } | Reason::Bootstrap { value, .. } => Some(value),
-            _ => None,
-        }
-    }
 }
 
 /// Why a statistic is undefined.
@@ -72,13 +155,6 @@ pub enum Reason {
     NoCases,
     /// There is no negative case in the sample.
     NoControls,
-    /// The point value exists, but its interval does not.
-    NoInterval {
-        /// The point value.
-        value: f64,
-        /// Why there is no interval.
-        because: &'static str,
-    },
     /// A score, probability or rating is NaN or infinite.
     NotFinite {
         /// Zero-based position in the input.
@@ -86,9 +162,16 @@ pub enum Reason {
         /// The offending value.
         value: f64,
     },
-    /// A value lies outside the range in which the statistic is defined.
+    /// An argument lies outside the range in which the statistic is defined.
     OutOfRange {
-        /// Zero-based position in the input, or 0 for a single argument.
+        /// The offending value.
+        value: f64,
+        /// The range that was expected.
+        expected: &'static str,
+    },
+    /// An observation lies outside the range in which the statistic is defined.
+    ObservationOutOfRange {
+        /// Zero-based position in the input.
         index: usize,
         /// The offending value.
         value: f64,
@@ -115,15 +198,6 @@ pub enum Reason {
     Separation,
     /// An iteration did not converge.
     NoConvergence,
-    /// Too many bootstrap replicates left the statistic undefined.
-    Bootstrap {
-        /// The sample's own value, which exists: it is the interval that does not.
-        value: f64,
-        /// Replicates in which it was undefined.
-        undefined: usize,
-        /// Replicates drawn.
-        replicates: usize,
-    },
     /// Any other reason, in words.
     Other(&'static str),
 }
@@ -134,13 +208,13 @@ impl fmt::Display for Reason {
             Self::ZeroDenominator(what) => f.write_str(what),
             Self::NoCases => f.write_str("no positive case"),
             Self::NoControls => f.write_str("no negative case"),
-            Self::NoInterval { value, because } => {
-                write!(f, "the value is {value} but has no interval: {because}")
-            }
             Self::NotFinite { index, value } => {
-                write!(f, "value {index} is {value}, which is not finite")
+                write!(f, "the value at index {index} is {value}, which is not finite")
             }
-            Self::OutOfRange { index, value, expected } => write!(f, "value {index} is {value}, expected {expected}"),
+            Self::OutOfRange { value, expected } => write!(f, "{value} is not {expected}"),
+            Self::ObservationOutOfRange { index, value, expected } => {
+                write!(f, "the value at index {index} is {value}, not {expected}")
+            }
             Self::LengthMismatch { first, other } => {
                 write!(f, "inputs have lengths {first} and {other}")
             }
@@ -150,23 +224,22 @@ impl fmt::Display for Reason {
             Self::ZeroVariance => f.write_str("the variance is zero"),
             Self::Separation => f.write_str("the classes are perfectly separated"),
             Self::NoConvergence => f.write_str("the iteration did not converge"),
-            Self::Bootstrap { undefined, replicates, .. } => {
-                write!(f, "undefined in {undefined} of {replicates} bootstrap replicates")
-            }
             Self::Other(why) => f.write_str(why),
         }
     }
 }
 
-impl Serialize for Reason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+#[cfg(feature = "serde")]
+impl serde::Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
 /// A confidence level, strictly between 0 and 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "f64", into = "f64"))]
 pub struct Level(f64);
 
 impl Level {
@@ -187,7 +260,7 @@ impl Level {
         } else {
             Err(Undefined::new(
                 "confidence level",
-                Reason::OutOfRange { index: 0, value: level, expected: "a level strictly between 0 and 1" },
+                Reason::OutOfRange { value: level, expected: "a level strictly between 0 and 1" },
             ))
         }
     }
@@ -248,7 +321,7 @@ pub(crate) fn check_unit(statistic: &'static str, values: &[f64]) -> Result<(), 
         None => Ok(()),
         Some(index) => Err(Undefined::new(
             statistic,
-            Reason::OutOfRange { index, value: values[index], expected: "a number from 0 to 1" },
+            Reason::ObservationOutOfRange { index, value: values[index], expected: "a number from 0 to 1" },
         )),
     }
 }
@@ -270,6 +343,6 @@ mod tests {
         let undefined = Undefined::new("sensitivity", Reason::NoCases);
         assert_eq!(undefined.to_string(), "sensitivity is undefined: no positive case");
         let index = check_finite("AUC", &[0.1, f64::NAN]).unwrap_err();
-        assert_eq!(index.to_string(), "AUC is undefined: value 1 is NaN, which is not finite");
+        assert_eq!(index.to_string(), "AUC is undefined: the value at index 1 is NaN, which is not finite");
     }
 }

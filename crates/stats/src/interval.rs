@@ -1,6 +1,13 @@
 //! Confidence intervals of one proportion: exact, score, Bayesian and adjusted Wald.
-
-use serde::{Deserialize, Serialize};
+//!
+//! ```
+//! use coxa_stats::{Interval, Level, interval};
+//!
+//! let exact = interval::proportion(49, 50, Level::P95, Interval::ClopperPearson)?;
+//! let limits = exact.limits.expect("fifty observations have an interval");
+//! assert!((limits.low - 0.8935).abs() < 1e-4 && (limits.high - 0.9995).abs() < 1e-4);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 use crate::distribution::beta_quantile;
 use crate::estimate::{Estimate, Level, Reason, Undefined};
@@ -10,8 +17,9 @@ use crate::estimate::{Estimate, Level, Reason, Undefined};
 /// R's names: `binom.test` and epiR's `exact` are [`ClopperPearson`](Self::ClopperPearson); `prop.test(correct = FALSE)` and
 /// epiR's `wilson` are [`Wilson`](Self::Wilson); `prop.test` is [`WilsonCorrected`](Self::WilsonCorrected); epiR's `jeffreys`
 /// and `agresti` are the last two, but for the ends (see [`Interval::bounds`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Interval {
     /// Exact (Clopper & Pearson 1934): the beta quantiles B(α/2; k, n−k+1) and B(1−α/2; k+1, n−k).
     #[default]
@@ -99,29 +107,30 @@ fn wilson_corrected(k: f64, n: f64, level: Level) -> (f64, f64) {
 /// # Errors
 /// Undefined when `n` is zero or `k` exceeds `n`.
 pub fn proportion(k: u64, n: u64, level: Level, interval: Interval) -> Result<Estimate, Undefined> {
-    named_proportion("proportion", "no observation", k, n, level, interval)
+    Counted { statistic: "proportion", empty: "no observation", k, n }.estimate(level, interval)
 }
 
-/// [`proportion`] under a statistic's own name.
-pub(crate) fn named_proportion(
-    statistic: &'static str,
-    empty: &'static str,
-    k: u64,
-    n: u64,
-    level: Level,
-    interval: Interval,
-) -> Result<Estimate, Undefined> {
-    if n == 0 {
-        return Err(Undefined::new(statistic, Reason::ZeroDenominator(empty)));
+/// A count k of n under a statistic's own name.
+pub(crate) struct Counted {
+    pub statistic: &'static str,
+    /// What is missing when n is zero.
+    pub empty: &'static str,
+    pub k: u64,
+    pub n: u64,
+}
+
+impl Counted {
+    pub fn estimate(&self, level: Level, interval: Interval) -> Result<Estimate, Undefined> {
+        let &Self { statistic, empty, k, n } = self;
+        if n == 0 {
+            return Err(Undefined::new(statistic, Reason::ZeroDenominator(empty)));
+        }
+        if k > n {
+            let expected = "a number of successes, at most that of trials";
+            return Err(Undefined::new(statistic, Reason::OutOfRange { value: k as f64, expected }));
+        }
+        Ok(Estimate::new(k as f64 / n as f64, interval.bounds(k, n, level), interval.name(), n as usize))
     }
-    if k > n {
-        return Err(Undefined::new(
-            statistic,
-            Reason::OutOfRange { index: 0, value: k as f64, expected: "no more successes than trials" },
-        ));
-    }
-    let (low, high) = interval.bounds(k, n, level);
-    Ok(Estimate { value: k as f64 / n as f64, low, high, method: interval.name(), n: n as usize })
 }
 
 #[cfg(test)]
@@ -133,8 +142,8 @@ mod tests {
         let cases = [(49, 50, 0.893530, 0.999494), (42, 50, 0.708874, 0.928299), (91, 100, 0.836018, 0.958016)];
         for (k, n, low, high) in cases {
             let estimate = proportion(k, n, Level::P95, Interval::ClopperPearson).unwrap();
-            assert!((estimate.low - low).abs() < 5e-7, "{estimate:?}");
-            assert!((estimate.high - high).abs() < 5e-7, "{estimate:?}");
+            assert!((estimate.low().unwrap() - low).abs() < 5e-7, "{estimate:?}");
+            assert!((estimate.high().unwrap() - high).abs() < 5e-7, "{estimate:?}");
         }
     }
 

@@ -1,9 +1,10 @@
 //! The statistics of diagnostic accuracy: ROC, AUC, DeLong, intervals, tests, calibration; numbers in, numbers out.
 //!
 //! Every statistic returns `Result<`[`Estimate`]`, `[`Undefined`]`>`: a value with its interval and the method that made it, or the
-//! reason why this sample does not define it. Nothing undefined is ever replaced by a number. Scores are checked once, by
-//! [`Scored::new`]: a NaN or an infinity is an error that names its index. The positive class is always explicit (`true`), and a
-//! higher score always speaks for it.
+//! reason why this sample does not define it; a value whose interval alone is undefined says so in [`Estimate::limits`]. Nothing
+//! undefined is ever replaced by a number. Scores are checked once, by [`Scored::new`]: a NaN or an infinity is an error that names
+//! its index. The positive class is always explicit (`true`), and a higher score always speaks for it. Where observations come in
+//! clusters, as several films of one patient, [`Clusters`] say which belong together.
 //!
 //! ```
 //! use coxa_stats::{Confusion, Interval, Level, Scored, auc};
@@ -12,7 +13,7 @@
 //! let truth = [true, true, true, false, false, false];
 //! let sample = Scored::new(&scores, &truth)?;
 //! let area = auc::delong(sample, Level::P95, auc::AucInterval::Wald)?;
-//! assert!((area.value - 8.0 / 9.0).abs() < 1e-12 && area.high == 1.0);
+//! assert!((area.value - 8.0 / 9.0).abs() < 1e-12 && area.high() == Some(1.0));
 //!
 //! let table = Confusion::at_threshold(&scores, &truth, 0.5)?;
 //! let sensitivity = table.sensitivity(Level::P95, Interval::ClopperPearson)?;
@@ -57,10 +58,10 @@ pub mod power;
 pub mod roc;
 mod scored;
 
-pub use bootstrap::{Plan, Resampling};
+pub use bootstrap::{Bootstrap, Plan, Resampling};
 pub use confusion::{Confusion, Metric};
-pub use estimate::{Estimate, Level, Reason, Test, Undefined};
+pub use estimate::{Estimate, Level, Limits, NoLimits, Reason, Test, Undefined};
 pub use interval::Interval;
 pub use operating::{OperatingPoint, Rule};
 pub use roc::Roc;
-pub use scored::{Clusters, Scored};
+pub use scored::{Clusters, Inference, Scored};

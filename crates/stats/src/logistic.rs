@@ -1,13 +1,16 @@
 //! Logistic regression on one covariate by Newton's method (iteratively reweighted least squares), to machine precision.
 
 use crate::estimate::{Reason, Undefined};
+use crate::scored::Inference;
 
-/// A fitted line logit P(y = 1) = intercept + slope·x, with the variances of both from the information matrix.
+/// A fitted line logit P(y = 1) = intercept + slope·x.
 pub(crate) struct Line {
     pub intercept: f64,
     pub slope: f64,
-    pub intercept_variance: f64,
-    pub slope_variance: f64,
+    /// The covariate's mean, about which `inverse` is.
+    center: f64,
+    /// The inverse information matrix of (value at the center, slope): its first row, and its last element.
+    inverse: [f64; 3],
 }
 
 const MOST_ITERATIONS: usize = 200;
@@ -19,12 +22,6 @@ pub(crate) fn sigmoid(x: f64) -> f64 {
         let e = x.exp();
         e / (1.0 + e)
     }
-}
-
-/// −ln P(y) at linear predictor `x`, without overflow.
-fn loss(x: f64, y: bool) -> f64 {
-    let x = if y { x } else { -x };
-    (-x.abs()).exp().ln_1p() + (-x).max(0.0)
 }
 
 /// Gradient and information of the log-likelihood about the line, with x measured from `center`.
@@ -42,15 +39,18 @@ fn sums(x: &[f64], truth: &[bool], predictor: impl Fn(f64) -> f64) -> Sums {
     let mut s = Sums::default();
     for (&x, &y) in x.iter().zip(truth) {
         let eta = predictor(x);
-        let p = sigmoid(eta);
-        let residual = if y { sigmoid(-eta) } else { -p };
-        let weight = p * sigmoid(-eta);
+        // One exponential serves both tails and the loss.
+        let e = (-eta.abs()).exp();
+        let (near, far) = (1.0 / (1.0 + e), e / (1.0 + e));
+        let (p, q) = if eta >= 0.0 { (near, far) } else { (far, near) };
+        let residual = if y { q } else { -p };
+        let weight = p * q;
         s.g0 += residual;
         s.g1 += residual * x;
         s.h00 += weight;
         s.h01 += weight * x;
         s.h11 += weight * x * x;
-        s.loss += loss(eta, y);
+        s.loss += e.ln_1p() + (if y { -eta } else { eta }).max(0.0);
     }
     s
 }
@@ -98,16 +98,36 @@ pub(crate) fn fit_line(statistic: &'static str, x: &[f64], truth: &[bool]) -> Re
         now = next;
         if da.abs() <= 1e-13 * (1.0 + a.abs()) && db.abs() <= 1e-13 * (1.0 + b.abs()) {
             let determinant = now.h00 * now.h11 - now.h01 * now.h01;
-            let (v00, v01, v11) = (now.h11 / determinant, -now.h01 / determinant, now.h00 / determinant);
-            return Ok(Line {
-                intercept: a - b * center,
-                slope: b,
-                intercept_variance: v00 - 2.0 * center * v01 + center * center * v11,
-                slope_variance: v11,
-            });
+            let inverse = [now.h11 / determinant, -now.h01 / determinant, now.h00 / determinant];
+            return Ok(Line { intercept: a - b * center, slope: b, center, inverse });
         }
     }
     Err(Undefined::new(statistic, Reason::NoConvergence))
+}
+
+impl Line {
+    /// The variances of intercept and slope from the information matrix, for independent observations.
+    pub fn variances(&self) -> (f64, f64) {
+        let [v00, v01, v11] = self.inverse;
+        (v00 - 2.0 * self.center * v01 + self.center * self.center * v11, v11)
+    }
+
+    /// The variances of intercept and slope that allow for clusters: the sandwich of the inverse information about the scores summed
+    /// within clusters (Liang & Zeger 1986). `None` with fewer than two clusters.
+    pub fn clustered_variances(&self, x: &[f64], truth: &[bool], inference: &Inference<'_>) -> Option<(f64, f64)> {
+        let [v00, v01, v11] = self.inverse;
+        let residual = |x: f64, y: bool| {
+            let eta = self.intercept + self.slope * x;
+            if y { sigmoid(-eta) } else { -sigmoid(eta) }
+        };
+        // What an observation contributes to each coefficient: the inverse information times its score, at the covariate's own zero.
+        let contributions = |weights: &dyn Fn(f64) -> f64| -> Vec<f64> {
+            x.iter().zip(truth).map(|(&x, &y)| weights(x - self.center) * residual(x, y)).collect()
+        };
+        let slope = contributions(&|d| v01 + v11 * d);
+        let intercept = contributions(&|d| v00 + v01 * d - self.center * (v01 + v11 * d));
+        Some((inference.variance_of_sum(&intercept)?, inference.variance_of_sum(&slope)?))
+    }
 }
 
 /// Fits an intercept beside the offsets `x`; returns it and its variance. Both classes must be present.

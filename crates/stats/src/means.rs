@@ -1,12 +1,21 @@
 //! Means: Student's intervals, and Student's and Welch's t tests, from values or from published means and deviations.
-
-use serde::{Deserialize, Serialize};
+//!
+//! ```
+//! use coxa_stats::Level;
+//! use coxa_stats::means::{Summary, Variances, mean, t_test_from_summaries};
+//!
+//! assert_eq!(mean(&[4.0, 6.0, 8.0], Level::P95)?.value, 6.0);
+//! let (cases, controls) = (Summary { n: 40, mean: 74.0, sd: 14.0 }, Summary { n: 55, mean: 52.0, sd: 21.0 });
+//! assert!(t_test_from_summaries(cases, controls, Variances::Unequal, Level::P95)?.test.p < 1e-6);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 use crate::distribution::{t_quantile, t_two_sided};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined, check_finite, check_lengths};
 
 /// A sample's size, mean and standard deviation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Summary {
     /// Number of values, at least 2.
     pub n: usize,
@@ -17,8 +26,9 @@ pub struct Summary {
 }
 
 /// What a two-sample t test takes the variances to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Variances {
     /// Welch's test with Satterthwaite's degrees of freedom; R's default.
     #[default]
@@ -28,7 +38,8 @@ pub enum Variances {
 }
 
 /// A t test with the difference it tests.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TTest {
     /// Mean of the first less mean of the second sample.
     pub difference: Estimate,
@@ -75,13 +86,7 @@ impl Summary {
 pub fn mean(values: &[f64], level: Level) -> Result<Estimate, Undefined> {
     let summary = Summary::of(values)?;
     let half = t_quantile(1.0 - level.tail(), summary.n as f64 - 1.0) * summary.variance_of_mean().sqrt();
-    Ok(Estimate {
-        value: summary.mean,
-        low: summary.mean - half,
-        high: summary.mean + half,
-        method: "Student's t",
-        n: summary.n,
-    })
+    Ok(Estimate::new(summary.mean, (summary.mean - half, summary.mean + half), "Student's t", summary.n))
 }
 
 /// The t test of two independent samples, as R's `t.test(x, y, var.equal = …)`.
@@ -154,7 +159,7 @@ fn finish(
     let statistic = value / se;
     let half = t_quantile(1.0 - level.tail(), df) * se;
     Ok(TTest {
-        difference: Estimate { value, low: value - half, high: value + half, method, n },
+        difference: Estimate::new(value, (value - half, value + half), method, n),
         test: Test { statistic, df: Some(df), p: t_two_sided(statistic, df), method },
     })
 }

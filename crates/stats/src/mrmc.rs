@@ -3,17 +3,39 @@
 //!
 //! The design is fully crossed: every reader rates every case under every treatment. With θ_ij the area of treatment i and reader j,
 //! t treatments and r readers, θ varies by readers (mean squares) and by cases (covariances between the areas).
+//!
+//! ```
+//! use coxa_stats::Level;
+//! use coxa_stats::mrmc::{CrossedDesign, Random, Rating};
+//!
+//! let mut ratings = Vec::new();
+//! for (reader, skill) in [("A", 2.0), ("B", 1.0), ("C", 0.5)] {
+//!     for (treatment, gain) in [("plain", 0.0), ("aided", 1.5)] {
+//!         for case in 0..12_u32 {
+//!             let truth = case % 2 == 0;
+//!             let noise = f64::from((case * 5 + reader.len() as u32 * 3 + case * case % 7) % 11) / 2.0;
+//!             let rating = noise + if truth { skill + gain } else { 0.0 };
+//!             let [reader, treatment] = [reader, treatment].map(str::to_owned);
+//!             ratings.push(Rating { reader, treatment, case: case.to_string(), truth, rating });
+//!         }
+//!     }
+//! }
+//! let design = CrossedDesign::from_rows(&ratings).expect("every reader rated every case under both treatments");
+//! let analysis = design.analyze(Random::ReadersAndCases, Level::P95)?;
+//! assert_eq!(analysis.differences[0].first, "aided");
+//! assert!(analysis.differences[0].difference.value > 0.0);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 mod analysis;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::analysis::{Analysis, Components, Random, TreatmentDifference, TreatmentMean};
 
 /// One rating of a study, with the study's own names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rating {
     /// Who rated.
     pub reader: String,
@@ -29,7 +51,7 @@ pub struct Rating {
 
 /// A fully crossed study.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Study {
+pub struct CrossedDesign {
     readers: Vec<String>,
     treatments: Vec<String>,
     truth: Vec<bool>,
@@ -40,7 +62,7 @@ pub struct Study {
 /// Why rows do not make a fully crossed study.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StudyError {
+pub enum DesignError {
     /// A rating is NaN or infinite.
     #[error("row {row}: the rating is {rating}, which is not finite")]
     NotFinite {
@@ -81,12 +103,12 @@ pub enum StudyError {
     },
 }
 
-impl Study {
+impl CrossedDesign {
     /// Arranges rows; readers, treatments and cases are ordered by name, numbers by value.
     ///
     /// # Errors
-    /// See [`StudyError`].
-    pub fn from_rows(rows: &[Rating]) -> Result<Self, StudyError> {
+    /// See [`DesignError`].
+    pub fn from_rows(rows: &[Rating]) -> Result<Self, DesignError> {
         let names = |name: fn(&Rating) -> &String| -> Vec<String> {
             let mut all: Vec<String> = rows.iter().map(|row| name(row).clone()).collect();
             all.sort_by(|a, b| natural(a).partial_cmp(&natural(b)).unwrap_or(a.cmp(b)));
@@ -102,16 +124,16 @@ impl Study {
         let mut ratings = vec![vec![vec![None; cases.len()]; readers.len()]; treatments.len()];
         for (row, rating) in rows.iter().enumerate() {
             if !rating.rating.is_finite() {
-                return Err(StudyError::NotFinite { row, rating: rating.rating });
+                return Err(DesignError::NotFinite { row, rating: rating.rating });
             }
             let case = case_of[&rating.case];
             if truth[case].is_some_and(|known| known != rating.truth) {
-                return Err(StudyError::Truth { row, case: rating.case.clone() });
+                return Err(DesignError::Truth { row, case: rating.case.clone() });
             }
             truth[case] = Some(rating.truth);
             let cell = &mut ratings[treatment_of[&rating.treatment]][reader_of[&rating.reader]][case];
             if cell.replace(rating.rating).is_some() {
-                return Err(StudyError::Duplicate {
+                return Err(DesignError::Duplicate {
                     row,
                     reader: rating.reader.clone(),
                     treatment: rating.treatment.clone(),
@@ -123,11 +145,11 @@ impl Study {
         for (treatment, by_reader) in treatments.iter().zip(ratings) {
             let mut readers_ratings = Vec::with_capacity(readers.len());
             for (reader, by_case) in readers.iter().zip(by_reader) {
-                let filled: Result<Vec<f64>, StudyError> = by_case
+                let filled: Result<Vec<f64>, DesignError> = by_case
                     .into_iter()
                     .zip(&cases)
                     .map(|(rating, case)| {
-                        rating.ok_or_else(|| StudyError::Missing {
+                        rating.ok_or_else(|| DesignError::Missing {
                             reader: reader.clone(),
                             treatment: treatment.clone(),
                             case: case.clone(),
@@ -156,8 +178,8 @@ impl Study {
         &self.truth
     }
 
-    /// The ratings of one treatment and reader, in case order, by their places in [`Study::treatments`] and
-    /// [`Study::readers`].
+    /// The ratings of one treatment and reader, in case order, by their places in [`CrossedDesign::treatments`] and
+    /// [`CrossedDesign::readers`].
     pub fn ratings(&self, treatment: usize, reader: usize) -> &[f64] {
         &self.ratings[treatment][reader]
     }
@@ -202,8 +224,8 @@ mod tests {
     fn rows_may_come_in_any_order() {
         let mut shuffled = rows();
         shuffled.reverse();
-        let study = Study::from_rows(&rows()).unwrap();
-        assert_eq!(Study::from_rows(&shuffled).unwrap(), study);
+        let study = CrossedDesign::from_rows(&rows()).unwrap();
+        assert_eq!(CrossedDesign::from_rows(&shuffled).unwrap(), study);
         assert_eq!(study.treatments(), ["aided", "unaided"]);
         assert_eq!(study.truth().len(), 12);
         assert!(study.truth()[10] && !study.truth()[11]);
@@ -214,22 +236,22 @@ mod tests {
     fn incomplete_designs_are_refused() {
         let mut missing = rows();
         missing.remove(5);
-        let error = Study::from_rows(&missing).unwrap_err();
+        let error = CrossedDesign::from_rows(&missing).unwrap_err();
         assert_eq!(error.to_string(), "reader r0 did not rate case 5 under treatment unaided");
         let mut twice = rows();
         twice.push(twice[3].clone());
-        assert!(matches!(Study::from_rows(&twice), Err(StudyError::Duplicate { row: 72, .. })));
+        assert!(matches!(CrossedDesign::from_rows(&twice), Err(DesignError::Duplicate { row: 72, .. })));
         let mut changed = rows();
         changed[40].truth = !changed[40].truth;
-        assert!(matches!(Study::from_rows(&changed), Err(StudyError::Truth { row: 40, .. })));
+        assert!(matches!(CrossedDesign::from_rows(&changed), Err(DesignError::Truth { row: 40, .. })));
         let mut broken = rows();
         broken[1].rating = f64::NAN;
-        assert!(matches!(Study::from_rows(&broken), Err(StudyError::NotFinite { row: 1, .. })));
+        assert!(matches!(CrossedDesign::from_rows(&broken), Err(DesignError::NotFinite { row: 1, .. })));
     }
 
     #[test]
     fn with_two_treatments_the_t_test_is_the_f_test() {
-        let study = Study::from_rows(&rows()).unwrap();
+        let study = CrossedDesign::from_rows(&rows()).unwrap();
         for random in [Random::ReadersAndCases, Random::Readers, Random::Cases] {
             let analysis = study.analyze(random, Level::P95).unwrap();
             let difference = &analysis.differences[0];
@@ -238,7 +260,7 @@ mod tests {
             assert!((difference.test.p / analysis.overall.p - 1.0).abs() < 1e-9);
             assert!(difference.difference.value > 0.0, "aided reads better");
             for mean in &analysis.treatments {
-                assert!(mean.auc.low <= mean.auc.value && mean.auc.value <= mean.auc.high);
+                assert!(mean.auc.low() <= Some(mean.auc.value) && Some(mean.auc.value) <= mean.auc.high());
             }
         }
     }
@@ -246,7 +268,7 @@ mod tests {
     #[test]
     fn one_treatment_is_no_comparison() {
         let alone: Vec<Rating> = rows().into_iter().take(36).collect();
-        let study = Study::from_rows(&alone).unwrap();
+        let study = CrossedDesign::from_rows(&alone).unwrap();
         let error = study.analyze(Random::Cases, Level::P95).unwrap_err();
         assert_eq!(error.reason, Reason::TooFew { n: 1, needed: 2 });
     }

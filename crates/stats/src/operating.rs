@@ -1,14 +1,24 @@
-//! The operating point: which threshold a reader works at, by what rule, chosen on which data.
-
-use serde::{Deserialize, Serialize};
+//! The operating point: which threshold a network works at, by what rule, chosen on which data.
+//!
+//! ```
+//! use coxa_stats::{Confusion, Rule, Scored, operating};
+//!
+//! let scores = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+//! let truth = [false, false, true, false, false, true, true, true];
+//! let point = operating::choose(Scored::new(&scores, &truth)?, Rule::SensitivityAtLeast(0.9), "the example's films")?;
+//! assert!((point.threshold - 0.25).abs() < 1e-12);
+//! assert_eq!(Confusion::at_threshold(&scores, &truth, point.threshold)?.fn_, 0);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 use crate::estimate::{Reason, Undefined};
 use crate::roc::{Roc, RocPoint};
 use crate::scored::Scored;
 
 /// How a threshold is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Rule {
     /// The largest sensitivity + specificity; of equals, the most sensitive.
     Youden,
@@ -21,7 +31,8 @@ pub enum Rule {
 }
 
 /// A threshold with its provenance. Scores ≥ `threshold` are called positive.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OperatingPoint {
     /// The threshold; always finite.
     pub threshold: f64,
@@ -108,7 +119,7 @@ fn finite(threshold: f64) -> Result<f64, Undefined> {
     if threshold.is_finite() {
         Ok(threshold)
     } else {
-        Err(Undefined::new("operating point", Reason::NotFinite { index: 0, value: threshold }))
+        Err(Undefined::new("operating point", Reason::OutOfRange { value: threshold, expected: "a finite threshold" }))
     }
 }
 
@@ -118,7 +129,7 @@ fn unit(target: f64) -> Result<(), Undefined> {
     } else {
         Err(Undefined::new(
             "operating point",
-            Reason::OutOfRange { index: 0, value: target, expected: "a target from 0 to 1" },
+            Reason::OutOfRange { value: target, expected: "a target from 0 to 1" },
         ))
     }
 }

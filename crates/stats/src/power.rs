@@ -1,15 +1,24 @@
 //! Sample size and power for an area, for the difference of two areas, and for the precision of a proportion.
+//!
+//! ```
+//! use coxa_stats::power::{Significance, auc_sample_size};
+//!
+//! let size = auc_sample_size(0.8, 0.9, 1.0, Significance::default())?;
+//! assert_eq!(size.rounded_up(), (17, 17));
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
-use serde::{Deserialize, Serialize};
-
-use crate::auc::{component_covariance, placements};
+use crate::auc::{Placements, clustered_variances, component_covariance, placements};
 use crate::distribution::{normal_cdf, normal_quantile, root};
 use crate::estimate::{Level, Reason, Undefined};
-use crate::scored::Scored;
+use crate::scored::{Clusters, Scored};
+
+const PILOT: &str = "sample size for a difference of AUCs";
 
 /// The sides of a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Sides {
     /// Half of the significance level in each tail.
     #[default]
@@ -19,7 +28,8 @@ pub enum Sides {
 }
 
 /// A test's size: significance level and sides.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Significance {
     /// Probability of a false alarm, strictly between 0 and 1.
     pub alpha: f64,
@@ -46,7 +56,8 @@ impl Significance {
 }
 
 /// Numbers of cases and controls, not rounded; [`SampleSize::rounded_up`] makes them whole.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SampleSize {
     /// Positive cases.
     pub cases: f64,
@@ -129,7 +140,8 @@ pub fn detectable_auc(cases: f64, controls: f64, power: f64, significance: Signi
 }
 
 /// What a pilot study says about the difference of two paired areas, by DeLong's covariances.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Pilot {
     /// θa − θb.
     pub difference: f64,
@@ -149,24 +161,49 @@ impl Pilot {
     /// # Errors
     /// With fewer than two cases or controls, when the truths differ, or when the areas do not differ or do not vary.
     pub fn new(a: Scored<'_>, b: Scored<'_>) -> Result<Self, Undefined> {
-        let statistic = "sample size for a difference of AUCs";
-        a.require(statistic, 2)?;
-        a.require_same_truth(&b, statistic)?;
-        let (va, vb) = (placements(a)?, placements(b)?);
-        let cases = a.cases() as f64;
+        let (va, vb) = Self::placements(a, b)?;
+        let (variance_a, variance_b) = (component_covariance(&va, &va), component_covariance(&vb, &vb));
         let covariance = component_covariance(&va, &vb);
-        let variance_a = component_covariance(&va, &va);
+        Self::of(a, va.auc - vb.auc, [variance_a, variance_a + variance_b - 2.0 * covariance, covariance])
+    }
+
+    /// [`Pilot::new`] where observations come in clusters, such as several films of one patient: the variances are Obuchowski's (1997).
+    /// The sizes it gives are of observations that cluster as the pilot's do.
+    ///
+    /// # Errors
+    /// As [`Pilot::new`], and where clusters are too few for a variance or their length differs.
+    pub fn clustered(a: Scored<'_>, b: Scored<'_>, clusters: &Clusters) -> Result<Self, Undefined> {
+        let (va, vb) = Self::placements(a, b)?;
+        clusters.require_length(PILOT, a.n())?;
+        let [variance_a, variance_b, variance] = clustered_variances(a, clusters, [&va, &vb])
+            .map_err(|because| Undefined::new(PILOT, Reason::Other(because)))?;
+        Self::of(a, va.auc - vb.auc, [variance_a, variance, (variance_a + variance_b - variance) / 2.0])
+    }
+
+    fn placements(a: Scored<'_>, b: Scored<'_>) -> Result<(Placements, Placements), Undefined> {
+        a.require(PILOT, 2)?;
+        a.require_same_truth(&b, PILOT)?;
+        Ok((placements(a)?, placements(b)?))
+    }
+
+    /// From the variance of the first area, that of the difference, and the covariance of the areas.
+    fn of(
+        a: Scored<'_>,
+        difference: f64,
+        [variance_a, variance, covariance]: [f64; 3],
+    ) -> Result<Self, Undefined> {
+        let cases = a.cases() as f64;
         let pilot = Self {
-            difference: va.auc - vb.auc,
+            difference,
             null_variance: cases * (2.0 * variance_a - 2.0 * covariance),
-            variance: cases * (variance_a + component_covariance(&vb, &vb) - 2.0 * covariance),
+            variance: cases * variance,
             controls_per_case: a.controls() as f64 / cases,
             cases,
         };
         // A covariance above the first variance leaves pROC's null variance negative.
         let testable = pilot.variance > 0.0 && pilot.null_variance >= 0.0;
         if pilot.difference == 0.0 || !testable {
-            return Err(Undefined::new(statistic, Reason::ZeroVariance));
+            return Err(Undefined::new(PILOT, Reason::ZeroVariance));
         }
         Ok(pilot)
     }
@@ -207,7 +244,7 @@ pub fn proportion_sample_size(expected: f64, half_width: f64, level: Level) -> R
 }
 
 fn out_of_range(statistic: &'static str, value: f64, expected: &'static str) -> Undefined {
-    Undefined::new(statistic, Reason::OutOfRange { index: 0, value, expected })
+    Undefined::new(statistic, Reason::OutOfRange { value, expected })
 }
 
 fn check_auc(auc: f64) -> Result<(), Undefined> {
@@ -244,6 +281,22 @@ mod tests {
         assert!((auc - 0.8).abs() < 1e-12);
         assert!(detectable_auc(2.0, 2.0, 0.99, significance).is_err());
         assert!(auc_power(0.5, 10.0, 10.0, significance).is_err());
+    }
+
+    #[test]
+    fn clusters_of_one_are_the_plain_pilot() {
+        let truth: Vec<bool> = (0..40).map(|i| i % 2 == 1).collect();
+        let scores = |step: u32| -> Vec<f64> {
+            (1..=40).map(|i| f64::from(i * step % 41) / 41.0 + if i % 2 == 0 { 0.3 } else { 0.0 }).collect()
+        };
+        let (a, b) = (scores(7), scores(11));
+        let (a, b) = (Scored::new(&a, &truth).unwrap(), Scored::new(&b, &truth).unwrap());
+        let single = Clusters::new(&(0..40).collect::<Vec<_>>());
+        let pairs = Clusters::new(&(0..40).map(|i| i / 2).collect::<Vec<_>>());
+        let (plain, clustered) = (Pilot::new(a, b).unwrap(), Pilot::clustered(a, b, &single).unwrap());
+        assert!((plain.variance - clustered.variance).abs() < 1e-12);
+        assert!((plain.null_variance - clustered.null_variance).abs() < 1e-12);
+        assert!(Pilot::clustered(a, b, &pairs).is_ok_and(|paired| (paired.variance - plain.variance).abs() > 1e-6));
     }
 
     #[test]

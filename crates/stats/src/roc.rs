@@ -1,9 +1,21 @@
 //! The empirical ROC curve with pROC's thresholds, its coordinates, its partial areas, and bootstrap intervals of them.
+//!
+//! ```
+//! use coxa_stats::roc::Part;
+//! use coxa_stats::{Roc, Scored};
+//!
+//! let scores = [0.1, 0.4, 0.35, 0.8];
+//! let truth = [false, false, true, true];
+//! let curve = Roc::new(Scored::new(&scores, &truth)?)?;
+//! assert_eq!(curve.auc(), 0.75);
+//! assert_eq!(curve.sensitivity_at(0.5)?, 1.0);
+//! let part = curve.partial_auc(Part::of_specificities(0.5, 1.0))?;
+//! assert!((part - 0.25).abs() < 1e-12);
+//! # Ok::<(), coxa_stats::Undefined>(())
+//! ```
 
 mod partial;
 mod resampled;
-
-use serde::Serialize;
 
 use self::partial::clipped_area;
 pub use self::partial::{Correction, Focus, Part};
@@ -13,7 +25,8 @@ use crate::estimate::{Reason, Undefined};
 use crate::scored::{Groups, Scored, area};
 
 /// One vertex of the curve: what happens when scores ≥ `threshold` are called positive.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RocPoint {
     /// A midpoint between neighboring distinct scores, or −∞ or +∞ at the ends.
     pub threshold: f64,
@@ -26,7 +39,8 @@ pub struct RocPoint {
 }
 
 /// The empirical ROC curve: higher score = positive.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Roc {
     points: Vec<RocPoint>,
     auc: f64,
@@ -114,11 +128,11 @@ impl Roc {
         let raw = self.raw_partial(part);
         match part.correction {
             Correction::Raw => Ok(raw),
-            Correction::McClish if raw < part.chance() => Err(Undefined::new(
+            Correction::McClish if raw < part.chance() - ROUNDING * (part.to - part.from) => Err(Undefined::new(
                 "corrected partial AUC",
                 Reason::Other("the curve lies below the diagonal over this range"),
             )),
-            Correction::McClish => Ok(part.corrected(raw)),
+            Correction::McClish => Ok(part.corrected(raw).max(0.5)),
         }
     }
 
@@ -130,6 +144,9 @@ impl Roc {
         }
     }
 }
+
+/// By how much of the range's width the area of a curve on the diagonal may fall short of the diagonal's by rounding.
+const ROUNDING: f64 = 1e-12;
 
 /// The threshold between two distinct neighbors; as pROC, halved first where the sum could overflow.
 fn midpoint(low: f64, high: f64) -> f64 {
@@ -159,7 +176,7 @@ fn check_part(statistic: &'static str, value: f64) -> Result<(), Undefined> {
     if (0.0..=1.0).contains(&value) {
         Ok(())
     } else {
-        Err(Undefined::new(statistic, Reason::OutOfRange { index: 0, value, expected: "a number from 0 to 1" }))
+        Err(Undefined::new(statistic, Reason::OutOfRange { value, expected: "a number from 0 to 1" }))
     }
 }
 
@@ -203,6 +220,17 @@ mod tests {
             let corrected = roc.partial_auc(part.corrected_by_mcclish()).unwrap();
             assert!((corrected - roc.auc()).abs() < 1e-15);
         }
+        // Constant scores, and two groups of the same shares: both curves are the diagonal.
+        for roc in [curve(&[0.5; 4], &[true, false, true, false]), curve(&[0.1, 0.7, 0.1, 0.7], &[true, true, false, false])] {
+            for (from, to) in [(0.9, 1.0), (0.8, 1.0), (0.95, 1.0), (0.5, 0.8), (0.1, 0.3)] {
+                for part in [Part::of_specificities(from, to), Part::of_sensitivities(from, to)] {
+                    let area = roc.partial_auc(part.corrected_by_mcclish()).unwrap();
+                    assert!((0.5..0.5 + 1e-12).contains(&area), "{from} {to}: {area}");
+                }
+            }
+        }
+        let below = curve(&[0.9, 0.1, 0.2], &[false, true, true]);
+        assert!(below.partial_auc(Part::of_specificities(0.5, 1.0).corrected_by_mcclish()).is_err());
         assert!(roc.partial_auc(Part::of_specificities(0.9, 0.8)).is_err());
         assert!(roc.partial_auc(Part::of_specificities(0.9, 1.1)).is_err());
     }

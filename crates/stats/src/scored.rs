@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::estimate::{Reason, Undefined, check_finite, check_lengths};
+use crate::estimate::{Estimate, Level, Reason, Undefined, check_finite, check_lengths};
 
 /// A sample of scored observations: a higher score speaks for the positive class.
 ///
@@ -76,7 +76,7 @@ impl<'a> Scored<'a> {
             None => Ok(()),
             Some(index) => Err(Undefined::new(
                 statistic,
-                Reason::OutOfRange {
+                Reason::ObservationOutOfRange {
                     index,
                     value: f64::from(u8::from(other.truth[index])),
                     expected: "the same truth in both samples",
@@ -102,14 +102,15 @@ pub(crate) struct Groups {
 impl Groups {
     pub fn new(sample: Scored<'_>) -> Self {
         let scores = sample.scores();
-        let mut order: Vec<usize> = (0..scores.len()).collect();
+        // Scores beside their places: a sort that follows no pointer.
+        let mut order: Vec<(f64, usize)> = scores.iter().copied().zip(0..).collect();
         // Scores are finite, so that they are totally ordered, and −0 equals 0 here.
-        order.sort_unstable_by(|&a, &b| scores[a].partial_cmp(&scores[b]).unwrap_or(Ordering::Equal));
+        order.sort_unstable_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal));
         let mut groups =
             Self { values: Vec::new(), of: vec![0; scores.len()], cases: Vec::new(), controls: Vec::new() };
-        for index in order {
-            if groups.values.last() != Some(&scores[index]) {
-                groups.values.push(scores[index]);
+        for (score, index) in order {
+            if groups.values.last() != Some(&score) {
+                groups.values.push(score);
                 groups.cases.push(0);
                 groups.controls.push(0);
             }
@@ -176,6 +177,63 @@ impl Clusters {
         check_lengths(statistic, n, self.of.len())
     }
 }
+
+/// What an interval allows for: its level, and which observations belong together.
+///
+/// A bare [`Level`] stands for independent observations.
+#[derive(Debug, Clone, Copy)]
+pub struct Inference<'a> {
+    /// The confidence level.
+    pub level: Level,
+    /// Observations of one cluster, as the films of one patient, are not taken as independent; `None` takes all as independent.
+    pub clusters: Option<&'a Clusters>,
+}
+
+impl From<Level> for Inference<'_> {
+    fn from(level: Level) -> Self {
+        Self { level, clusters: None }
+    }
+}
+
+impl Inference<'_> {
+    /// The variance of a sum of contributions that are centered on zero: I/(I − 1) Σ(sum within cluster)², for I clusters
+    /// (Liang & Zeger 1986; single observations are clusters of one). `None` with fewer than two clusters.
+    pub(crate) fn variance_of_sum(&self, contributions: &[f64]) -> Option<f64> {
+        let (squares, count) = match self.clusters {
+            None => (contributions.iter().map(|v| v * v).sum::<f64>(), contributions.len()),
+            Some(clusters) => {
+                let mut sums = vec![0.0; clusters.count()];
+                for (value, &cluster) in contributions.iter().zip(clusters.of()) {
+                    sums[cluster] += value;
+                }
+                (sums.iter().map(|v| v * v).sum(), clusters.count())
+            }
+        };
+        (count > 1).then(|| squares * count as f64 / (count as f64 - 1.0))
+    }
+
+    pub(crate) fn require_length(&self, statistic: &'static str, n: usize) -> Result<(), Undefined> {
+        self.clusters.map_or(Ok(()), |clusters| clusters.require_length(statistic, n))
+    }
+
+    /// Wald's interval of a value with its variance, kept within `range` and named `method`.
+    pub(crate) fn wald(
+        &self,
+        (value, variance): (f64, Option<f64>),
+        (least, greatest): (f64, f64),
+        method: &'static str,
+        n: usize,
+    ) -> Estimate {
+        let Some(variance) = variance else {
+            return Estimate::without_limits(value, ONE_CLUSTER, n);
+        };
+        let half = self.level.z() * variance.sqrt();
+        let limits = ((value - half).max(least).min(value), (value + half).min(greatest).max(value));
+        Estimate::new(value, limits, method, n)
+    }
+}
+
+pub(crate) const ONE_CLUSTER: &str = "fewer than two independent observations";
 
 #[cfg(test)]
 mod tests {

@@ -70,8 +70,8 @@ fn proportions() {
 
 fn compare(what: &str, estimate: Estimate, expected: &Value) {
     close(what, estimate.value, &expected["value"]);
-    close(what, estimate.low, &expected["low"]);
-    close(what, estimate.high, &expected["high"]);
+    close(what, estimate.low().unwrap(), &expected["low"]);
+    close(what, estimate.high().unwrap(), &expected["high"]);
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn tables() {
         {
             let expected = &expected[name];
             close(name, estimate.value, &expected["value"]);
-            close_to(name, estimate.low, number(&expected["low"]).max(least), 1e-9);
-            close_to(name, estimate.high, number(&expected["high"]).min(1.0), 1e-9);
+            close_to(name, estimate.low().unwrap(), number(&expected["low"]).max(least), 1e-9);
+            close_to(name, estimate.high().unwrap(), number(&expected["high"]).min(1.0), 1e-9);
         }
     }
 }

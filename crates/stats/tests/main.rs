@@ -4,6 +4,7 @@ mod fixture;
 mod golden_auc;
 mod golden_calibration;
 mod golden_counts;
+mod golden_mrmc;
 mod golden_tests;
 mod properties;
 mod public_data;

@@ -1,8 +1,8 @@
 //! Areas and their differences where observations come in clusters, such as several films of one patient.
 
 use super::compare::{AucComparison, normal_comparison};
-use super::{AUC, AucInterval, Centered, DIFFERENCE, auc, from_variance, no_interval, placements};
-use crate::estimate::{Estimate, Level, Reason, Undefined};
+use super::{AUC, AucInterval, Centered, DIFFERENCE, Placements, from_variance, placements};
+use crate::estimate::{Estimate, Level, Limits, Reason, Undefined};
 use crate::scored::{Clusters, Scored};
 
 /// The area with an interval that allows for clusters, such as several films of one patient (Obuchowski 1997).
@@ -13,31 +13,31 @@ use crate::scored::{Clusters, Scored};
 ///
 /// # Errors
 /// Undefined without cases or controls, or when the lengths differ. With fewer than two clusters that hold a case, or a control, or
-/// a variance of zero or below it, which few clusters can bring about, the value exists, but not the interval:
-/// [`Undefined::value`] gives it.
+/// a variance of zero or below it, which few clusters can bring about, the value has no limits; nor has it for
+/// [`AucInterval::Newcombe`].
 pub fn clustered_delong(
     sample: Scored<'_>,
     clusters: &Clusters,
     level: Level,
     interval: AucInterval,
 ) -> Result<Estimate, Undefined> {
-    let value = auc(sample)?;
     clusters.require_length(AUC, sample.n())?;
-    if interval == AucInterval::Newcombe {
-        return Err(no_interval(value, "Newcombe's interval does not allow for clusters"));
-    }
     let placements = placements(sample)?;
-    let centered = placements.centered();
-    let variance = clustered_variance(sample, clusters, &centered).map_err(|because| no_interval(value, because))?;
-    if variance == 0.0 {
-        return Err(no_interval(value, "the clustered variance is zero"));
+    let without = |because| Ok(Estimate::without_limits(placements.auc, because, sample.n()));
+    if interval == AucInterval::Newcombe {
+        return without("Newcombe's interval does not allow for clusters");
     }
-    let mut estimate = from_variance(value, variance, sample.n(), level, interval)?;
-    estimate.method = match interval {
+    let variance = match clustered_variance(sample, clusters, &placements.centered()) {
+        Ok(0.0) => return without("the clustered variance is zero"),
+        Ok(variance) => variance,
+        Err(because) => return without(because),
+    };
+    let estimate = from_variance((placements.auc, variance), sample.n(), level, interval);
+    let method = match interval {
         AucInterval::Logit => "clustered DeLong (Obuchowski 1997), logit",
         _ => "clustered DeLong (Obuchowski 1997), Wald",
     };
-    Ok(estimate)
+    Ok(estimate.map_limits(|limits| Limits { method, ..limits }))
 }
 
 /// The paired test of [`paired_delong`](super::paired_delong) with the clustered variance of [`clustered_delong`].
@@ -66,8 +66,21 @@ pub fn paired_clustered_delong(
     )
 }
 
+/// The clustered variances of two areas on the same observations and of their difference, or why there are none.
+pub(crate) fn clustered_variances(
+    sample: Scored<'_>,
+    clusters: &Clusters,
+    [a, b]: [&Placements; 2],
+) -> Result<[f64; 3], &'static str> {
+    Ok([
+        clustered_variance(sample, clusters, &a.centered())?,
+        clustered_variance(sample, clusters, &b.centered())?,
+        clustered_variance(sample, clusters, &a.centered_difference(b))?,
+    ])
+}
+
 /// The variance, or why there is none.
-fn clustered_variance(sample: Scored<'_>, clusters: &Clusters, centered: &Centered) -> Result<f64, &'static str> {
+pub(super) fn clustered_variance(sample: Scored<'_>, clusters: &Clusters, centered: &Centered) -> Result<f64, &'static str> {
     #[derive(Clone, Copy, Default)]
     struct Sums {
         x: f64,

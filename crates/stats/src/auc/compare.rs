@@ -1,14 +1,14 @@
 //! DeLong's tests of two areas, on the same observations and on different ones.
 
-use serde::Serialize;
-
+use super::clustered::clustered_variance;
 use super::{DIFFERENCE, Placements, component_covariance, placements};
 use crate::distribution::{normal_cdf, t_quantile, t_two_sided};
 use crate::estimate::{Estimate, Level, Reason, Undefined};
-use crate::scored::Scored;
+use crate::scored::{Clusters, Scored};
 
 /// A comparison of two areas.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct AucComparison {
     /// Area of the first sample.
     pub auc_a: f64,
@@ -48,30 +48,62 @@ pub fn paired_delong(a: Scored<'_>, b: Scored<'_>, level: Level) -> Result<AucCo
 pub fn unpaired_delong(a: Scored<'_>, b: Scored<'_>, level: Level) -> Result<AucComparison, Undefined> {
     a.require(DIFFERENCE, 2)?;
     b.require(DIFFERENCE, 2)?;
-    let (va, vb) = (placements(a)?, placements(b)?);
-    let (sa, sb) = (component_covariance(&va, &va), component_covariance(&vb, &vb));
-    let total = sa + sb;
+    let of = |sample: Scored<'_>| {
+        let placements = placements(sample)?;
+        let variance = component_covariance(&placements, &placements);
+        Ok(Part { auc: placements.auc, variance, units: sample.n(), n: sample.n() })
+    };
+    welch([of(a)?, of(b)?], level, "DeLong's test for two ROC curves")
+}
+
+/// [`unpaired_delong`] where the observations of each sample come in clusters, such as several films of one patient: Obuchowski's
+/// variances (1997), and clusters in place of observations in the degrees of freedom. No cluster may be in both samples.
+///
+/// # Errors
+/// As [`unpaired_delong`], and where clusters are too few for a variance or their length differs.
+pub fn unpaired_clustered_delong(
+    (a, clusters_a): (Scored<'_>, &Clusters),
+    (b, clusters_b): (Scored<'_>, &Clusters),
+    level: Level,
+) -> Result<AucComparison, Undefined> {
+    let of = |sample: Scored<'_>, clusters: &Clusters| {
+        sample.require(DIFFERENCE, 1)?;
+        clusters.require_length(DIFFERENCE, sample.n())?;
+        let placements = placements(sample)?;
+        let variance = clustered_variance(sample, clusters, &placements.centered())
+            .map_err(|because| Undefined::new(DIFFERENCE, Reason::Other(because)))?;
+        Ok(Part { auc: placements.auc, variance, units: clusters.count(), n: sample.n() })
+    };
+    let parts = [of(a, clusters_a)?, of(b, clusters_b)?];
+    welch(parts, level, "clustered DeLong test for two ROC curves (Obuchowski 1997)")
+}
+
+/// One of two areas that are compared: its variance, from so many independent units.
+struct Part {
+    auc: f64,
+    variance: f64,
+    units: usize,
+    n: usize,
+}
+
+fn welch([a, b]: [Part; 2], level: Level, method: &'static str) -> Result<AucComparison, Undefined> {
+    let total = a.variance + b.variance;
     if total == 0.0 {
         return Err(Undefined::new(DIFFERENCE, Reason::ZeroVariance));
     }
-    let df = total * total / (sa * sa / (a.n() as f64 - 1.0) + sb * sb / (b.n() as f64 - 1.0));
-    let value = va.auc - vb.auc;
+    let share = |part: &Part| part.variance * part.variance / (part.units as f64 - 1.0);
+    let df = total * total / (share(&a) + share(&b));
+    let value = a.auc - b.auc;
     let statistic = value / total.sqrt();
     let half = t_quantile(1.0 - level.tail(), df) * total.sqrt();
     Ok(AucComparison {
-        auc_a: va.auc,
-        auc_b: vb.auc,
-        difference: Estimate {
-            value,
-            low: value - half,
-            high: value + half,
-            method: "DeLong, Welch's t",
-            n: a.n() + b.n(),
-        },
+        auc_a: a.auc,
+        auc_b: b.auc,
+        difference: Estimate::new(value, (value - half, value + half), "DeLong, Welch's t", a.n + b.n),
         statistic,
         df: Some(df),
         p: t_two_sided(statistic, df),
-        method: "DeLong's test for two ROC curves",
+        method,
     })
 }
 
@@ -101,7 +133,7 @@ pub(super) fn normal_comparison(
     Ok(AucComparison {
         auc_a,
         auc_b,
-        difference: Estimate { value, low: value - half, high: value + half, method: "DeLong, Wald", n },
+        difference: Estimate::new(value, (value - half, value + half), "DeLong, Wald", n),
         statistic,
         df: None,
         p: 2.0 * normal_cdf(-statistic.abs()),

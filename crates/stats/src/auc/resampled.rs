@@ -1,24 +1,19 @@
 //! Bootstrap intervals of an area and of a difference of areas: a replicate costs no sort.
 
 use super::{AUC, DIFFERENCE, auc};
-use crate::bootstrap::{Plan, Resampling, percentile};
-use crate::estimate::{Estimate, Level, Undefined};
+use crate::bootstrap::{Bootstrap, percentile};
+use crate::estimate::{Estimate, Undefined};
 use crate::scored::{Groups, Scored, area};
 
-/// The area with a bootstrap percentile interval; [`Resampling::Stratified`] is pROC's default.
+/// The area with a bootstrap percentile interval; [`Resampling::Stratified`](crate::Resampling::Stratified) is pROC's default.
 ///
 /// # Errors
-/// Undefined without cases or controls, when cluster lengths differ, or when too many replicates lack one class.
-pub fn bootstrap(
-    sample: Scored<'_>,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-) -> Result<Estimate, Undefined> {
+/// Undefined without cases or controls, or when cluster lengths differ; as [`percentile`].
+pub fn bootstrap(sample: Scored<'_>, how: &Bootstrap<'_>) -> Result<Estimate, Undefined> {
     let value = auc(sample)?;
     let groups = Groups::new(sample);
     let mut weights = GroupWeights::new(&groups);
-    percentile(AUC, value, sample.truth(), resampling, level, plan, |counts| {
+    percentile((AUC, value), sample.truth(), how, |counts| {
         weights.fill(&groups, sample.truth(), counts);
         area(&weights.cases, &weights.controls)
     })
@@ -32,15 +27,13 @@ pub fn bootstrap(
 pub fn paired_bootstrap(
     a: Scored<'_>,
     b: Scored<'_>,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
+    how: &Bootstrap<'_>,
 ) -> Result<Estimate, Undefined> {
     a.require_same_truth(&b, DIFFERENCE)?;
     let value = auc(a)? - auc(b)?;
     let (groups_a, groups_b) = (Groups::new(a), Groups::new(b));
     let (mut weights_a, mut weights_b) = (GroupWeights::new(&groups_a), GroupWeights::new(&groups_b));
-    percentile(DIFFERENCE, value, a.truth(), resampling, level, plan, |counts| {
+    percentile((DIFFERENCE, value), a.truth(), how, |counts| {
         weights_a.fill(&groups_a, a.truth(), counts);
         weights_b.fill(&groups_b, a.truth(), counts);
         Some(area(&weights_a.cases, &weights_a.controls)? - area(&weights_b.cases, &weights_b.controls)?)

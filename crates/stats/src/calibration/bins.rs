@@ -1,14 +1,13 @@
-//! Calibration by bins: the reliability curve, the expected calibration error, the Brier score's parts.
+//! Calibration by bins: the reliability curve and the Brier score's parts.
 
-use serde::{Deserialize, Serialize};
-
-use crate::bootstrap::{Plan, Resampling, percentile};
-use crate::estimate::{Estimate, Level, Reason, Undefined, check_lengths, check_unit};
-use crate::interval::{Interval, named_proportion};
+use crate::estimate::{Estimate, Reason, Undefined, check_lengths, check_unit};
+use crate::interval::{Interval, wilson};
+use crate::scored::Inference;
 
 /// How probabilities are put into bins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Binning {
     /// Bins of equal width over [0, 1]; the last holds 1 itself.
     #[default]
@@ -17,8 +16,26 @@ pub enum Binning {
     EqualCount,
 }
 
+/// How many bins, and of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Bins {
+    /// Their number, at least 1.
+    pub count: usize,
+    /// How probabilities are put into them.
+    pub binning: Binning,
+}
+
+impl Bins {
+    /// So many bins of equal width over [0, 1].
+    pub fn equal_width(count: usize) -> Self {
+        Self { count, binning: Binning::EqualWidth }
+    }
+}
+
 /// One bin of a reliability curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ReliabilityBin {
     /// Lower edge: of the bin, or the smallest probability in it when binned by count.
     pub from: f64,
@@ -26,13 +43,14 @@ pub struct ReliabilityBin {
     pub to: f64,
     /// Mean predicted probability of its members.
     pub predicted: f64,
-    /// Observed share of positives, with Wilson's interval.
+    /// Observed share of positives, with Wilson's interval; with clusters, at the effective size of Rao & Scott (1992).
     pub observed: Estimate,
 }
 
 /// The Brier score and its parts over bins (Stephenson, Coelho & Jolliffe 2008):
 /// score = reliability − resolution + uncertainty + within-bin variance − 2 · within-bin covariance, exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct BrierParts {
     /// Mean squared error of the probabilities.
     pub score: f64,
@@ -52,14 +70,9 @@ pub struct BrierParts {
 ///
 /// # Errors
 /// When a probability is outside [0, 1], lengths differ, or there are no observations or no bins.
-pub fn brier_parts(
-    probabilities: &[f64],
-    truth: &[bool],
-    bins: usize,
-    binning: Binning,
-) -> Result<BrierParts, Undefined> {
-    let assigned = assign("Brier decomposition", probabilities, truth, bins, binning)?;
-    let sums = bin_sums(&assigned, probabilities, truth, bins, |_| 1);
+pub fn brier_parts(probabilities: &[f64], truth: &[bool], bins: Bins) -> Result<BrierParts, Undefined> {
+    let assigned = assign("Brier decomposition", probabilities, truth, bins)?;
+    let sums = bin_sums(&assigned, probabilities, truth, bins);
     let n = truth.len() as f64;
     let base = truth.iter().filter(|&&y| y).count() as f64 / n;
     let mut parts = BrierParts {
@@ -88,71 +101,73 @@ pub fn brier_parts(
 /// The reliability curve: mean prediction and observed share in each bin that holds anything.
 ///
 /// # Errors
-/// As [`brier_parts`].
-pub fn reliability(
+/// As [`brier_parts`], and where the clusters' length differs.
+pub fn reliability<'c>(
     probabilities: &[f64],
     truth: &[bool],
-    bins: usize,
-    binning: Binning,
-    level: Level,
+    bins: Bins,
+    inference: impl Into<Inference<'c>>,
 ) -> Result<Vec<ReliabilityBin>, Undefined> {
-    let statistic = "reliability curve";
-    let assigned = assign(statistic, probabilities, truth, bins, binning)?;
-    let sums = bin_sums(&assigned, probabilities, truth, bins, |_| 1);
-    let mut edges = vec![(f64::INFINITY, f64::NEG_INFINITY); bins];
+    let (statistic, inference) = ("reliability curve", inference.into());
+    let assigned = assign(statistic, probabilities, truth, bins)?;
+    inference.require_length(statistic, truth.len())?;
+    let sums = bin_sums(&assigned, probabilities, truth, bins);
+    let sizes = effective_sizes(&assigned, truth, &sums, &inference);
+    let mut edges = vec![(f64::INFINITY, f64::NEG_INFINITY); bins.count];
     for (&bin, &p) in assigned.iter().zip(probabilities) {
         edges[bin] = (edges[bin].0.min(p), edges[bin].1.max(p));
     }
-    sums.iter()
-        .enumerate()
-        .filter(|(_, sum)| sum.count > 0)
+    let held = sums.iter().enumerate().filter(|(_, sum)| sum.count > 0);
+    Ok(held
         .map(|(bin, sum)| {
-            let (from, to) = match binning {
-                Binning::EqualWidth => (bin as f64 / bins as f64, (bin + 1) as f64 / bins as f64),
+            let (from, to) = match bins.binning {
+                Binning::EqualWidth => (bin as f64 / bins.count as f64, (bin + 1) as f64 / bins.count as f64),
                 Binning::EqualCount => edges[bin],
             };
-            Ok(ReliabilityBin {
-                from,
-                to,
-                predicted: sum.predicted(),
-                observed: named_proportion(
-                    statistic,
-                    "an empty bin",
-                    sum.positives,
-                    sum.count,
-                    level,
-                    Interval::Wilson,
-                )?,
-            })
+            ReliabilityBin { from, to, predicted: sum.predicted(), observed: share(sum, sizes.as_deref(), bin, &inference) }
         })
-        .collect()
+        .collect())
 }
 
-/// The expected calibration error Σ n_b |p̄_b − ȳ_b|/n (Naeini, Cooper & Hauskrecht 2015) with a bootstrap percentile interval;
-/// bins stay those of the sample. ECE depends on its bins and is biased upward in small samples.
-///
-/// # Errors
-/// As [`brier_parts`], and as the bootstrap.
-pub fn expected_calibration_error(
-    probabilities: &[f64],
-    truth: &[bool],
-    (bins, binning): (usize, Binning),
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
-) -> Result<Estimate, Undefined> {
-    let statistic = "expected calibration error";
-    let assigned = assign(statistic, probabilities, truth, bins, binning)?;
-    let error = |weight: &dyn Fn(usize) -> u64| {
-        let sums = bin_sums(&assigned, probabilities, truth, bins, weight);
-        let n: u64 = sums.iter().map(|s| s.count).sum();
-        let gap: f64 = sums.iter().map(|s| (s.probability - s.positives as f64).abs()).sum();
-        gap / n as f64
+/// The observed share of a bin with Wilson's interval at its effective size.
+fn share(sum: &BinSum, sizes: Option<&[f64]>, bin: usize, inference: &Inference<'_>) -> Estimate {
+    let (value, n) = (sum.observed(), sum.count as usize);
+    let Some(sizes) = sizes else {
+        let limits = Interval::Wilson.bounds(sum.positives, sum.count, inference.level);
+        return Estimate::new(value, limits, Interval::Wilson.name(), n);
     };
-    let value = error(&|_| 1);
-    percentile(statistic, value, truth, resampling, level, plan, |counts| {
-        Some(error(&|index| u64::from(counts[index])))
-    })
+    let (low, high) = wilson(value, sizes[bin], inference.level);
+    let limits = (low.clamp(0.0, value), high.clamp(value, 1.0));
+    Estimate::new(value, limits, "Wilson at the effective size (Rao & Scott 1992)", n)
+}
+
+/// The number of independent observations that each bin's share is worth: ȳ(1 − ȳ) over the clustered variance of ȳ, at most the
+/// number of observations; the number of clusters where all are of one class. `None` without clusters.
+fn effective_sizes(
+    assigned: &[usize],
+    truth: &[bool],
+    sums: &[BinSum],
+    inference: &Inference<'_>,
+) -> Option<Vec<f64>> {
+    let clusters = inference.clusters?;
+    // By cluster and bin: the sum of y − ȳ, and whether the cluster has an observation there.
+    let mut cells = vec![(0.0, false); clusters.count() * sums.len()];
+    for ((&bin, &y), &cluster) in assigned.iter().zip(truth).zip(clusters.of()) {
+        let cell = &mut cells[cluster * sums.len() + bin];
+        cell.0 += f64::from(u8::from(y)) - sums[bin].observed();
+        cell.1 = true;
+    }
+    let size = |(bin, sum): (usize, &BinSum)| {
+        let held = || cells.iter().skip(bin).step_by(sums.len()).filter(|cell| cell.1);
+        let (count, n, value) = (held().count() as f64, sum.count as f64, sum.observed());
+        if count < 2.0 || value == 0.0 || value == 1.0 {
+            return count;
+        }
+        let squares: f64 = held().map(|cell| cell.0 * cell.0).sum();
+        let variance = count / (count - 1.0) * squares / (n * n);
+        (value * (1.0 - value) / variance).min(n)
+    };
+    Some(sums.iter().enumerate().map(size).collect())
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -172,21 +187,12 @@ impl BinSum {
     }
 }
 
-fn bin_sums(
-    assigned: &[usize],
-    probabilities: &[f64],
-    truth: &[bool],
-    bins: usize,
-    weight: impl Fn(usize) -> u64,
-) -> Vec<BinSum> {
-    let mut sums = vec![BinSum::default(); bins];
-    for (index, &bin) in assigned.iter().enumerate() {
-        let times = weight(index);
-        sums[bin].count += times;
-        sums[bin].probability += times as f64 * probabilities[index];
-        if truth[index] {
-            sums[bin].positives += times;
-        }
+fn bin_sums(assigned: &[usize], probabilities: &[f64], truth: &[bool], bins: Bins) -> Vec<BinSum> {
+    let mut sums = vec![BinSum::default(); bins.count];
+    for ((&bin, &probability), &positive) in assigned.iter().zip(probabilities).zip(truth) {
+        sums[bin].count += 1;
+        sums[bin].probability += probability;
+        sums[bin].positives += u64::from(positive);
     }
     sums
 }
@@ -196,9 +202,9 @@ pub(super) fn assign(
     statistic: &'static str,
     probabilities: &[f64],
     truth: &[bool],
-    bins: usize,
-    binning: Binning,
+    bins: Bins,
 ) -> Result<Vec<usize>, Undefined> {
+    let Bins { count: bins, binning } = bins;
     check_lengths(statistic, probabilities.len(), truth.len())?;
     check_unit(statistic, probabilities)?;
     let n = probabilities.len();

@@ -1,14 +1,13 @@
 //! The intervals of what a 2×2 table gives.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Confusion, Metric};
-use crate::estimate::{Estimate, Level, Reason, Undefined};
-use crate::interval::{Interval, named_proportion, wilson};
+use crate::estimate::{Estimate, Level, Limits, Undefined};
+use crate::interval::{Interval, wilson};
 
 /// How the interval of F1 is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum F1Interval {
     /// F1 = 2F*/(1 + F*), where F* = TP/(TP + FP + FN) is a proportion (Hand, Christen & Kirielle 2021): Wilson's limits of
     /// F*, carried over by that increasing function.
@@ -22,8 +21,9 @@ pub enum F1Interval {
 }
 
 /// How the interval of Youden's index, and so of balanced accuracy, is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum YoudenInterval {
     /// Square-and-add of the two Wilson intervals (Newcombe 1998, method 10): keeps its coverage near 0 and 1.
     #[default]
@@ -50,8 +50,7 @@ impl Confusion {
             Metric::LikelihoodRatioNegative => self.likelihood_ratio_negative(level),
             Metric::DiagnosticOddsRatio => self.diagnostic_odds_ratio(level),
             proportion => {
-                let (statistic, empty, k, n) = self.counts(proportion);
-                named_proportion(statistic, empty, k, n, level, interval)
+                self.counts(proportion).estimate(level, interval)
             }
         }
     }
@@ -121,7 +120,7 @@ impl Confusion {
                 (low, high, "Wilson, F1 as a proportion of all n")
             }
         };
-        Ok(Estimate { value, low: low.clamp(0.0, value), high: high.clamp(value, 1.0), method, n })
+        Ok(Estimate::new(value, (low.clamp(0.0, value), high.clamp(value, 1.0)), method, n))
     }
 
     /// Youden's J = sensitivity + specificity − 1. Undefined without a case or a control.
@@ -134,7 +133,8 @@ impl Confusion {
     pub fn balanced_accuracy(&self, level: Level, interval: YoudenInterval) -> Result<Estimate, Undefined> {
         let youden = self.youden_named("balanced accuracy", level, interval)?;
         let carried = |j: f64| (j + 1.0) / 2.0;
-        Ok(Estimate { value: carried(youden.value), low: carried(youden.low), high: carried(youden.high), ..youden })
+        let limits = |l: Limits| Limits { low: carried(l.low), high: carried(l.high), ..l };
+        Ok(Estimate { value: carried(youden.value), ..youden.map_limits(limits) })
     }
 
     /// Matthews' correlation coefficient with the multinomial delta-method interval, cut to [−1, 1].
@@ -154,13 +154,7 @@ impl Confusion {
         // MCC does not change with scale, so that the mean gradient is zero and the variance is Σ count·gradient².
         let variance: f64 = gradient.iter().map(|(count, g)| count * g * g).sum();
         let half = level.z() * variance.sqrt();
-        Ok(Estimate {
-            value,
-            low: (value - half).max(-1.0),
-            high: (value + half).min(1.0),
-            method: "Wald, delta method",
-            n: self.n() as usize,
-        })
+        Ok(Estimate::new(value, ((value - half).max(-1.0), (value + half).min(1.0)), "Wald, delta method", self.n() as usize))
     }
 
     /// LR+ = sensitivity/(1 − specificity), with epiR's interval exp(ln LR ± z √((1−se)/(n₁se) + sp/(n₀(1−sp)))) (Simel 1991).
@@ -170,7 +164,7 @@ impl Confusion {
     pub fn likelihood_ratio_positive(&self, level: Level) -> Result<Estimate, Undefined> {
         let value = self.value(Metric::LikelihoodRatioPositive)?;
         if self.tp == 0 {
-            return Err(no_interval("positive likelihood ratio", value));
+            return Ok(self.without_log_limits(value));
         }
         self.log_interval(
             value,
@@ -186,7 +180,7 @@ impl Confusion {
     pub fn likelihood_ratio_negative(&self, level: Level) -> Result<Estimate, Undefined> {
         let value = self.value(Metric::LikelihoodRatioNegative)?;
         if self.fn_ == 0 {
-            return Err(no_interval("negative likelihood ratio", value));
+            return Ok(self.without_log_limits(value));
         }
         self.log_interval(
             value,
@@ -203,7 +197,7 @@ impl Confusion {
     pub fn diagnostic_odds_ratio(&self, level: Level) -> Result<Estimate, Undefined> {
         let value = self.value(Metric::DiagnosticOddsRatio)?;
         if self.tp == 0 || self.tn == 0 {
-            return Err(no_interval("diagnostic odds ratio", value));
+            return Ok(self.without_log_limits(value));
         }
         let variance = [self.tp, self.fp, self.fn_, self.tn].iter().map(|&count| 1.0 / count as f64).sum();
         self.log_interval(value, variance, level)
@@ -240,13 +234,7 @@ impl Confusion {
                 (se_low + sp_low - 1.0, se_high + sp_high - 1.0, "sum of the limits (epiR)")
             }
         };
-        Ok(Estimate {
-            value,
-            low: low.max(-1.0).min(value),
-            high: high.min(1.0).max(value),
-            method,
-            n: self.n() as usize,
-        })
+        Ok(Estimate::new(value, (low.max(-1.0).min(value), high.min(1.0).max(value)), method, self.n() as usize))
     }
 
     /// (1 − p)/(n p) for p = k/n: the variance of ln p̂.
@@ -254,20 +242,14 @@ impl Confusion {
         (n - k) as f64 / (n as f64 * k as f64)
     }
 
+    fn without_log_limits(&self, value: f64) -> Estimate {
+        Estimate::without_limits(value, "the logarithm of a zero ratio is not finite", self.n() as usize)
+    }
+
     fn log_interval(&self, value: f64, variance: f64, level: Level) -> Result<Estimate, Undefined> {
         let factor = (level.z() * variance.sqrt()).exp();
-        Ok(Estimate {
-            value,
-            low: value / factor,
-            high: value * factor,
-            method: "Wald on the log scale",
-            n: self.n() as usize,
-        })
+        Ok(Estimate::new(value, (value / factor, value * factor), "Wald on the log scale", self.n() as usize))
     }
-}
-
-fn no_interval(statistic: &'static str, value: f64) -> Undefined {
-    Undefined::new(statistic, Reason::NoInterval { value, because: "the logarithm of a zero ratio is not finite" })
 }
 
 #[cfg(test)]
@@ -284,31 +266,32 @@ mod tests {
     fn the_papers_ratios() {
         let positive = PAPER.likelihood_ratio_positive(Level::P95).unwrap();
         close(positive.value, 6.125, 1e-12);
-        close(positive.low, 3.241527, 5e-7);
-        close(positive.high, 11.573441, 5e-7);
+        close(positive.low().unwrap(), 3.241527, 5e-7);
+        close(positive.high().unwrap(), 11.573441, 5e-7);
         let negative = PAPER.likelihood_ratio_negative(Level::P95).unwrap();
         close(negative.value, 0.023810, 5e-7);
-        close(negative.low, 0.003408, 5e-7);
-        close(negative.high, 0.166354, 5e-7);
+        close(negative.low().unwrap(), 0.003408, 5e-7);
+        close(negative.high().unwrap(), 0.166354, 5e-7);
     }
 
     #[test]
     fn the_papers_f1() {
         let f1 = PAPER.f1(Level::P95, F1Interval::WilsonOfAll).unwrap();
         close(f1.value, 0.916, 5e-4);
-        close(f1.low, 0.845, 5e-4);
-        close(f1.high, 0.956, 5e-4);
+        close(f1.low().unwrap(), 0.845, 5e-4);
+        close(f1.high().unwrap(), 0.956, 5e-4);
     }
 
     #[test]
     fn perfect_reading() {
         let perfect = Confusion { tp: 5, fp: 0, fn_: 0, tn: 7 };
         assert!(perfect.likelihood_ratio_positive(Level::P95).is_err());
-        assert_eq!(perfect.likelihood_ratio_negative(Level::P95).unwrap_err().value(), Some(0.0));
+        let negative = perfect.likelihood_ratio_negative(Level::P95).unwrap();
+        assert!(negative.value == 0.0 && negative.limits.is_err());
         let mcc = perfect.mcc(Level::P95).unwrap();
-        assert_eq!((mcc.value, mcc.low, mcc.high), (1.0, 1.0, 1.0));
+        assert_eq!((mcc.value, mcc.low(), mcc.high()), (1.0, Some(1.0), Some(1.0)));
         let youden = perfect.youden(Level::P95, YoudenInterval::default()).unwrap();
-        assert!(youden.low > 0.3 && youden.high == 1.0, "{youden:?}");
+        assert!(youden.low() > Some(0.3) && youden.high() == Some(1.0), "{youden:?}");
     }
 
     #[test]

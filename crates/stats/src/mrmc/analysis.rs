@@ -1,16 +1,15 @@
 //! Obuchowski & Rockette's analysis of a study.
 
-use serde::{Deserialize, Serialize};
-
-use super::Study;
+use super::CrossedDesign;
 use crate::auc::{component_covariance, placements};
 use crate::distribution::{chi_square_sf, f_sf, t_quantile, t_two_sided};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined};
 use crate::scored::Scored;
 
 /// Which effects are taken as a sample of a population; conclusions reach as far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Random {
     /// Readers and cases: results hold for other readers and other cases.
     #[default]
@@ -22,7 +21,8 @@ pub enum Random {
 }
 
 /// The variance components, each a mean over its pairs of areas.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Components {
     /// Mean variance of an area.
     pub error: f64,
@@ -41,18 +41,20 @@ pub struct Components {
 }
 
 /// A treatment's mean area over readers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TreatmentMean {
     /// The treatment.
     pub treatment: String,
     /// Its mean area with interval.
     pub auc: Estimate,
-    /// Each reader's area, in the order of [`Study::readers`].
+    /// Each reader's area, in the order of [`CrossedDesign::readers`].
     pub by_reader: Vec<f64>,
 }
 
 /// A difference of two treatments' mean areas.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TreatmentDifference {
     /// The treatment from which is subtracted.
     pub first: String,
@@ -62,12 +64,13 @@ pub struct TreatmentDifference {
     pub difference: Estimate,
     /// Its standard error.
     pub se: f64,
-    /// The t test (or, with fixed readers, the normal test in the guise of infinite degrees of freedom, `df: None`).
+    /// The t test; with fixed readers the normal test, whose `df` is `None`.
     pub test: Test,
 }
 
 /// The analysis of a study.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Analysis {
     /// What was taken as random.
     pub random: Random,
@@ -83,7 +86,7 @@ pub struct Analysis {
     pub differences: Vec<TreatmentDifference>,
 }
 
-impl Study {
+impl CrossedDesign {
     /// Obuchowski & Rockette's analysis.
     ///
     /// Readers and cases random: F = MS(T)/[MS(T:R) + r max(Cov2 − Cov3, 0)], df2 = denominator²/[MS(T:R)²/((t−1)(r−1))] (Hillis
@@ -169,13 +172,7 @@ impl Study {
         let half = quantile(df, level) * square.sqrt();
         TreatmentMean {
             treatment: self.treatments[treatment].clone(),
-            auc: Estimate {
-                value,
-                low: (value - half).max(0.0),
-                high: (value + half).min(1.0),
-                method: "Obuchowski-Rockette",
-                n: self.truth.len(),
-            },
+            auc: Estimate::new(value, ((value - half).max(0.0), (value + half).min(1.0)), "Obuchowski-Rockette", self.truth.len()),
             by_reader,
         }
     }
@@ -195,13 +192,7 @@ impl Study {
         TreatmentDifference {
             first: self.treatments[first].clone(),
             second: self.treatments[second].clone(),
-            difference: Estimate {
-                value,
-                low: value - half,
-                high: value + half,
-                method: "Obuchowski-Rockette",
-                n: self.truth.len(),
-            },
+            difference: Estimate::new(value, (value - half, value + half), "Obuchowski-Rockette", self.truth.len()),
             se,
             test: Test {
                 statistic,

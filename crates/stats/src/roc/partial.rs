@@ -1,13 +1,12 @@
 //! Areas under a part of the curve, raw and corrected.
 
-use serde::{Deserialize, Serialize};
-
 use super::check_part;
 use crate::estimate::{Reason, Undefined};
 
 /// The axis along which a partial area is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Focus {
     /// Over a range of specificities: ∫ sensitivity d(specificity).
     #[default]
@@ -17,8 +16,9 @@ pub enum Focus {
 }
 
 /// Whether a partial area is McClish's corrected one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Correction {
     /// The area itself, at most the width of the range.
     #[default]
@@ -28,7 +28,8 @@ pub enum Correction {
 }
 
 /// The part of the curve that a partial area covers.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Part {
     /// Lower end of the range, from 0.
     pub from: f64,
@@ -64,7 +65,7 @@ impl Part {
         } else {
             Err(Undefined::new(
                 "partial AUC",
-                Reason::OutOfRange { index: 0, value: self.to, expected: "an upper end above the lower end" },
+                Reason::OutOfRange { value: self.to, expected: "an upper end above the lower end" },
             ))
         }
     }

@@ -3,25 +3,23 @@
 use super::partial::{Correction, Focus, Part, clipped_area};
 use super::{Roc, interpolate};
 use crate::auc::GroupWeights;
-use crate::bootstrap::{Plan, Resampling, percentile};
-use crate::estimate::{Estimate, Level, Undefined};
+use crate::bootstrap::{Bootstrap, percentile};
+use crate::estimate::{Estimate, Undefined};
 use crate::scored::{Groups, Scored};
 
 /// [`Roc::sensitivity_at`] with a bootstrap percentile interval, as pROC's `ci.se` (whose estimate is the replicates' median;
 /// this is the curve's own value).
 ///
 /// # Errors
-/// Undefined without cases or controls or outside [0, 1], or when too many replicates lack one class.
+/// Undefined without cases or controls or outside [0, 1], and as the bootstrap.
 pub fn sensitivity_at_specificity(
     sample: Scored<'_>,
     specificity: f64,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
+    how: &Bootstrap<'_>,
 ) -> Result<Estimate, Undefined> {
     let value = Roc::new(sample)?.sensitivity_at(specificity)?;
     let statistic = "sensitivity at a specificity";
-    curve_bootstrap(sample, statistic, value, resampling, level, plan, |vertices| {
+    curve_bootstrap(sample, (statistic, value), how, |vertices| {
         Some(interpolate(vertices.iter().map(|v| (v.specificity, v.sensitivity)), specificity))
     })
 }
@@ -33,13 +31,11 @@ pub fn sensitivity_at_specificity(
 pub fn specificity_at_sensitivity(
     sample: Scored<'_>,
     sensitivity: f64,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
+    how: &Bootstrap<'_>,
 ) -> Result<Estimate, Undefined> {
     let value = Roc::new(sample)?.specificity_at(sensitivity)?;
     let statistic = "specificity at a sensitivity";
-    curve_bootstrap(sample, statistic, value, resampling, level, plan, |vertices| {
+    curve_bootstrap(sample, (statistic, value), how, |vertices| {
         Some(interpolate(vertices.iter().rev().map(|v| (v.sensitivity, v.specificity)), sensitivity))
     })
 }
@@ -47,16 +43,14 @@ pub fn specificity_at_sensitivity(
 /// [`Roc::partial_auc`] with a bootstrap percentile interval. As in pROC, a replicate's corrected area may fall below 0.5.
 ///
 /// # Errors
-/// As [`Roc::partial_auc`], or when too many replicates lack one class.
+/// As [`Roc::partial_auc`], and as the bootstrap.
 pub fn partial_auc(
     sample: Scored<'_>,
     part: Part,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
+    how: &Bootstrap<'_>,
 ) -> Result<Estimate, Undefined> {
     let value = Roc::new(sample)?.partial_auc(part)?;
-    curve_bootstrap(sample, "partial AUC", value, resampling, level, plan, |vertices| {
+    curve_bootstrap(sample, ("partial AUC", value), how, |vertices| {
         let raw = match part.focus {
             Focus::Specificity => clipped_area(vertices.iter().map(|v| (v.specificity, v.sensitivity)), part),
             Focus::Sensitivity => clipped_area(vertices.iter().rev().map(|v| (v.sensitivity, v.specificity)), part),
@@ -76,17 +70,14 @@ struct Vertex {
 
 fn curve_bootstrap(
     sample: Scored<'_>,
-    statistic: &'static str,
-    value: f64,
-    resampling: Resampling<'_>,
-    level: Level,
-    plan: Plan,
+    statistic: (&'static str, f64),
+    how: &Bootstrap<'_>,
     statistic_of: impl Fn(&[Vertex]) -> Option<f64>,
 ) -> Result<Estimate, Undefined> {
     let groups = Groups::new(sample);
     let mut weights = GroupWeights::new(&groups);
     let mut vertices = Vec::with_capacity(groups.values.len() + 1);
-    percentile(statistic, value, sample.truth(), resampling, level, plan, |counts| {
+    percentile(statistic, sample.truth(), how, |counts| {
         weights.fill(&groups, sample.truth(), counts);
         let cases: u64 = weights.cases.iter().sum();
         let controls: u64 = weights.controls.iter().sum();
