@@ -75,12 +75,18 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> TableError {
     move |source| TableError::Io { path, source }
 }
 
-/// A table in memory, every field trimmed of surrounding white space.
+/// A table in memory, every field trimmed of surrounding white space. Its fields share one text: a million rows are no more than
+/// their characters and a number a field.
 #[derive(Debug, Clone)]
 pub struct Table {
     path: PathBuf,
     columns: Vec<String>,
-    rows: Vec<(u64, Vec<String>)>,
+    /// The line of each row.
+    lines: Vec<u64>,
+    /// All fields, row after row.
+    text: String,
+    /// Where each field ends in `text`.
+    ends: Vec<usize>,
 }
 
 impl Table {
@@ -119,20 +125,30 @@ impl Table {
                 return Err(malformed(1, format!("column `{column}` is there twice")));
             }
         }
-        let mut rows = Vec::new();
+        let mut table = Self {
+            path: path.to_owned(),
+            columns,
+            lines: Vec::new(),
+            text: String::with_capacity(bytes.len()),
+            ends: Vec::new(),
+        };
         let mut lines = Lines::of(bytes);
-        for record in reader.records() {
-            match record {
-                Ok(record) => {
-                    let line = lines.of_record(record.position());
-                    rows.push((line, record.iter().map(str::to_owned).collect()));
-                }
-                Err(error) => {
-                    return Err(malformed(lines.of_record(error.position()), reason_of(&error)));
-                }
+        let mut record = csv::StringRecord::new();
+        loop {
+            match reader.read_record(&mut record) {
+                Ok(true) => table.push(lines.of_record(record.position()), &record),
+                Ok(false) => return Ok(table),
+                Err(error) => return Err(malformed(lines.of_record(error.position()), reason_of(&error))),
             }
         }
-        Ok(Self { path: path.to_owned(), columns, rows })
+    }
+
+    fn push(&mut self, line: u64, record: &csv::StringRecord) {
+        self.lines.push(line);
+        for field in record {
+            self.text.push_str(field);
+            self.ends.push(self.text.len());
+        }
     }
 
     /// The file that the table was read from.
@@ -147,12 +163,12 @@ impl Table {
 
     /// How many rows there are, the header not counted.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.lines.len()
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.lines.is_empty()
     }
 
     /// The place of a column that must be there.
@@ -174,7 +190,12 @@ impl Table {
 
     /// The rows in their order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|(line, fields)| Row { table: self, line: *line, fields })
+        (0..self.len()).map(|index| self.row(index))
+    }
+
+    /// The row at a place below [`Table::len`].
+    pub fn row(&self, index: usize) -> Row<'_> {
+        Row { table: self, index }
     }
 }
 
@@ -182,19 +203,21 @@ impl Table {
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     table: &'a Table,
-    line: u64,
-    fields: &'a [String],
+    index: usize,
 }
 
 impl<'a> Row<'a> {
     /// The line of the file, counted from 1 (the header is line 1).
     pub fn line(&self) -> u64 {
-        self.line
+        self.table.lines[self.index]
     }
 
     /// The field at a place that [`Table::require`] or [`Table::find`] gave.
     pub fn at(&self, place: usize) -> &'a str {
-        &self.fields[place]
+        let Table { columns, ends, text, .. } = self.table;
+        let field = self.index * columns.len() + place;
+        let start = if field == 0 { 0 } else { ends[field - 1] };
+        &text[start..ends[field]]
     }
 
     /// The field of a column; empty where the table has no such column.
@@ -206,7 +229,7 @@ impl<'a> Row<'a> {
     pub fn value_error(&self, column: &str, expected: impl Into<String>) -> TableError {
         TableError::Value {
             path: self.table.path.clone(),
-            line: self.line,
+            line: self.line(),
             column: column.to_owned(),
             value: self.text(column).to_owned(),
             expected: expected.into(),

@@ -12,6 +12,7 @@
 
 use crate::distribution::{t_quantile, t_two_sided};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined, check_finite, check_lengths};
+use crate::scored::{Inference, ONE_CLUSTER};
 
 /// A sample's size, mean and standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,14 +80,27 @@ impl Summary {
     }
 }
 
-/// A mean with Student's interval, mean ± t·sd/√n.
+/// A mean with Student's interval, mean ± t·sd/√n; with clusters, the standard error is that of the clusters' sums, with I − 1 degrees
+/// of freedom for I clusters.
 ///
 /// # Errors
-/// As [`Summary::of`].
-pub fn mean(values: &[f64], level: Level) -> Result<Estimate, Undefined> {
+/// As [`Summary::of`], and where the clusters' length differs. With one cluster the value has no limits.
+pub fn mean<'c>(values: &[f64], inference: impl Into<Inference<'c>>) -> Result<Estimate, Undefined> {
+    let inference = inference.into();
+    inference.require_length("mean", values.len())?;
     let summary = Summary::of(values)?;
-    let half = t_quantile(1.0 - level.tail(), summary.n as f64 - 1.0) * summary.variance_of_mean().sqrt();
-    Ok(Estimate::new(summary.mean, (summary.mean - half, summary.mean + half), "Student's t", summary.n))
+    let (variance, df, method) = match inference.clusters {
+        None => (summary.variance_of_mean(), summary.n as f64 - 1.0, "Student's t"),
+        Some(clusters) => {
+            let centered: Vec<f64> = values.iter().map(|v| (v - summary.mean) / summary.n as f64).collect();
+            let Some(variance) = inference.variance_of_sum(&centered) else {
+                return Ok(Estimate::without_limits(summary.mean, ONE_CLUSTER, summary.n));
+            };
+            (variance, clusters.count() as f64 - 1.0, "Student's t, clustered")
+        }
+    };
+    let half = t_quantile(1.0 - inference.level.tail(), df) * variance.sqrt();
+    Ok(Estimate::new(summary.mean, (summary.mean - half, summary.mean + half), method, summary.n))
 }
 
 /// The t test of two independent samples, as R's `t.test(x, y, var.equal = …)`.
@@ -120,7 +134,8 @@ pub fn t_test_from_summaries(x: Summary, y: Summary, variances: Variances, level
             (square, df, "Welch's t test")
         }
     };
-    finish(x.mean - y.mean, square, df, x.mean.abs().max(y.mean.abs()), x.n + y.n, method, level)
+    let scale = x.mean.abs().max(y.mean.abs());
+    Difference { value: x.mean - y.mean, square, df, scale, n: x.n + y.n }.test(method, level)
 }
 
 /// The t test of paired values, as R's `t.test(x, y, paired = TRUE)`.
@@ -131,37 +146,36 @@ pub fn paired_t_test(x: &[f64], y: &[f64], level: Level) -> Result<TTest, Undefi
     check_lengths("paired t test", x.len(), y.len())?;
     let differences: Vec<f64> = x.iter().zip(y).map(|(a, b)| a - b).collect();
     let summary = Summary::of(&differences)?;
-    finish(
-        summary.mean,
-        summary.variance_of_mean(),
-        summary.n as f64 - 1.0,
-        summary.mean.abs(),
-        summary.n,
-        "paired t test",
-        level,
-    )
+    let (square, df) = (summary.variance_of_mean(), summary.n as f64 - 1.0);
+    let difference = Difference { value: summary.mean, square, df, scale: summary.mean.abs(), n: summary.n };
+    difference.test("paired t test", level)
 }
 
-fn finish(
+/// A difference of means with its squared standard error and degrees of freedom.
+struct Difference {
     value: f64,
     square: f64,
     df: f64,
+    /// The size of the means, to which a standard error of nothing is compared.
     scale: f64,
     n: usize,
-    method: &'static str,
-    level: Level,
-) -> Result<TTest, Undefined> {
-    let se = square.sqrt();
-    // R's own bound for data that are "essentially constant".
-    if se <= 10.0 * f64::EPSILON * scale {
-        return Err(Undefined::new("t test", Reason::ZeroVariance));
+}
+
+impl Difference {
+    fn test(&self, method: &'static str, level: Level) -> Result<TTest, Undefined> {
+        let &Self { value, square, df, scale, n } = self;
+        let se = square.sqrt();
+        // R's own bound for data that are "essentially constant".
+        if se <= 10.0 * f64::EPSILON * scale {
+            return Err(Undefined::new("t test", Reason::ZeroVariance));
+        }
+        let statistic = value / se;
+        let half = t_quantile(1.0 - level.tail(), df) * se;
+        Ok(TTest {
+            difference: Estimate::new(value, (value - half, value + half), method, n),
+            test: Test { statistic, df: Some(df), p: t_two_sided(statistic, df), method },
+        })
     }
-    let statistic = value / se;
-    let half = t_quantile(1.0 - level.tail(), df) * se;
-    Ok(TTest {
-        difference: Estimate::new(value, (value - half, value + half), method, n),
-        test: Test { statistic, df: Some(df), p: t_two_sided(statistic, df), method },
-    })
 }
 
 #[cfg(test)]

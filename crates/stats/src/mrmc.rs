@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use coxa_stats::Level;
-//! use coxa_stats::mrmc::{CrossedDesign, Random, Rating};
+//! use coxa_stats::mrmc::{CrossedDesign, Random, CaseRating};
 //!
 //! let mut ratings = Vec::new();
 //! for (reader, skill) in [("A", 2.0), ("B", 1.0), ("C", 0.5)] {
@@ -16,7 +16,7 @@
 //!             let noise = f64::from((case * 5 + reader.len() as u32 * 3 + case * case % 7) % 11) / 2.0;
 //!             let rating = noise + if truth { skill + gain } else { 0.0 };
 //!             let [reader, treatment] = [reader, treatment].map(str::to_owned);
-//!             ratings.push(Rating { reader, treatment, case: case.to_string(), truth, rating });
+//!             ratings.push(CaseRating { reader, treatment, case: case.to_string(), truth, rating });
 //!         }
 //!     }
 //! }
@@ -36,7 +36,7 @@ pub use self::analysis::{Analysis, Components, Random, TreatmentDifference, Trea
 /// One rating of a study, with the study's own names.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Rating {
+pub struct CaseRating {
     /// Who rated.
     pub reader: String,
     /// Under which treatment (modality), for example "aided".
@@ -108,8 +108,8 @@ impl CrossedDesign {
     ///
     /// # Errors
     /// See [`DesignError`].
-    pub fn from_rows(rows: &[Rating]) -> Result<Self, DesignError> {
-        let names = |name: fn(&Rating) -> &String| -> Vec<String> {
+    pub fn from_rows(rows: &[CaseRating]) -> Result<Self, DesignError> {
+        let names = |name: fn(&CaseRating) -> &String| -> Vec<String> {
             let mut all: Vec<String> = rows.iter().map(|row| name(row).clone()).collect();
             all.sort_by(|a, b| natural(a).partial_cmp(&natural(b)).unwrap_or(a.cmp(b)));
             all.dedup();
@@ -199,7 +199,7 @@ mod tests {
     use crate::estimate::{Level, Reason};
 
     /// Two treatments, three readers, twelve cases, six of them positive; the second treatment reads a little better.
-    fn rows() -> Vec<Rating> {
+    fn rows() -> Vec<CaseRating> {
         let mut rows = Vec::new();
         for treatment in 0..2u32 {
             for reader in 0..3u32 {
@@ -207,7 +207,7 @@ mod tests {
                     let truth = case % 2 == 0;
                     let noise = (case * 7 + reader * 5 + treatment * 3 + case * case * reader) % 11;
                     let signal = if truth { 4 + 2 * treatment } else { 0 };
-                    rows.push(Rating {
+                    rows.push(CaseRating {
                         reader: format!("r{reader}"),
                         treatment: ["unaided", "aided"][treatment as usize].to_owned(),
                         case: case.to_string(),
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn one_treatment_is_no_comparison() {
-        let alone: Vec<Rating> = rows().into_iter().take(36).collect();
+        let alone: Vec<CaseRating> = rows().into_iter().take(36).collect();
         let study = CrossedDesign::from_rows(&alone).unwrap();
         let error = study.analyze(Random::Cases, Level::P95).unwrap_err();
         assert_eq!(error.reason, Reason::TooFew { n: 1, needed: 2 });

@@ -1,14 +1,14 @@
 //! Obuchowski & Rockette's analysis against its formulas written out in base R.
 
 use coxa_stats::Level;
-use coxa_stats::mrmc::{CrossedDesign, DesignError, Random, Rating};
+use coxa_stats::mrmc::{CrossedDesign, DesignError, Random, CaseRating};
 use serde_json::Value;
 
 use crate::fixture::{close, expected, folder, rows};
 
-fn ratings() -> Vec<Rating> {
+fn ratings() -> Vec<CaseRating> {
     let rows = rows(&folder("mrmc").join("ratings.csv"));
-    let rating = |row: &crate::fixture::Row| Rating {
+    let rating = |row: &crate::fixture::Row| CaseRating {
         reader: row.text("reader").to_owned(),
         treatment: row.text("treatment").to_owned(),
         case: row.text("case").to_owned(),

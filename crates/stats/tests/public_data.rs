@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use coxa_stats::auc::{self, AucInterval};
-use coxa_stats::mrmc::{CrossedDesign, Random, Rating};
+use coxa_stats::mrmc::{CrossedDesign, Random, CaseRating};
 use coxa_stats::{Level, Scored};
 
 use crate::fixture::{Row, close_to, rows};
@@ -58,9 +58,9 @@ fn van_dyke() {
     let Some(rows) = data("VanDyke.csv") else {
         return;
     };
-    let ratings: Vec<Rating> = rows
+    let ratings: Vec<CaseRating> = rows
         .iter()
-        .map(|row| Rating {
+        .map(|row| CaseRating {
             reader: row.text("reader").to_owned(),
             treatment: row.text("treatment").to_owned(),
             case: row.text("case").to_owned(),

@@ -1,20 +1,19 @@
 //! How well predicted probabilities agree with what was found.
 
-use coxa_stats::calibration::{self, Binning, ReliabilityBin};
-use coxa_stats::{Resampling, Undefined};
+use coxa_stats::calibration::{self, Bins, ReliabilityBin};
+use coxa_stats::{Clusters, Inference, Undefined};
 use serde::Serialize;
 
-use crate::evaluate::{Dependence, EvaluationOptions, no_film};
+use crate::evaluate::{EvaluationOptions, no_film};
 use crate::predictions::Predictions;
 use crate::statistic::Statistic;
 
 /// How many bins the reliability diagram and the expected calibration error have.
 pub const BINS: usize = 10;
 
-/// The calibration of a table of predictions. The intervals take films for independent, but for that of the expected
-/// calibration error, which resamples patients where [`Dependence::Patients`] asks for it.
+/// The calibration of a table of predictions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Calibration {
+pub struct CalibrationMeasures {
     /// Mean squared error of the probabilities.
     pub brier: Statistic,
     /// Expected calibration error over [`BINS`] bins of equal width.
@@ -29,10 +28,10 @@ pub struct Calibration {
     pub bins: Vec<ReliabilityBin>,
 }
 
-impl Calibration {
-    /// Measures the calibration of predictions.
-    pub fn of(predictions: &Predictions, options: &EvaluationOptions) -> Self {
-        let (p, truth, level) = (predictions.scores(), predictions.truth(), options.level);
+impl CalibrationMeasures {
+    /// Measures the calibration of predictions; `clusters` are the films that are not independent, where there are any.
+    pub fn of(predictions: &Predictions, options: &EvaluationOptions, clusters: Option<&Clusters>) -> Self {
+        let (p, truth) = (predictions.scores(), predictions.truth());
         if p.is_empty() {
             let none = || Statistic(Err(no_film("calibration")));
             return Self {
@@ -44,24 +43,17 @@ impl Calibration {
                 bins: Vec::new(),
             };
         }
-        let clusters = predictions.clusters().ok().filter(|_| options.dependence == Dependence::Patients);
-        let resampling = clusters.as_ref().map_or(Resampling::Simple, Resampling::Clustered);
-        let binning = (BINS, Binning::EqualWidth);
-        let line = calibration::recalibration(p, truth, level);
+        let inference = Inference { level: options.level, clusters };
+        let bins = Bins::equal_width(BINS);
+        let line = calibration::recalibration(p, truth, inference);
+        let error = calibration::expected_calibration_error(p, truth, bins, inference, options.plan);
         Self {
-            brier: Statistic(calibration::brier(p, truth, level)),
-            expected_calibration_error: Statistic(calibration::expected_calibration_error(
-                p,
-                truth,
-                binning,
-                resampling,
-                level,
-                options.plan,
-            )),
+            brier: Statistic(calibration::brier(p, truth, inference)),
+            expected_calibration_error: Statistic(error),
             slope: Statistic(line.as_ref().map(|line| line.slope).map_err(Undefined::clone)),
             intercept: Statistic(line.map(|line| line.intercept)),
-            in_the_large: Statistic(calibration::in_the_large(p, truth, level)),
-            bins: calibration::reliability(p, truth, binning.0, binning.1, level).unwrap_or_default(),
+            in_the_large: Statistic(calibration::in_the_large(p, truth, inference)),
+            bins: calibration::reliability(p, truth, bins, inference).unwrap_or_default(),
         }
     }
 }

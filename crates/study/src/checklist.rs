@@ -161,12 +161,12 @@ const KIND: &str = "fracture_type";
 fn intervals(study: &Study<'_>) -> Option<String> {
     let mut methods: Vec<(&str, Vec<&str>)> = Vec::new();
     for (name, statistic) in measures_by_name(&study.evaluation.measures) {
-        let Some(estimate) = statistic.estimate() else {
+        let Some(limits) = statistic.limits() else {
             continue;
         };
-        match methods.iter_mut().find(|(method, _)| *method == estimate.method) {
+        match methods.iter_mut().find(|(method, _)| *method == limits.method) {
             Some((_, names)) => names.push(name),
-            None => methods.push((estimate.method, vec![name])),
+            None => methods.push((limits.method, vec![name])),
         }
     }
     let said: Vec<String> = methods.iter().map(|(method, names)| format!("{method}: {}", names.join(", "))).collect();

@@ -52,6 +52,24 @@ pub enum StudyError {
     /// A film whose truth or patient differs between two prediction files.
     #[error(transparent)]
     Mismatch(Box<Mismatch>),
+    /// A film, or a film's patient, in both of two files of different films.
+    #[error(
+        "{b}, line {line}: film `{image_id}` {what} in {a} too\n\
+         hint: leave --unpaired out where both files are of the same films",
+        a = a.display(), b = b.display()
+    )]
+    InBoth {
+        /// What of the film is in both: the film itself, or its patient.
+        what: &'static str,
+        /// The first file.
+        a: PathBuf,
+        /// The second file.
+        b: PathBuf,
+        /// The line in the second file.
+        line: u64,
+        /// The film.
+        image_id: String,
+    },
     /// Films without a patient where the patients matter.
     #[error(
         "{path}, line {line}: film `{image_id}` has no patient\n\

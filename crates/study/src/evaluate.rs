@@ -1,27 +1,50 @@
 //! The evaluation of a table of predictions: the paper's measures, each with its interval, and those of the subgroups.
 
 use coxa_stats::auc::{self, AucInterval};
+use coxa_stats::contingency::McNemar;
 use coxa_stats::{
-    Clusters, Confusion, Estimate, Interval, Level, Metric, Plan, Reason, Resampling, Undefined, bootstrap, interval,
+    Bootstrap, Clusters, Confusion, Estimate, Interval, Level, Metric, Plan, Reason, Resampling, Undefined, bootstrap,
 };
 use serde::Serialize;
 
-use crate::calibrate::Calibration;
+use crate::calibrate::CalibrationMeasures;
 use crate::error::StudyError;
 use crate::predictions::Predictions;
+use crate::proportion;
 use crate::statistic::Statistic;
 use crate::subgroups::{Subgroup, Subgroups, subgroups};
 
-/// Whether the films of a patient are taken for independent.
+/// Which films are taken as independent: what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Dependence {
-    /// Every film is independent of every other.
+pub enum Clustering {
+    /// Patients are independent, and their films are not, where a patient has several films. A film without a patient is on its own.
     #[default]
+    WherePatientsRepeat,
+    /// Patients are independent, and every film must name one.
+    ByPatient,
+    /// Every film is independent of every other, whosever it is.
+    ByFilm,
+}
+
+/// What the intervals take as independent: what was done. Where every patient has one film, both are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dependence {
+    /// Films.
     Films,
-    /// The films of a patient are not: intervals come from resampling patients, the area's from Obuchowski's clustered
-    /// variance. Where every patient has one film, this is the same as [`Dependence::Films`].
+    /// Patients, with all their films: they are what is resampled, and variances are those between them.
     Patients,
 }
+
+impl Dependence {
+    /// That of intervals with these clusters.
+    pub(crate) fn of(clusters: Option<&Clusters>) -> Self {
+        if clusters.is_some() { Self::Patients } else { Self::Films }
+    }
+}
+
+/// Gets what is being resampled, how many replicates are done, and how many there are.
+pub type Progress<'a> = &'a dyn Fn(&str, usize, usize);
 
 /// How an evaluation is made.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,24 +57,28 @@ pub struct EvaluationOptions {
     pub interval: Interval,
     /// How the area's interval is made.
     pub auc_interval: AucInterval,
-    /// Whether the films of a patient are taken for independent.
-    pub dependence: Dependence,
+    /// Which films are taken as independent.
+    pub clustering: Clustering,
     /// The bootstrap's size and seed.
     pub plan: Plan,
+    /// The form of McNemar's test in a comparison, where films are independent.
+    pub mcnemar: McNemar,
     /// Which further columns are evaluated as subgroups.
     pub subgroups: Subgroups,
 }
 
 impl Default for EvaluationOptions {
-    /// The paper's: a threshold of 0.5, 95 %, exact intervals, DeLong's interval, independent films; every column a subgroup.
+    /// The paper's: a threshold of 0.5, 95 %, exact intervals, DeLong's interval; by patient where patients repeat; every column a
+    /// subgroup.
     fn default() -> Self {
         Self {
             threshold: 0.5,
             level: Level::P95,
             interval: Interval::ClopperPearson,
             auc_interval: AucInterval::Wald,
-            dependence: Dependence::Films,
+            clustering: Clustering::default(),
             plan: Plan::default(),
+            mcnemar: McNemar::Exact,
             subgroups: Subgroups::EveryColumn,
         }
     }
@@ -103,8 +130,10 @@ pub struct Evaluation {
     pub measures: Measures,
     /// How many patients the films are of, when every film names one.
     pub patients: Option<usize>,
+    /// What the intervals take as independent.
+    pub dependence: Dependence,
     /// How well the probabilities are calibrated.
-    pub calibration: Calibration,
+    pub calibration: CalibrationMeasures,
     /// The measures of each subgroup.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subgroups: Vec<Subgroup>,
@@ -120,31 +149,44 @@ pub struct Evaluation {
 /// missing, [`StudyError::NoSubgroup`] for a column that is not there. A statistic that these films do not define is no error:
 /// it is [`Undefined`] in its place.
 pub fn evaluate(predictions: &Predictions, options: &EvaluationOptions) -> Result<Evaluation, StudyError> {
-    let measures = measure(predictions, options)?;
-    let clusters = predictions.clusters().ok();
-    let mut notes = Vec::new();
-    if let Some(clusters) = clusters.as_ref().filter(|clusters| clusters.count() < predictions.len()) {
-        notes.push(match options.dependence {
-            Dependence::Films => format!(
-                "the {} films are of {} patients, but the intervals take every film for independent",
-                predictions.len(),
-                clusters.count()
-            ),
-            Dependence::Patients => {
-                "the intervals of the Brier score, the calibration's slope and intercept, the calibration in the large and the bins of \
-                 reliability take every film for independent"
-                    .to_owned()
-            }
-        });
-    }
-    let (subgroups, more) = subgroups(predictions, options)?;
-    notes.extend(more);
+    evaluate_watched(predictions, options, &|_, _, _| {})
+}
+
+/// [`evaluate`], with reports of its progress.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_watched(
+    predictions: &Predictions,
+    options: &EvaluationOptions,
+    progress: Progress<'_>,
+) -> Result<Evaluation, StudyError> {
+    let sample = Sample::new(predictions, options)?;
+    let measures = sample.measures(&|done, of| progress("all films", done, of));
+    let (subgroups, columns) = subgroups(predictions, options, progress)?;
+    let notes = patient_notes(predictions, options.clustering)?;
     Ok(Evaluation {
         measures,
-        patients: clusters.map(|clusters| clusters.count()),
-        calibration: Calibration::of(predictions, options),
+        patients: predictions.clusters().ok().map(|clusters| clusters.count()),
+        dependence: Dependence::of(sample.clusters.as_ref()),
+        calibration: CalibrationMeasures::of(predictions, options, sample.clusters.as_ref()),
         subgroups,
-        notes,
+        notes: notes.into_iter().chain(columns).collect(),
+    })
+}
+
+/// What a reader should know of the films' patients.
+pub(crate) fn patient_notes(predictions: &Predictions, clustering: Clustering) -> Result<Vec<String>, StudyError> {
+    let n = predictions.len();
+    let Some(patients) = predictions.dependent(Clustering::WherePatientsRepeat)? else { return Ok(Vec::new()) };
+    let nameless = predictions.without_patient();
+    Ok(match clustering {
+        Clustering::ByFilm => vec![format!(
+            "the {n} films are of {} patients, but the intervals take every film as independent",
+            patients.count()
+        )],
+        _ if nameless > 0 => vec![format!("{nameless} of the {n} films have no patient; each counts as a patient of its own")],
+        _ => Vec::new(),
     })
 }
 
@@ -153,98 +195,110 @@ pub fn evaluate(predictions: &Predictions, options: &EvaluationOptions) -> Resul
 /// # Errors
 /// As [`evaluate`], but for the subgroups.
 pub fn measure(predictions: &Predictions, options: &EvaluationOptions) -> Result<Measures, StudyError> {
-    let threshold = options.threshold;
-    if !(0.0..=1.0).contains(&threshold) {
-        return Err(StudyError::Setting {
-            setting: "a threshold",
-            value: threshold,
-            expected: "a probability of 0 to 1",
-        });
-    }
-    let mut confusion = Confusion::default();
-    for row in predictions.rows() {
-        confusion.add(row.probability >= threshold, row.truth);
-    }
-    let clusters = match options.dependence {
-        Dependence::Films => None,
-        Dependence::Patients => Some(predictions.clusters()?).filter(|clusters| clusters.count() < predictions.len()),
-    };
-    let sample = Sample { predictions, options, confusion, clusters: clusters.as_ref() };
-    let estimate = |metric| Statistic(sample.metric(metric));
-    Ok(Measures {
-        n: predictions.len(),
-        positives: predictions.truth().iter().filter(|&&positive| positive).count(),
-        threshold,
-        confusion,
-        accuracy: estimate(Metric::Accuracy),
-        sensitivity: estimate(Metric::Sensitivity),
-        specificity: estimate(Metric::Specificity),
-        false_negative_rate: estimate(Metric::FalseNegativeRate),
-        false_positive_rate: estimate(Metric::FalsePositiveRate),
-        ppv: estimate(Metric::Ppv),
-        npv: estimate(Metric::Npv),
-        f1: estimate(Metric::F1),
-        auc: Statistic(sample.auc()),
-        likelihood_ratio_positive: estimate(Metric::LikelihoodRatioPositive),
-        likelihood_ratio_negative: estimate(Metric::LikelihoodRatioNegative),
-        youden: estimate(Metric::Youden),
-    })
+    Ok(Sample::new(predictions, options)?.measures(&|_, _| {}))
 }
 
-struct Sample<'a> {
+/// Films with what their intervals take as independent.
+pub(crate) struct Sample<'a> {
     predictions: &'a Predictions,
     options: &'a EvaluationOptions,
-    confusion: Confusion,
-    clusters: Option<&'a Clusters>,
+    clusters: Option<Clusters>,
 }
 
-impl Sample<'_> {
-    fn auc(&self) -> Result<Estimate, Undefined> {
+/// The metrics of [`Measures`], in their order there.
+const METRICS: [Metric; 11] = [
+    Metric::Accuracy,
+    Metric::Sensitivity,
+    Metric::Specificity,
+    Metric::FalseNegativeRate,
+    Metric::FalsePositiveRate,
+    Metric::Ppv,
+    Metric::Npv,
+    Metric::F1,
+    Metric::LikelihoodRatioPositive,
+    Metric::LikelihoodRatioNegative,
+    Metric::Youden,
+];
+
+impl<'a> Sample<'a> {
+    /// Checks the threshold and finds which films belong together.
+    pub fn new(predictions: &'a Predictions, options: &'a EvaluationOptions) -> Result<Self, StudyError> {
+        let threshold = options.threshold;
+        if !(0.0..=1.0).contains(&threshold) {
+            return Err(StudyError::Setting {
+                setting: "a threshold",
+                value: threshold,
+                expected: "a probability of 0 to 1",
+            });
+        }
+        Ok(Self { predictions, options, clusters: predictions.dependent(options.clustering)? })
+    }
+
+    /// The measures; `progress` gets the replicates that are done, and their number.
+    pub fn measures(&self, progress: &dyn Fn(usize, usize)) -> Measures {
+        let (predictions, threshold) = (self.predictions, self.options.threshold);
+        let called: Vec<bool> = predictions.scores().iter().map(|&score| score >= threshold).collect();
+        let mut confusion = Confusion::default();
+        for (&called, &truth) in called.iter().zip(predictions.truth()) {
+            confusion.add(called, truth);
+        }
+        let [accuracy, sensitivity, specificity, false_negative_rate, false_positive_rate, ppv, npv, f1, positive, negative, youden] =
+            self.metrics(&called, &confusion, progress).map(Statistic);
+        Measures {
+            n: predictions.len(),
+            positives: confusion.positives() as usize,
+            threshold,
+            confusion,
+            accuracy,
+            sensitivity,
+            specificity,
+            false_negative_rate,
+            false_positive_rate,
+            ppv,
+            npv,
+            f1,
+            auc: Statistic(self.auc()),
+            likelihood_ratio_positive: positive,
+            likelihood_ratio_negative: negative,
+            youden,
+        }
+    }
+
+    /// The area under the curve with its interval.
+    pub fn auc(&self) -> Result<Estimate, Undefined> {
         let (scored, options) = (self.predictions.scored()?, self.options);
-        match self.clusters {
+        match &self.clusters {
             None => auc::delong(scored, options.level, options.auc_interval),
             Some(clusters) => auc::clustered_delong(scored, clusters, options.level, options.auc_interval),
         }
     }
 
-    fn metric(&self, metric: Metric) -> Result<Estimate, Undefined> {
-        let options = self.options;
-        let Some(clusters) = self.clusters else {
-            return self.confusion.estimate(metric, options.level, options.interval);
-        };
-        let value = self.confusion.value(metric)?;
-        let called: Vec<bool> = self.called().collect();
-        if let Some(counted) = denominator(metric)
-            && (value == 0.0 || value == 1.0)
-        {
-            return self.at_the_end(value, counted, &called, clusters);
-        }
-        let resampling = Resampling::Clustered(clusters);
-        bootstrap::metric(&called, self.predictions.truth(), metric, resampling, options.level, options.plan)
-    }
-
-    /// A proportion of exactly 0 or 1, where every resample gives the same value and the bootstrap's interval would have no
-    /// width: an exact interval in which each patient counts once.
-    fn at_the_end(
+    /// The statistics of [`METRICS`]. Those of patients are all from one resampling, but for proportions of 0 or 1.
+    fn metrics(
         &self,
-        value: f64,
-        counted: fn(bool, bool) -> bool,
         called: &[bool],
-        clusters: &Clusters,
-    ) -> Result<Estimate, Undefined> {
-        let mut seen = vec![false; clusters.count()];
-        for ((&called, &truth), &cluster) in called.iter().zip(self.predictions.truth()).zip(clusters.of()) {
-            seen[cluster] |= counted(called, truth);
-        }
-        let patients = seen.iter().filter(|&&seen| seen).count() as u64;
-        let positive = if value == 1.0 { patients } else { 0 };
-        let estimate = interval::proportion(positive, patients, self.options.level, Interval::ClopperPearson)?;
-        let n = called.iter().zip(self.predictions.truth()).filter(|&(&called, &truth)| counted(called, truth)).count();
-        Ok(Estimate { method: "exact (Clopper-Pearson), each patient counting once", n, ..estimate })
-    }
-
-    fn called(&self) -> impl Iterator<Item = bool> {
-        self.predictions.scores().iter().map(|&score| score >= self.options.threshold)
+        confusion: &Confusion,
+        progress: &dyn Fn(usize, usize),
+    ) -> [Result<Estimate, Undefined>; METRICS.len()] {
+        let options = self.options;
+        let Some(clusters) = &self.clusters else {
+            return METRICS.map(|metric| confusion.estimate(metric, options.level, options.interval));
+        };
+        let report = |done: usize| progress(done, options.plan.replicates);
+        let how = Bootstrap::new(Resampling::Clustered(clusters)).level(options.level).plan(options.plan).progress(&report);
+        let truth = self.predictions.truth();
+        let mut resampled = bootstrap::metrics(called, truth, &METRICS, &how).into_iter();
+        METRICS.map(|metric| {
+            // One for each of the metrics.
+            let resampled = resampled.next().unwrap_or_else(|| confusion.estimate(metric, options.level, options.interval));
+            match (denominator(metric), confusion.value(metric)) {
+                (Some(counted), Ok(value @ (0.0 | 1.0))) => {
+                    let counted: Vec<bool> = called.iter().zip(truth).map(|(&c, &t)| counted(c, t)).collect();
+                    proportion::at_the_end(value, &counted, clusters, options.level)
+                }
+                _ => resampled,
+            }
+        })
     }
 }
 

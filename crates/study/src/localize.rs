@@ -8,11 +8,13 @@
 use coxa_cohort::{Dataset, Film, TruthBox};
 use coxa_imaging::{Fit, Geometry};
 use coxa_schema::Label;
-use coxa_stats::{Interval, Level, Undefined, interval, means};
+use coxa_stats::{Clusters, Estimate, Inference, Interval, Level, Limits, Plan, Undefined, means};
 use serde::Serialize;
 
 use crate::error::StudyError;
+use crate::evaluate::{Clustering, Dependence};
 use crate::froc::{Froc, FrocFilm};
+use crate::proportion::Proportion;
 use crate::readings::{Cam, Mark, Reading, Readings};
 use crate::site::{CELL, Rect, Sides, peak_of, share_inside};
 use crate::statistic::Statistic;
@@ -28,8 +30,12 @@ pub struct LocalizationOptions {
     pub fit: Fit,
     /// The confidence level.
     pub level: Level,
-    /// How the interval of a proportion is made.
+    /// How the interval of a proportion of independent films is made.
     pub interval: Interval,
+    /// Which films are taken as independent.
+    pub clustering: Clustering,
+    /// The bootstrap's size and seed, where patients are resampled.
+    pub plan: Plan,
 }
 
 impl Default for LocalizationOptions {
@@ -40,6 +46,8 @@ impl Default for LocalizationOptions {
             fit: Fit::Letterbox,
             level: Level::P95,
             interval: Interval::ClopperPearson,
+            clustering: Clustering::default(),
+            plan: Plan::default(),
         }
     }
 }
@@ -103,7 +111,7 @@ pub struct Sites {
 
 /// The localization of a set of readings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Localization {
+pub struct LocalizationMeasures {
     /// Films that were read and whose label is known.
     pub n: usize,
     /// Of these, films with a fracture and a truth box.
@@ -116,6 +124,8 @@ pub struct Localization {
     pub unread: Vec<String>,
     /// By how much truth boxes are grown, as a share of the film's width.
     pub margin: f64,
+    /// What the intervals take as independent.
+    pub dependence: Dependence,
     /// The paper's score: the share of the true-positive films whose strongest activation is at the right site.
     pub right_site: Statistic,
     /// Where the strongest activation of the true-positive films lies.
@@ -160,20 +170,22 @@ pub fn film_size(dataset: &Dataset, film: &Film) -> Result<(usize, usize), Study
 ///
 /// # Errors
 /// [`StudyError::Reading`] for a reading of a film that the dataset does not have, [`StudyError::Setting`] for a margin that
-/// is not of 0 to 1, and what `size_of` gives.
+/// is not of 0 to 1, [`StudyError::Film`] for a film without a patient where patients are asked for, and what `size_of` gives.
 pub fn localize(
     dataset: &Dataset,
     readings: &Readings,
     size_of: impl Fn(&Film) -> Result<(usize, usize), StudyError>,
     options: &LocalizationOptions,
-) -> Result<Localization, StudyError> {
+) -> Result<LocalizationMeasures, StudyError> {
     if !(0.0..=1.0).contains(&options.margin) {
         return Err(StudyError::Setting { setting: "a margin", value: options.margin, expected: "a share of 0 to 1" });
     }
     let joined = readings.join(dataset)?;
+    let patients = Patients::of(joined.pairs.iter().map(|(film, _)| *film), options.clustering)?;
     let boxes = dataset.boxes();
     let mut found = Found::default();
-    for (film, reading) in joined.pairs {
+    for (place, (film, reading)) in joined.pairs.into_iter().enumerate() {
+        found.place = place;
         let truth = boxes.get(film.image_id.as_str()).map_or(&[][..], Vec::as_slice);
         match (film.label, truth) {
             (Label::Unknown, _) => {}
@@ -186,23 +198,57 @@ pub fn localize(
             }
         }
     }
-    Ok(found.finish(joined.unread, options))
+    Ok(found.finish(joined.unread, &patients, options))
+}
+
+/// Which films are of one patient, by their places among those that were read.
+struct Patients {
+    of: Vec<usize>,
+    repeat: bool,
+}
+
+impl Patients {
+    fn of<'a>(films: impl Iterator<Item = &'a Film>, clustering: Clustering) -> Result<Self, StudyError> {
+        let mut ids = Vec::new();
+        for (place, film) in films.enumerate() {
+            let unknown = film.patient.is_empty();
+            if unknown && clustering == Clustering::ByPatient {
+                let reason = "it has no patient; fill the manifest's column `patient`, or take films as independent".to_owned();
+                return Err(StudyError::Film { image_id: film.image_id.clone(), reason });
+            }
+            ids.push((&film.patient, unknown.then_some(place)));
+        }
+        let clusters = Clusters::new(&ids);
+        let repeat = clustering != Clustering::ByFilm && clusters.count() < ids.len();
+        Ok(Self { of: clusters.of().to_vec(), repeat })
+    }
+
+    /// The clusters of the films at these places; `None` where films are independent.
+    fn clusters(&self, places: &[usize]) -> Option<Clusters> {
+        let ids: Vec<usize> = places.iter().map(|&place| self.of[place]).collect();
+        let clusters = Clusters::new(&ids);
+        (self.repeat && clusters.count() < ids.len()).then_some(clusters)
+    }
 }
 
 #[derive(Default)]
 struct Found {
+    /// The place of the film that is being measured.
+    place: usize,
     films: Vec<FilmLocalization>,
+    /// The place of each of `films`.
+    places: Vec<usize>,
     froc: Vec<FrocFilm>,
     without_box: Vec<String>,
-    /// Of each normal film: whether it was called positive, and whether it shows a region.
-    normals: Vec<(bool, bool)>,
-    /// Of each true-positive film whose sides are known: whether they differ.
-    sides: Vec<bool>,
+    /// Of each normal film: its place, whether it was called positive, and whether it shows a region.
+    normals: Vec<(usize, bool, bool)>,
+    /// Of each true-positive film whose sides are known: its place, and whether they differ.
+    sides: Vec<(usize, bool)>,
 }
 
 impl Found {
     fn normal(&mut self, reading: &Reading, options: &LocalizationOptions) {
-        self.normals.push((called(reading, options), !reading.regions.is_empty()));
+        self.normals.push((self.place, called(reading, options), !reading.regions.is_empty()));
         self.froc.push(FrocFilm::new(0, reading.regions.iter().map(|mark| (mark.score, Vec::new()))));
     }
 
@@ -229,7 +275,7 @@ impl Found {
         let sides = Sides::of(film, &drawn, reading, peak, width);
         let called_positive = called(reading, options);
         if let (true, Some(differ)) = (called_positive, sides.differ()) {
-            self.sides.push(differ);
+            self.sides.push((self.place, differ));
         }
         let site = match peak {
             None => Site::None,
@@ -241,6 +287,7 @@ impl Found {
             let regions = reading.regions.iter().map(Rect::of_mark);
             regions.flat_map(|region| drawn.iter().map(move |&rect| of(region, rect))).fold(0.0, f64::max)
         };
+        self.places.push(self.place);
         self.films.push(FilmLocalization {
             image_id: film.image_id.clone(),
             called_positive,
@@ -253,41 +300,55 @@ impl Found {
         });
     }
 
-    fn finish(self, unread: Vec<String>, options: &LocalizationOptions) -> Localization {
-        let share =
-            |k: usize, n: usize| Statistic(interval::proportion(k as u64, n as u64, options.level, options.interval));
-        let hits: Vec<&FilmLocalization> = self.films.iter().filter(|film| film.called_positive).collect();
-        let mean = |values: Vec<f64>| Statistic(mean_in_unit(&values, options.level));
-        let count = |site: Site| hits.iter().filter(|film| film.site == site).count() as u64;
-        let sites = Sites {
-            right: count(Site::Right),
-            opposite_side: count(Site::OppositeSide),
-            elsewhere: count(Site::Elsewhere),
-            none: count(Site::None),
+    fn finish(self, unread: Vec<String>, patients: &Patients, options: &LocalizationOptions) -> LocalizationMeasures {
+        let share = |hits: Vec<(usize, bool)>| {
+            let (places, hits): (Vec<usize>, Vec<bool>) = hits.into_iter().unzip();
+            let clusters = patients.clusters(&places);
+            let how = Proportion {
+                clusters: clusters.as_ref(),
+                level: options.level,
+                interval: options.interval,
+                plan: options.plan,
+            };
+            Statistic(how.of(&hits))
         };
-        let quiet = |films: &[&(bool, bool)]| share(films.iter().filter(|film| !film.1).count(), films.len());
-        let negatives: Vec<&(bool, bool)> = self.normals.iter().filter(|film| !film.0).collect();
-        Localization {
+        let mean = |values: Vec<(usize, f64)>| {
+            let (places, values): (Vec<usize>, Vec<f64>) = values.into_iter().unzip();
+            let clusters = patients.clusters(&places);
+            Statistic(mean_in_unit(&values, Inference { level: options.level, clusters: clusters.as_ref() }))
+        };
+        let films = || self.places.iter().copied().zip(&self.films);
+        let hits = || films().filter(|(_, film)| film.called_positive);
+        let of_films = |is: &dyn Fn(&FilmLocalization) -> bool| share(films().map(|(at, film)| (at, is(film))).collect());
+        let of_hits = |is: &dyn Fn(&FilmLocalization) -> bool| share(hits().map(|(at, film)| (at, is(film))).collect());
+        let count = |site: Site| hits().filter(|(_, film)| film.site == site).count() as u64;
+        let quiet = |films: &mut dyn Iterator<Item = &(usize, bool, bool)>| {
+            share(films.map(|&(at, _, shows)| (at, !shows)).collect())
+        };
+        LocalizationMeasures {
             n: self.films.len() + self.without_box.len() + self.normals.len(),
             boxed: self.films.len(),
-            true_positives: hits.len(),
+            true_positives: hits().count(),
             margin: options.margin,
-            right_site: share(sites.right as usize, hits.len()),
-            sites,
-            pointing_game: share(self.films.iter().filter(|film| film.site == Site::Right).count(), self.films.len()),
-            pointing_game_strict: share(self.films.iter().filter(|film| film.in_box).count(), self.films.len()),
-            side_confused: share(self.sides.iter().filter(|&&differ| differ).count(), self.sides.len()),
-            mean_iou: mean(hits.iter().map(|film| film.iou).collect()),
-            iou_shares: [0.1, 0.3, 0.5]
-                .map(|iou| IouShare {
-                    iou,
-                    share: share(hits.iter().filter(|film| film.iou >= iou).count(), hits.len()),
-                })
-                .to_vec(),
-            mean_covered: mean(hits.iter().map(|film| film.covered).collect()),
-            mean_activation_inside: mean(hits.iter().filter_map(|film| film.activation_inside).collect()),
-            no_heatmap_on_normal: quiet(&self.normals.iter().collect::<Vec<_>>()),
-            no_heatmap_on_true_negative: quiet(&negatives),
+            dependence: if patients.repeat { Dependence::Patients } else { Dependence::Films },
+            right_site: of_hits(&|film| film.site == Site::Right),
+            sites: Sites {
+                right: count(Site::Right),
+                opposite_side: count(Site::OppositeSide),
+                elsewhere: count(Site::Elsewhere),
+                none: count(Site::None),
+            },
+            pointing_game: of_films(&|film| film.site == Site::Right),
+            pointing_game_strict: of_films(&|film| film.in_box),
+            side_confused: share(self.sides.clone()),
+            mean_iou: mean(hits().map(|(at, film)| (at, film.iou)).collect()),
+            iou_shares: [0.1, 0.3, 0.5].map(|iou| IouShare { iou, share: of_hits(&|film| film.iou >= iou) }).to_vec(),
+            mean_covered: mean(hits().map(|(at, film)| (at, film.covered)).collect()),
+            mean_activation_inside: mean(
+                hits().filter_map(|(at, film)| Some((at, film.activation_inside?))).collect(),
+            ),
+            no_heatmap_on_normal: quiet(&mut self.normals.iter()),
+            no_heatmap_on_true_negative: quiet(&mut self.normals.iter().filter(|film| !film.1)),
             froc: Froc::of(&self.froc),
             without_box: self.without_box,
             unread,
@@ -301,9 +362,7 @@ fn called(reading: &Reading, options: &LocalizationOptions) -> bool {
 }
 
 /// Student's interval of a mean of values from 0 to 1, cut to that range.
-fn mean_in_unit(values: &[f64], level: Level) -> Result<coxa_stats::Estimate, Undefined> {
-    let mut estimate = means::mean(values, level)?;
-    estimate.low = estimate.low.max(0.0);
-    estimate.high = estimate.high.min(1.0);
-    Ok(estimate)
+fn mean_in_unit(values: &[f64], inference: Inference<'_>) -> Result<Estimate, Undefined> {
+    let estimate = means::mean(values, inference)?;
+    Ok(estimate.map_limits(|limits| Limits { low: limits.low.max(0.0), high: limits.high.min(1.0), ..limits }))
 }

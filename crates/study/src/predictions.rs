@@ -1,6 +1,7 @@
 //! A table of predictions: `image_id,patient,label,probability`, perhaps `threshold`, and any further columns, which are subgroups.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use coxa_cohort::CohortError;
@@ -10,13 +11,21 @@ use coxa_schema::Label;
 use coxa_stats::{Clusters, Scored, Undefined};
 
 use crate::error::StudyError;
+use crate::evaluate::Clustering;
+use crate::texts::{Coded, Texts};
 
 /// Predictions with their truth, in the file's order.
+///
+/// Held by column, with repeated texts kept once: a million films take some forty megabytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
     path: PathBuf,
-    rows: Vec<Prediction>,
+    lines: Vec<u64>,
+    image_ids: Texts,
+    patients: Coded,
     columns: Vec<String>,
+    /// One for each of `columns`.
+    groups: Vec<Coded>,
     scores: Vec<f64>,
     truth: Vec<bool>,
     threshold: Option<f64>,
@@ -63,30 +72,28 @@ impl Predictions {
     /// # Errors
     /// As [`Predictions::load`].
     pub fn of_rows(name: &Path, columns: Vec<String>, rows: Vec<Prediction>) -> Result<Self, StudyError> {
-        let mut first: BTreeMap<&str, u64> = BTreeMap::new();
-        for row in &rows {
-            if let Some(first_line) = first.insert(&row.image_id, row.line) {
-                return Err(StudyError::Table(TableError::Duplicate {
-                    path: name.to_owned(),
-                    line: row.line,
-                    first_line,
-                    column: "image_id".to_owned(),
-                    value: row.image_id.clone(),
-                }));
-            }
-            if !(0.0..=1.0).contains(&row.probability) {
-                return Err(StudyError::Table(TableError::Value {
-                    path: name.to_owned(),
-                    line: row.line,
-                    column: "probability".to_owned(),
-                    value: row.probability.to_string(),
-                    expected: PROBABILITY.to_owned(),
-                }));
-            }
+        if let Some(row) = rows.iter().find(|row| !(0.0..=1.0).contains(&row.probability)) {
+            return Err(StudyError::Table(TableError::Value {
+                path: name.to_owned(),
+                line: row.line,
+                column: "probability".to_owned(),
+                value: row.probability.to_string(),
+                expected: PROBABILITY.to_owned(),
+            }));
         }
-        let scores = rows.iter().map(|row| row.probability).collect();
-        let truth = rows.iter().map(|row| row.truth).collect();
-        Ok(Self { path: name.to_owned(), rows, columns, scores, truth, threshold: None })
+        let table = Self {
+            path: name.to_owned(),
+            lines: rows.iter().map(|row| row.line).collect(),
+            image_ids: rows.iter().map(|row| row.image_id.as_str()).collect(),
+            patients: rows.iter().map(|row| row.patient.as_str()).collect(),
+            groups: (0..columns.len()).map(|place| rows.iter().map(|row| row.groups[place].as_str()).collect()).collect(),
+            columns,
+            scores: rows.iter().map(|row| row.probability).collect(),
+            truth: rows.iter().map(|row| row.truth).collect(),
+            threshold: None,
+        };
+        table.check_unique()?;
+        Ok(table)
     }
 
     fn of_table(table: &Table) -> Result<Self, StudyError> {
@@ -96,14 +103,50 @@ impl Predictions {
         let own = ["image_id", "patient", "label", "probability", "threshold"];
         let columns: Vec<String> =
             table.columns().iter().filter(|column| !own.contains(&column.as_str())).cloned().collect();
-        let rows = CohortError::gather(table.rows().map(|row| prediction(row, &columns)))?;
-        let threshold = threshold(table)?;
-        Ok(Self { threshold, ..Self::of_rows(table.path(), columns, rows)? })
+        let checked = CohortError::gather(table.rows().map(|row| Ok(checked(row)?)))?;
+        let text = |column: &str| match table.find(column) {
+            Some(place) => table.rows().map(|row| row.at(place)).collect(),
+            None => iter::repeat_n("", table.len()).collect(),
+        };
+        let predictions = Self {
+            path: table.path().to_owned(),
+            lines: table.rows().map(|row| row.line()).collect(),
+            image_ids: table.rows().map(|row| row.text("image_id")).collect(),
+            patients: text("patient"),
+            groups: columns.iter().map(|column| text(column)).collect(),
+            columns,
+            scores: checked.iter().map(|&(_, probability)| probability).collect(),
+            truth: checked.iter().map(|&(truth, _)| truth).collect(),
+            threshold: threshold(table)?,
+        };
+        predictions.check_unique()?;
+        Ok(predictions)
+    }
+
+    fn check_unique(&self) -> Result<(), StudyError> {
+        let mut first: HashMap<&str, usize> = HashMap::with_capacity(self.len());
+        for (row, image_id) in self.image_ids.iter().enumerate() {
+            if let Some(before) = first.insert(image_id, row) {
+                return Err(StudyError::Table(TableError::Duplicate {
+                    path: self.path.clone(),
+                    line: self.lines[row],
+                    first_line: self.lines[before],
+                    column: "image_id".to_owned(),
+                    value: image_id.to_owned(),
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// The same predictions, made to be called positive from this probability on.
     pub fn with_threshold(self, threshold: f64) -> Self {
         Self { threshold: Some(threshold), ..self }
+    }
+
+    /// The same predictions with these patients, one for each film.
+    pub(crate) fn with_patients(self, patients: Vec<String>) -> Self {
+        Self { patients: patients.iter().map(String::as_str).collect(), ..self }
     }
 
     /// The probability from which the model that made them calls a film positive, where that is known.
@@ -121,12 +164,12 @@ impl Predictions {
             .chain(self.threshold.map(|_| "threshold"))
             .chain(self.columns.iter().map(String::as_str))
             .collect();
-        let rows = self.rows.iter().map(|row| {
+        let rows = self.rows().map(|row| {
             let label = Label::from(row.truth).to_string();
-            [row.image_id.clone(), row.patient.clone(), label, row.probability.to_string()]
+            [row.image_id, row.patient, label, row.probability.to_string()]
                 .into_iter()
                 .chain(self.threshold.map(|threshold| threshold.to_string()))
-                .chain(row.groups.iter().cloned())
+                .chain(row.groups)
                 .collect::<Vec<_>>()
         });
         write_whole(path, &to_csv(&header, rows)).map_err(StudyError::io(path))
@@ -137,9 +180,41 @@ impl Predictions {
         &self.path
     }
 
-    /// The predictions in the file's order.
-    pub fn rows(&self) -> &[Prediction] {
-        &self.rows
+    /// The predictions in the file's order, each made anew.
+    pub fn rows(&self) -> impl Iterator<Item = Prediction> {
+        (0..self.len()).map(|row| Prediction {
+            line: self.line(row),
+            image_id: self.image_id(row).to_owned(),
+            patient: self.patient(row).to_owned(),
+            truth: self.truth[row],
+            probability: self.scores[row],
+            groups: self.groups.iter().map(|column| column.at(row).to_owned()).collect(),
+        })
+    }
+
+    /// The line of the file on which a film stands, by its place.
+    pub fn line(&self, row: usize) -> u64 {
+        self.lines[row]
+    }
+
+    /// A film's name, by its place.
+    pub fn image_id(&self, row: usize) -> &str {
+        self.image_ids.at(row)
+    }
+
+    /// The names of all films, in the rows' order.
+    pub fn image_ids(&self) -> impl Iterator<Item = &str> {
+        self.image_ids.iter()
+    }
+
+    /// A film's patient, by its place; empty if not known.
+    pub fn patient(&self, row: usize) -> &str {
+        self.patients.at(row)
+    }
+
+    /// A further column, by its place in [`Predictions::columns`].
+    pub(crate) fn group(&self, place: usize) -> &Coded {
+        &self.groups[place]
     }
 
     /// The further columns.
@@ -149,12 +224,12 @@ impl Predictions {
 
     /// How many films there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.scores.len()
     }
 
     /// Whether there is no film.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.scores.is_empty()
     }
 
     /// The probabilities, in the rows' order.
@@ -180,29 +255,62 @@ impl Predictions {
     /// # Errors
     /// [`StudyError::NoPatient`], naming the first film without one.
     pub fn clusters(&self) -> Result<Clusters, StudyError> {
-        if let Some(row) = self.rows.iter().find(|row| row.patient.is_empty()) {
-            return Err(StudyError::NoPatient {
+        match (0..self.len()).find(|&row| self.patient(row).is_empty()) {
+            None => Ok(Clusters::new(&self.patients.of)),
+            Some(row) => Err(StudyError::NoPatient {
                 path: self.path.clone(),
-                line: row.line,
-                image_id: row.image_id.clone(),
-            });
+                line: self.lines[row],
+                image_id: self.image_id(row).to_owned(),
+            }),
         }
-        let patients: Vec<&str> = self.rows.iter().map(|row| row.patient.as_str()).collect();
-        Ok(Clusters::new(&patients))
     }
 
-    /// The rows that `keep` keeps, as a table of their own.
-    pub fn subset(&self, keep: impl Fn(&Prediction) -> bool) -> Self {
-        let rows: Vec<Prediction> = self.rows.iter().filter(|row| keep(row)).cloned().collect();
-        let scores = rows.iter().map(|row| row.probability).collect();
-        let truth = rows.iter().map(|row| row.truth).collect();
-        Self { path: self.path.clone(), rows, columns: self.columns.clone(), scores, truth, threshold: self.threshold }
+    /// Which films are drawn together, where they are not independent by `clustering`; `None` where they are.
+    ///
+    /// Under [`Clustering::WherePatientsRepeat`] a film without a patient is on its own.
+    ///
+    /// # Errors
+    /// [`StudyError::NoPatient`] where patients are asked for and missing.
+    pub fn dependent(&self, clustering: Clustering) -> Result<Option<Clusters>, StudyError> {
+        let clusters = match clustering {
+            Clustering::ByFilm => return Ok(None),
+            Clustering::ByPatient => self.clusters()?,
+            Clustering::WherePatientsRepeat => {
+                let own = |row: usize| self.patient(row).is_empty().then_some(row);
+                let ids: Vec<(u32, Option<usize>)> = (0..self.len()).map(|row| (self.patients.of[row], own(row))).collect();
+                Clusters::new(&ids)
+            }
+        };
+        Ok(Some(clusters).filter(|clusters| clusters.count() < self.len()))
+    }
+
+    /// How many films have no patient.
+    pub fn without_patient(&self) -> usize {
+        (0..self.len()).filter(|&row| self.patient(row).is_empty()).count()
+    }
+
+    /// The films at these places, as a table of their own.
+    pub fn subset(&self, rows: &[usize]) -> Self {
+        Self {
+            path: self.path.clone(),
+            lines: rows.iter().map(|&row| self.lines[row]).collect(),
+            image_ids: rows.iter().map(|&row| self.image_id(row)).collect(),
+            patients: self.patients.keep(rows),
+            columns: self.columns.clone(),
+            groups: self.groups.iter().map(|column| column.keep(rows)).collect(),
+            scores: rows.iter().map(|&row| self.scores[row]).collect(),
+            truth: rows.iter().map(|&row| self.truth[row]).collect(),
+            threshold: self.threshold,
+        }
     }
 }
 
 /// The one threshold of the table's column of that name, where it has one.
 fn threshold(table: &Table) -> Result<Option<f64>, TableError> {
     const EXPECTED: &str = "a number of 0 to 1, the same in every row";
+    if table.find("threshold").is_none() {
+        return Ok(None);
+    }
     let mut found = None;
     for (i, row) in table.rows().enumerate() {
         let value = row.number("threshold", 0.0..=1.0, EXPECTED)?;
@@ -216,16 +324,11 @@ fn threshold(table: &Table) -> Result<Option<f64>, TableError> {
 
 const PROBABILITY: &str = "a probability, a number of 0 to 1";
 
-fn prediction(row: Row<'_>, columns: &[String]) -> Result<Prediction, CohortError> {
+/// A row's label and probability; its film has a name.
+fn checked(row: Row<'_>) -> Result<(bool, f64), TableError> {
     let label = Label::parse(row.text("label")).and_then(Label::index);
     let truth = label.ok_or_else(|| row.value_error("label", "0 or 1"))? == 1;
     let probability = row.number("probability", 0.0..=1.0, PROBABILITY)?;
-    Ok(Prediction {
-        line: row.line(),
-        image_id: row.required("image_id", "the film's name")?.to_owned(),
-        patient: row.text("patient").to_owned(),
-        truth,
-        probability: probability.ok_or_else(|| row.value_error("probability", PROBABILITY))?,
-        groups: columns.iter().map(|column| row.text(column).to_owned()).collect(),
-    })
+    row.required("image_id", "the film's name")?;
+    Ok((truth, probability.ok_or_else(|| row.value_error("probability", PROBABILITY))?))
 }

@@ -2,7 +2,7 @@
 
 use coxa_cohort::flow::Flow;
 use coxa_stats::roc::{Roc, sensitivity_at_specificity};
-use coxa_stats::{Confusion, Interval, Level, Metric, Plan, Resampling};
+use coxa_stats::{Bootstrap, Confusion, Interval, Level, Metric, Plan, Resampling};
 
 use crate::evaluate::{Dependence, Evaluation, EvaluationOptions, Measures};
 use crate::figures::calibration::Bin;
@@ -11,7 +11,7 @@ use crate::figures::flow::{self, Step};
 use crate::figures::forest::{self, ForestRow};
 use crate::figures::roc::{self, ReaderPoint, RocCurve};
 use crate::figures::{Figure, calibration, decision, froc};
-use crate::localize::Localization;
+use crate::localize::LocalizationMeasures;
 use crate::page::{Block, FilmCard, Page, Section, Table};
 use crate::predictions::Predictions;
 use crate::statistic::Statistic;
@@ -69,7 +69,7 @@ pub struct Study<'a> {
     /// Their evaluation.
     pub evaluation: &'a Evaluation,
     /// Whether the heatmaps are in the right place.
-    pub localization: Option<&'a Localization>,
+    pub localization: Option<&'a LocalizationMeasures>,
     /// The stages of the training with their epochs.
     pub training: Vec<(String, Vec<Epoch>)>,
     /// How the films were selected.
@@ -168,11 +168,11 @@ fn strings<const N: usize>(texts: [&str; N]) -> Vec<String> {
 /// A statistic as fields of a CSV file: value, low, high, method, at full precision; empty where undefined, with the reason.
 fn fields(statistic: &Statistic) -> [String; 4] {
     match &statistic.0 {
-        Ok(e) => [e.value.to_string(), e.low.to_string(), e.high.to_string(), e.method.to_owned()],
-        Err(undefined) => {
-            let value = undefined.value().map_or_else(String::new, |value| value.to_string());
-            [value, String::new(), String::new(), undefined.reason.to_string()]
-        }
+        Ok(e) => match e.limits {
+            Ok(l) => [e.value.to_string(), l.low.to_string(), l.high.to_string(), l.method.to_owned()],
+            Err(why) => [e.value.to_string(), String::new(), String::new(), why.to_string()],
+        },
+        Err(undefined) => [String::new(), String::new(), String::new(), undefined.reason.to_string()],
     }
 }
 
@@ -201,21 +201,19 @@ fn paper_cell(name: &str) -> String {
         "Youden's index" => Metric::Youden,
         _ => return String::new(),
     };
-    match PAPER_TABLE.estimate(metric, Level::P95, Interval::ClopperPearson) {
-        Ok(e) => format!("{:.2} ({:.2}–{:.2}) *", e.value, e.low, e.high),
-        Err(_) => String::new(),
-    }
+    let Ok(e) = PAPER_TABLE.estimate(metric, Level::P95, Interval::ClopperPearson) else { return String::new() };
+    e.limits.map_or_else(|_| String::new(), |l| format!("{:.2} ({:.2}–{:.2}) *", e.value, l.low, l.high))
 }
 
 /// A statistic as a cell of a table. An interval without a width, as DeLong's at an area of 1, does not stand there as certainty.
 pub fn cell(statistic: &Statistic) -> String {
     match &statistic.0 {
-        Ok(e) if e.low == e.high => format!("{:.3} (no width: {})", e.value, e.method),
-        Ok(e) => format!("{:.3} ({:.3}–{:.3})", e.value, e.low, e.high),
-        Err(undefined) => match undefined.value() {
-            Some(value) => format!("{value:.3} (no interval: {})", undefined.reason),
-            None => format!("undefined: {}", undefined.reason),
+        Ok(e) => match e.limits {
+            Ok(l) if l.low == l.high => format!("{:.3} (no width: {})", e.value, l.method),
+            Ok(l) => format!("{:.3} ({:.3}–{:.3})", e.value, l.low, l.high),
+            Err(why) => format!("{:.3} (no interval: {why})", e.value),
         },
+        Err(undefined) => format!("undefined: {}", undefined.reason),
     }
 }
 
@@ -254,7 +252,7 @@ fn results(study: &Study<'_>) -> Section {
     };
     let kind = if study.simulated { "simulated films" } else { "these films" };
     let rows = measures_by_name(measures).map(|(name, statistic)| {
-        let method = statistic.estimate().map_or(String::new(), |e| e.method.to_owned());
+        let method = statistic.limits().map_or(String::new(), |limits| limits.method.to_owned());
         vec![name.to_owned(), cell(statistic), paper_cell(name), method]
     });
     let data = measures_by_name(measures).map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic]));
@@ -291,15 +289,16 @@ fn curve(study: &Study<'_>) -> Section {
     };
     let mut points: Vec<_> = curve.points().iter().map(|p| (1.0 - p.specificity, p.sensitivity)).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let clusters = study.predictions.clusters().ok().filter(|_| study.options.dependence == Dependence::Patients);
+    let clusters = study.predictions.dependent(study.options.clustering).ok().flatten();
     let (resampling, how) = match &clusters {
         Some(clusters) => (Resampling::Clustered(clusters), "bootstrap of patients"),
         None => (Resampling::Stratified, "stratified bootstrap"),
     };
+    let bootstrap = Bootstrap::new(resampling).level(study.options.level).plan(BAND);
     let band = (0..20).filter_map(|i| {
         let specificity = 1.0 - f64::from(i) / 20.0;
-        let e = sensitivity_at_specificity(sample, specificity, resampling, study.options.level, BAND).ok()?;
-        Some((1.0 - specificity, e.low, e.high))
+        let limits = sensitivity_at_specificity(sample, specificity, &bootstrap).ok()?.limits.ok()?;
+        Some((1.0 - specificity, limits.low, limits.high))
     });
     // Every curve ends here: a point without an interval.
     let band = band.chain([(1.0, 1.0, 1.0)]);
@@ -319,7 +318,7 @@ fn figure(name: &str, figure: Figure, caption: &str) -> Block {
     Block::Figure { name: name.to_owned(), figure, caption: caption.to_owned() }
 }
 
-fn localization_section(l: &Localization, study: &Study<'_>) -> Section {
+fn localization_section(l: &LocalizationMeasures, study: &Study<'_>) -> Section {
     let sites = &l.sites;
     let statistics = [
         ("heatmap's peak on the right site (the paper's score)", &l.right_site),
@@ -340,14 +339,12 @@ fn localization_section(l: &Localization, study: &Study<'_>) -> Section {
     );
     rows.push(vec!["sites of the peak in called fractures".into(), counts]);
     rows.push(vec!["margin, share of the film's width".into(), l.margin.to_string()]);
-    let clustered = study.options.dependence == Dependence::Patients
-        && study.evaluation.patients.is_some_and(|patients| patients < study.predictions.len());
     let table = Table {
         name: "localization".into(),
         caption: format!(
-            "Heatmaps against the true boxes, with {} intervals{}. The paper's radiologist found {:.1}% of 49 right.",
+            "Heatmaps against the true boxes, with {} intervals by {}. The paper's radiologist found {:.1}% of 49 right.",
             percent(study.options.level),
-            if clustered { ", which take every film for independent" } else { "" },
+            if l.dependence == Dependence::Patients { "patient" } else { "film" },
             PAPER_LOCALIZATION * 100.0
         ),
         header: strings(["measure", "value"]),
@@ -390,10 +387,10 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
         rows.push(ForestRow {
             name: starred(group, group.value.clone()),
             counts: Some((measures.n, measures.positives)),
-            estimate: statistic.estimate().filter(|e| e.low < e.high).map(|e| (e.value, e.low, e.high)),
+            estimate: statistic.value().zip(statistic.limits()).filter(|(_, l)| l.low < l.high).map(|(v, l)| (v, l.low, l.high)),
             note: match &statistic.0 {
-                Err(undefined) if undefined.value().is_none() => undefined.reason.to_string(),
-                _ => statistic.value().map_or(String::new(), |value| format!("{value:.3}, no interval")),
+                Err(undefined) => undefined.reason.to_string(),
+                Ok(estimate) => format!("{:.3}, no interval", estimate.value),
             },
         });
     }
@@ -454,7 +451,7 @@ fn calibration_section(predictions: &Predictions, evaluation: &Evaluation) -> Se
         .map(|bin| Bin {
             predicted: bin.predicted,
             observed: bin.observed.value,
-            interval: (bin.observed.low, bin.observed.high),
+            interval: bin.observed.limits.map_or((bin.observed.value, bin.observed.value), |l| (l.low, l.high)),
             n: bin.observed.n,
         })
         .collect();

@@ -1,6 +1,6 @@
 //! How a statistic looks in JSON: `{"value", "low", "high", "method"}`, or `{"undefined": reason}`.
 
-use coxa_stats::{Estimate, Undefined};
+use coxa_stats::{Estimate, Limits, Undefined};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A statistic as the program prints it.
@@ -11,17 +11,19 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 pub struct Statistic(pub Result<Estimate, Undefined>);
 
 impl Statistic {
-    /// The estimate, when the statistic is defined with its interval.
+    /// The estimate, with or without an interval.
     pub fn estimate(&self) -> Option<&Estimate> {
         self.0.as_ref().ok()
     }
 
     /// The point value, with or without an interval.
     pub fn value(&self) -> Option<f64> {
-        match &self.0 {
-            Ok(estimate) => Some(estimate.value),
-            Err(undefined) => undefined.value(),
-        }
+        self.estimate().map(|estimate| estimate.value)
+    }
+
+    /// The interval, where there is one.
+    pub fn limits(&self) -> Option<Limits> {
+        self.estimate().and_then(|estimate| estimate.limits.ok())
     }
 }
 
@@ -37,19 +39,14 @@ impl Serialize for Statistic {
         match &self.0 {
             Ok(estimate) => {
                 map.serialize_entry("value", &estimate.value)?;
-                map.serialize_entry("low", &estimate.low)?;
-                map.serialize_entry("high", &estimate.high)?;
-                map.serialize_entry("method", estimate.method)?;
-            }
-            Err(undefined) => match undefined.value() {
-                Some(value) => {
-                    map.serialize_entry("value", &value)?;
-                    map.serialize_entry("low", &None::<f64>)?;
-                    map.serialize_entry("high", &None::<f64>)?;
-                    map.serialize_entry("method", &format!("no interval: {}", undefined.reason))?;
+                map.serialize_entry("low", &estimate.low())?;
+                map.serialize_entry("high", &estimate.high())?;
+                match estimate.limits {
+                    Ok(limits) => map.serialize_entry("method", limits.method)?,
+                    Err(why) => map.serialize_entry("method", &format!("no interval: {why}"))?,
                 }
-                None => map.serialize_entry("undefined", &undefined.reason)?,
-            },
+            }
+            Err(undefined) => map.serialize_entry("undefined", &undefined.reason)?,
         }
         map.end()
     }
@@ -83,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_three_forms() {
-        let estimate = Estimate { value: 0.5, low: 0.25, high: 0.75, method: "Wilson", n: 8 };
+        let estimate = Estimate::new(0.5, (0.25, 0.75), "Wilson", 8);
         assert_eq!(json(Ok(estimate)), r#"{"value":0.5,"low":0.25,"high":0.75,"method":"Wilson"}"#);
         let undefined = Undefined::new("sensitivity", Reason::NoCases);
         assert_eq!(json(Err(undefined.clone())), r#"{"undefined":"no positive case"}"#);

@@ -1,12 +1,12 @@
 //! Subgroups: the films of each value of a further column, each evaluated on its own.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
 use crate::error::StudyError;
-use crate::evaluate::{EvaluationOptions, Measures, measure};
+use crate::evaluate::{EvaluationOptions, Measures, Progress, Sample};
 use crate::predictions::Predictions;
 use crate::statistic::Statistic;
 
@@ -40,37 +40,45 @@ pub struct Subgroup {
     pub auc_with_all_controls: Option<Statistic>,
 }
 
-/// Evaluates the subgroups, in the order of the columns and, within a column, of the values; also gives notes on columns that
-/// were passed over.
+/// Evaluates the subgroups, in the order of the columns and, within a column, of the values; also gives notes on columns of too few
+/// or too many values.
 ///
 /// # Errors
-/// [`StudyError::NoSubgroup`] for a named column that is not there, and as [`measure`].
+/// [`StudyError::NoSubgroup`] for a named column that is not there, and as [`measure`](crate::evaluate::measure).
 pub fn subgroups(
     predictions: &Predictions,
     options: &EvaluationOptions,
+    progress: Progress<'_>,
 ) -> Result<(Vec<Subgroup>, Vec<String>), StudyError> {
     let mut found = Vec::new();
     let mut notes = Vec::new();
     for (place, column) in chosen(predictions, &options.subgroups)? {
-        let value_of = |i: usize| banded(column, &predictions.rows()[i].groups[place]);
-        let values: BTreeSet<(u32, String)> = (0..predictions.len()).map(value_of).collect();
-        if options.subgroups == Subgroups::EveryColumn && !(2..=MOST_VALUES).contains(&values.len()) {
-            let values = if values.len() == 1 { "one value".to_owned() } else { format!("{} values", values.len()) };
+        let coded = predictions.group(place);
+        let bands: Vec<(u32, String)> = coded.values.iter().map(|value| banded(column, value)).collect();
+        let mut rows: BTreeMap<&(u32, String), Vec<usize>> = BTreeMap::new();
+        for (row, &value) in coded.of.iter().enumerate() {
+            rows.entry(&bands[value as usize]).or_default().push(row);
+        }
+        if options.subgroups == Subgroups::EveryColumn && !(2..=MOST_VALUES).contains(&rows.len()) {
+            let values = if rows.len() == 1 { "one value".to_owned() } else { format!("{} values", rows.len()) };
             notes.push(format!("column `{column}` has {values} and was not taken for subgroups"));
             continue;
         }
-        for (_, value) in values {
-            let subset = predictions.subset(|row| banded(column, &row.groups[place]).1 == value);
-            let measures = measure(&subset, options)?;
+        for ((_, value), rows) in rows {
+            let subset = predictions.subset(&rows);
+            let label = format!("{column} {value}");
+            let measures = Sample::new(&subset, options)?.measures(&|done, of| progress(&label, done, of));
             let fractures_alone = measures.positives == measures.n && measures.n < predictions.len();
             let auc_with_all_controls = match fractures_alone {
                 true => {
-                    let with = predictions.subset(|row| !row.truth || banded(column, &row.groups[place]).1 == value);
-                    Some(measure(&with, options)?.auc)
+                    let controls = (0..predictions.len()).filter(|&row| !predictions.truth()[row]);
+                    let mut with: Vec<usize> = rows.iter().copied().chain(controls).collect();
+                    with.sort_unstable();
+                    Some(Statistic(Sample::new(&predictions.subset(&with), options)?.auc()))
                 }
                 false => None,
             };
-            found.push(Subgroup { column: column.to_owned(), value, measures, auc_with_all_controls });
+            found.push(Subgroup { column: column.to_owned(), value: value.clone(), measures, auc_with_all_controls });
         }
     }
     Ok((found, notes))

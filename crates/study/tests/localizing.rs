@@ -9,7 +9,7 @@ use coxa_schema::{BodyPart, Label, Side};
 use coxa_study::baseline::aspect_ratio;
 use coxa_study::localize::{Site, film_size};
 use coxa_study::{
-    Dependence, EvaluationOptions, Localization, LocalizationOptions, Readings, StudyError, evaluate, localize,
+    Dependence, EvaluationOptions, LocalizationMeasures, LocalizationOptions, Readings, StudyError, evaluate, localize,
 };
 use serde_json::json;
 
@@ -50,7 +50,7 @@ fn line(id: &str, probability: f64, regions: &[[f64; 5]]) -> String {
     .to_string()
 }
 
-fn run(dataset: &Dataset, lines: &[String]) -> Result<Localization, StudyError> {
+fn run(dataset: &Dataset, lines: &[String]) -> Result<LocalizationMeasures, StudyError> {
     let readings = Readings::parse(&lines.join("\n"), Path::new("r.jsonl"))?;
     localize(dataset, &readings, |_| Ok(SIZE), &LocalizationOptions::default())
 }

@@ -12,7 +12,7 @@ use coxa_model::{Reader, Reading, history};
 use coxa_schema::{FractureType, Label};
 use coxa_study::evaluate::{Evaluation, EvaluationOptions, evaluate};
 use coxa_study::figures::roc::ReaderPoint;
-use coxa_study::localize::{FilmLocalization, Localization, LocalizationOptions, Site, localize};
+use coxa_study::localize::{FilmLocalization, LocalizationMeasures, LocalizationOptions, Site, localize};
 use coxa_study::page::{FilmCard, Verdict};
 use coxa_study::report::{Epoch, Study, report, wrong_page};
 use coxa_study::{Readings, StudyError, demographics};
@@ -31,7 +31,7 @@ pub struct Assessment {
     /// The measures.
     pub evaluation: Evaluation,
     /// The places; `None` where no film has a true box.
-    pub localization: Option<Localization>,
+    pub localization: Option<LocalizationMeasures>,
     /// Films that could not be read.
     pub failed: usize,
 }
@@ -250,7 +250,7 @@ fn localization(
     gathered: &Gathered,
     request: &Request<'_>,
     reader: &Reader,
-) -> anyhow::Result<Option<Localization>> {
+) -> anyhow::Result<Option<LocalizationMeasures>> {
     if dataset.truth.is_empty() {
         return Ok(None);
     }
@@ -274,7 +274,7 @@ fn localization(
 fn cards(
     dataset: &Dataset,
     gathered: &Gathered,
-    localization: &Option<Localization>,
+    localization: &Option<LocalizationMeasures>,
     threshold: f64,
 ) -> (Vec<FilmCard>, Vec<FilmCard>) {
     let (mut shown, mut wrong) = (Vec::new(), Vec::new());
