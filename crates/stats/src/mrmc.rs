@@ -64,7 +64,7 @@ pub struct CrossedDesign {
 #[non_exhaustive]
 pub enum DesignError {
     /// A rating is NaN or infinite.
-    #[error("row {row}: the rating is {rating}, which is not finite")]
+    #[error("the rating is {rating}, which is not finite")]
     NotFinite {
         /// Zero-based row.
         row: usize,
@@ -72,7 +72,7 @@ pub enum DesignError {
         rating: f64,
     },
     /// A case has both truths.
-    #[error("row {row}: case {case} has another truth in an earlier row")]
+    #[error("case {case} has another truth in an earlier row")]
     Truth {
         /// Zero-based row.
         row: usize,
@@ -80,7 +80,7 @@ pub enum DesignError {
         case: String,
     },
     /// A reader rated a case twice under one treatment.
-    #[error("row {row}: reader {reader} rated case {case} twice under treatment {treatment}")]
+    #[error("reader {reader} rated case {case} twice under treatment {treatment}")]
     Duplicate {
         /// Zero-based row.
         row: usize,
@@ -101,6 +101,16 @@ pub enum DesignError {
         /// The case.
         case: String,
     },
+}
+
+impl DesignError {
+    /// The zero-based row that the error is about, where it is about one.
+    pub fn row(&self) -> Option<usize> {
+        match self {
+            Self::NotFinite { row, .. } | Self::Truth { row, .. } | Self::Duplicate { row, .. } => Some(*row),
+            Self::Missing { .. } => None,
+        }
+    }
 }
 
 impl CrossedDesign {

@@ -259,6 +259,8 @@ fn localization(
         fit: reader.card().input.fit.imaging(),
         level: request.options.level,
         interval: request.options.interval,
+        clustering: request.options.clustering,
+        plan: request.options.plan,
         ..LocalizationOptions::default()
     };
     let size_of = |film: &Film| {

@@ -9,6 +9,7 @@ pub mod import;
 pub mod model;
 pub mod power;
 pub mod predict;
+pub mod readers;
 pub mod report;
 pub mod simulate;
 pub mod train;

@@ -4,34 +4,36 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use coxa_stats::power::{self, Sides, Significance};
-use coxa_stats::{Level, Scored, Undefined};
-use coxa_study::compare::scores_in_order;
+use coxa_stats::{Level, Undefined};
+use coxa_study::compare::Pair;
+use coxa_study::evaluate::Dependence;
 use coxa_study::predictions::Predictions;
 use serde::Serialize;
 
+use super::evaluate::{Independent, between};
 use crate::output::{Outcome, json_line, usage};
 
-/// Says how many films a study needs, or the power that a number of films has.
+/// Compute how many films a study needs, or the power that a number of films has.
 ///
 /// As pROC's power.roc.test; numbers of films are rounded up.
 #[derive(Args)]
 pub struct Power {
     #[command(subcommand)]
     what: What,
-    /// Probability of a false alarm.
-    #[arg(long, global = true, default_value_t = 0.05)]
+    /// The probability of a false alarm.
+    #[arg(long, global = true, default_value_t = 0.05, value_parser = between)]
     alpha: f64,
-    /// All of alpha in one tail.
+    /// Put all of alpha in one tail.
     #[arg(long, global = true)]
     one_sided: bool,
-    /// One JSON object.
+    /// Print one JSON object.
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Subcommand)]
 enum What {
-    /// To show that an AUC is above 0.5: gives films for a power, power for films.
+    /// Show that an AUC is above 0.5: films for a power, or power for films.
     Auc {
         /// The AUC that is expected.
         #[arg(long)]
@@ -39,7 +41,10 @@ enum What {
         #[command(flatten)]
         films: Films,
     },
-    /// To show that two networks differ on the same films, as much as they did in a pilot study.
+    /// Show that two networks differ on the same films, as much as they did in a pilot study.
+    ///
+    /// Where patients of the pilot have several films, its variances are by patient, and the films of the answer repeat patients as the
+    /// pilot's do.
     Difference {
         /// The pilot's predictions of one network.
         #[arg(long)]
@@ -48,13 +53,15 @@ enum What {
         #[arg(long)]
         b: PathBuf,
         /// The power to reach.
-        #[arg(long, default_value_t = 0.8, conflicts_with = "cases")]
+        #[arg(long, default_value_t = 0.8, conflicts_with = "cases", value_parser = between)]
         power: f64,
-        /// Films with a fracture: gives the power they have.
+        /// Compute the power of this many films with a fracture.
         #[arg(long)]
         cases: Option<u64>,
+        #[command(flatten)]
+        independent: Independent,
     },
-    /// To know a sensitivity or specificity to ± a half width: films with (or without) a fracture.
+    /// Measure a sensitivity or specificity to ± a half width: films with (or without) a fracture.
     Proportion {
         /// The proportion that is expected.
         #[arg(long)]
@@ -73,7 +80,7 @@ struct Films {
     /// Films without a fracture for each with one.
     #[arg(long, default_value_t = 1.0, conflicts_with_all = ["cases", "controls"])]
     controls_per_case: f64,
-    /// Films with a fracture: gives the power they have.
+    /// Compute the power of this many films with a fracture.
     #[arg(long, requires = "controls")]
     cases: Option<u64>,
     /// Films without a fracture.
@@ -92,6 +99,11 @@ struct Answer {
     controls: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     films: Option<u64>,
+    /// Of a pilot: what its variances take as independent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dependence: Option<Dependence>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 impl Power {
@@ -100,7 +112,7 @@ impl Power {
         let sides = if self.one_sided { Sides::One } else { Sides::Two };
         let significance = Significance { alpha: self.alpha, sides };
         let answer = self.what.answer(significance, self.alpha).map_err(|error| match error.is::<Undefined>() {
-            true => usage(error.to_string(), "coxa power --help says what each number is"),
+            true => usage(error.to_string(), "see `coxa power --help` for the range of each number"),
             false => error,
         })?;
         if self.json {
@@ -117,6 +129,9 @@ impl Power {
         if let Some(power) = answer.power {
             println!("{:<22} {power:.4}", "power");
         }
+        for note in &answer.notes {
+            eprintln!("note: {note}");
+        }
         Ok(Outcome::Done)
     }
 }
@@ -132,20 +147,28 @@ impl What {
                 let size = power::auc_sample_size(*auc, films.power, films.controls_per_case, significance)?;
                 Ok(of_size(size))
             }
-            What::Difference { a, b, power, cases } => {
+            What::Difference { a, b, power, cases, independent } => {
                 let [a, b] = [Predictions::load(a)?, Predictions::load(b)?];
-                let scores_b = scores_in_order(&a, &b)?;
-                let pilot = power::Pilot::new(a.scored()?, Scored::new(&scores_b, a.truth())?)?;
-                match cases {
+                let pair = Pair::new(&a, &b, independent.clustering())?;
+                let [scored_a, scored_b] = pair.scored()?;
+                let (pilot, dependence) = match pair.clusters() {
+                    None => (power::Pilot::new(scored_a, scored_b)?, Dependence::Films),
+                    Some(clusters) => (power::Pilot::clustered(scored_a, scored_b, clusters)?, Dependence::Patients),
+                };
+                let answer = match cases {
                     Some(cases) => {
-                        Ok(Answer { power: Some(pilot.power(*cases as f64, significance)?), ..Answer::default() })
+                        Answer { power: Some(pilot.power(*cases as f64, significance)?), ..Answer::default() }
                     }
-                    None => Ok(of_size(pilot.sample_size(*power, significance)?)),
+                    None => of_size(pilot.sample_size(*power, significance)?),
+                };
+                let mut notes = pair.notes().to_vec();
+                if dependence == Dependence::Patients {
+                    notes.push("the films are of patients with as many films each as in the pilot".to_owned());
                 }
+                Ok(Answer { dependence: Some(dependence), notes, ..answer })
             }
             What::Proportion { expected, half_width } => {
-                let level = Level::new(1.0 - alpha)
-                    .map_err(|_| usage(format!("--alpha is {alpha}"), "it lies between 0 and 1, like 0.05"))?;
+                let level = Level::new(1.0 - alpha)?;
                 let films = power::proportion_sample_size(*expected, *half_width, level)?;
                 Ok(Answer { films: Some(films.ceil() as u64), ..Answer::default() })
             }

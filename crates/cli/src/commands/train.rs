@@ -236,7 +236,7 @@ impl Train {
                 let measures = evaluate(&predictions, &EvaluationOptions::default())?.measures;
                 println!("fold {index:<7} films {:<5} AUC {}", measures.n, words(&measures.auc));
             }
-            pooled.extend_from_slice(predictions.rows());
+            pooled.extend(predictions.rows());
             last = Some((outcome.run.join("folds.csv"), predictions.columns().to_vec()));
         }
         let (path, columns) = last.expect("two folds or more");
