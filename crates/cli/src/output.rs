@@ -60,7 +60,10 @@ pub fn exit_status(error: &anyhow::Error) -> u8 {
         let of_model =
             matches!(model, Some(ModelError::Setting(_) | ModelError::Recipe { .. } | ModelError::NoDataset { .. }));
         let of_simulator = matches!(cause.downcast_ref::<SimulateError>(), Some(SimulateError::Setting { .. }));
-        let of_study = matches!(cause.downcast_ref::<StudyError>(), Some(StudyError::Setting { .. } | StudyError::NoSubgroup { .. }));
+        let of_study = matches!(
+            cause.downcast_ref::<StudyError>(),
+            Some(StudyError::Setting { .. } | StudyError::NoSubgroup { .. })
+        );
         of_model || of_simulator || of_study || cause.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage)
     });
     if is_usage { 2 } else { 1 }

@@ -211,9 +211,8 @@ pub fn metrics(
             drawn.extend(table.value(metric).ok().filter(|v| v.is_finite()));
         }
     });
-    let estimate = |(drawn, &metric): (Vec<f64>, &Metric)| {
-        Ok(how.percentile(sample.value(metric)?, drawn, truth.len()))
-    };
+    let estimate =
+        |(drawn, &metric): (Vec<f64>, &Metric)| Ok(how.percentile(sample.value(metric)?, drawn, truth.len()));
     replicates.into_iter().zip(metrics).map(estimate).collect()
 }
 

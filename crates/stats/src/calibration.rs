@@ -226,8 +226,8 @@ fn both_classes(statistic: &'static str, truth: &[bool]) -> Result<(), Undefined
 mod tests {
     use super::bins::assign;
     use super::*;
-    use crate::scored::Clusters;
     use crate::bootstrap::Plan;
+    use crate::scored::Clusters;
 
     const P: [f64; 6] = [0.1, 0.2, 0.4, 0.6, 0.8, 0.9];
     const Y: [bool; 6] = [false, true, false, true, false, true];
@@ -295,7 +295,8 @@ mod tests {
         near(copied.intercept, plain.intercept);
         near(in_the_large(&many, &truths, by(&clusters)).unwrap(), in_the_large(&p, &y, by(&single)).unwrap());
         let bins = Bins::equal_width(4);
-        let (copied, plain) = (reliability(&many, &truths, bins, by(&clusters)), reliability(&p, &y, bins, by(&single)));
+        let (copied, plain) =
+            (reliability(&many, &truths, bins, by(&clusters)), reliability(&p, &y, bins, by(&single)));
         for (copied, plain) in copied.unwrap().into_iter().zip(plain.unwrap()) {
             near(copied.observed, plain.observed);
         }

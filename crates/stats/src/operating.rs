@@ -127,10 +127,7 @@ fn unit(target: f64) -> Result<(), Undefined> {
     if (0.0..=1.0).contains(&target) {
         Ok(())
     } else {
-        Err(Undefined::new(
-            "operating point",
-            Reason::OutOfRange { value: target, expected: "a target from 0 to 1" },
-        ))
+        Err(Undefined::new("operating point", Reason::OutOfRange { value: target, expected: "a target from 0 to 1" }))
     }
 }
 

@@ -187,11 +187,7 @@ impl Pilot {
     }
 
     /// From the variance of the first area, that of the difference, and the covariance of the areas.
-    fn of(
-        a: Scored<'_>,
-        difference: f64,
-        [variance_a, variance, covariance]: [f64; 3],
-    ) -> Result<Self, Undefined> {
+    fn of(a: Scored<'_>, difference: f64, [variance_a, variance, covariance]: [f64; 3]) -> Result<Self, Undefined> {
         let cases = a.cases() as f64;
         let pilot = Self {
             difference,

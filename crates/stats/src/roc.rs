@@ -221,7 +221,9 @@ mod tests {
             assert!((corrected - roc.auc()).abs() < 1e-15);
         }
         // Constant scores, and two groups of the same shares: both curves are the diagonal.
-        for roc in [curve(&[0.5; 4], &[true, false, true, false]), curve(&[0.1, 0.7, 0.1, 0.7], &[true, true, false, false])] {
+        for roc in
+            [curve(&[0.5; 4], &[true, false, true, false]), curve(&[0.1, 0.7, 0.1, 0.7], &[true, true, false, false])]
+        {
             for (from, to) in [(0.9, 1.0), (0.8, 1.0), (0.95, 1.0), (0.5, 0.8), (0.1, 0.3)] {
                 for part in [Part::of_specificities(from, to), Part::of_sensitivities(from, to)] {
                     let area = roc.partial_auc(part.corrected_by_mcclish()).unwrap();

@@ -1,7 +1,7 @@
 //! Obuchowski & Rockette's analysis against its formulas written out in base R.
 
 use coxa_stats::Level;
-use coxa_stats::mrmc::{CrossedDesign, DesignError, Random, CaseRating};
+use coxa_stats::mrmc::{CaseRating, CrossedDesign, DesignError, Random};
 use serde_json::Value;
 
 use crate::fixture::{close, expected, folder, rows};
@@ -44,7 +44,10 @@ fn a_crossed_design() {
         let tests = of["tests"].as_array().unwrap();
         assert_eq!(analysis.differences.len(), tests.len());
         for (ours, theirs) in analysis.differences.iter().zip(tests) {
-            assert_eq!((Some(&*ours.first), Some(&*ours.second)), (theirs["first"].as_str(), theirs["second"].as_str()));
+            assert_eq!(
+                (Some(&*ours.first), Some(&*ours.second)),
+                (theirs["first"].as_str(), theirs["second"].as_str())
+            );
             let limits = ours.difference.limits.unwrap();
             close(name, ours.difference.value, &theirs["value"]);
             close(name, ours.se, &theirs["se"]);

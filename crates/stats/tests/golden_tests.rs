@@ -76,7 +76,8 @@ fn two_by_two_tables() {
         match fisher.odds_ratio {
             // R's own root finder stops at 1.2e-4 in the odds ratio, or in its inverse when that is smaller.
             Ok(odds) => {
-                for (ours, name) in [(odds.value, "odds"), (odds.low().unwrap(), "low"), (odds.high().unwrap(), "high")] {
+                for (ours, name) in [(odds.value, "odds"), (odds.low().unwrap(), "low"), (odds.high().unwrap(), "high")]
+                {
                     let theirs = number(&reference[name]);
                     let gap = if theirs > 1.0 { 1.0 / ours - 1.0 / theirs } else { ours - theirs };
                     assert!(gap.abs() < 1.3e-4, "{what} {name}: {ours} {theirs}");

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use coxa_stats::auc::{self, AucInterval};
-use coxa_stats::mrmc::{CrossedDesign, Random, CaseRating};
+use coxa_stats::mrmc::{CaseRating, CrossedDesign, Random};
 use coxa_stats::{Level, Scored};
 
 use crate::fixture::{Row, close_to, rows};

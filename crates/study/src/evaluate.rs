@@ -185,7 +185,9 @@ pub(crate) fn patient_notes(predictions: &Predictions, clustering: Clustering) -
             "the {n} films are of {} patients, but the intervals take every film as independent",
             patients.count()
         )],
-        _ if nameless > 0 => vec![format!("{nameless} of the {n} films have no patient; each counts as a patient of its own")],
+        _ if nameless > 0 => {
+            vec![format!("{nameless} of the {n} films have no patient; each counts as a patient of its own")]
+        }
         _ => Vec::new(),
     })
 }
@@ -242,8 +244,19 @@ impl<'a> Sample<'a> {
         for (&called, &truth) in called.iter().zip(predictions.truth()) {
             confusion.add(called, truth);
         }
-        let [accuracy, sensitivity, specificity, false_negative_rate, false_positive_rate, ppv, npv, f1, positive, negative, youden] =
-            self.metrics(&called, &confusion, progress).map(Statistic);
+        let [
+            accuracy,
+            sensitivity,
+            specificity,
+            false_negative_rate,
+            false_positive_rate,
+            ppv,
+            npv,
+            f1,
+            positive,
+            negative,
+            youden,
+        ] = self.metrics(&called, &confusion, progress).map(Statistic);
         Measures {
             n: predictions.len(),
             positives: confusion.positives() as usize,
@@ -285,12 +298,14 @@ impl<'a> Sample<'a> {
             return METRICS.map(|metric| confusion.estimate(metric, options.level, options.interval));
         };
         let report = |done: usize| progress(done, options.plan.replicates);
-        let how = Bootstrap::new(Resampling::Clustered(clusters)).level(options.level).plan(options.plan).progress(&report);
+        let how =
+            Bootstrap::new(Resampling::Clustered(clusters)).level(options.level).plan(options.plan).progress(&report);
         let truth = self.predictions.truth();
         let mut resampled = bootstrap::metrics(called, truth, &METRICS, &how).into_iter();
         METRICS.map(|metric| {
             // One for each of the metrics.
-            let resampled = resampled.next().unwrap_or_else(|| confusion.estimate(metric, options.level, options.interval));
+            let resampled =
+                resampled.next().unwrap_or_else(|| confusion.estimate(metric, options.level, options.interval));
             match (denominator(metric), confusion.value(metric)) {
                 (Some(counted), Ok(value @ (0.0 | 1.0))) => {
                     let counted: Vec<bool> = called.iter().zip(truth).map(|(&c, &t)| counted(c, t)).collect();

@@ -213,7 +213,8 @@ impl Patients {
         for (place, film) in films.enumerate() {
             let unknown = film.patient.is_empty();
             if unknown && clustering == Clustering::ByPatient {
-                let reason = "it has no patient; fill the manifest's column `patient`, or take films as independent".to_owned();
+                let reason =
+                    "it has no patient; fill the manifest's column `patient`, or take films as independent".to_owned();
                 return Err(StudyError::Film { image_id: film.image_id.clone(), reason });
             }
             ids.push((&film.patient, unknown.then_some(place)));
@@ -319,7 +320,8 @@ impl Found {
         };
         let films = || self.places.iter().copied().zip(&self.films);
         let hits = || films().filter(|(_, film)| film.called_positive);
-        let of_films = |is: &dyn Fn(&FilmLocalization) -> bool| share(films().map(|(at, film)| (at, is(film))).collect());
+        let of_films =
+            |is: &dyn Fn(&FilmLocalization) -> bool| share(films().map(|(at, film)| (at, is(film))).collect());
         let of_hits = |is: &dyn Fn(&FilmLocalization) -> bool| share(hits().map(|(at, film)| (at, is(film))).collect());
         let count = |site: Site| hits().filter(|(_, film)| film.site == site).count() as u64;
         let quiet = |films: &mut dyn Iterator<Item = &(usize, bool, bool)>| {
@@ -344,9 +346,7 @@ impl Found {
             mean_iou: mean(hits().map(|(at, film)| (at, film.iou)).collect()),
             iou_shares: [0.1, 0.3, 0.5].map(|iou| IouShare { iou, share: of_hits(&|film| film.iou >= iou) }).to_vec(),
             mean_covered: mean(hits().map(|(at, film)| (at, film.covered)).collect()),
-            mean_activation_inside: mean(
-                hits().filter_map(|(at, film)| Some((at, film.activation_inside?))).collect(),
-            ),
+            mean_activation_inside: mean(hits().filter_map(|(at, film)| Some((at, film.activation_inside?))).collect()),
             no_heatmap_on_normal: quiet(&mut self.normals.iter()),
             no_heatmap_on_true_negative: quiet(&mut self.normals.iter().filter(|film| !film.1)),
             froc: Froc::of(&self.froc),

@@ -86,7 +86,9 @@ impl Predictions {
             lines: rows.iter().map(|row| row.line).collect(),
             image_ids: rows.iter().map(|row| row.image_id.as_str()).collect(),
             patients: rows.iter().map(|row| row.patient.as_str()).collect(),
-            groups: (0..columns.len()).map(|place| rows.iter().map(|row| row.groups[place].as_str()).collect()).collect(),
+            groups: (0..columns.len())
+                .map(|place| rows.iter().map(|row| row.groups[place].as_str()).collect())
+                .collect(),
             columns,
             scores: rows.iter().map(|row| row.probability).collect(),
             truth: rows.iter().map(|row| row.truth).collect(),
@@ -277,7 +279,8 @@ impl Predictions {
             Clustering::ByPatient => self.clusters()?,
             Clustering::WherePatientsRepeat => {
                 let own = |row: usize| self.patient(row).is_empty().then_some(row);
-                let ids: Vec<(u32, Option<usize>)> = (0..self.len()).map(|row| (self.patients.of[row], own(row))).collect();
+                let ids: Vec<(u32, Option<usize>)> =
+                    (0..self.len()).map(|row| (self.patients.of[row], own(row))).collect();
                 Clusters::new(&ids)
             }
         };

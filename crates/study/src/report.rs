@@ -387,7 +387,11 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
         rows.push(ForestRow {
             name: starred(group, group.value.clone()),
             counts: Some((measures.n, measures.positives)),
-            estimate: statistic.value().zip(statistic.limits()).filter(|(_, l)| l.low < l.high).map(|(v, l)| (v, l.low, l.high)),
+            estimate: statistic
+                .value()
+                .zip(statistic.limits())
+                .filter(|(_, l)| l.low < l.high)
+                .map(|(v, l)| (v, l.low, l.high)),
             note: match &statistic.0 {
                 Err(undefined) => undefined.reason.to_string(),
                 Ok(estimate) => format!("{:.3}, no interval", estimate.value),

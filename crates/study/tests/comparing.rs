@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use coxa_study::{EvaluationOptions, Predictions, StudyError, compare};
+use coxa_stats::contingency::fisher_exact;
+use coxa_stats::{Level, auc};
+use coxa_study::{Dependence, EvaluationOptions, Predictions, StudyError, compare, compare_unpaired};
 
 use crate::evaluating::asah;
 
@@ -83,4 +85,48 @@ fn r_proc_on_asah() {
         assert!((comparison.z.0.unwrap() - z).abs() < 1e-10);
         assert!((comparison.p.0.unwrap() - p).abs() < 1e-10);
     }
+}
+
+#[test]
+fn different_films_are_compared_by_the_unpaired_tests() {
+    let a = parse("a.csv", A);
+    let b = parse("b.csv", "g,q1,1,0.9\nh,q2,1,0.2\ni,q3,0,0.7\nj,q4,0,0.4\nk,q5,0,0.1\n");
+    let found = compare_unpaired(&a, &b, [0.5; 2], &EvaluationOptions::default()).unwrap();
+    let area = |p: &Predictions| auc::placements(p.scored().unwrap()).unwrap().auc;
+    assert_eq!((found.auc_a.0.unwrap(), found.auc_b.0.unwrap()), (area(&a), area(&b)));
+    let test = auc::unpaired_delong(a.scored().unwrap(), b.scored().unwrap(), Level::P95).unwrap();
+    assert_eq!((found.t.0.unwrap(), found.p.0.unwrap()), (test.statistic, test.p));
+    assert_eq!((found.cases.right, found.cases.n), ([2, 1], [3, 2]));
+    let fisher = fisher_exact([[2, 1], [1, 1]], Level::P95).unwrap();
+    assert_eq!(found.cases.p.0.unwrap(), fisher.p);
+    assert_eq!(found.dependence, Dependence::Films);
+
+    let film = parse("b.csv", "g,q1,1,0.9\na,q2,0,0.2\n");
+    let error = compare_unpaired(&a, &film, [0.5; 2], &EvaluationOptions::default()).unwrap_err().to_string();
+    assert!(error.starts_with("b.csv, line 3: film `a` is in a.csv too\n"), "{error}");
+    let patient = parse("b.csv", "g,q1,1,0.9\nh,p2,0,0.2\n");
+    let error = compare_unpaired(&a, &patient, [0.5; 2], &EvaluationOptions::default()).unwrap_err().to_string();
+    assert!(error.starts_with("b.csv, line 3: film `h` is of a patient who is in a.csv too\n"), "{error}");
+
+    let twice = parse("b.csv", "g,q1,1,0.9\nh,q1,1,0.2\ni,q3,0,0.7\nj,q4,0,0.4\nk,q5,1,0.1\nl,q6,1,0.8\n");
+    let found = compare_unpaired(&a, &twice, [0.5; 2], &EvaluationOptions::default()).unwrap();
+    assert_eq!(found.dependence, Dependence::Patients);
+    assert!(found.method.contains("Obuchowski") && found.cases.p.0.is_err());
+}
+
+#[test]
+fn the_second_table_names_the_patients_that_the_first_does_not() {
+    let rows = "a,p1,1,0.9\nb,p1,1,0.8\nc,p2,1,0.3\nd,p3,0,0.4\ne,p4,0,0.2\nf,p5,0,0.1\n";
+    let named = parse("b.csv", rows);
+    let bare: String = rows
+        .lines()
+        .map(|row| {
+            let fields: Vec<&str> = row.split(',').collect();
+            format!("{},,{},{}\n", fields[0], fields[2], 1.0 - fields[3].parse::<f64>().unwrap())
+        })
+        .collect();
+    let bare = parse("a.csv", &bare);
+    let options = EvaluationOptions::default();
+    assert_eq!(compare(&bare, &named, [0.5; 2], &options).unwrap().dependence, Dependence::Patients);
+    assert_eq!(compare(&bare, &bare, [0.5; 2], &options).unwrap().dependence, Dependence::Films);
 }

@@ -9,7 +9,8 @@ use coxa_schema::{BodyPart, Label, Side};
 use coxa_study::baseline::aspect_ratio;
 use coxa_study::localize::{Site, film_size};
 use coxa_study::{
-    Dependence, EvaluationOptions, LocalizationMeasures, LocalizationOptions, Readings, StudyError, evaluate, localize,
+    Clustering, Dependence, EvaluationOptions, LocalizationMeasures, LocalizationOptions, Readings, Statistic,
+    StudyError, evaluate, localize,
 };
 use serde_json::json;
 
@@ -127,6 +128,42 @@ fn the_maps_peak_is_placed_on_the_film() {
 }
 
 #[test]
+fn intervals_of_localization_are_by_patient_where_patients_repeat() {
+    // Forty films of ten patients; of a patient, all four marks are in the box or all are beside it.
+    let mut dataset = Dataset::new("set");
+    let mut lines = Vec::new();
+    for i in 0..40 {
+        let id = format!("f{i}");
+        dataset.films.push(Film { patient: format!("p{}", i / 4), ..film(&id, Label::Present) });
+        let (x, y, width, height) = (200.0, 300.0, 100.0, 100.0);
+        dataset.truth.push(TruthBox { image_id: id.clone(), x, y, width, height, class: "femoral_neck".to_owned() });
+        let left = if i / 4 % 3 == 0 { 700.0 } else { 200.0 + f64::from(i / 4) };
+        lines.push(line(&id, 0.9, &[[left, 300.0, 100.0, 100.0, 0.9]]));
+    }
+    let readings = Readings::parse(&lines.join("\n"), Path::new("r.jsonl")).unwrap();
+    let by = |clustering| {
+        let options = LocalizationOptions { clustering, ..Default::default() };
+        localize(&dataset, &readings, |_| Ok(SIZE), &options)
+    };
+    let (film, patient) = (by(Clustering::ByFilm).unwrap(), by(Clustering::default()).unwrap());
+    assert_eq!((film.dependence, patient.dependence), (Dependence::Films, Dependence::Patients));
+    assert_eq!(patient, by(Clustering::ByPatient).unwrap());
+    let width = |statistic: &Statistic| statistic.limits().map(|limits| limits.high - limits.low).unwrap();
+    for of in [
+        |found: &LocalizationMeasures| found.right_site.clone(),
+        |found: &LocalizationMeasures| found.mean_iou.clone(),
+        |found: &LocalizationMeasures| found.iou_shares[0].share.clone(),
+    ] {
+        assert_eq!(of(&film).value(), of(&patient).value());
+        assert!(width(&of(&patient)) > 1.5 * width(&of(&film)), "{:?} {:?}", of(&patient), of(&film));
+    }
+    dataset.films[7].patient.clear();
+    let options = LocalizationOptions { clustering: Clustering::ByPatient, ..Default::default() };
+    let error = localize(&dataset, &readings, |_| Ok(SIZE), &options).unwrap_err().to_string();
+    assert!(error.starts_with("film `f7`: it has no patient"), "{error}");
+}
+
+#[test]
 fn the_manifests_side_counts() {
     let mut dataset = dataset();
     dataset.films[0].side = Some(Side::Left);
@@ -175,9 +212,9 @@ fn readings_become_predictions() {
     let readings = Readings::parse(&lines, Path::new("r.jsonl")).unwrap();
     let films =
         readings.predictions(&dataset, &["body_part"], |film, column| film.column(column).unwrap_or_default()).unwrap();
-    let rows: Vec<(&str, bool)> = films.rows().iter().map(|row| (row.image_id.as_str(), row.truth)).collect();
-    assert_eq!(rows, [("a", true), ("n1", false)]);
-    assert_eq!(films.rows()[0].groups, ["pelvis"]);
+    let rows: Vec<(String, bool)> = films.rows().map(|row| (row.image_id, row.truth)).collect();
+    assert_eq!(rows, [("a".to_owned(), true), ("n1".to_owned(), false)]);
+    assert_eq!(films.rows().next().unwrap().groups, ["pelvis"]);
 }
 
 #[test]
@@ -223,7 +260,7 @@ fn the_shape_of_fracatlas_hips_tells_much_of_the_label() {
     };
     let (dataset, _) = fracatlas(&from, &folder.path().join("hips"), &options).unwrap();
     let films = aspect_ratio(&dataset, |film| film_size(&dataset, film)).unwrap();
-    let by_patient = EvaluationOptions { dependence: Dependence::Patients, ..Default::default() };
+    let by_patient = EvaluationOptions { clustering: Clustering::ByPatient, ..Default::default() };
     let evaluation = evaluate(&films, &by_patient).unwrap();
     assert!(evaluation.measures.auc.value().unwrap() > 0.8, "{:?}", evaluation.measures.auc);
 }

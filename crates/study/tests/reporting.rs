@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use coxa_cohort::Dataset;
+use coxa_cohort::{Dataset, Film};
+use coxa_schema::{BodyPart, Label};
 use coxa_stats::{Level, Plan};
 use coxa_study::page::{Block, Page, Table};
 use coxa_study::report::{Study, report};
 use coxa_study::{
-    Dependence, EvaluationOptions, LocalizationOptions, Predictions, Readings, Subgroups, evaluate, localize,
+    Clustering, EvaluationOptions, LocalizationOptions, Predictions, Readings, Subgroups, evaluate, localize,
 };
 
 /// Twenty patients with two films each, every other one with a fracture, read rightly but for two; the fractures are of two kinds.
@@ -26,8 +27,16 @@ fn films() -> Predictions {
 }
 
 fn page(options: &EvaluationOptions) -> Page {
-    let readings = Readings::parse("", Path::new("r.jsonl")).unwrap();
-    let nowhere = localize(&Dataset::new("set"), &readings, |_| Ok((1, 1)), &LocalizationOptions::default()).unwrap();
+    // Two normal films of one patient.
+    let mut dataset = Dataset::new("set");
+    let mut lines = String::new();
+    for id in ["a", "b"] {
+        dataset.films.push(Film::new(id, format!("{id}.png"), "p", BodyPart::Pelvis, Label::Absent));
+        writeln!(lines, r#"{{"file":"set/{id}.png","probability":0.1,"model":"m"}}"#).unwrap();
+    }
+    let readings = Readings::parse(&lines, Path::new("r.jsonl")).unwrap();
+    let how = LocalizationOptions { clustering: options.clustering, ..LocalizationOptions::default() };
+    let nowhere = localize(&dataset, &readings, |_| Ok((1, 1)), &how).unwrap();
     let predictions = films();
     let evaluation = evaluate(&predictions, options).unwrap();
     report(Study {
@@ -51,7 +60,11 @@ fn page(options: &EvaluationOptions) -> Page {
 }
 
 fn options() -> EvaluationOptions {
-    EvaluationOptions { plan: Plan { replicates: 100, seed: 1 }, ..EvaluationOptions::default() }
+    EvaluationOptions {
+        clustering: Clustering::ByFilm,
+        plan: Plan { replicates: 100, seed: 1 },
+        ..EvaluationOptions::default()
+    }
 }
 
 fn table<'a>(page: &'a Page, name: &str) -> &'a Table {
@@ -91,7 +104,7 @@ fn an_area_against_all_controls_is_marked() {
 
 #[test]
 fn the_forest_plot_says_why_there_is_no_area() {
-    let page = page(&EvaluationOptions { dependence: Dependence::Patients, ..options() });
+    let page = page(&EvaluationOptions { clustering: Clustering::ByPatient, ..options() });
     let blocks = page.sections.iter().flat_map(|section| &section.blocks);
     let forest = blocks.into_iter().find_map(|block| match block {
         Block::Figure { name, figure, .. } if name == "subgroups" => Some(&figure.svg),
@@ -116,11 +129,12 @@ fn the_papers_column_has_the_papers_digits() {
 
 #[test]
 fn intervals_of_films_are_told_from_those_of_patients() {
-    let says = |dependence| {
-        let page = page(&EvaluationOptions { dependence, ..options() });
-        table(&page, "localization").caption.contains("take every film for independent")
+    let caption = |clustering| {
+        let page = page(&EvaluationOptions { clustering, ..options() });
+        table(&page, "localization").caption.clone()
     };
-    assert!(says(Dependence::Patients) && !says(Dependence::Films));
+    assert!(caption(Clustering::ByPatient).contains("95% intervals by patient."));
+    assert!(caption(Clustering::ByFilm).contains("95% intervals by film."));
 }
 
 #[test]
@@ -129,7 +143,7 @@ fn the_checklists_say_what_was_done() {
     let methods = answer(&films, "stard-ai", "14");
     assert!(methods.contains("95% intervals; exact (Clopper-Pearson): accuracy, sensitivity"), "{methods}");
     assert!(methods.contains("DeLong, Wald: AUC"), "{methods}");
-    let patients = page(&EvaluationOptions { dependence: Dependence::Patients, ..options() });
+    let patients = page(&EvaluationOptions { clustering: Clustering::ByPatient, ..options() });
     let methods = answer(&patients, "tripod-ai", "12e");
     assert!(
         methods.contains("Obuchowski") && methods.contains("bootstrap") && !methods.contains("DeLong: AUC"),

@@ -109,12 +109,7 @@ fn print(comparison: &Comparison) {
 
 fn print_unpaired(comparison: &UnpairedComparison) {
     for (name, i, auc) in [("a", 0, &comparison.auc_a), ("b", 1, &comparison.auc_b)] {
-        println!(
-            "{name}: {} films, {} with a fracture; AUC {}",
-            comparison.n[i],
-            comparison.positives[i],
-            number(auc)
-        );
+        println!("{name}: {} films, {} with a fracture; AUC {}", comparison.n[i], comparison.positives[i], number(auc));
     }
     println!("difference   {}; {}", words(&comparison.difference), independent(comparison.dependence));
     println!("t            {} with {} degrees of freedom", number(&comparison.t), number(&comparison.df));

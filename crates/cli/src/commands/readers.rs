@@ -95,9 +95,8 @@ impl Analyze {
             RandomName::Readers => Random::Readers,
             RandomName::Cases => Random::Cases,
         };
-        let analysis = design
-            .analyze(random, Level::new(self.level)?)
-            .with_context(|| format!("{}", self.ratings.display()))?;
+        let analysis =
+            design.analyze(random, Level::new(self.level)?).with_context(|| format!("{}", self.ratings.display()))?;
         if self.json {
             json_line(&analysis)?;
         } else {
@@ -116,9 +115,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<(u64, CaseRating)>> {
     let mut ratings = Vec::with_capacity(table.len());
     for row in table.rows() {
         let named = |column: &str| row.required(column, "a name").map(str::to_owned);
-        let truth = Label::parse(row.text("truth")).and_then(Label::index).ok_or_else(|| row.value_error("truth", "0 or 1"))?;
+        let truth =
+            Label::parse(row.text("truth")).and_then(Label::index).ok_or_else(|| row.value_error("truth", "0 or 1"))?;
         const RATING: &str = "a number";
-        let rating = row.number("rating", f64::MIN..=f64::MAX, RATING)?.ok_or_else(|| row.value_error("rating", RATING))?;
+        let rating =
+            row.number("rating", f64::MIN..=f64::MAX, RATING)?.ok_or_else(|| row.value_error("rating", RATING))?;
         let rating = CaseRating {
             reader: named("reader")?,
             treatment: named("treatment")?,

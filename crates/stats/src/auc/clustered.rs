@@ -80,7 +80,11 @@ pub(crate) fn clustered_variances(
 }
 
 /// The variance, or why there is none.
-pub(super) fn clustered_variance(sample: Scored<'_>, clusters: &Clusters, centered: &Centered) -> Result<f64, &'static str> {
+pub(super) fn clustered_variance(
+    sample: Scored<'_>,
+    clusters: &Clusters,
+    centered: &Centered,
+) -> Result<f64, &'static str> {
     #[derive(Clone, Copy, Default)]
     struct Sums {
         x: f64,

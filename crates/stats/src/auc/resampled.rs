@@ -24,11 +24,7 @@ pub fn bootstrap(sample: Scored<'_>, how: &Bootstrap<'_>) -> Result<Estimate, Un
 ///
 /// # Errors
 /// As [`bootstrap`], and when the truths differ.
-pub fn paired_bootstrap(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    how: &Bootstrap<'_>,
-) -> Result<Estimate, Undefined> {
+pub fn paired_bootstrap(a: Scored<'_>, b: Scored<'_>, how: &Bootstrap<'_>) -> Result<Estimate, Undefined> {
     a.require_same_truth(&b, DIFFERENCE)?;
     let value = auc(a)? - auc(b)?;
     let (groups_a, groups_b) = (Groups::new(a), Groups::new(b));

@@ -124,7 +124,12 @@ pub fn reliability<'c>(
                 Binning::EqualWidth => (bin as f64 / bins.count as f64, (bin + 1) as f64 / bins.count as f64),
                 Binning::EqualCount => edges[bin],
             };
-            ReliabilityBin { from, to, predicted: sum.predicted(), observed: share(sum, sizes.as_deref(), bin, &inference) }
+            ReliabilityBin {
+                from,
+                to,
+                predicted: sum.predicted(),
+                observed: share(sum, sizes.as_deref(), bin, &inference),
+            }
         })
         .collect())
 }
@@ -143,12 +148,7 @@ fn share(sum: &BinSum, sizes: Option<&[f64]>, bin: usize, inference: &Inference<
 
 /// The number of independent observations that each bin's share is worth: ȳ(1 − ȳ) over the clustered variance of ȳ, at most the
 /// number of observations; the number of clusters where all are of one class. `None` without clusters.
-fn effective_sizes(
-    assigned: &[usize],
-    truth: &[bool],
-    sums: &[BinSum],
-    inference: &Inference<'_>,
-) -> Option<Vec<f64>> {
+fn effective_sizes(assigned: &[usize], truth: &[bool], sums: &[BinSum], inference: &Inference<'_>) -> Option<Vec<f64>> {
     let clusters = inference.clusters?;
     // By cluster and bin: the sum of y − ȳ, and whether the cluster has an observation there.
     let mut cells = vec![(0.0, false); clusters.count() * sums.len()];

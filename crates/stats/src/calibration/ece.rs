@@ -49,7 +49,8 @@ pub fn expected_calibration_error<'c>(
         return Ok(Estimate::without_limits(value, "the gaps between bins do not vary", n));
     }
     let errors = normal_errors(&covariance, plan);
-    let spread: Vec<f64> = gaps.iter().zip(0..).map(|(gap, bin)| covariance[bin][bin].max(0.0).sqrt().copysign(*gap)).collect();
+    let spread: Vec<f64> =
+        gaps.iter().zip(0..).map(|(gap, bin)| covariance[bin][bin].max(0.0).sqrt().copysign(*gap)).collect();
     let tail = inference.level.tail();
     let low = true_error(&gaps, &errors, (value, 1.0 - tail));
     let high = true_error(&spread, &errors, (value, tail));
@@ -144,7 +145,8 @@ fn cholesky(matrix: &[Vec<f64>]) -> Vec<Vec<f64>> {
 fn true_error(shape: &[f64], errors: &[Vec<f64>], (value, p): (f64, f64)) -> f64 {
     let whole: f64 = shape.iter().map(|part| part.abs()).sum();
     let shown = |error: f64| {
-        let of = |errors: &Vec<f64>| -> f64 { errors.iter().zip(shape).map(|(e, s)| (error / whole * s + e).abs()).sum() };
+        let of =
+            |errors: &Vec<f64>| -> f64 { errors.iter().zip(shape).map(|(e, s)| (error / whole * s + e).abs()).sum() };
         let mut shown: Vec<f64> = errors.iter().map(of).collect();
         shown.sort_unstable_by(f64::total_cmp);
         quantile(&shown, p)

@@ -49,9 +49,7 @@ impl Confusion {
             Metric::LikelihoodRatioPositive => self.likelihood_ratio_positive(level),
             Metric::LikelihoodRatioNegative => self.likelihood_ratio_negative(level),
             Metric::DiagnosticOddsRatio => self.diagnostic_odds_ratio(level),
-            proportion => {
-                self.counts(proportion).estimate(level, interval)
-            }
+            proportion => self.counts(proportion).estimate(level, interval),
         }
     }
 
@@ -154,7 +152,12 @@ impl Confusion {
         // MCC does not change with scale, so that the mean gradient is zero and the variance is Σ count·gradient².
         let variance: f64 = gradient.iter().map(|(count, g)| count * g * g).sum();
         let half = level.z() * variance.sqrt();
-        Ok(Estimate::new(value, ((value - half).max(-1.0), (value + half).min(1.0)), "Wald, delta method", self.n() as usize))
+        Ok(Estimate::new(
+            value,
+            ((value - half).max(-1.0), (value + half).min(1.0)),
+            "Wald, delta method",
+            self.n() as usize,
+        ))
     }
 
     /// LR+ = sensitivity/(1 − specificity), with epiR's interval exp(ln LR ± z √((1−se)/(n₁se) + sp/(n₀(1−sp)))) (Simel 1991).

@@ -172,7 +172,12 @@ impl CrossedDesign {
         let half = quantile(df, level) * square.sqrt();
         TreatmentMean {
             treatment: self.treatments[treatment].clone(),
-            auc: Estimate::new(value, ((value - half).max(0.0), (value + half).min(1.0)), "Obuchowski-Rockette", self.truth.len()),
+            auc: Estimate::new(
+                value,
+                ((value - half).max(0.0), (value + half).min(1.0)),
+                "Obuchowski-Rockette",
+                self.truth.len(),
+            ),
             by_reader,
         }
     }

@@ -44,11 +44,7 @@ pub fn specificity_at_sensitivity(
 ///
 /// # Errors
 /// As [`Roc::partial_auc`], and as the bootstrap.
-pub fn partial_auc(
-    sample: Scored<'_>,
-    part: Part,
-    how: &Bootstrap<'_>,
-) -> Result<Estimate, Undefined> {
+pub fn partial_auc(sample: Scored<'_>, part: Part, how: &Bootstrap<'_>) -> Result<Estimate, Undefined> {
     let value = Roc::new(sample)?.partial_auc(part)?;
     curve_bootstrap(sample, ("partial AUC", value), how, |vertices| {
         let raw = match part.focus {

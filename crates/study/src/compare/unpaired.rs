@@ -70,8 +70,7 @@ pub fn compare_unpaired(
 ) -> Result<UnpairedComparison, StudyError> {
     refuse_shared(a, b, options.clustering)?;
     let clusters = [a.dependent(options.clustering)?, b.dependent(options.clustering)?];
-    let dependence =
-        if clusters.iter().any(Option::is_some) { Dependence::Patients } else { Dependence::Films };
+    let dependence = if clusters.iter().any(Option::is_some) { Dependence::Patients } else { Dependence::Films };
     let test = || -> Result<AucComparison, Undefined> {
         let samples = (a.scored()?, b.scored()?);
         if dependence == Dependence::Films {
@@ -108,7 +107,8 @@ pub fn compare_unpaired(
 /// Different films are of different patients, where patients are what is independent.
 fn refuse_shared(a: &Predictions, b: &Predictions, clustering: Clustering) -> Result<(), StudyError> {
     let films: HashSet<&str> = a.image_ids().collect();
-    let patients: HashSet<&str> = (0..a.len()).map(|row| a.patient(row)).filter(|patient| !patient.is_empty()).collect();
+    let patients: HashSet<&str> =
+        (0..a.len()).map(|row| a.patient(row)).filter(|patient| !patient.is_empty()).collect();
     for row in 0..b.len() {
         let film = films.contains(b.image_id(row));
         if film || (clustering != Clustering::ByFilm && patients.contains(b.patient(row))) {
