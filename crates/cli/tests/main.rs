@@ -1,5 +1,7 @@
 //! The program as its user calls it: commands, their output, their exit status.
 
+mod statistics;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -329,8 +329,11 @@ const PROBABILITY: &str = "a probability, a number of 0 to 1";
 
 /// A row's label and probability; its film has a name.
 fn checked(row: Row<'_>) -> Result<(bool, f64), TableError> {
-    let label = Label::parse(row.text("label")).and_then(Label::index);
-    let truth = label.ok_or_else(|| row.value_error("label", "0 or 1"))? == 1;
+    let truth = match row.text("label") {
+        "0" => false,
+        "1" => true,
+        other => Label::parse(other).and_then(Label::index).ok_or_else(|| row.value_error("label", "0 or 1"))? == 1,
+    };
     let probability = row.number("probability", 0.0..=1.0, PROBABILITY)?;
     row.required("image_id", "the film's name")?;
     Ok((truth, probability.ok_or_else(|| row.value_error("probability", PROBABILITY))?))
