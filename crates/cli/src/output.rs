@@ -60,10 +60,8 @@ pub fn exit_status(error: &anyhow::Error) -> u8 {
         let of_model =
             matches!(model, Some(ModelError::Setting(_) | ModelError::Recipe { .. } | ModelError::NoDataset { .. }));
         let of_simulator = matches!(cause.downcast_ref::<SimulateError>(), Some(SimulateError::Setting { .. }));
-        let of_study = matches!(
-            cause.downcast_ref::<StudyError>(),
-            Some(StudyError::Setting { .. } | StudyError::NoSubgroup { .. })
-        );
+        let study = cause.downcast_ref::<StudyError>();
+        let of_study = study.is_some_and(|error| coxa_schema::Hint::kind(error) == coxa_schema::ErrorKind::Usage);
         of_model || of_simulator || of_study || cause.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage)
     });
     if is_usage { 2 } else { 1 }
@@ -84,6 +82,7 @@ pub fn report_error(error: &anyhow::Error) {
     let way_out = |cause: &(dyn std::error::Error + 'static)| {
         let own = cause.downcast_ref::<Hint>().map(|hint| hint.hint.clone());
         own.or_else(|| cause.downcast_ref::<ModelError>()?.hint().map(str::to_owned))
+            .or_else(|| coxa_schema::Hint::hint(cause.downcast_ref::<StudyError>()?))
     };
     if let Some(hint) = error.chain().find_map(way_out) {
         eprintln!("hint: {hint}");

@@ -65,3 +65,8 @@ pub use interval::Interval;
 pub use operating::{OperatingPoint, Rule};
 pub use roc::Roc;
 pub use scored::{Clusters, Inference, Scored};
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use coxa_cohort::CohortError;
 use coxa_files::TableError;
+use coxa_schema::{ErrorKind, Hint};
 
 /// An error of the evaluation.
 #[derive(Debug, thiserror::Error)]
@@ -34,11 +35,7 @@ pub enum StudyError {
         reason: String,
     },
     /// Films that only one of two prediction files has.
-    #[error(
-        "{n} film(s) are in {path} but not in {other}: {films}\n\
-         hint: compare two models on the same films",
-        path = path.display(), other = other.display()
-    )]
+    #[error("{n} film(s) are in {path} but not in {other}: {films}", path = path.display(), other = other.display())]
     OnlyInOne {
         /// The file that has them.
         path: PathBuf,
@@ -53,11 +50,7 @@ pub enum StudyError {
     #[error(transparent)]
     Mismatch(Box<Mismatch>),
     /// A film, or a film's patient, in both of two files of different films.
-    #[error(
-        "{b}, line {line}: film `{image_id}` {what} in {a} too\n\
-         hint: leave --unpaired out where both files are of the same films",
-        a = a.display(), b = b.display()
-    )]
+    #[error("{b}, line {line}: film `{image_id}` {what} in {a} too", a = a.display(), b = b.display())]
     InBoth {
         /// What of the film is in both: the film itself, or its patient.
         what: &'static str,
@@ -71,11 +64,7 @@ pub enum StudyError {
         image_id: String,
     },
     /// Films without a patient where the patients matter.
-    #[error(
-        "{path}, line {line}: film `{image_id}` has no patient\n\
-         hint: fill the column `patient`, or take the films as independent",
-        path = path.display()
-    )]
+    #[error("{path}, line {line}: film `{image_id}` has no patient", path = path.display())]
     NoPatient {
         /// The predictions.
         path: PathBuf,
@@ -137,6 +126,27 @@ pub struct Mismatch {
     pub b_line: u64,
     /// The value in the second file.
     pub b_value: String,
+}
+
+impl Hint for StudyError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } | Self::NoSubgroup { .. } => ErrorKind::Usage,
+            Self::Cohort(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::OnlyInOne { .. } => "compare two networks on the same films, or on different ones by --unpaired",
+            Self::InBoth { .. } => "leave --unpaired out where both files are of the same films",
+            Self::NoPatient { .. } => "fill the column `patient`, or take films as independent (--by-film)",
+            Self::Cohort(error) => return error.hint(),
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
 }
 
 impl StudyError {

@@ -52,9 +52,9 @@ fn films_that_do_not_match_are_named() {
     let a = parse("a.csv", A);
     let error = |b: &str| compare(&a, &parse("b.csv", b), [0.5; 2], &EvaluationOptions::default()).unwrap_err();
     let less = error("a,p1,1,0.9\nb,p2,1,0.8\nc,p3,1,0.3\nd,p4,0,0.4\n").to_string();
-    assert!(less.starts_with("2 film(s) are in a.csv but not in b.csv: e, f\n"), "{less}");
+    assert!(less.starts_with("2 film(s) are in a.csv but not in b.csv: e, f"), "{less}");
     let more = error(&format!("{A}g,p7,1,0.5\n")).to_string();
-    assert!(more.starts_with("1 film(s) are in b.csv but not in a.csv: g\n"), "{more}");
+    assert!(more.starts_with("1 film(s) are in b.csv but not in a.csv: g"), "{more}");
     let label = error(&A.replace("c,p3,1", "c,p3,0"));
     assert!(matches!(&label, StudyError::Mismatch(mismatch) if mismatch.a_line == 4));
     assert_eq!(label.to_string(), "film `c`: label `1` in a.csv (line 4), but `0` in b.csv (line 4)");
@@ -103,10 +103,10 @@ fn different_films_are_compared_by_the_unpaired_tests() {
 
     let film = parse("b.csv", "g,q1,1,0.9\na,q2,0,0.2\n");
     let error = compare_unpaired(&a, &film, [0.5; 2], &EvaluationOptions::default()).unwrap_err().to_string();
-    assert!(error.starts_with("b.csv, line 3: film `a` is in a.csv too\n"), "{error}");
+    assert!(error.starts_with("b.csv, line 3: film `a` is in a.csv too"), "{error}");
     let patient = parse("b.csv", "g,q1,1,0.9\nh,p2,0,0.2\n");
     let error = compare_unpaired(&a, &patient, [0.5; 2], &EvaluationOptions::default()).unwrap_err().to_string();
-    assert!(error.starts_with("b.csv, line 3: film `h` is of a patient who is in a.csv too\n"), "{error}");
+    assert!(error.starts_with("b.csv, line 3: film `h` is of a patient who is in a.csv too"), "{error}");
 
     let twice = parse("b.csv", "g,q1,1,0.9\nh,q1,1,0.2\ni,q3,0,0.7\nj,q4,0,0.4\nk,q5,1,0.1\nl,q6,1,0.8\n");
     let found = compare_unpaired(&a, &twice, [0.5; 2], &EvaluationOptions::default()).unwrap();

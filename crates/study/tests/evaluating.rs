@@ -363,16 +363,7 @@ fn r_proc_on_asah() {
 
 /// pROC's aSAH as predictions, where it is at hand: a column divided by `scale`, which changes no area.
 pub(crate) fn asah(column: &str, scale: f64) -> Option<Predictions> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data = std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), Into::into);
-    let path = data.join("stats/aSAH.csv");
-    if !path.is_file() {
-        #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-        {
-            eprintln!("skipped: no aSAH at hand");
-        }
-        return None;
-    }
+    let path = coxa_testing::data("stats/aSAH.csv")?;
     let table = coxa_files::table::Table::read(&path).unwrap();
     let mut text = "image_id,label,probability\n".to_owned();
     for row in table.rows() {

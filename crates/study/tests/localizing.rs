@@ -72,7 +72,7 @@ fn regions_against_boxes() {
     assert_eq!((found.n, found.boxed, found.true_positives), (7, 5, 4));
     let sites: Vec<Site> = found.films.iter().map(|film| film.site).collect();
     assert_eq!(sites, [Site::Right, Site::Right, Site::OppositeSide, Site::Elsewhere, Site::None]);
-    let share = |statistic: &coxa_study::Statistic| {
+    let share = |statistic: &Statistic| {
         let estimate = statistic.estimate().unwrap();
         (estimate.value, estimate.n)
     };
@@ -242,16 +242,7 @@ fn a_films_size_is_that_of_its_file() {
 /// In FracAtlas's hip films the shape of a film tells much of the label (an area of 0.87): what the baseline is for.
 #[test]
 fn the_shape_of_fracatlas_hips_tells_much_of_the_label() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data = std::env::var_os("COXA_DATA").map_or_else(|| root.join("../shared/data"), Into::into);
-    let from = data.join("fracatlas");
-    if !from.join("hip_films.csv").is_file() {
-        #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-        {
-            eprintln!("skipped: no FracAtlas at hand");
-        }
-        return;
-    }
+    let Some(from) = coxa_testing::data("fracatlas") else { return };
     let folder = tempfile::tempdir().unwrap();
     let options = FracAtlasOptions {
         films: Films::Listed(from.join("hip_films.csv")),
