@@ -2,7 +2,7 @@
 //!
 //! - [`whole`]: a file or folder is made under a hidden name and then renamed; a kill leaves what was there before, or the whole
 //!   new one.
-//! - [`hash`]: SHA-256.
+//! - [`hash`][]: SHA-256.
 //! - [`table`]: CSV tables, read strictly with line numbers, and written.
 //! - [`find`]: the films below a folder.
 
