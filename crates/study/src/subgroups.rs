@@ -99,7 +99,10 @@ fn chosen<'a>(predictions: &'a Predictions, which: &Subgroups) -> Result<Vec<(us
                 columns().find(|(_, column)| column == name).ok_or_else(|| StudyError::NoSubgroup {
                     path: predictions.path().to_owned(),
                     column: name.clone(),
-                    found: predictions.columns().join(", "),
+                    found: match predictions.columns() {
+                        [] => "none".to_owned(),
+                        columns => columns.join(", "),
+                    },
                 })
             })
             .collect(),

@@ -45,8 +45,11 @@ pub fn expected_calibration_error<'c>(
     let Some(covariance) = covariance(&assigned, observed, &gaps, &inference) else {
         return Ok(Estimate::without_limits(value, ONE_CLUSTER, n));
     };
-    if value == 0.0 || plan.replicates < 2 || (0..gaps.len()).all(|bin| covariance[bin][bin] <= 0.0) {
-        return Ok(Estimate::without_limits(value, "the gaps between bins do not vary", n));
+    if value == 0.0 {
+        return Ok(Estimate::without_limits(value, "no bin has a gap", n));
+    }
+    if plan.replicates < 2 || (0..gaps.len()).all(|bin| covariance[bin][bin] <= 0.0) {
+        return Ok(Estimate::without_limits(value, "the bins' gaps do not vary", n));
     }
     let errors = normal_errors(&covariance, plan);
     let spread: Vec<f64> =
