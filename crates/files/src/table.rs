@@ -16,7 +16,7 @@ pub enum TableError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file is no table: a row with too many or too few fields, or text that is not UTF-8.

@@ -46,7 +46,7 @@ fn set(name: &str) -> Set {
     sets().into_iter().find(|set| set.name == name).unwrap()
 }
 
-/// Thirty thousand cases and seventy thousand controls would be two milliards of comparisons and 17 GB: this ends only in O(n log n)
+/// Thirty thousand cases and seventy thousand controls would be two billion comparisons and 17 GB: this ends only in O(n log n)
 /// time and linear memory.
 #[test]
 fn a_hundred_thousand_films() {

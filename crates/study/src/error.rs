@@ -21,7 +21,7 @@ pub enum StudyError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A line of JSON that is not a reading.

@@ -432,7 +432,7 @@ fn subgroups(evaluation: &Evaluation) -> Option<Section> {
     Some(section("Subgroups", blocks))
 }
 
-const STAR: &str = "* A subgroup of fractures alone, told from all films without one.";
+const STAR: &str = "* A subgroup of fractures alone, against all films without one.";
 
 /// A text of a subgroup's area, with a star where it is that against all films without a fracture.
 fn starred(group: &Subgroup, text: String) -> String {

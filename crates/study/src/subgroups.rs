@@ -35,7 +35,7 @@ pub struct Subgroup {
     /// The measures; in JSON, these stand beside column and value.
     #[serde(flatten)]
     pub measures: Measures,
-    /// The area under the curve of a subgroup that holds fractures alone (a kind, a side), told from all films without a fracture.
+    /// The area under the curve of a subgroup that holds fractures alone (a kind, a side), against all films without a fracture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auc_with_all_controls: Option<Statistic>,
 }

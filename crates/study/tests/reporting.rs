@@ -12,7 +12,7 @@ use coxa_study::{
     Clustering, EvaluationOptions, LocalizationOptions, Predictions, Readings, Subgroups, evaluate, localize,
 };
 
-/// Twenty patients with two films each, every other one with a fracture, read rightly but for two; the fractures are of two kinds.
+/// Twenty patients with two films each, every other one with a fracture, classified correctly but for two; the fractures are of two kinds.
 fn films() -> Predictions {
     let mut text = "image_id,patient,label,probability,fracture_type,sex\n".to_owned();
     for i in 0..40 {
@@ -96,7 +96,7 @@ fn an_area_against_all_controls_is_marked() {
             ("unknown", false, "own")
         ]
     );
-    assert!(table.caption.contains("told from all films without one"), "{}", table.caption);
+    assert!(table.caption.contains("against all films without one"), "{}", table.caption);
     assert!(data.iter().all(|row| row.len() == header.len()));
     // Two films against two: DeLong's variance of an area of 0 is zero, and the page says so.
     assert_eq!(table.rows[4][4], "0.000 (no width: DeLong, Wald (zero variance))");
