@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
-use coxa_cohort::{BodyPart, Dataset, FractureType, Label, Target, samples};
+use coxa_cohort::{Dataset, Target, samples};
+use coxa_schema::{BodyPart, FractureType, Label};
 use coxa_simulate::datasets::{DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions, write};
 use coxa_simulate::{Domain, SimulateError};
 

@@ -1,6 +1,6 @@
 //! What is written on a film: lead letters, boxes with letters, lines of text, and the dark boxes left where text was removed.
 
-use coxa_cohort::Side;
+use coxa_schema::Side;
 
 use crate::random::{FilmRng, chance, choose, normal, uniform};
 

@@ -1,6 +1,6 @@
 //! Landmarks of a posed patient, by which accessories are placed.
 
-use coxa_cohort::Side;
+use coxa_schema::Side;
 
 use crate::geometry::Vec3;
 

@@ -14,7 +14,7 @@ pub mod landmarks;
 pub mod limb;
 pub mod metal;
 
-use coxa_cohort::Side;
+use coxa_schema::Side;
 
 use crate::film::options::Domain;
 use crate::film::scene::Scene;

@@ -1,6 +1,6 @@
 //! A posed patient into a scene: which bones and tissues go where, with their texture.
 
-use coxa_cohort::Side;
+use coxa_schema::Side;
 
 use super::patient::{Patient, place};
 use crate::bones::bank;

@@ -1,6 +1,6 @@
 //! A frontal film of the pelvis or a hip, from the seed to the stored pixels.
 
-use coxa_cohort::{BodyPart, FractureType, Sex, Side};
+use coxa_schema::{BodyPart, FractureType, Sex, Side};
 
 use super::draw::{draw_fragment, draw_pelvis, draw_soft};
 use super::patient::{Patient, place};
@@ -14,7 +14,7 @@ use crate::film::beam::{Exposure, expose};
 use crate::film::display::{Development, develop, store};
 use crate::film::options::{FilmKind, FilmOptions};
 use crate::film::scene::Scene;
-use crate::film::truth::{PelvisTruth, SimulatedFilm, SimulatedFracture};
+use crate::film::truth::{FilmTruth, SimulatedFilm, SimulatedFracture};
 use crate::geometry::{Rigid, Vec3, smoothstep, v};
 use crate::random::{Stream, chance, choose, stream, uniform};
 
@@ -102,7 +102,7 @@ pub(crate) fn pelvis_with(
         displacement,
         bbox: bounding_box(&view, &faces),
     });
-    let truth = PelvisTruth {
+    let truth = FilmTruth {
         label: fracture.is_some(),
         fracture,
         age: patient.age,

@@ -1,6 +1,6 @@
 //! What is drawn for a frontal film of the hips besides its fracture: patient, pose and view. None of it knows the class.
 
-use coxa_cohort::{Sex, Side};
+use coxa_schema::{Sex, Side};
 
 use super::envelope::BodyShape;
 use crate::bones::femur::{FEMORA, FemurShape};

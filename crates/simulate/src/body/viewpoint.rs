@@ -1,6 +1,6 @@
 //! How a frontal film of the hips is taken: which part it shows, where tube and detector stand, and the film's raster.
 
-use coxa_cohort::Side;
+use coxa_schema::Side;
 
 use super::patient::Patient;
 use crate::film::options::FilmOptions;

@@ -3,7 +3,7 @@
 //! Neck fractures follow Garden (J Bone Joint Surg Br 1961) and Pauwels, trochanteric ones the AO/OTA classes 31-A1 to A3
 //! (Meinberg et al., J Orthop Trauma 2018). Everything happens in the rest frame of the left femur.
 
-use coxa_cohort::FractureType;
+use coxa_schema::FractureType;
 
 use super::bank::FemurTemplate;
 use super::femur::{FemurField, FemurShape};

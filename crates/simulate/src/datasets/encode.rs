@@ -1,8 +1,8 @@
 //! A simulated film as the bytes of a DICOM file or a PNG.
 
-use coxa_cohort::{BodyPart, Sex, Side};
-use coxa_imaging::dx::{self, Anatomy as Region, DxOptions};
+use coxa_dicom::dx::{self, AnatomicRegion, DxOptions};
 use coxa_imaging::{Laterality, encode};
+use coxa_schema::{BodyPart, Sex, Side};
 
 use super::spec::FilmFormat;
 use crate::error::SimulateError;
@@ -34,10 +34,10 @@ pub(super) fn encoded(
         Side::Right => Laterality::Right,
     };
     let view_position = match (is_lateral(film), laterality) {
-        (false, _) if film.body_part == BodyPart::Wrist => dx::View::PosteroAnterior,
-        (false, _) => dx::View::AnteroPosterior,
-        (true, Laterality::Right) => dx::View::RightLateral,
-        (true, _) => dx::View::LeftLateral,
+        (false, _) if film.body_part == BodyPart::Wrist => dx::Projection::PosteroAnterior,
+        (false, _) => dx::Projection::AnteroPosterior,
+        (true, Laterality::Right) => dx::Projection::RightLateral,
+        (true, _) => dx::Projection::LeftLateral,
     };
     Ok(dx::to_vec(&DxOptions {
         rows: film.height,
@@ -49,16 +49,12 @@ pub(super) fn encoded(
         spacing_mm: film.spacing_mm,
         view_position,
         laterality,
-        body_part: Region::from_name(film.body_part.as_str()).unwrap_or(Region::Pelvis),
+        body_part: AnatomicRegion::from_name(film.body_part.as_str()).unwrap_or(AnatomicRegion::Pelvis),
         seed_uid,
         study_date,
         patient_id: patient,
         age: Some(film.truth.age.clamp(0.0, 120.0) as u16),
-        sex: match film.truth.sex {
-            Sex::Male => Some(dx::Sex::Male),
-            Sex::Female => Some(dx::Sex::Female),
-            Sex::Other => None,
-        },
+        sex: Some(film.truth.sex).filter(|sex| *sex != Sex::Other),
         burned_in_annotation: film.truth.burned_in_text,
     })?)
 }

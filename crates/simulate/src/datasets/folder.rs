@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use coxa_cohort::disk;
+use coxa_files::whole;
 
 use crate::error::SimulateError;
 
@@ -39,7 +39,7 @@ pub(super) fn begin(folder: &Path, plan: &str) -> Result<File, SimulateError> {
     for name in ["images", NOTES] {
         let path = folder.join(name);
         fs::create_dir_all(&path).map_err(SimulateError::io(&path))?;
-        disk::sweep(&path);
+        whole::sweep(&path);
     }
     Ok(file)
 }
@@ -61,5 +61,5 @@ pub(super) fn locked(path: &Path, folder: &Path) -> Result<File, SimulateError> 
 
 /// Writes a file whole or not at all.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), SimulateError> {
-    disk::write_whole(path, bytes).map_err(SimulateError::io(path))
+    whole::write_whole(path, bytes).map_err(SimulateError::io(path))
 }

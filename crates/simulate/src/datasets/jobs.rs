@@ -1,6 +1,6 @@
 //! Which films a dataset gets: classes in exact numbers, in an order that the seed decides.
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 use rand::seq::SliceRandom;
 
 use super::spec::{DatasetSpec, FilmSet, FilmsPerPatient};

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use coxa_cohort::{BodyPart, Film, FractureType, Label, Sex, Side, TruthBox};
+use coxa_cohort::{Film, TruthBox};
+use coxa_schema::{BodyPart, FractureType, Label, Sex, Side};
 
 use super::encode::extension;
 use super::folder::{NOTES, write_whole};

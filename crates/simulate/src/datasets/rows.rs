@@ -1,6 +1,7 @@
 //! The rows of manifest and truth that belong to a film.
 
-use coxa_cohort::{Film, FractureType, Label, TruthBox};
+use coxa_cohort::{Film, TruthBox};
+use coxa_schema::{FractureType, Label};
 
 use super::encode::side_of;
 use super::spec::FilmSet;

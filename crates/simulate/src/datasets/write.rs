@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use coxa_cohort::Dataset;
-use coxa_imaging::dx;
+use coxa_dicom::dx;
 use rayon::prelude::*;
 
 use super::encode::{encoded, extension};
@@ -62,9 +62,9 @@ fn save_film(
 ) -> Result<FilmRows, SimulateError> {
     let path = format!("images/{id}.{}", extension(spec.format));
     let seed_uid = format!("{} {id}", plan(spec));
-    write_whole(&folder.join(&path), &encoded(film, spec.format, patient, &seed_uid, dx::NO_DATE)?)?;
-    let sha256 = coxa_cohort::sha256_of_file(&folder.join(&path))?;
-    Ok(FilmRows::new(id, patient, path, sha256, film, spec.what))
+    let bytes = encoded(film, spec.format, patient, &seed_uid, dx::NO_DATE)?;
+    write_whole(&folder.join(&path), &bytes)?;
+    Ok(FilmRows::new(id, patient, path, coxa_files::sha256(&bytes), film, spec.what))
 }
 
 /// Saves manifest and truth, then clears away what the run needed. A run stopped in between is finished all the same: its

@@ -1,9 +1,9 @@
 //! From the detector's signal to the film that is looked at: logarithm, range, processing, curve, collimation, storage.
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 
 use super::beam::gaussian_blur;
-use super::truth::{PelvisTruth, SimulatedFilm};
+use super::truth::{FilmTruth, SimulatedFilm};
 use crate::random::{FilmRng, Stream, chance, normal, stream, uniform};
 
 /// What lies outside the collimated field.
@@ -193,7 +193,7 @@ pub fn store(
     spacing_mm: f32,
     d: &Development,
     body_part: BodyPart,
-    truth: PelvisTruth,
+    truth: FilmTruth,
 ) -> SimulatedFilm {
     let top = ((1_u32 << d.bits) - 1) as f32;
     let pixels = value
@@ -235,11 +235,11 @@ mod tests {
         let mut d = Development::draw(&mut stream(6, 0, Stream::Display), 1.0);
         d.bits = 12;
         let value: Vec<f32> = (0..64).map(|i| i as f32 / 63.0).collect();
-        let truth = || PelvisTruth {
+        let truth = || FilmTruth {
             label: false,
             fracture: None,
             age: 60.0,
-            sex: coxa_cohort::Sex::Female,
+            sex: coxa_schema::Sex::Female,
             burned_in_text: false,
             hardware: None,
             covariates: Vec::new(),

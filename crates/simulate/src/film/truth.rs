@@ -1,6 +1,6 @@
 //! A finished film and its truth.
 
-use coxa_cohort::{BodyPart, FractureType, Sex, Side};
+use coxa_schema::{BodyPart, FractureType, Sex, Side};
 
 /// Metal in a hip from an earlier operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct SimulatedFracture {
 
 /// What is true of a simulated film.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PelvisTruth {
+pub struct FilmTruth {
     /// Whether the film shows a fracture.
     pub label: bool,
     /// The fracture, when there is one of the proximal femur.
@@ -75,7 +75,7 @@ pub struct SimulatedFilm {
     /// What is shown.
     pub body_part: BodyPart,
     /// What is true of it.
-    pub truth: PelvisTruth,
+    pub truth: FilmTruth,
 }
 
 /// The 8-bit display values (bone bright) of a film, as a PNG of it holds them.

@@ -1,6 +1,6 @@
 //! A film of a limb, from the seed to the stored pixels.
 
-use coxa_cohort::{BodyPart, Sex, Side};
+use coxa_schema::{BodyPart, Sex, Side};
 
 use super::draw::draw_limb;
 use super::library::{LimbBones, built_in};
@@ -12,7 +12,7 @@ use crate::film::display::{Development, develop, store};
 use crate::film::options::FilmOptions;
 use crate::film::projection::Camera;
 use crate::film::scene::Scene;
-use crate::film::truth::{PelvisTruth, SimulatedFilm};
+use crate::film::truth::{FilmTruth, SimulatedFilm};
 use crate::geometry::v;
 use crate::random::{FilmRng, Stream, chance, choose, normal, stream, uniform};
 
@@ -70,7 +70,7 @@ pub(crate) fn limb_with(
         ("spacing", spacing),
         ("aspect", width as f32 / height as f32),
     ];
-    let truth = PelvisTruth { label: false, fracture: None, age, sex, burned_in_text, hardware: None, covariates };
+    let truth = FilmTruth { label: false, fracture: None, age, sex, burned_in_text, hardware: None, covariates };
     store(&value, [width, height], spacing, &development, part.clone(), truth)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 
 use super::skeleton::{Part, Prepared, prepared};
 use super::{ankle, elbow, knee, wrist};

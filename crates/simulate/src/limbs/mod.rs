@@ -3,7 +3,7 @@
 //! All parts share variation, hardware, exposure, processing, rotation and framing; only their bones and the soft tissue that
 //! belongs to these differ. Each part's file describes the bones of a mean left limb in millimeters.
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 
 mod ankle;
 mod draw;

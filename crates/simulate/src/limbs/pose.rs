@@ -1,6 +1,6 @@
 //! How limbs are laid before the tube: flexion of the joints, projection, aim and field.
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 
 use super::skeleton::Pose;
 use super::{elbow, foot, knee, wrist};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 
 use crate::geometry::mesh::Mesh;
 use crate::geometry::{Rigid, Vec3, v};

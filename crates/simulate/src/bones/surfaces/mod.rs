@@ -28,7 +28,7 @@ mod vtp;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 
 use crate::bones::bank::FemurTemplate;
 use crate::error::SimulateError;

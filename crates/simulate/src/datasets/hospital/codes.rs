@@ -1,6 +1,6 @@
 //! What a registry says of an injury: codes of ICD-9-CM or ICD-10-CM, and operations.
 
-use coxa_cohort::{FractureType, Side};
+use coxa_schema::{FractureType, Side};
 use rand::RngExt;
 
 use super::flaw::Flaw;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coxa_cohort::FractureType;
+use coxa_schema::FractureType;
 
 use super::day::Day;
 use super::flaw::Flaw;

@@ -1,6 +1,6 @@
 //! The rows of the registry.
 
-use coxa_cohort::{FractureType, Sex, Side};
+use coxa_schema::{FractureType, Sex, Side};
 use rand::RngExt;
 use rayon::prelude::*;
 

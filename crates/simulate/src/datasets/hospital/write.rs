@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use coxa_cohort::disk;
+use coxa_files::whole;
 use rayon::prelude::*;
 
 use super::films::films_of;
@@ -51,7 +51,7 @@ pub fn write(
     fs::create_dir_all(&images).map_err(SimulateError::io(&images))?;
     let lock = images.join(".writing");
     let _alone = locked(&lock, folder)?;
-    disk::sweep(&images);
+    whole::sweep(&images);
     let done = AtomicUsize::new(0);
     let rows = injuries(spec);
     let films = rows
