@@ -25,6 +25,7 @@ fn options(pixels: &[u16]) -> DxOptions<'_> {
         patient_id: "SIM-000012",
         age: Some(72),
         sex: Some(Sex::Female),
+        burned_in_annotation: false,
     }
 }
 
@@ -54,6 +55,20 @@ fn the_same_options_give_the_same_bytes_and_other_seeds_other_uids() {
     let first = dx::to_vec(&options(&pixels)).unwrap();
     assert_eq!(first, dx::to_vec(&options(&pixels)).unwrap());
     assert_ne!(first, dx::to_vec(&DxOptions { seed_uid: "seed 7, film 13", ..options(&pixels) }).unwrap());
+}
+
+#[test]
+fn burned_in_text_is_declared() {
+    let pixels = pixels();
+    // (0028,0301) CS, two bytes long or three and a space.
+    let declared = |bytes: Vec<u8>, value: &[u8]| {
+        let element = [&[0x28, 0, 1, 3, b'C', b'S', value.len() as u8, 0], value].concat();
+        bytes.windows(element.len()).any(|window| window == element)
+    };
+    for (burned_in_annotation, value) in [(false, &b"NO"[..]), (true, &b"YES "[..])] {
+        let written = dx::to_vec(&DxOptions { burned_in_annotation, ..options(&pixels) }).unwrap();
+        assert!(declared(written, value), "{burned_in_annotation}");
+    }
 }
 
 #[test]

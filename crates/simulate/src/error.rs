@@ -1,8 +1,10 @@
-//! What can go wrong when films are written or bones are read.
+//! What can go wrong when films are written or bone surfaces are read.
 
 use std::path::PathBuf;
 
-/// An error of the dataset writer or of the reader of bone surfaces.
+use coxa_schema::{ErrorKind, Hint};
+
+/// An error of the dataset writer or of the reader of bone surfaces. Each is one line; the way out is its hint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulateError {
@@ -17,7 +19,7 @@ pub enum SimulateError {
         expected: &'static str,
     },
     /// The folder holds something else.
-    #[error("{}: {reason}\nhint: name a new folder; nothing is ever overwritten", folder.display())]
+    #[error("{}: {reason}", folder.display())]
     Occupied {
         /// The folder.
         folder: PathBuf,
@@ -34,21 +36,14 @@ pub enum SimulateError {
         /// What is wrong.
         reason: String,
     },
-    /// A folder without a bone that is known.
-    #[error(
-        "{}: no bone surface found\nhint: files are named after bones, such as pelvis.vtp, femur_r.stl, talus.obj",
-        folder.display()
-    )]
+    /// A folder without a known bone.
+    #[error("{}: no bone surface found", folder.display())]
     NoSurfaces {
         /// The folder.
         folder: PathBuf,
     },
-    /// A surface that is named as a femur and is none.
-    #[error(
-        "{}: the surface named femur has no head, neck and shaft of a femur\nhint: give the whole proximal femur as a closed surface, or \
-         leave the file out for the built-in one",
-        folder.display()
-    )]
+    /// A surface named after the femur that is not shaped like one.
+    #[error("{}: the surface named femur has no head, neck and shaft of a femur", folder.display())]
     NoFemur {
         /// The folder.
         folder: PathBuf,
@@ -58,7 +53,7 @@ pub enum SimulateError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A film could not be encoded as PNG.
@@ -72,10 +67,62 @@ pub enum SimulateError {
     Cohort(#[from] coxa_cohort::CohortError),
 }
 
+impl Hint for SimulateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } => ErrorKind::Usage,
+            // Films are made here: one that cannot be encoded is this crate's own fault.
+            Self::Png(_) | Self::Dicom(_) => ErrorKind::Internal,
+            _ => ErrorKind::Input,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Occupied { .. } => "name a new folder; nothing is ever overwritten",
+            Self::NoSurfaces { .. } => "name files after bones, such as pelvis.vtp, femur_r.stl, talus.obj",
+            Self::NoFemur { .. } => {
+                "give the whole proximal femur as a closed surface, or remove the file to use the built-in one"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 impl SimulateError {
-    /// Wraps an operating system's error with the path it is about.
+    /// Wraps an operating system's error with the path that it concerns.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_one_line_and_know_whose_fault_they_are() {
+        let folder = PathBuf::from("films");
+        let errors = [
+            (
+                SimulateError::Setting { setting: "clutter", value: "2".to_owned(), expected: "0 to 1" },
+                ErrorKind::Usage,
+                false,
+            ),
+            (
+                SimulateError::Occupied { folder: folder.clone(), reason: "the folder is not empty".to_owned() },
+                ErrorKind::Input,
+                true,
+            ),
+            (SimulateError::NoSurfaces { folder: folder.clone() }, ErrorKind::Input, true),
+            (SimulateError::NoFemur { folder }, ErrorKind::Input, true),
+            (SimulateError::Dicom(coxa_dicom::dx::DxError::Encode("x".to_owned())), ErrorKind::Internal, false),
+        ];
+        for (error, kind, has_hint) in errors {
+            assert_eq!((error.kind(), error.hint().is_some()), (kind, has_hint), "{error}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
     }
 }

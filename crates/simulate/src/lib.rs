@@ -1,43 +1,27 @@
 //! Simulated radiographs of the pelvis and the limbs, with the truth.
 //!
-//! Bones are implicit functions meshed to closed surfaces ([`shape`], [`grid`], [`mesh`]), put together to a posed patient
-//! ([`mod@pelvis`], [`femur`], [`body`], [`fracture`]), projected to path lengths ([`projection`], [`scene`]), exposed
-//! ([`beam`]) and processed to a film ([`display`]). Everything about a film follows from a seed, an index and the options.
+//! Bones are implicit functions meshed to closed surfaces ([`geometry`], [`bones`]), assembled to a posed patient ([`body`]) or
+//! limb ([`limbs`]), projected to path lengths together with what else lies in the beam ([`accessories`]), exposed and processed
+//! to a film ([`film`]). Films are written as datasets or as a hospital's registry ([`datasets`]). Everything about a film
+//! follows from a seed, an index and the options.
 //!
-//! World frame, in millimetres: `x` to the film's right (the patient's left), `y` cranial, `z` towards the tube (anterior).
+//! World frame, in millimeters: `x` to the film's right (the patient's left), `y` cranial, `z` towards the tube (anterior).
+//!
+//! Each folder uses only those before it: `geometry`, then `bones` and `film`, then `accessories`, then `body` and `limbs`, then
+//! `datasets`.
 
 pub mod accessories;
-pub mod anatomy;
-pub mod bank;
-pub mod beam;
 pub mod body;
-pub mod cohort;
-pub mod dataset;
-pub mod display;
-mod draw;
+pub mod bones;
+pub mod datasets;
 pub mod error;
-pub mod femur;
 pub mod film;
-pub mod fracture;
 pub mod geometry;
-pub mod grid;
 pub mod limbs;
-pub mod mesh;
 pub mod noise;
-pub mod pelvis;
-pub mod projection;
 pub mod random;
-pub mod randomise;
-pub mod relief;
-pub mod scene;
-pub mod shape;
-pub mod spine;
 
-mod types;
+pub use body::pelvis;
 pub use error::SimulateError;
-pub use film::pelvis;
+pub use film::{Domain, FilmKind, FilmOptions, FilmTruth, Hardware, SimulatedFilm, SimulatedFracture, display8};
 pub use limbs::limb;
-pub use types::{
-    Domain, FilmKind, FilmOptions, Hardware, HipLandmarks, Landmarks, PelvisTruth, SimulatedFilm, SimulatedFracture,
-    display8,
-};

@@ -1,5 +1,10 @@
 //! Smooth random fields: value noise on integer lattices, summed over octaves.
 
+use std::sync::OnceLock;
+
+/// Side of the noise tile in samples.
+pub const TILE: usize = 512;
+
 /// A repeatable noise function of a seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Noise {
@@ -76,4 +81,57 @@ fn fade(t: f32) -> f32 {
 
 fn mix(a: f32, b: f32, t: f32) -> f32 {
     a + (b - a) * t
+}
+
+/// Isotropic noise of four octaves on a tile of [`TILE`] samples that repeats seamlessly: mean 0, standard deviation 1.
+#[must_use]
+pub fn tile() -> &'static [f32] {
+    static BANK: OnceLock<Vec<f32>> = OnceLock::new();
+    BANK.get_or_init(|| {
+        let noise = Noise::new(0x7469_6c65);
+        let mut values = vec![0.0_f32; TILE * TILE];
+        for (octave, period) in [16_i32, 32, 64, 128].into_iter().enumerate() {
+            let scale = period as f32 / TILE as f32;
+            for y in 0..TILE {
+                for x in 0..TILE {
+                    let amplitude = 0.8_f32.powi(octave as i32);
+                    values[y * TILE + x] +=
+                        amplitude * noise.periodic(x as f32 * scale, y as f32 * scale, period, octave as i32);
+                }
+            }
+        }
+        let rms = (values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32).sqrt();
+        values.iter_mut().for_each(|x| *x /= rms);
+        values
+    })
+}
+
+/// The noise tile between its samples, anywhere in the plane (units of samples).
+#[must_use]
+pub fn tile_at(tile: &[f32], x: f32, y: f32) -> f32 {
+    let (fx, fy) = (x.floor(), y.floor());
+    let (u, v) = (x - fx, y - fy);
+    let mask = TILE - 1;
+    let (x0, y0) = (fx as i32 as usize & mask, fy as i32 as usize & mask);
+    let (x1, y1) = ((x0 + 1) & mask, (y0 + 1) & mask);
+    let top = tile[y0 * TILE + x0] * (1.0 - u) + tile[y0 * TILE + x1] * u;
+    let bottom = tile[y1 * TILE + x0] * (1.0 - u) + tile[y1 * TILE + x1] * u;
+    top * (1.0 - v) + bottom * v
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tile_repeats_seamlessly_and_is_standardized() {
+        let tile = tile();
+        let n = tile.len() as f32;
+        assert!((tile.iter().map(|x| x * x).sum::<f32>() / n - 1.0).abs() < 1e-3);
+        assert!((tile.iter().sum::<f32>() / n).abs() < 0.2);
+        let side = TILE as f32;
+        for (x, y) in [(3.25, 7.5), (-0.5, 500.75)] {
+            assert!((tile_at(tile, x, y) - tile_at(tile, x + side, y - side)).abs() < 1e-3);
+        }
+    }
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use coxa_simulate::Domain;
-use coxa_simulate::anatomy::{Anatomy, read_surface};
-use coxa_simulate::dataset::{DatasetSpec, Format, What, write};
-use coxa_simulate::mesh::Mesh;
+use coxa_simulate::bones::{BoneSurfaces, read_surface};
+use coxa_simulate::datasets::{DatasetSpec, FilmFormat, FilmSet, write};
+use coxa_simulate::geometry::mesh::Mesh;
 
 /// A cube of 40 mm around the origin.
 fn cube() -> String {
@@ -23,9 +23,9 @@ fn a_folder_without_bones_and_a_broken_bone_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("notes.txt"), "nothing").unwrap();
     fs::write(folder.path().join("skull.obj"), "not read, as no skull is drawn").unwrap();
-    assert!(Anatomy::load(folder.path()).unwrap_err().to_string().contains("no bone surface"));
+    assert!(BoneSurfaces::load(folder.path()).unwrap_err().to_string().contains("no bone surface"));
     fs::write(folder.path().join("talus.obj"), cube().replace("v 20 20 20", "v 20 x 20")).unwrap();
-    let message = Anatomy::load(folder.path()).unwrap_err().to_string();
+    let message = BoneSurfaces::load(folder.path()).unwrap_err().to_string();
     assert!(message.contains("talus.obj, line 8: `x`"), "{message}");
 }
 
@@ -35,14 +35,14 @@ fn a_bone_from_a_folder_changes_its_films_and_no_others() {
     let bones = folder.path().join("bones");
     fs::create_dir(&bones).unwrap();
     fs::write(bones.join("talus.obj"), cube()).unwrap();
-    let anatomy = Anatomy::load(&bones).unwrap();
+    let anatomy = BoneSurfaces::load(&bones).unwrap();
     assert_eq!(anatomy.names().collect::<Vec<_>>(), ["talus"]);
     assert!((anatomy.surface("talus").unwrap().volume() - 64_000.0).abs() < 1.0);
     let spec = DatasetSpec {
-        what: What::Limbs,
+        what: FilmSet::Limbs,
         n: 10,
         size: 96,
-        format: Format::Png,
+        format: FilmFormat::Png,
         anatomy: Some(bones),
         ..DatasetSpec::default()
     };
@@ -81,7 +81,7 @@ fn opensims_bones_are_closed_and_of_plausible_volume() {
         let v = volume(name);
         assert!((low..high).contains(&v), "{name}: {v} ml");
     }
-    let anatomy = Anatomy::load(&folder).unwrap();
+    let anatomy = BoneSurfaces::load(&folder).unwrap();
     assert!(anatomy.names().count() >= 40);
     let [left, right, sacrum] = anatomy.pelvis();
     let (left, right, sacrum) = (left.unwrap(), right.unwrap(), sacrum.unwrap());
@@ -95,7 +95,7 @@ fn surfaces_of_no_known_bone_are_named() {
     for name in ["talus.obj", "skull.obj", "readme.txt"] {
         fs::write(folder.path().join(name), cube()).unwrap();
     }
-    assert_eq!(Anatomy::passed_over(folder.path()).unwrap(), ["skull.obj"]);
+    assert_eq!(BoneSurfaces::skipped(folder.path()).unwrap(), ["skull.obj"]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_sacrum_from_a_folder_leaves_the_lumbar_spine_where_it_is() {
     let spec = DatasetSpec {
         n: 4,
         size: 128,
-        format: Format::Png,
+        format: FilmFormat::Png,
         domain: Domain { variation: 0.0, hardware: 0.0, close_up: 0.0, clutter: 0.0 },
         anatomy: Some(bones),
         ..DatasetSpec::default()

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
-use coxa_cohort::{BodyPart, Dataset, FractureType, Label, Target, samples};
-use coxa_simulate::dataset::{DatasetSpec, Format, Patients, Proportions, What, write};
+use coxa_cohort::{Dataset, Target, samples};
+use coxa_schema::{BodyPart, FractureType, Label};
+use coxa_simulate::datasets::{DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions, write};
 use coxa_simulate::{Domain, SimulateError};
 
-fn small(what: What, format: Format, n: usize) -> DatasetSpec {
+fn small(what: FilmSet, format: FilmFormat, n: usize) -> DatasetSpec {
     DatasetSpec { what, format, n, size: 96, seed: 5, ..DatasetSpec::default() }
 }
 
@@ -19,7 +20,8 @@ fn a_pelvic_dataset_is_read_back_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("set");
     let numbers = Mutex::new(Vec::new());
-    let written = write(&folder, &small(What::Pelvis, Format::Png, 12), &|n| numbers.lock().unwrap().push(n)).unwrap();
+    let written =
+        write(&folder, &small(FilmSet::Pelvis, FilmFormat::Png, 12), &|n| numbers.lock().unwrap().push(n)).unwrap();
     let mut numbers = numbers.into_inner().unwrap();
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
@@ -46,7 +48,7 @@ fn a_pelvic_dataset_is_read_back_as_it_was_written() {
 #[test]
 fn limbs_come_in_equal_numbers() {
     let folder = tempfile::tempdir().unwrap();
-    let set = write(&folder.path().join("limbs"), &small(What::Limbs, Format::Png, 10), &|_| {}).unwrap();
+    let set = write(&folder.path().join("limbs"), &small(FilmSet::Limbs, FilmFormat::Png, 10), &|_| {}).unwrap();
     for part in BodyPart::PAPER_LIMBS {
         assert_eq!(set.films.iter().filter(|f| f.body_part == part).count(), 2, "{part}");
     }
@@ -58,7 +60,7 @@ fn limbs_come_in_equal_numbers() {
 fn a_killed_run_leaves_no_manifest_and_is_taken_up_again() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
-    let spec = small(What::Limbs, Format::Png, 8);
+    let spec = small(FilmSet::Limbs, FilmFormat::Png, 8);
     write(&whole, &spec, &|_| {}).unwrap();
     let killed = catch_unwind(AssertUnwindSafe(|| write(&broken, &spec, &|n| assert!(n < 4, "killed"))));
     assert!(killed.is_err());
@@ -80,7 +82,7 @@ fn a_killed_run_leaves_no_manifest_and_is_taken_up_again() {
 #[test]
 fn two_simulations_do_not_share_a_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = small(What::Limbs, Format::Png, 6);
+    let spec = small(FilmSet::Limbs, FilmFormat::Png, 6);
     let second = Mutex::new(None);
     write(folder.path(), &spec, &|done| {
         if done == 1 {
@@ -96,12 +98,12 @@ fn two_simulations_do_not_share_a_folder() {
 fn dicom_films_are_valid_and_show_what_a_png_shows() {
     let folder = tempfile::tempdir().unwrap();
     let domain = Domain { variation: 0.5, ..Domain::default() };
-    for what in [What::Pelvis, What::Limbs] {
+    for what in [FilmSet::Pelvis, FilmSet::Limbs] {
         let dicom = folder.path().join(format!("{what:?} dicom"));
         let png = folder.path().join(format!("{what:?} png"));
-        let spec = DatasetSpec { domain, ..small(what, Format::Dicom, 5) };
+        let spec = DatasetSpec { domain, ..small(what, FilmFormat::Dicom, 5) };
         let set = write(&dicom, &spec, &|_| {}).unwrap();
-        let twin = write(&png, &DatasetSpec { format: Format::Png, ..spec }, &|_| {}).unwrap();
+        let twin = write(&png, &DatasetSpec { format: FilmFormat::Png, ..spec }, &|_| {}).unwrap();
         for (film, other) in set.films.iter().zip(&twin.films) {
             let a = coxa_imaging::read(&set.image_path(film)).unwrap();
             let b = coxa_imaging::read(&twin.image_path(other)).unwrap();
@@ -132,7 +134,7 @@ fn check_conformance(path: &Path) {
 #[test]
 fn pairs_differ_in_the_fracture_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = DatasetSpec { patients: Patients::Pairs, ..small(What::Pelvis, Format::Png, 6) };
+    let spec = DatasetSpec { patients: FilmsPerPatient::Pairs, ..small(FilmSet::Pelvis, FilmFormat::Png, 6) };
     let dataset = write(&folder.path().join("pairs"), &spec, &|_| ()).unwrap();
     assert_eq!((dataset.films.len(), dataset.truth.len()), (6, 3));
     for pair in dataset.films.chunks(2) {
@@ -148,7 +150,7 @@ fn pairs_differ_in_the_fracture_alone() {
     }
     let odd = DatasetSpec { n: 7, ..spec.clone() };
     assert!(write(&folder.path().join("odd"), &odd, &|_| ()).unwrap_err().to_string().contains("even number"));
-    let limbs = DatasetSpec { what: What::Limbs, ..spec };
+    let limbs = DatasetSpec { what: FilmSet::Limbs, ..spec };
     assert!(write(&folder.path().join("limbs"), &limbs, &|_| ()).is_err());
 }
 
@@ -156,7 +158,7 @@ fn pairs_differ_in_the_fracture_alone() {
 fn proportions_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let proportions = Proportions { normal: 0.0, femoral_neck: 1.0, trochanteric: 0.0 };
-    let spec = DatasetSpec { proportions, ..small(What::Pelvis, Format::Png, 2) };
+    let spec = DatasetSpec { proportions, ..small(FilmSet::Pelvis, FilmFormat::Png, 2) };
     let set = write(&folder.path().join("neck"), &spec, &|_| {}).unwrap();
     assert!(set.films.iter().all(|f| f.fracture_type == Some(FractureType::FemoralNeck)));
 }

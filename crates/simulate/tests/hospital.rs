@@ -3,10 +3,11 @@
 use std::fs;
 
 use coxa_cohort::importers::{Files, no_look};
+use coxa_cohort::registry;
 use coxa_cohort::registry::diagnosis::{Code, judge};
-use coxa_cohort::{FractureType, Label, Sex, registry};
-use coxa_simulate::cohort::{Flaw, HospitalSpec, Injury, injuries, write};
-use coxa_simulate::dataset::Format;
+use coxa_schema::{FractureType, Label, Sex};
+use coxa_simulate::datasets::FilmFormat;
+use coxa_simulate::datasets::hospital::{Flaw, HospitalSpec, SimulatedInjury, injuries, write};
 
 fn moments(values: impl Iterator<Item = u32>) -> (f64, f64) {
     let values: Vec<f64> = values.map(f64::from).collect();
@@ -18,9 +19,11 @@ fn moments(values: impl Iterator<Item = u32>) -> (f64, f64) {
 #[test]
 fn the_registry_follows_table_1() {
     let rows = injuries(&HospitalSpec { n: 6000, seed: 2, ..HospitalSpec::default() });
-    let kept: Vec<&Injury> = rows.iter().filter(|r| matches!(r.flaw, Flaw::None | Flaw::Questionable)).collect();
+    let kept: Vec<&SimulatedInjury> =
+        rows.iter().filter(|r| matches!(r.flaw, Flaw::None | Flaw::Questionable)).collect();
     let share = |part: usize, of: usize| part as f64 / of as f64;
-    let (with, without): (Vec<&Injury>, Vec<&Injury>) = kept.iter().partition(|r| r.fracture.is_some());
+    let (with, without): (Vec<&SimulatedInjury>, Vec<&SimulatedInjury>) =
+        kept.iter().partition(|r| r.fracture.is_some());
     assert!((share(with.len(), kept.len()) - 1975.0 / 3605.0).abs() < 0.03);
     for (group, age, iss, male) in
         [(&with, (72.34, 16.73), (9.96, 4.21), 0.420), (&without, (44.88, 20.46), (14.01, 9.29), 0.682)]
@@ -64,7 +67,7 @@ fn what_a_killed_run_left_is_swept() {
     let images = folder.path().join("images");
     fs::create_dir(&images).unwrap();
     fs::write(images.join(".P000001.png.1-0.partial"), b"half").unwrap();
-    let spec = HospitalSpec { n: 2, size: 64, format: Format::Png, ..HospitalSpec::default() };
+    let spec = HospitalSpec { n: 2, size: 64, format: FilmFormat::Png, ..HospitalSpec::default() };
     write(folder.path(), &spec, &|_| {}).unwrap();
     let hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
     assert_eq!(fs::read_dir(images).unwrap().map(Result::unwrap).filter(hidden).count(), 0);
@@ -73,7 +76,7 @@ fn what_a_killed_run_left_is_swept() {
 #[test]
 fn a_collection_from_the_hospital_keeps_what_has_no_flaw() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = HospitalSpec { n: 32, seed: 3, size: 64, format: Format::Png, ..HospitalSpec::default() };
+    let spec = HospitalSpec { n: 32, seed: 3, size: 64, format: FilmFormat::Png, ..HospitalSpec::default() };
     let hospital = folder.path().join("hospital");
     let rows = write(&hospital, &spec, &|_| {}).unwrap();
     assert_eq!(rows, injuries(&spec));
@@ -82,7 +85,8 @@ fn a_collection_from_the_hospital_keeps_what_has_no_flaw() {
     let sources = registry::Sources { registry: &registry, films: &films, reviewed: None };
     let (set, report) = registry::link(&sources, &folder.path().join("set"), Files::Copy, no_look).unwrap();
     assert!(report.refused.is_empty(), "{report:?}");
-    let flawless: Vec<&Injury> = rows.iter().filter(|r| matches!(r.flaw, Flaw::None | Flaw::Questionable)).collect();
+    let flawless: Vec<&SimulatedInjury> =
+        rows.iter().filter(|r| matches!(r.flaw, Flaw::None | Flaw::Questionable)).collect();
     let included: Vec<_> = set.films.iter().filter(|f| !f.excluded).collect();
     assert_eq!(included.len(), flawless.len());
     for film in included {

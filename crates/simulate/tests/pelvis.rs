@@ -1,6 +1,6 @@
 //! Films of the pelvis: the same again from the same numbers, and a truth that is true.
 
-use coxa_cohort::{BodyPart, FractureType};
+use coxa_schema::{BodyPart, FractureType};
 use coxa_simulate::{FilmKind, FilmOptions, display8, pelvis};
 
 fn options(size: usize, kind: FilmKind) -> FilmOptions {

@@ -8,7 +8,7 @@ use coxa_model::recipe::Overrides;
 use coxa_model::train::{self, TrainOptions};
 use coxa_model::{Bundle, Reader, ReaderOptions, Recipe};
 use coxa_simulate::Domain;
-use coxa_simulate::dataset::{DatasetSpec, Format, Patients, Proportions, What};
+use coxa_simulate::datasets::{DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions};
 use coxa_study::evaluate::EvaluationOptions;
 use coxa_study::report::{PAPER, PAPER_LOCALIZATION};
 
@@ -58,11 +58,11 @@ impl Demo {
             false => (Bundle::shipped()?, None),
         };
         let test = DatasetSpec {
-            what: What::Pelvis,
+            what: FilmSet::Pelvis,
             n: self.films,
             seed: TEST_SEED,
             size: 512,
-            format: Format::Dicom,
+            format: FilmFormat::Dicom,
             domain: if self.train { SMALL } else { Domain::default() },
             ..DatasetSpec::default()
         };
@@ -107,16 +107,16 @@ impl Demo {
             n,
             seed: TRAIN_SEED,
             size: TRAIN_SIZE,
-            format: Format::Png,
+            format: FilmFormat::Png,
             proportions: Proportions::default(),
-            patients: if what == What::Pelvis { Patients::Pairs } else { Patients::Single },
+            patients: if what == FilmSet::Pelvis { FilmsPerPatient::Pairs } else { FilmsPerPatient::Single },
             domain: SMALL,
             anatomy: None,
         };
         let limbs = self.out.join("limbs");
         let hips = self.out.join("hips");
-        reuse_or_write("simulating limbs", &limbs, &spec(What::Limbs, LIMBS))?;
-        reuse_or_write("simulating hips", &hips, &spec(What::Pelvis, HIPS))?;
+        reuse_or_write("simulating limbs", &limbs, &spec(FilmSet::Limbs, LIMBS))?;
+        reuse_or_write("simulating hips", &hips, &spec(FilmSet::Pelvis, HIPS))?;
         let of = |stage: &str, folder: &PathBuf| (stage.to_owned(), folder.clone());
         let datasets = vec![of("limbs", &limbs), of("patches", &hips), of("wide", &hips), of("films", &hips)];
         let recipe = Recipe::built_in("small")?.with(&Overrides { datasets, ..Overrides::default() })?;

@@ -54,6 +54,8 @@ pub struct DxOptions<'a> {
     pub age: Option<u16>,
     /// Sex.
     pub sex: Option<Sex>,
+    /// Whether text is burned into the pixels: Burned In Annotation (0028,0301).
+    pub burned_in_annotation: bool,
 }
 
 /// The study date of a film that was taken on no day.
@@ -217,8 +219,7 @@ fn image(object: &mut InMemDicomObject, options: &DxOptions) {
     put(object, tags::RESCALE_TYPE, VR::LO, "US");
     put(object, tags::PRESENTATION_LUT_SHAPE, VR::CS, if options.monochrome1 { "INVERSE" } else { "IDENTITY" });
     put(object, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
-    // Letters and made-up lines may be burned in, but none that identifies a patient, which is what is asked (PS3.3 C.7.6.1.1.5).
-    put(object, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
+    put(object, tags::BURNED_IN_ANNOTATION, VR::CS, if options.burned_in_annotation { "YES" } else { "NO" });
     let range = f64::from(1u32 << options.bits_stored);
     let (center, width) = options.window.unwrap_or((range / 2.0, range));
     put(object, tags::WINDOW_CENTER, VR::DS, decimal(center));

@@ -1,6 +1,6 @@
 //! What is written on a film: lead letters, boxes with letters, lines of text, and the dark boxes left where text was removed.
 
-use coxa_cohort::Side;
+use coxa_schema::Side;
 
 use crate::random::{FilmRng, chance, choose, normal, uniform};
 
@@ -8,17 +8,23 @@ use super::font;
 
 /// Writes markers and labels on display values 0..=1 (bone bright). `side` is that of the marker's letter, which lies on that
 /// side of a frontal film (the patient's right at the image's left). Each kind has a probability in proportion to `clutter`.
-pub fn draw(rng: &mut FilmRng, value: &mut [f32], width: usize, height: usize, side: Side, clutter: f32) {
+///
+/// Returns whether text is in the picture: initials or a line of print. A side letter alone is none.
+#[must_use]
+pub fn draw(rng: &mut FilmRng, value: &mut [f32], width: usize, height: usize, side: Side, clutter: f32) -> bool {
     let mut page = Page { value, width, height };
+    let mut has_text = false;
     if chance(rng, (1.6 * clutter).min(0.9)) {
-        marker(rng, &mut page, side);
+        has_text |= marker(rng, &mut page, side);
     }
     if chance(rng, 0.5 * clutter) {
         lines(rng, &mut page);
+        has_text = true;
     }
     if chance(rng, 0.25 * clutter) {
         redaction(rng, &mut page);
     }
+    has_text
 }
 
 struct Page<'a> {
@@ -62,12 +68,13 @@ enum Style {
     Round,
 }
 
-/// The side's letter, with or without a frame and the radiographer's initials.
-fn marker(rng: &mut FilmRng, page: &mut Page<'_>, side: Side) {
+/// The side's letter, with or without a frame and the radiographer's initials. Returns whether the initials are there.
+fn marker(rng: &mut FilmRng, page: &mut Page<'_>, side: Side) -> bool {
     let letter = if side == Side::Right { 'R' } else { 'L' };
     let style = choose(rng, &[(Style::Letter, 0.5), (Style::Boxed, 0.15), (Style::Inverse, 0.2), (Style::Round, 0.15)]);
     let mut text = vec![letter];
-    if chance(rng, 0.25) {
+    let has_initials = chance(rng, 0.25);
+    if has_initials {
         text.push(' ');
         for _ in 0..2 {
             text.push(char::from(b'A' + uniform(rng, 0.0, 25.99) as u8));
@@ -102,6 +109,7 @@ fn marker(rng: &mut FilmRng, page: &mut Page<'_>, side: Side) {
             Style::Boxed | Style::Round => (inked || rim).then_some((ink, opacity)),
         }
     });
+    has_initials
 }
 
 /// Position, time or projection in small print near an edge. Never a name.

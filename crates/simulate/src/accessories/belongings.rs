@@ -1,12 +1,12 @@
 //! Clothing, buttons, zips, lines, tubes, electrodes and what was left in a pocket.
 
+use super::landmarks::Landmarks;
+use crate::film::scene::{Material, Scene};
+use crate::geometry::mesh::Mesh;
 use crate::geometry::{Vec3, v};
-use crate::mesh::Mesh;
 use crate::random::{FilmRng, chance, normal, uniform};
-use crate::scene::{Material, Scene};
-use crate::types::Landmarks;
 
-use super::curve;
+use super::curve::curve;
 use super::metal::{disk, ring};
 
 /// Adds each kind of clutter with a probability in proportion to `clutter`.

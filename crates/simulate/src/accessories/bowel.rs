@@ -1,12 +1,12 @@
 //! Bowel gas and feces.
 
+use super::landmarks::Landmarks;
+use crate::film::scene::{Material, Scene};
+use crate::geometry::grid::mesh_of;
+use crate::geometry::mesh::Mesh;
+use crate::geometry::shape::smooth_min;
 use crate::geometry::{Vec3, v};
-use crate::grid::mesh_of;
-use crate::mesh::Mesh;
 use crate::random::{FilmRng, chance, normal, uniform};
-use crate::scene::{Material, Scene};
-use crate::shape::smooth_min;
-use crate::types::Landmarks;
 
 /// Removes soft tissue where there is gas in rectum, sigmoid, cecum and small bowel.
 pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variation: f32) {

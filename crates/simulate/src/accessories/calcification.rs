@@ -1,12 +1,12 @@
 //! Phleboliths, calcified arteries and injection granulomas: commoner with age, the same with and without a fracture.
 
+use super::landmarks::Landmarks;
+use crate::film::scene::{Material, Scene};
+use crate::geometry::mesh::Mesh;
 use crate::geometry::{Vec3, smoothstep, v};
-use crate::mesh::Mesh;
 use crate::random::{FilmRng, chance, normal, uniform};
-use crate::scene::{Material, Scene};
-use crate::types::Landmarks;
 
-use super::curve;
+use super::curve::curve;
 
 /// Adds calcifications to the scene.
 pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, age: f32) {

@@ -3,11 +3,12 @@
 //! Sizes follow the makers' surgical techniques: stems 110–160 mm, heads 28–36 mm, cups 46–60 mm, short nails 170–200 mm, lag
 //! screws 10.5 mm, side plates 19 mm wide with two to six holes, cannulated screws 6.5–7.3 mm.
 
+use super::landmarks::HipLandmarks;
+use crate::film::scene::{Material, Scene};
+use crate::film::truth::Hardware;
+use crate::geometry::mesh::Mesh;
 use crate::geometry::{Vec3, v};
-use crate::mesh::Mesh;
 use crate::random::{FilmRng, chance, normal, uniform};
-use crate::scene::{Material, Scene};
-use crate::types::{Hardware, HipLandmarks};
 
 use super::metal::{Plate, Screw, half_ball};
 

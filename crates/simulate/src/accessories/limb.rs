@@ -1,13 +1,13 @@
 //! What is on limb films besides the limb: plates, nails and wires, casts, bangles, sheets. The same for every part.
 
+use crate::film::options::Domain;
+use crate::film::scene::{Material, Scene};
+use crate::geometry::mesh::Mesh;
 use crate::geometry::{Vec3, v};
-use crate::mesh::Mesh;
 use crate::random::{FilmRng, chance, choose, normal, uniform};
-use crate::scene::{Material, Scene};
-use crate::types::Domain;
 
+use super::curve::{across, curve};
 use super::metal::{Plate, Screw, ring};
-use super::{across, curve};
 
 #[derive(Clone, Copy)]
 enum Fixation {

@@ -1,9 +1,9 @@
 //! Screws, plates, nails and wires as closed meshes in millimeters, for hips and limbs alike.
 
-use super::across;
+use super::curve::across;
+use crate::geometry::grid::mesh_of;
+use crate::geometry::mesh::Mesh;
 use crate::geometry::{Vec3, v};
-use crate::grid::mesh_of;
-use crate::mesh::Mesh;
 
 /// A bone screw: threaded from `thread` (0 the head, 1 the tip) on.
 #[derive(Clone, Copy, Debug)]

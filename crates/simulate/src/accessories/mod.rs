@@ -7,17 +7,20 @@ pub mod annotation;
 pub mod belongings;
 pub mod bowel;
 pub mod calcification;
+mod curve;
 pub mod font;
 pub mod hardware;
+pub mod landmarks;
 pub mod limb;
 pub mod metal;
 
-use coxa_cohort::Side;
+use coxa_schema::Side;
 
-use crate::geometry::Vec3;
+use crate::film::options::Domain;
+use crate::film::scene::Scene;
+use crate::film::truth::Hardware;
 use crate::random::{FilmRng, chance, choose};
-use crate::scene::Scene;
-use crate::types::{Domain, Hardware, HipLandmarks, Landmarks};
+use landmarks::{HipLandmarks, Landmarks};
 
 /// Which hardware the film has, if any, and on which side.
 ///
@@ -55,32 +58,6 @@ pub fn draw(
     if let Some((kind, hip)) = hardware {
         hardware::draw(rng, scene, &hip, kind);
     }
-}
-
-/// A smooth curve (Catmull–Rom) through `points`, `steps` pieces between two of them.
-fn curve(points: &[Vec3], steps: usize) -> Vec<Vec3> {
-    let at = |i: isize| points[i.clamp(0, points.len() as isize - 1) as usize];
-    let mut path = Vec::with_capacity((points.len() - 1) * steps + 1);
-    for i in 0..points.len() as isize - 1 {
-        let [a, b, c, d] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
-        for k in 0..steps {
-            let t = k as f32 / steps as f32;
-            let (t2, t3) = (t * t, t * t * t);
-            path.push(
-                (b * 2.0 + (c - a) * t + (a * 2.0 - b * 5.0 + c * 4.0 - d) * t2 + (b * 3.0 - a - c * 3.0 + d) * t3)
-                    * 0.5,
-            );
-        }
-    }
-    path.push(points[points.len() - 1]);
-    path
-}
-
-/// Two unit vectors that are at right angles to `axis` and to each other.
-fn across(axis: Vec3) -> [Vec3; 2] {
-    let start = if axis.z.abs() < 0.8 { Vec3 { x: 0.0, y: 0.0, z: 1.0 } } else { Vec3 { x: 1.0, y: 0.0, z: 0.0 } };
-    let u = (start - axis * start.dot(axis)).unit();
-    [u, axis.cross(u)]
 }
 
 #[cfg(test)]

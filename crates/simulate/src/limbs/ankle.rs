@@ -5,22 +5,18 @@
 //! Sizes: talar dome 30 wide with a radius of 20 (Stagni et al., Clin Biomech 2005), tibial plafond 42 × 36 (Kuo et al.,
 //! Clin Anat 2014), calcaneus 76 long (measured on the foot of OpenSim's Gait2392, whose joint positions the frame has).
 
+use super::foot::{self, FOOT};
 use super::skeleton::{Bone, Part, Shell};
 use super::solid::{Body, cylinder, egg, half, loft, rod};
 use crate::geometry::v;
 
 /// The lower leg.
 pub(super) const SHANK: usize = 0;
-/// The foot without the toes.
-pub(super) const FOOT: usize = 1;
-/// The toes.
-pub(super) const TOES: usize = 2;
-
 /// The ankle, with the whole foot below it.
 pub(super) fn part() -> Part {
     let mut bones = vec![tibia(), fibula(), talus(), calcaneus()];
-    bones.extend(super::foot::bones());
-    let mut skin = super::foot::skin();
+    bones.extend(foot::bones());
+    let mut skin = foot::skin();
     skin.push((
         SHANK,
         Body::of(loft(

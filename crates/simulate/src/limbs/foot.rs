@@ -2,10 +2,14 @@
 //!
 //! Positions and lengths were measured on the foot of OpenSim's model Gait2392 (Delp et al., IEEE Trans Biomed Eng 1990).
 
-use super::ankle::{FOOT, TOES};
 use super::skeleton::{Bone, Shell};
 use super::solid::{Body, ball, block, egg, half, rod, slab};
 use crate::geometry::v;
+
+/// The foot without the toes.
+pub(super) const FOOT: usize = 1;
+/// The toes.
+pub(super) const TOES: usize = 2;
 
 /// Nodes `[x, y, z, radius]` of a tubular bone from base to head.
 type Nodes = &'static [[f32; 4]];

@@ -1,9 +1,9 @@
 //! How limbs are laid before the tube: flexion of the joints, projection, aim and field.
 
-use coxa_cohort::BodyPart;
+use coxa_schema::BodyPart;
 
 use super::skeleton::Pose;
-use super::{ankle, elbow, knee, wrist};
+use super::{elbow, foot, knee, wrist};
 use crate::geometry::{Rigid, Vec3, v};
 use crate::random::{FilmRng, chance, normal, uniform};
 
@@ -96,8 +96,8 @@ fn ankle_segments(rng: &mut FilmRng, mean: f32, sd: f32) -> Vec<Rigid> {
     let flexion = normal(rng, mean, sd);
     let foot = Rigid::rotate(v(0.0, -7.0, 0.0), X, flexion);
     let mut segments = vec![Rigid::identity(); 3];
-    segments[ankle::FOOT] = foot;
-    segments[ankle::TOES] = Rigid::rotate(v(10.0, -41.0, 118.0), X, normal(rng, -6.0, 6.0)).then(&foot);
+    segments[foot::FOOT] = foot;
+    segments[foot::TOES] = Rigid::rotate(v(10.0, -41.0, 118.0), X, normal(rng, -6.0, 6.0)).then(&foot);
     segments
 }
 
@@ -113,7 +113,7 @@ fn foot_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Drawn
     // From above, the leg leans back out of the beam; else its shadow lies on the tarsus.
     let mean = if projection == Projection::Lateral { 5.0 } else { 38.0 };
     let segments = ankle_segments(rng, mean, 5.0 + 10.0 * variation);
-    let flexion = segments[ankle::FOOT];
+    let flexion = segments[foot::FOOT];
     // The foot lies flat on the cassette whatever the leg does.
     let level = Rigid { translation: Vec3::default(), ..flexion }.inverse();
     let plantar = Rigid::rotate(Vec3::default(), X, 90.0 - uniform(rng, 0.0, 15.0));

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::solid::Body;
+use crate::geometry::grid::Grid;
+use crate::geometry::mesh::Mesh;
+use crate::geometry::shape::smooth_min;
 use crate::geometry::{Rigid, Vec3, smoothstep, v};
-use crate::grid::Grid;
-use crate::mesh::Mesh;
 use crate::random::{FilmRng, normal, uniform};
-use crate::shape::smooth_min;
 
 /// Thickness of a bone's cortex from place to place.
 #[derive(Clone, Copy, Debug)]

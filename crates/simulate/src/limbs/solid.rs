@@ -1,12 +1,12 @@
-//! Solids for limb bones and skin: what [`crate::shape::Element`] lacks (ellipsoids, rounded blocks, flat-ended cylinders,
+//! Solids for limb bones and skin: what [`crate::geometry::shape::Element`] lacks (ellipsoids, rounded blocks, flat-ended cylinders,
 //! lofts and half spaces), and a part made of solids that are added and cut away in order.
 //!
 //! Distances are signed, negative inside, in millimeters; they are exact for elements, blocks, cylinders and half spaces
 //! and good to first order near the surface of ellipsoids and lofts, which is all that shells of a few millimeters need.
 
+use crate::geometry::mesh::CrossSection;
+use crate::geometry::shape::{Element, node, smooth_max, smooth_min};
 use crate::geometry::{Rigid, Vec3, v};
-use crate::mesh::Section;
-use crate::shape::{Element, node, smooth_max, smooth_min};
 
 /// How round the rim of a loft's flat ends is, millimeters.
 const LOFT_RIM: f32 = 4.0;
@@ -23,7 +23,7 @@ pub(crate) enum Solid {
     /// A cylinder with flat ends.
     Cylinder { from: Vec3, to: Vec3, radius: f32 },
     /// A tube through horizontal sections, from the lowest to the highest.
-    Loft(Vec<Section>),
+    Loft(Vec<CrossSection>),
     /// Everything on the side of the plane that `normal` (unit) points away from.
     Half { point: Vec3, normal: Vec3 },
 }
@@ -65,7 +65,7 @@ pub(crate) fn cylinder(from: [f32; 3], to: [f32; 3], radius: f32) -> Solid {
 /// A loft through rows `[y, x, z, half width x, half width z]` in ascending `y`, its sections superellipses of exponent
 /// `square`.
 pub(crate) fn loft(rows: &[[f32; 5]], square: f32) -> Solid {
-    let section = |r: &[f32; 5]| Section { center: v(r[1], r[0], r[2]), half: [r[3], r[4]], turn: 0.0, square };
+    let section = |r: &[f32; 5]| CrossSection { center: v(r[1], r[0], r[2]), half: [r[3], r[4]], turn: 0.0, square };
     Solid::Loft(rows.iter().map(section).collect())
 }
 
@@ -131,7 +131,7 @@ fn join(a: (Vec3, Vec3), b: (Vec3, Vec3)) -> (Vec3, Vec3) {
     (v(a.0.x.min(b.0.x), a.0.y.min(b.0.y), a.0.z.min(b.0.z)), v(a.1.x.max(b.1.x), a.1.y.max(b.1.y), a.1.z.max(b.1.z)))
 }
 
-fn loft_distance(sections: &[Section], p: Vec3) -> f32 {
+fn loft_distance(sections: &[CrossSection], p: Vec3) -> f32 {
     let (low, high) = (sections[0].center.y, sections[sections.len() - 1].center.y);
     let y = p.y.clamp(low, high);
     let above = sections.iter().position(|s| s.center.y >= y).unwrap_or(sections.len() - 1).max(1);

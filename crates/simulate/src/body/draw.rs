@@ -1,0 +1,271 @@
+//! A posed patient into a scene: which bones and tissues go where, with their texture.
+
+use coxa_schema::Side;
+
+use super::patient::{Patient, place};
+use crate::bones::bank;
+use crate::bones::femur::FemurShape;
+use crate::bones::fracture::Fragment;
+use crate::bones::relief::Relief;
+use crate::bones::surfaces::BoneSurfaces;
+use crate::film::beam::gaussian_blur;
+use crate::film::projection::Camera;
+use crate::film::scene::{Material, Scene};
+use crate::geometry::mesh::Mesh;
+use crate::geometry::{Rigid, Vec3, smoothstep, v};
+use crate::noise;
+use crate::random::FilmRng;
+
+/// Hip bones, sacrum and spine, their own or from a folder.
+pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option<&BoneSurfaces>, offset: [f32; 2]) {
+    let template = bank::pelvis(patient.pelvis_number);
+    let fit = &patient.pelvis;
+    let motion = patient.pelvis_motion();
+    let own = surfaces.map_or([const { None }; 3], BoneSurfaces::pelvis);
+    let shell = |surface: &Mesh, wall: f32| {
+        let outer = surface.mapped(|p| motion.apply(p * (fit.half_distance / 83.5)));
+        let inner = outer.shrunk(|_| wall);
+        [outer, inner]
+    };
+    let in_place = |m: &Mesh| m.mapped(|p| motion.apply(fit.place(p)));
+    let left =
+        own[0].as_ref().map_or_else(|| template.hip_bone.each_ref().map(in_place), |surface| shell(surface, 1.4));
+    let right = own[1].as_ref().map_or_else(
+        || {
+            template
+                .hip_bone
+                .each_ref()
+                .map(|m| m.mirrored().mapped(|p| motion.apply(fit.place_right(p.mirrored()).mirrored())))
+        },
+        |surface| shell(surface, 1.4),
+    );
+    let mut middle =
+        own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
+    for (surface, lumbar) in middle.iter_mut().zip(&template.lumbar) {
+        surface.append(&in_place(lumbar));
+    }
+    for [outer, inner] in [&left, &right, &middle] {
+        scene.add(outer, Material::Cortex, 1.0);
+        scene.add(inner, Material::Cortex, -1.0);
+        scene.add(inner, Material::Spongy, fit.fraction);
+    }
+    let (width, spacing) = (scene.camera.width, scene.camera.spacing);
+    let tile = noise::tile();
+    let grain = (0.2 * patient.relief[0].trabeculae).min(0.45);
+    let network = patient.relief[0].network;
+    for (y, row) in scene.plane_mut(Material::Spongy).chunks_mut(width).enumerate() {
+        let v = y as f32 * spacing * 2.6 + offset[1];
+        for (x, value) in row.iter_mut().enumerate() {
+            if *value > 0.05 {
+                let u = x as f32 * spacing;
+                let fine = noise::tile_at(tile, u * 6.0 + offset[1], y as f32 * spacing * 5.4 + offset[0]);
+                let coarse = grain * noise::tile_at(tile, u * 3.0 + offset[0], v);
+                *value *= (1.0 + coarse + network * (0.8 - fine.abs())).max(0.1);
+            }
+        }
+    }
+}
+
+/// A whole femur or a piece of one.
+pub(crate) fn draw_fragment(
+    scene: &mut Scene,
+    patient: &Patient,
+    side: Side,
+    shape: &FemurShape,
+    fragment: &Fragment,
+    block: usize,
+    offset: [f32; 2],
+) {
+    let to_world = |p: Vec3| patient.femur_point(side, fragment.motion.apply(p));
+    let posed = |mesh: &Mesh| {
+        let moved = mesh.mapped(to_world);
+        if side == Side::Right {
+            Mesh { vertices: moved.vertices, triangles: moved.triangles.iter().map(|t| [t[0], t[2], t[1]]).collect() }
+        } else {
+            moved
+        }
+    };
+    let (outer, inner) = (posed(&fragment.outer), posed(&fragment.inner));
+    scene.add(&outer, Material::Cortex, 1.0);
+    scene.add(&inner, Material::Cortex, -1.0);
+    let depth = scene.depth(&inner);
+    let camera = scene.camera;
+    let to_rest = RestPlane::new(patient, side, fragment, camera.source);
+    let salt = [offset[0] + if side == Side::Left { 0.0 } else { 211.0 }, offset[1]];
+    let [x0, y0, x1, y1] = raster_bounds(&inner, |p| camera.project(p), camera.width, camera.height);
+    let tile = noise::tile();
+    let relief = &patient.relief[place(side)];
+    let depths = relief.depths(shape);
+    let pixel = block as f32 * camera.spacing / patient.femur_scale;
+    // What the lines add to a fragment's compact bone: they are on its surface, and so nowhere that it is thin.
+    let mut lines = vec![0.0_f32; depth.len()];
+    let plane = scene.plane_mut(Material::Spongy);
+    // The fraction changes slowly: it is taken once for a film pixel, which is a block of the raster.
+    for by in (y0..y1).step_by(block) {
+        for bx in (x0..x1).step_by(block) {
+            let corner = by * camera.width + bx;
+            let last = (by + block - 1).min(camera.height - 1) * camera.width + (bx + block - 1).min(camera.width - 1);
+            if depth[corner] < 0.02 && depth[last] < 0.02 {
+                continue;
+            }
+            let half = 0.5 * block as f32;
+            let on_detector = camera.unproject([bx as f32 + half, by as f32 + half], camera.detector_z);
+            let p = to_rest.hit(on_detector, 0.0);
+            let texture = trabeculae(shape, p, tile, salt, relief);
+            let fraction = shape.spongy_fraction(p) * texture * relief.spongy(shape, p);
+            let line = relief.compact(shape, &depths.map(|z| to_rest.hit(on_detector, z)), pixel);
+            for y in by..(by + block).min(camera.height) {
+                let row = y * camera.width;
+                for i in row + bx..row + (bx + block).min(camera.width) {
+                    plane[i] += depth[i].max(0.0) * fraction;
+                    lines[i] = line * smoothstep(0.0, 16.0, depth[i]);
+                }
+            }
+        }
+    }
+    scene.plane_mut(Material::Cortex).iter_mut().zip(&lines).for_each(|(all, line)| *all += line);
+}
+
+/// Texture of the femur's trabeculae: oriented noise along the two principal systems, about 1 on average.
+fn trabeculae(shape: &FemurShape, p: Vec3, tile: &[f32], offset: [f32; 2], relief: &Relief) -> f32 {
+    let (compressive, tensile) = shape.groups(p);
+    let [c, t] = shape.trabecular_coordinates(p);
+    let streak = |q: [f32; 2], salt: f32| noise::tile_at(tile, q[0] * 7.0 + offset[0] + salt, q[1] * 1.1 + offset[1]);
+    let grain = noise::tile_at(tile, p.x * 3.5 + offset[0], p.y * 3.5 + offset[1] + 100.0);
+    let texture = (0.3 + compressive) * streak(c, 0.0) + (0.25 + tensile) * streak(t, 150.0);
+    let fine = noise::tile_at(tile, p.x * 6.5 + offset[1], p.y * 6.5 + offset[0] + 50.0);
+    let network = relief.network * (0.8 - fine.abs());
+    (1.0 + relief.trabeculae * (0.10 * texture + 0.09 * grain) + network).clamp(0.2, 2.5)
+}
+
+/// The plane of the neck of a fragment, seen from the source.
+struct RestPlane {
+    back: Rigid,
+    shrink: f32,
+    mirrored: bool,
+    patient: Rigid,
+    source: Vec3,
+}
+
+impl RestPlane {
+    fn new(patient: &Patient, side: Side, fragment: &Fragment, source: Vec3) -> Self {
+        // In this patient's millimetres the fragment's shift is larger by the bone's scale.
+        let moved = Rigid { translation: fragment.motion.translation * patient.femur_scale, ..fragment.motion };
+        let back = moved.then(&patient.leg_motion(side)).inverse();
+        let mut plane = Self {
+            back,
+            shrink: 1.0 / patient.femur_scale,
+            mirrored: side == Side::Right,
+            patient: patient.motion().inverse(),
+            source,
+        };
+        plane.source = plane.to_rest(source);
+        plane
+    }
+
+    fn to_rest(&self, world: Vec3) -> Vec3 {
+        let q = self.patient.apply(world);
+        self.back.apply(if self.mirrored { q.mirrored() } else { q }) * self.shrink
+    }
+
+    /// Where the ray to a point of the detector crosses a plane of equal `z` of the rest frame.
+    fn hit(&self, on_detector: Vec3, z: f32) -> Vec3 {
+        let end = self.to_rest(on_detector);
+        let t = (self.source.z - z) / (self.source.z - end.z);
+        self.source.lerp(end, t)
+    }
+}
+
+fn raster_bounds(mesh: &Mesh, project: impl Fn(Vec3) -> [f32; 2], width: usize, height: usize) -> [usize; 4] {
+    let mut b = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
+    for p in &mesh.vertices {
+        let [x, y] = project(*p);
+        b = [b[0].min(x), b[1].min(y), b[2].max(x), b[3].max(y)];
+    }
+    let fit = |q: f32, n: usize| (q.max(0.0) as usize).min(n);
+    [fit(b[0], width), fit(b[1], height), fit(b[2] + 1.0, width), fit(b[3] + 1.0, height)]
+}
+
+/// Skin, fat, muscle, bladder, folds.
+pub(crate) fn draw_soft(scene: &mut Scene, patient: &Patient, offset: [f32; 2], folds: &mut FilmRng) {
+    let legs = [Side::Right, Side::Left].map(|side| {
+        let motion = patient.leg_motion(side);
+        let turn = |p: Vec3| if side == Side::Right { p.mirrored() } else { p };
+        (turn(motion.translation), turn(motion.direction(v(0.0, -1.0, 0.0))))
+    });
+    // Soft tissue is smooth: its path lengths are taken on a raster some 2 mm wide.
+    let fine = scene.camera;
+    let cell = ((2.0 / fine.spacing) as usize).max(1);
+    let camera = Camera {
+        spacing: fine.spacing * cell as f32,
+        width: fine.width.div_ceil(cell),
+        height: fine.height.div_ceil(cell),
+        pivot: fine.pivot.map(|q| q / cell as f32),
+        ..fine
+    };
+    let coarse = Scene::new(camera);
+    let lowest = fine.unproject([0.0, fine.height as f32], 0.0).y - 60.0;
+    let motion = patient.motion();
+    let [envelope, muscle] = patient.body.meshes(legs, lowest);
+    let mut skin = coarse.depth(&envelope.moved(&motion));
+    let mut lean = coarse.depth(&muscle.moved(&motion));
+    gaussian_blur(&mut skin, camera.width, camera.height, 3.0 / camera.spacing);
+    gaussian_blur(&mut lean, camera.width, camera.height, 4.0 / camera.spacing);
+    if let Some(genitals) = patient.body.genital_mesh() {
+        let mut depth = coarse.depth(&genitals.moved(&motion));
+        gaussian_blur(&mut depth, camera.width, camera.height, 1.5 / camera.spacing);
+        skin.iter_mut().zip(&depth).for_each(|(skin, depth)| *skin += 0.8 * depth);
+    }
+    let mut fat = vec![0.0_f32; skin.len()];
+    let thick = (patient.body.depth * 2.0).max(1.0);
+    let tile = noise::tile();
+    for (i, fat) in fat.iter_mut().enumerate() {
+        let (skin, lean) = (skin[i].max(0.0), lean[i].max(0.0));
+        let (x, y) = ((i % camera.width) as f32 * camera.spacing, (i / camera.width) as f32 * camera.spacing);
+        let broad = noise::tile_at(tile, x * 0.42 + offset[1], y * 0.25 + offset[0]);
+        let narrow = noise::tile_at(tile, x * 1.7 + offset[0] + 99.0, y * 0.9 + offset[1]);
+        *fat = (skin - lean).max(0.0) + (9.0 + 7.0 * broad + 3.5 * narrow) * (lean / thick).clamp(0.0, 1.0);
+    }
+    if let Some(bladder) = patient.body.bladder_mesh() {
+        let mut depth = coarse.depth(&bladder.moved(&motion));
+        gaussian_blur(&mut depth, camera.width, camera.height, 1.5 / camera.spacing);
+        fat.iter_mut().zip(&depth).for_each(|(fat, depth)| *fat -= 0.35 * depth);
+    }
+    for (material, plane) in [(Material::Soft, &skin), (Material::Fat, &fat)] {
+        spread(plane, camera.width, camera.height, scene.plane_mut(material), fine.width, cell);
+    }
+    for (path, fold, air) in patient.body.folds(folds, legs) {
+        let tube = |radius: f32| {
+            let ends = path.len() - 1;
+            let along = path.iter().enumerate().map(|(i, p)| {
+                (motion.apply(*p), radius * (std::f32::consts::PI * i as f32 / ends as f32).sin().max(0.02).powf(0.4))
+            });
+            Mesh::tube(&along.collect::<Vec<_>>(), 12)
+        };
+        scene.add(&tube(fold), Material::Soft, 0.8);
+        if air > 0.4 {
+            scene.add(&tube(air), Material::Soft, -1.0);
+        }
+    }
+}
+
+/// Adds a coarse plane to a fine one `cell` times as dense, by bilinear interpolation.
+fn spread(from: &[f32], width: usize, height: usize, to: &mut [f32], fine_width: usize, cell: usize) {
+    let step = 1.0 / cell as f32;
+    let place = |i: usize, n: usize| {
+        let q = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (n - 1) as f32);
+        let low = q as usize;
+        (low, (low + 1).min(n - 1), q - low as f32)
+    };
+    let columns: Vec<_> = (0..fine_width).map(|x| place(x, width)).collect();
+    let mut line = vec![0.0_f32; width];
+    for (y, row) in to.chunks_mut(fine_width).enumerate() {
+        let (y0, y1, v) = place(y, height);
+        for (x, value) in line.iter_mut().enumerate() {
+            *value = from[y0 * width + x] * (1.0 - v) + from[y1 * width + x] * v;
+        }
+        for (value, (x0, x1, u)) in row.iter_mut().zip(&columns) {
+            *value += line[*x0] * (1.0 - u) + line[*x1] * u;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! A posed patient and the frontal film of the pelvis or of one hip: soft tissue, pose, viewpoint, and what is drawn of them.
+
+mod draw;
+pub mod envelope;
+pub mod film;
+pub mod patient;
+pub mod viewpoint;
+
+pub use film::pelvis;

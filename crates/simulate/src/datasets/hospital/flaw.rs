@@ -1,0 +1,22 @@
+//! Why a collection should leave an injury out.
+
+/// Why a collection should leave an injury out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// None: it belongs into the cohort.
+    None,
+    /// The patient was not admitted.
+    NotAdmitted,
+    /// No film at all.
+    NoFilm,
+    /// The frontal film is of another day.
+    OtherDay,
+    /// Only a lateral film of the hip.
+    OtherView,
+    /// The film has a defect.
+    Defect(&'static str),
+    /// A fracture of the femoral shaft or the pelvis.
+    OtherFracture,
+    /// A code that names a hip fracture of unspecified kind: the film stays in, its label is to be reviewed.
+    Questionable,
+}

@@ -1,0 +1,51 @@
+//! Which film to make.
+
+/// Which class of film is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FilmKind {
+    /// Half normal, a quarter of each kind of fracture.
+    #[default]
+    Random,
+    /// No fracture.
+    Normal,
+    /// A fracture of the femoral neck.
+    FemoralNeck,
+    /// A trochanteric fracture.
+    Trochanteric,
+}
+
+/// How far the simulated world is varied beyond the ordinary film. Each knob is a factor or probability in `0..=1`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Domain {
+    /// Spread of pose, anatomy, exposure and processing: 0 is a tidy department, 1 the full randomization for training.
+    pub variation: f32,
+    /// Probability of hardware in a hip, the same with and without fracture.
+    pub hardware: f32,
+    /// Probability of a close-up of one hip instead of the whole pelvis.
+    pub close_up: f32,
+    /// Probability of each kind of clutter: lines, clothing, markers, labels.
+    pub clutter: f32,
+}
+
+impl Default for Domain {
+    fn default() -> Self {
+        Self { variation: 1.0, hardware: 0.08, close_up: 0.35, clutter: 0.3 }
+    }
+}
+
+/// What film to make.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FilmOptions {
+    /// Longest side of the film in pixels, 64 to 4096.
+    pub size: usize,
+    /// Class of the film.
+    pub kind: FilmKind,
+    /// How much everything else varies.
+    pub domain: Domain,
+}
+
+impl Default for FilmOptions {
+    fn default() -> Self {
+        Self { size: 512, kind: FilmKind::Random, domain: Domain::default() }
+    }
+}
