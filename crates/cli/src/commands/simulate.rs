@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use coxa_cohort::Dataset;
 use coxa_simulate::Domain;
-use coxa_simulate::anatomy::Anatomy;
-use coxa_simulate::cohort::{self, HospitalSpec};
-use coxa_simulate::dataset::{self, DatasetSpec, Format, Patients, Proportions, What};
+use coxa_simulate::bones::surfaces::BoneSurfaces;
+use coxa_simulate::datasets::hospital::{self, HospitalSpec};
+use coxa_simulate::datasets::{self, DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions};
 
 use crate::output::Outcome;
 use crate::progress::Progress;
 
-/// Simulates radiographs: pelves and hips with and without fracture, or limbs, as a dataset folder with their truth.
+/// Simulate radiographs with their truth: pelves and hips with and without a fracture, limbs, or a hospital's registry.
 ///
-/// The same seed and number give the same films, bit for bit. A run that was killed goes on where it stopped when it is called again (a
-/// cohort starts over).
+/// The same seed and number give the same films, bit for bit. An interrupted run resumes when the command is repeated (a cohort starts
+/// over). Example: `coxa simulate pelvis --n 20 --out films --format png`.
 #[derive(Args)]
 pub struct Simulate {
     #[command(subcommand)]
@@ -24,21 +24,23 @@ pub struct Simulate {
 
 #[derive(Subcommand)]
 enum Films {
-    /// Frontal films of pelvis and hip: by default half without a fracture, a quarter of the femoral neck, a quarter trochanteric.
+    /// Simulate frontal films of the pelvis and of single hips: by default half of them without a fracture, a quarter with one of the
+    /// femoral neck, a quarter with a trochanteric one.
     Pelvis {
         #[command(flatten)]
         spec: Spec,
         /// Shares of films without fracture, of the femoral neck, and trochanteric.
         #[arg(long, value_name = "NONE,NECK,TROCHANTERIC", value_parser = shares, default_value = "0.5,0.25,0.25")]
         shares: Proportions,
-        /// Two films of each patient, with and without a fracture and otherwise alike: for recipes with `order = "patients"`.
+        /// Simulate two films of each patient, one with a fracture and one without, otherwise alike; for recipes with
+        /// `order = "patients"`.
         #[arg(long)]
         pairs: bool,
         /// Probability of a close-up of one hip.
         #[arg(long)]
         close_up: Option<f32>,
     },
-    /// A hospital: a trauma registry and the films of its injuries, whose ages, sexes, injury severity scores and kinds of fracture
+    /// Simulate a hospital: a trauma registry and the films of its injuries. Ages, sexes, injury severity scores and kinds of fracture
     /// follow the paper's Table 1. `coxa import registry` makes a dataset of it.
     Cohort {
         /// The new folder: registry.csv, films.csv and images/.
@@ -47,7 +49,7 @@ enum Films {
         /// Injuries in the registry.
         #[arg(long, short, default_value_t = 500)]
         n: usize,
-        /// Everything follows from it.
+        /// Seed of the random numbers; the same seed gives the same films.
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// Longest side of the films in pixels, 64 to 4096.
@@ -57,7 +59,7 @@ enum Films {
         #[arg(long, value_enum, default_value = "dicom")]
         format: FormatName,
     },
-    /// Ankles, elbows, feet, knees and wrists in equal numbers.
+    /// Simulate ankles, elbows, feet, knees and wrists in equal numbers.
     Limbs {
         #[command(flatten)]
         spec: Spec,
@@ -69,10 +71,10 @@ struct Spec {
     /// The new dataset folder.
     #[arg(long)]
     out: PathBuf,
-    /// How many films.
+    /// Number of films.
     #[arg(long, short, default_value_t = 100)]
     n: usize,
-    /// Everything follows from it.
+    /// Seed of the random numbers; the same seed gives the same films.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Longest side in pixels, 64 to 4096; the paper's films had up to 2688.
@@ -81,7 +83,7 @@ struct Spec {
     /// The files' format.
     #[arg(long, value_enum, default_value = "dicom")]
     format: FormatName,
-    /// How much pose, anatomy, exposure and processing vary: 0 a tidy department, 1 all that training wants.
+    /// Variation of pose, anatomy, exposure and processing, 0 (a tidy department) to 1 (the range for training).
     #[arg(long, default_value_t = 1.0)]
     variation: f32,
     /// Probability of metal from an earlier operation, the same with and without a fracture.
@@ -90,8 +92,8 @@ struct Spec {
     /// Probability of each kind of clutter: lines, clothing, markers, labels.
     #[arg(long)]
     clutter: Option<f32>,
-    /// A folder of bone surfaces (VTP, STL, OBJ) in place of the built-in bones that they replace, each named after its bone:
-    /// pelvis, sacrum, femur_r, tibia_l, talus and so on.
+    /// Folder of bone surfaces (VTP, STL, OBJ) that replace the built-in bones; each file is named after its bone: pelvis, sacrum,
+    /// femur_r, tibia_l, talus and so on.
     #[arg(long, value_name = "DIR")]
     anatomy: Option<PathBuf>,
 }
@@ -113,16 +115,16 @@ fn shares(text: &str) -> Result<Proportions, String> {
 }
 
 impl FormatName {
-    fn format(self) -> Format {
+    fn format(self) -> FilmFormat {
         match self {
-            FormatName::Dicom => Format::Dicom,
-            FormatName::Png => Format::Png,
+            FormatName::Dicom => FilmFormat::Dicom,
+            FormatName::Png => FilmFormat::Png,
         }
     }
 }
 
 impl Spec {
-    fn dataset(&self, what: What, proportions: Proportions) -> DatasetSpec {
+    fn dataset(&self, what: FilmSet, proportions: Proportions) -> DatasetSpec {
         let usual = Domain::default();
         DatasetSpec {
             what,
@@ -131,7 +133,7 @@ impl Spec {
             size: self.size,
             format: self.format.format(),
             proportions,
-            patients: Patients::Single,
+            patients: FilmsPerPatient::Single,
             domain: Domain {
                 variation: self.variation,
                 hardware: self.hardware.unwrap_or(usual.hardware),
@@ -148,12 +150,12 @@ impl Simulate {
     pub fn run(self) -> anyhow::Result<Outcome> {
         let (spec, folder) = match &self.what {
             Films::Pelvis { spec, shares, pairs, close_up } => {
-                let mut dataset = spec.dataset(What::Pelvis, *shares);
-                dataset.patients = if *pairs { Patients::Pairs } else { Patients::Single };
+                let mut dataset = spec.dataset(FilmSet::Pelvis, *shares);
+                dataset.patients = if *pairs { FilmsPerPatient::Pairs } else { FilmsPerPatient::Single };
                 dataset.domain.close_up = close_up.unwrap_or(dataset.domain.close_up);
                 (dataset, &spec.out)
             }
-            Films::Limbs { spec } => (spec.dataset(What::Limbs, Proportions::default()), &spec.out),
+            Films::Limbs { spec } => (spec.dataset(FilmSet::Limbs, Proportions::default()), &spec.out),
             Films::Cohort { out, n, seed, size, format } => {
                 let hospital = HospitalSpec {
                     n: *n,
@@ -163,7 +165,7 @@ impl Simulate {
                     ..HospitalSpec::default()
                 };
                 let progress = Progress::new("simulating a hospital", *n);
-                cohort::write(out, &hospital, &|done| progress.set(done, ""))?;
+                hospital::write(out, &hospital, &|done| progress.set(done, ""))?;
                 progress.finish();
                 println!("{}: {n} injuries with their simulated films", out.display());
                 println!("next: coxa import registry {0}/registry.csv --films {0}/films.csv --out DIR", out.display());
@@ -171,13 +173,9 @@ impl Simulate {
             }
         };
         if let Some(bones) = &spec.anatomy {
-            let passed_over = Anatomy::passed_over(bones)?;
-            if !passed_over.is_empty() {
-                eprintln!(
-                    "note: {}: named after no bone that is known, and left out: {}",
-                    bones.display(),
-                    passed_over.join(", ")
-                );
+            let skipped = BoneSurfaces::skipped(bones)?;
+            if !skipped.is_empty() {
+                eprintln!("note: {}: skipped, as no bone has such a name: {}", bones.display(), skipped.join(", "));
             }
         }
         let dataset = write("simulating films", folder, &spec)?;
@@ -192,7 +190,7 @@ impl Simulate {
 /// When the folder holds something else, a setting is out of range, or the disk refuses.
 pub fn write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
     let progress = Progress::new(label, spec.n);
-    let dataset = dataset::write(folder, spec, &|done| progress.set(done, ""))?;
+    let dataset = datasets::write(folder, spec, &|done| progress.set(done, ""))?;
     progress.finish();
     Ok(dataset)
 }
