@@ -18,6 +18,6 @@ pub mod train;
 pub use architecture::{Architecture, LARGEST_SIZE};
 pub use cpu::{CpuFeatures, Isa, cpu};
 pub use error::EngineError;
-pub use infer::{Output, Precision, Predictor, Ranges};
+pub use infer::{Output, Precision, Predictor, PredictorOptions, Ranges};
 pub use parameters::Parameters;
-pub use train::{CellTargets, Loss, Normalization, OptimizerState, StepOutput, Trainer, TrainerOptions};
+pub use train::{CellTargets, ForwardPass, Loss, Normalization, OptimizerState, StepOutput, Trainer, TrainerOptions};

@@ -48,8 +48,8 @@ fn case_input(case: &Value) -> (Vec<usize>, usize, usize, TrainerOptions) {
 fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
     let (targets, size, classes, options) = case_input(case);
     let (loss, normalization) = (options.loss, options.normalization);
-    let options = TrainerOptions { precision, ..options };
-    let mut trainer = Trainer::with_isa(parameters(classes), options, isa).expect("an available instruction set");
+    let options = TrainerOptions { precision, isa, ..options };
+    let mut trainer = Trainer::new(parameters(classes), options).expect("an available instruction set");
     let pixels = images(targets.len(), size);
     let (output, gradients) = trainer.gradients(&pixels, &targets, None, size).expect("a valid batch");
     let loss_error = (f64::from(output.loss) - float(&case["loss"])).abs() / float(&case["loss"]);

@@ -1,62 +1,328 @@
-//! 3×3 convolutions by Winograd's minimal filtering F(4×4, 3×3): 36 products of small matrices make a square of 16 output
-//! pixels that would take 144 the direct way (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
+//! Winograd's minimal filtering F(4×4, 3×3) and F(2×2, 3×3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016,
+//! section 4): the transforms, which do not depend on how an image lies in memory.
+//!
+//! A tile of a 3×3 convolution's output is Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, with d the patch of the input around it: for a tile of 4×4,
+//! 36 products for each pair of channels instead of 144; for one of 2×2, 16 instead of 36. Over many tiles, each point is a
+//! matrix product. The weight gradient of the same form is Gᵀ[(Bᵀ d B) ⊙ (A y Aᵀ)]G, summed over tiles. The larger tile is the
+//! faster, and loses about a digit to its constants; the smaller is as exact as the sum of nine products.
 
-use super::buffer::Buffer;
-use super::gemm::{Ahead, Epilogue, MatrixA, MatrixC, PackedB, Segments, gemm};
-use super::simd::{Op, Simd};
-use crate::cpu::Isa;
+#![expect(clippy::needless_range_loop, reason = "the transforms are written with the indices of their formulas")]
 
-/// Output pixels of a tile in each direction.
-pub const TILE: usize = 4;
-/// Input pixels of a tile in each direction.
-const PATCH: usize = TILE + 2;
-/// Points at which the product is taken.
-const POINTS: usize = PATCH * PATCH;
-/// Tiles that one call works on at most.
-pub const TILES: usize = 16;
-const PAD: usize = 16;
+use super::planes::PLANE;
+use super::simd::Simd;
 
-/// A 3×3 convolution's weights, transformed and packed, one matrix a point.
-#[derive(Debug, Clone)]
-pub struct WinogradWeights {
-    inputs: usize,
-    outputs: usize,
-    points: Vec<PackedB>,
-    /// What lies outside the image.
-    zeros: Buffer,
+/// Points of the transformed patch, the side of a patch and that of a tile, at most.
+pub(crate) const POINTS: usize = 36;
+pub(crate) const PATCH: usize = 6;
+pub(crate) const TILE: usize = 4;
+
+/// The side of a convolution's tiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Filtering {
+    /// F(2×2, 3×3).
+    Exact,
+    /// F(4×4, 3×3).
+    Fast,
 }
 
-impl WinogradWeights {
-    /// Transforms OIHW weights [outputs, inputs, 3, 3]. Inputs and outputs must be multiples of 32.
+impl Filtering {
+    /// Points of the transformed patch.
+    pub(crate) const fn points(self) -> usize {
+        match self {
+            Filtering::Exact => Two::POINTS,
+            Filtering::Fast => Four::POINTS,
+        }
+    }
+
+    pub(crate) const fn tile(self) -> usize {
+        match self {
+            Filtering::Exact => Two::TILE,
+            Filtering::Fast => Four::TILE,
+        }
+    }
+}
+
+/// The transforms along one dimension. Arrays are those of the largest tile; of smaller ones, the first values count.
+pub(crate) trait Filter {
+    const TILE: usize;
+    const PATCH: usize = Self::TILE + 2;
+    const POINTS: usize = Self::PATCH * Self::PATCH;
+
+    /// Bᵀ d.
     ///
-    /// # Panics
-    /// When they are not, or there are fewer weights.
-    pub fn new(isa: Isa, weights: &[f32], outputs: usize, inputs: usize) -> Self {
-        assert!(inputs.is_multiple_of(32) && outputs.is_multiple_of(32), "{inputs} → {outputs} channels");
-        let mut transformed = vec![0.0f32; POINTS * inputs * outputs];
-        for o in 0..outputs {
-            for i in 0..inputs {
-                let kernel: &[f32] = &weights[(o * inputs + i) * 9..][..9];
-                for (point, value) in transform_kernel(kernel).into_iter().enumerate() {
-                    transformed[(point * inputs + i) * outputs + o] = value;
-                }
+    /// # Safety
+    /// The instruction set.
+    unsafe fn patch_line<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH];
+
+    /// Aᵀ m.
+    ///
+    /// # Safety
+    /// The instruction set.
+    unsafe fn tile_line<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE];
+
+    /// A y.
+    ///
+    /// # Safety
+    /// The instruction set.
+    unsafe fn spread_line<S: Simd>(y: [S::V; TILE]) -> [S::V; PATCH];
+
+    /// G g.
+    fn kernel_line(g: [f32; 3]) -> [f32; PATCH];
+
+    /// Gᵀ u.
+    fn kernel_gradient_line(u: [f32; PATCH]) -> [f32; 3];
+}
+
+/// F(2×2, 3×3).
+pub(crate) struct Two;
+/// F(4×4, 3×3).
+pub(crate) struct Four;
+
+impl Filter for Two {
+    const TILE: usize = 2;
+
+    #[inline(always)]
+    unsafe fn patch_line<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let zero = S::zero();
+            [S::sub(d[0], d[2]), S::add(d[1], d[2]), S::sub(d[2], d[1]), S::sub(d[1], d[3]), zero, zero]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile_line<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let zero = S::zero();
+            [S::add(m[0], S::add(m[1], m[2])), S::sub(S::sub(m[1], m[2]), m[3]), zero, zero]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread_line<S: Simd>(y: [S::V; TILE]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let zero = S::zero();
+            [y[0], S::add(y[0], y[1]), S::sub(y[0], y[1]), S::sub(zero, y[1]), zero, zero]
+        }
+    }
+
+    #[inline(always)]
+    fn kernel_line(g: [f32; 3]) -> [f32; PATCH] {
+        let even = 0.5 * (g[0] + g[2]);
+        [g[0], even + 0.5 * g[1], even - 0.5 * g[1], g[2], 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn kernel_gradient_line(u: [f32; PATCH]) -> [f32; 3] {
+        let half = 0.5 * (u[1] + u[2]);
+        [u[0] + half, 0.5 * (u[1] - u[2]), half + u[3]]
+    }
+}
+
+impl Filter for Four {
+    const TILE: usize = 4;
+
+    #[inline(always)]
+    unsafe fn patch_line<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let (four, minus_four, five) = (S::splat(4.0), S::splat(-4.0), S::splat(-5.0));
+            let (two, minus_two) = (S::splat(2.0), S::splat(-2.0));
+            let even = S::fma(minus_four, d[2], d[4]);
+            let odd = S::fma(minus_four, d[1], d[3]);
+            let even2 = S::sub(d[4], d[2]);
+            let odd2 = S::sub(d[3], d[1]);
+            [
+                S::fma(four, d[0], S::fma(five, d[2], d[4])),
+                S::add(even, odd),
+                S::sub(even, odd),
+                S::fma(two, odd2, even2),
+                S::fma(minus_two, odd2, even2),
+                S::fma(four, d[1], S::fma(five, d[3], d[5])),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile_line<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let (sum1, difference1) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
+            let (sum2, difference2) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
+            [
+                S::add(m[0], S::add(sum1, sum2)),
+                S::fma(S::splat(2.0), difference2, difference1),
+                S::fma(S::splat(4.0), sum2, sum1),
+                S::add(m[5], S::fma(S::splat(8.0), difference2, difference1)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread_line<S: Simd>(y: [S::V; TILE]) -> [S::V; PATCH] {
+        // SAFETY: the caller's instruction set.
+        unsafe {
+            let (even, odd) = (S::add(y[0], y[2]), S::add(y[1], y[3]));
+            let even2 = S::fma(S::splat(4.0), y[2], y[0]);
+            let odd2 = S::mul(S::splat(2.0), S::fma(S::splat(4.0), y[3], y[1]));
+            [y[0], S::add(even, odd), S::sub(even, odd), S::add(even2, odd2), S::sub(even2, odd2), y[3]]
+        }
+    }
+
+    #[inline(always)]
+    fn kernel_line(g: [f32; 3]) -> [f32; PATCH] {
+        let (sixth, twelfth) = (1.0 / 6.0, 1.0 / 12.0);
+        let even = sixth * (g[0] + g[2]);
+        let even2 = 0.25 * sixth * g[0] + sixth * g[2];
+        [0.25 * g[0], -even - sixth * g[1], sixth * g[1] - even, even2 + twelfth * g[1], even2 - twelfth * g[1], g[2]]
+    }
+
+    #[inline(always)]
+    fn kernel_gradient_line(u: [f32; PATCH]) -> [f32; 3] {
+        let (sixth, twelfth) = (1.0 / 6.0, 1.0 / 12.0);
+        let (sum1, sum2) = (sixth * (u[1] + u[2]), sixth * (u[3] + u[4]));
+        [0.25 * (u[0] + sum2) - sum1, sixth * (u[2] - u[1]) + twelfth * (u[3] - u[4]), sum2 - sum1 + u[5]]
+    }
+}
+
+/// One tile: its image, the first row and column of its output, and how many of them are in the image.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    pub image: usize,
+    pub row: usize,
+    pub column: usize,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl Tile {
+    /// Tile `index` of images of `side` × `side` pixels, with tiles of `tile` × `tile`: numbered by row in an image, image after image.
+    #[inline(always)]
+    pub(crate) fn new(index: usize, side: usize, tile: usize) -> Self {
+        let per_side = side.div_ceil(tile);
+        let (image, at) = (index / (per_side * per_side), index % (per_side * per_side));
+        let (row, column) = (at / per_side * tile, at % per_side * tile);
+        Tile { image, row, column, rows: tile.min(side - row), columns: tile.min(side - column) }
+    }
+
+    /// Whether the whole patch is in the image.
+    #[inline(always)]
+    pub(crate) fn is_inner<F: Filter>(self, side: usize) -> bool {
+        self.row > 0 && self.column > 0 && self.row + F::TILE < side && self.column + F::TILE < side
+    }
+
+    /// The image's row and column at `row`, `column` of the patch, which begins one before the tile in both directions; none where it
+    /// lies outside of the image.
+    #[inline(always)]
+    pub(crate) fn in_image(self, row: usize, column: usize, side: usize) -> Option<(usize, usize)> {
+        // What lies before the image wraps to a large number.
+        let (row, column) = ((self.row + row).wrapping_sub(1), (self.column + column).wrapping_sub(1));
+        if row < side && column < side { Some((row, column)) } else { None }
+    }
+
+    /// The pixel there, counted over all images.
+    #[inline(always)]
+    pub(crate) fn pixel(self, row: usize, column: usize, side: usize) -> Option<usize> {
+        self.in_image(row, column, side).map(|(row, column)| (self.image * side + row) * side + column)
+    }
+}
+
+/// A patch of the input, a vector of channels at a time.
+pub(crate) trait Patch<S: Simd>: Copy {
+    /// The values at a row and a column of the patch.
+    ///
+    /// # Safety
+    /// The instruction set, and a row and a column below the filter's `PATCH`.
+    unsafe fn load(self, row: usize, column: usize) -> S::V;
+}
+
+/// Writes Bᵀ d B of one vector of channels, points `point` values apart.
+///
+/// # Safety
+/// The instruction set, a patch that can be loaded, and a pointer that covers the points.
+#[inline(always)]
+pub(crate) unsafe fn transform_patch<S: Simd, F: Filter>(patch: impl Patch<S>, to: *mut f32, point: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = S::zero();
+        let mut half = [[zero; PATCH]; PATCH];
+        for j in 0..F::PATCH {
+            let mut d = [zero; PATCH];
+            for i in 0..F::PATCH {
+                d[i] = patch.load(i, j);
+            }
+            let line = F::patch_line::<S>(d);
+            for i in 0..F::PATCH {
+                half[i][j] = line[i];
             }
         }
-        let points = transformed
-            .chunks_exact(inputs * outputs)
-            .map(|matrix| PackedB::pack(isa, inputs, outputs, matrix, outputs, 1))
-            .collect();
-        WinogradWeights { inputs, outputs, points, zeros: Buffer::zeroed(inputs) }
-    }
-
-    /// f32 values of scratch memory that a call needs.
-    pub fn scratch(&self) -> usize {
-        POINTS * ((TILES * self.inputs + PAD) + (TILES * self.outputs + PAD))
+        for i in 0..F::PATCH {
+            let line = F::patch_line::<S>(half[i]);
+            for j in 0..F::PATCH {
+                S::store(to.add((i * F::PATCH + j) * point), line[j]);
+            }
+        }
     }
 }
 
-/// G g Gᵀ in f64.
-fn transform_kernel(kernel: &[f32]) -> [f32; POINTS] {
+/// Writes A y Aᵀ of one vector of channels of a tile in a plane, whose rows are `row` values apart, points `point` values apart.
+///
+/// # Safety
+/// As [`transform_patch`].
+#[inline(always)]
+pub(crate) unsafe fn spread_tile<S: Simd, F: Filter>(tile: *const f32, row: usize, to: *mut f32, point: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = S::zero();
+        let mut half = [[zero; TILE]; PATCH];
+        for j in 0..F::TILE {
+            let mut y = [zero; TILE];
+            for i in 0..F::TILE {
+                y[i] = S::load(tile.add(i * row + j * PLANE));
+            }
+            let line = F::spread_line::<S>(y);
+            for i in 0..F::PATCH {
+                half[i][j] = line[i];
+            }
+        }
+        for i in 0..F::PATCH {
+            let line = F::spread_line::<S>(half[i]);
+            for j in 0..F::PATCH {
+                S::store(to.add((i * F::PATCH + j) * point), line[j]);
+            }
+        }
+    }
+}
+
+/// Aᵀ m of one vector of channels, points `point` values apart: [`Filter::tile_line`] makes a row of the tile of each of its rows.
+///
+/// # Safety
+/// As [`transform_patch`].
+#[inline(always)]
+pub(crate) unsafe fn collect_columns<S: Simd, F: Filter>(from: *const f32, point: usize) -> [[S::V; PATCH]; TILE] {
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = S::zero();
+        let mut half = [[zero; PATCH]; TILE];
+        for j in 0..F::PATCH {
+            let mut m = [zero; PATCH];
+            for i in 0..F::PATCH {
+                m[i] = S::load(from.add((i * F::PATCH + j) * point));
+            }
+            let line = F::tile_line::<S>(m);
+            for i in 0..F::TILE {
+                half[i][j] = line[i];
+            }
+        }
+        half
+    }
+}
+
+/// G g Gᵀ of one 3×3 kernel for [`Four`], in f64: weights that are transformed once. Training transforms its weights at every step, with
+/// [`transform_kernels`].
+pub(crate) fn transform_kernel(kernel: &[f32]) -> [f32; POINTS] {
     const G: [[f64; 3]; PATCH] = [
         [1.0 / 4.0, 0.0, 0.0],
         [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
@@ -77,195 +343,139 @@ fn transform_kernel(kernel: &[f32]) -> [f32; POINTS] {
     })
 }
 
-/// Where the rows of an input are.
-#[derive(Debug, Clone, Copy)]
-pub enum Rows {
-    /// One after the other, image after image.
-    All,
-    /// Of one image, in a ring of [`RING`] rows: row y is at place (y − 1) mod [`RING`], so that the four rows that a row of tiles
-    /// adds to those of the one before lie together.
-    Ring,
+/// G g Gᵀ of `L` 3×3 kernels side by side, in f32.
+#[inline(always)]
+pub(crate) fn transform_kernels<F: Filter, const L: usize>(g: &[[f32; L]; 9]) -> [[f32; L]; POINTS] {
+    let mut half = [[0.0; L]; 18];
+    for j in 0..3 {
+        for lane in 0..L {
+            let line = F::kernel_line([g[j][lane], g[3 + j][lane], g[6 + j][lane]]);
+            for i in 0..F::PATCH {
+                half[i * 3 + j][lane] = line[i];
+            }
+        }
+    }
+    let mut points = [[0.0; L]; POINTS];
+    for i in 0..F::PATCH {
+        for lane in 0..L {
+            let line = F::kernel_line([half[i * 3][lane], half[i * 3 + 1][lane], half[i * 3 + 2][lane]]);
+            for j in 0..F::PATCH {
+                points[i * F::PATCH + j][lane] = line[j];
+            }
+        }
+    }
+    points
 }
 
-/// Rows of a ring: what a row of tiles reads, and the rows that the next one adds.
-pub const RING: usize = 8;
-
-/// A 3×3 convolution (stride 1, padding 1) of some tiles.
-#[derive(Debug, Clone, Copy)]
-pub struct Winograd<'a> {
-    /// The NHWC input, as many channels as the weights have inputs.
-    pub input: *const f32,
-    /// Where the input's rows are.
-    pub rows: Rows,
-    /// Width and height of each image.
-    pub side: usize,
-    /// The first tile: tiles are numbered by row in an image, image after image.
-    pub first: usize,
-    /// The number of tiles, at most [`TILES`].
-    pub tiles: usize,
-    /// The weights.
-    pub weights: &'a WinogradWeights,
-    /// The NHWC output, at its first channel.
-    pub output: *mut f32,
-    /// The output's channels.
-    pub output_stride: usize,
-    /// As much scratch memory of this thread's own as [`WinogradWeights::scratch`] says.
-    pub scratch: *mut f32,
+/// Gᵀ u G of `L` transformed kernels side by side.
+#[inline(always)]
+pub(crate) fn kernel_gradients<F: Filter, const L: usize>(u: &[[f32; L]; POINTS]) -> [[f32; L]; 9] {
+    let mut half = [[0.0; L]; 18];
+    for j in 0..F::PATCH {
+        for lane in 0..L {
+            let line = F::kernel_gradient_line(std::array::from_fn(|i| u[i * F::PATCH + j][lane]));
+            for i in 0..3 {
+                half[i * F::PATCH + j][lane] = line[i];
+            }
+        }
+    }
+    let mut g = [[0.0; L]; 9];
+    for i in 0..3 {
+        for lane in 0..L {
+            let line = F::kernel_gradient_line(std::array::from_fn(|j| half[i * F::PATCH + j][lane]));
+            for j in 0..3 {
+                g[i * 3 + j][lane] = line[j];
+            }
+        }
+    }
+    g
 }
 
-/// Tiles along a side.
-pub fn tiles_per_side(side: usize) -> usize {
-    side.div_ceil(TILE)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::Portable;
+    use crate::kernels::planes::Stored;
 
-/// Runs a 3×3 convolution of some tiles on the calling thread.
-///
-/// # Safety
-/// The input's images can be read, the output's pixels of these tiles written and the scratch memory used, all without another
-/// thread writing there; input, output and scratch do not overlap.
-///
-/// # Panics
-/// When there are more tiles than [`TILES`].
-pub unsafe fn winograd(work: Winograd<'_>) {
-    assert!(work.tiles <= TILES, "{} tiles", work.tiles);
-    work.weights.points[0].isa().dispatch(work);
-}
+    /// A patch, a kernel and a tile, of one channel.
+    fn example() -> ([f32; 36], [f32; 9], [f32; 16]) {
+        let value = |i: usize| ((i * 37 + 11) % 29) as f32 / 7.0 - 2.0;
+        (std::array::from_fn(value), std::array::from_fn(|i| value(i + 50)), std::array::from_fn(|i| value(i + 90)))
+    }
 
-impl Op for Winograd<'_> {
-    type Out = ();
+    /// The channel in all 32 lanes.
+    fn widen(values: &[f32]) -> Vec<f32> {
+        values.iter().flat_map(|v| [*v; PLANE]).collect()
+    }
 
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let WinogradWeights { inputs, outputs, .. } = *self.weights;
-        let (patches, products) = (self.scratch, POINTS * (TILES * inputs + PAD));
-        // SAFETY: the contract of `winograd`.
+    fn transformed<F: Filter>(d: &[f32]) -> Vec<f32> {
+        let mut points = vec![0.0; F::POINTS * PLANE];
+        // SAFETY: portable, and buffers of 32 channels.
         unsafe {
-            let products = self.scratch.add(products);
-            for tile in 0..self.tiles {
-                self.transform_input::<S>(tile, patches.add(tile * inputs));
-            }
-            for (point, b) in self.weights.points.iter().enumerate() {
-                let a = patches.add(point * (TILES * inputs + PAD));
-                let a = MatrixA { ptr: a, row_stride: inputs };
-                let c = MatrixC { ptr: products.add(point * (TILES * outputs + PAD)), row_stride: outputs };
-                let depth = Segments { count: 1, stride: 0, length: inputs };
-                gemm(self.tiles, a, 0, depth, b, c, Epilogue::default(), Ahead::NOTHING);
-            }
-            for tile in 0..self.tiles {
-                self.transform_output::<S>(tile, products.add(tile * outputs));
-            }
+            let values = widen(d);
+            let patch = Stored { at: values.as_ptr(), row: F::PATCH * PLANE };
+            transform_patch::<Portable, F>(patch, points.as_mut_ptr(), PLANE);
         }
-    }
-}
-
-impl Winograd<'_> {
-    /// Image, and first row and column of a tile's output.
-    #[inline(always)]
-    fn place(&self, tile: usize) -> (usize, usize, usize) {
-        let per_side = tiles_per_side(self.side);
-        let (image, tile) = ((self.first + tile) / (per_side * per_side), (self.first + tile) % (per_side * per_side));
-        (image, tile / per_side * TILE, tile % per_side * TILE)
+        points
     }
 
-    /// Bᵀ d B for all channels of one tile.
-    #[inline(always)]
-    unsafe fn transform_input<S: Simd>(&self, tile: usize, to: *mut f32) {
-        let inputs = self.weights.inputs;
-        let (image, top, left) = self.place(tile);
-        let mut sources = [self.weights.zeros.as_ptr(); POINTS];
-        for (point, source) in sources.iter_mut().enumerate() {
-            // One before the tile in both directions; what lies before the image wraps to a large number.
-            let (y, x) = ((top + point / PATCH).wrapping_sub(1), (left + point % PATCH).wrapping_sub(1));
-            if y < self.side && x < self.side {
-                let row = match self.rows {
-                    Rows::All => image * self.side + y,
-                    Rows::Ring => y.wrapping_sub(1) % RING,
-                };
-                // SAFETY: inside the image.
-                *source = unsafe { self.input.add((row * self.side + x) * inputs) };
-            }
+    fn check_tile<F: Filter>() {
+        let (d, g, _) = example();
+        let mut points = transformed::<F>(&d);
+        let kernel = transform_kernels::<F, 1>(&g.map(|v| [v]));
+        for (at, value) in points.iter_mut().enumerate() {
+            *value *= kernel[at / PLANE][0];
         }
-        let stride = TILES * inputs + PAD;
-        for channel in (0..inputs).step_by(S::LANES) {
-            // SAFETY: channels are a multiple of LANES; `to` has room for every point.
-            unsafe {
-                let mut half = [[S::zero(); PATCH]; PATCH];
-                for x in 0..PATCH {
-                    let column = std::array::from_fn(|y| S::load(sources[y * PATCH + x].add(channel)));
-                    let column = input_transform::<S>(column);
-                    for y in 0..PATCH {
-                        half[y][x] = column[y];
-                    }
-                }
-                for (y, row) in half.into_iter().enumerate() {
-                    for (x, v) in input_transform::<S>(row).into_iter().enumerate() {
-                        S::store(to.add((y * PATCH + x) * stride + channel), v);
-                    }
-                }
+        // SAFETY: portable, and a buffer of 32 channels.
+        let half = unsafe { collect_columns::<Portable, F>(points.as_ptr(), PLANE) };
+        for (i, half) in half.into_iter().enumerate().take(F::TILE) {
+            // SAFETY: portable.
+            let row = unsafe { F::tile_line::<Portable>(half) };
+            for (j, found) in row.iter().enumerate().take(F::TILE) {
+                let mut lanes = [0.0; 4];
+                // SAFETY: portable, and room for a vector.
+                unsafe { Portable::store(lanes.as_mut_ptr(), *found) };
+                let wanted: f32 = (0..9).map(|t| g[t] * d[(i + t / 3) * F::PATCH + j + t % 3]).sum();
+                assert!((lanes[1] - wanted).abs() < 1e-4, "{lanes:?} {wanted}");
             }
         }
     }
 
-    /// Aᵀ m A for all channels of one tile, written where it lies inside the image.
-    #[inline(always)]
-    unsafe fn transform_output<S: Simd>(&self, tile: usize, from: *const f32) {
-        let outputs = self.weights.outputs;
-        let (image, top, left) = self.place(tile);
-        let (rows, columns) = (TILE.min(self.side - top), TILE.min(self.side - left));
-        let stride = TILES * outputs + PAD;
-        for channel in (0..outputs).step_by(S::LANES) {
-            // SAFETY: channels are a multiple of LANES, and only pixels inside the image are written.
-            unsafe {
-                let mut half = [[S::zero(); PATCH]; TILE];
-                for x in 0..PATCH {
-                    let column = std::array::from_fn(|y| S::load(from.add((y * PATCH + x) * stride + channel)));
-                    let column = output_transform::<S>(column);
-                    for y in 0..TILE {
-                        half[y][x] = column[y];
-                    }
-                }
-                for (y, row) in half.into_iter().enumerate().take(rows) {
-                    let start = ((image * self.side + top + y) * self.side + left) * self.output_stride + channel;
-                    for (x, v) in output_transform::<S>(row).into_iter().enumerate().take(columns) {
-                        S::store(self.output.add(start + x * self.output_stride), v);
-                    }
-                }
-            }
+    #[test]
+    fn both_kernel_transforms_are_the_same_map() {
+        let (_, g, _) = example();
+        let fast = transform_kernels::<Four, 1>(&g.map(|v| [v]));
+        for (exact, [fast]) in transform_kernel(&g).into_iter().zip(fast) {
+            assert!((exact - fast).abs() < 1e-6, "{exact} {fast}");
         }
     }
-}
 
-/// Bᵀ d for the points 0, ±1, ±2, ∞.
-#[inline(always)]
-unsafe fn input_transform<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH] {
-    // SAFETY: called by kernels only.
-    unsafe {
-        let (four, minus_four, minus_five) = (S::splat(4.0), S::splat(-4.0), S::splat(-5.0));
-        let (even, odd) = (S::fma(d[2], minus_four, d[4]), S::fma(d[1], minus_four, d[3]));
-        let (difference, other) = (S::sub(d[4], d[2]), S::sub(d[3], d[1]));
-        [
-            S::fma(d[0], four, S::fma(d[2], minus_five, d[4])),
-            S::add(even, odd),
-            S::sub(even, odd),
-            S::fma(other, S::splat(2.0), difference),
-            S::fma(other, S::splat(-2.0), difference),
-            S::fma(d[1], four, S::fma(d[3], minus_five, d[5])),
-        ]
+    #[test]
+    fn a_tile_is_the_convolution_of_its_patch() {
+        check_tile::<Two>();
+        check_tile::<Four>();
     }
-}
 
-/// Aᵀ m for the same points.
-#[inline(always)]
-unsafe fn output_transform<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE] {
-    // SAFETY: called by kernels only.
-    unsafe {
-        let (sum1, difference1) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-        let (sum2, difference2) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
-        [
-            S::add(m[0], S::add(sum1, sum2)),
-            S::fma(difference2, S::splat(2.0), difference1),
-            S::fma(sum2, S::splat(4.0), sum1),
-            S::add(m[5], S::fma(difference2, S::splat(8.0), difference1)),
-        ]
+    fn check_weight_gradient<F: Filter>() {
+        let (d, _, y) = example();
+        let points = transformed::<F>(&d);
+        let mut spread = vec![0.0; F::POINTS * PLANE];
+        // SAFETY: portable, and buffers of 32 channels.
+        unsafe { spread_tile::<Portable, F>(widen(&y).as_ptr(), F::TILE * PLANE, spread.as_mut_ptr(), PLANE) };
+        let mut product = [[0.0; 1]; POINTS];
+        for (i, to) in product.iter_mut().enumerate().take(F::POINTS) {
+            *to = [points[i * PLANE] * spread[i * PLANE]];
+        }
+        for (tap, found) in kernel_gradients::<F, 1>(&product).iter().enumerate() {
+            let at = |p: usize| d[(p / F::TILE + tap / 3) * F::PATCH + p % F::TILE + tap % 3];
+            let wanted: f32 = (0..F::TILE * F::TILE).map(|p| y[p] * at(p)).sum();
+            assert!((found[0] - wanted).abs() < 1e-3, "{found:?} {wanted}");
+        }
+    }
+
+    #[test]
+    fn the_weight_gradient_is_the_correlation_with_the_tile() {
+        check_weight_gradient::<Two>();
+        check_weight_gradient::<Four>();
     }
 }
