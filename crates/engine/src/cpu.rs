@@ -163,10 +163,7 @@ mod tests {
             assert_eq!(isa.name().parse(), Ok(isa));
         }
         let error = "mmx".parse::<Isa>().expect_err("no kernels for it");
-        assert_eq!(
-            error.to_string(),
-            "`mmx` is not one of portable, neon, avx2, avx512, avx512vnni, avx512bf16"
-        );
+        assert_eq!(error.to_string(), "`mmx` is not one of portable, neon, avx2, avx512, avx512vnni, avx512bf16");
     }
 
     #[test]

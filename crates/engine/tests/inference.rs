@@ -1,6 +1,8 @@
 //! Inference against PyTorch's values, on every instruction set that this processor has.
 
-use coxa_engine::{Architecture, EngineError, Isa, Output, Parameters, Precision, Predictor, PredictorOptions};
+use coxa_engine::{
+    Architecture, EngineError, Isa, Output, Parameters, Precision, Predictor, PredictorOptions, Trainer, TrainerOptions,
+};
 use serde_json::Value;
 
 use crate::formula::{expected, images, parameters};
@@ -97,6 +99,28 @@ fn wrong_inputs_are_named() {
     let error = predictor.run(&[0.0; 1024], 1, (1 << 62) + 32).expect_err("beyond any memory");
     assert!(matches!(error, EngineError::ImageSize { .. }), "{error}");
     assert!(Predictor::new(&Parameters::initialize(&Architecture::new(0), 1), Precision::F32, on(1)).is_err());
+}
+
+#[test]
+fn an_instruction_set_that_the_processor_lacks_is_an_error() {
+    for isa in Isa::ALL.into_iter().filter(|isa| !isa.is_available()) {
+        let options = PredictorOptions { threads: 1, isa };
+        let error = Predictor::new(&parameters(1), Precision::F32, options).expect_err("no such instructions");
+        assert_eq!(error, EngineError::IsaUnavailable { isa });
+        assert!(error.to_string().contains("it has kernels for portable"), "{error}");
+        let options = TrainerOptions { isa, ..TrainerOptions::default() };
+        let error = Trainer::new(parameters(1), options).expect_err("no such instructions");
+        assert_eq!(error, EngineError::IsaUnavailable { isa });
+    }
+}
+
+#[test]
+fn the_arithmetic_is_that_of_the_options() {
+    for isa in Isa::available() {
+        let options = PredictorOptions { threads: 1, isa };
+        let predictor = Predictor::new(&parameters(1), Precision::F32, options).expect("an available instruction set");
+        assert_eq!(predictor.arithmetic(), format!("{}, f32", isa.name()));
+    }
 }
 
 #[test]

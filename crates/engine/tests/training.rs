@@ -168,6 +168,21 @@ fn threads_change_no_bit() {
 }
 
 #[test]
+fn a_forward_pass_changes_nothing_whether_or_not_it_is_followed_by_its_backward_pass() {
+    let (n, size, targets) = (2, 64, [0, 1]);
+    let pixels = images(n, size);
+    let (mut plain, mut looked) = (binary(2), binary(2));
+    let (output, gradients) = plain.gradients(&pixels, &targets, None, size).expect("a valid batch");
+    let pass = looked.forward(&pixels, &targets, None, size).expect("a valid batch");
+    assert_eq!(pass.into_output(), output);
+    let pass = looked.forward(&pixels, &targets, None, size).expect("a valid batch");
+    assert_eq!(pass.backward(), gradients);
+    let step = |trainer: &mut Trainer| trainer.step(&pixels, &targets, None, size).expect("a valid batch");
+    assert_eq!(step(&mut plain), step(&mut looked));
+    assert_eq!((plain.parameters(), plain.state()), (looked.parameters(), looked.state()));
+}
+
+#[test]
 fn a_saved_state_continues_bit_for_bit() {
     let (n, size, targets) = (2, 64, [0, 1]);
     let pixels = images(n, size);

@@ -19,8 +19,8 @@ pub(super) struct Convolution {
 
 /// The normalization `prefix` in evaluation mode: (x − mean) / √(variance + ε) · weight + bias.
 pub(super) fn running_affine(parameters: &Parameters, prefix: &str) -> Result<Affine, EngineError> {
-    let [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
-        .map(|part| parameters.values(&format!("{prefix}.{part}")));
+    let [weight, bias, mean, variance] =
+        ["weight", "bias", "running_mean", "running_var"].map(|part| parameters.values(&format!("{prefix}.{part}")));
     let mut affine = Affine::zeroed(weight.len());
     for channel in 0..weight.len() {
         let scale = f64::from(weight[channel]) / (f64::from(variance[channel]) + f64::from(BN_EPS)).sqrt();

@@ -67,11 +67,7 @@ impl Predictor {
     /// # Errors
     /// An instruction set that the processor does not have; a network without outputs; weights that are not finite once their
     /// normalization is folded in; [`Precision::Int8`], which needs a calibration: see [`Predictor::calibrated`].
-    pub fn new(
-        parameters: &Parameters,
-        precision: Precision,
-        options: PredictorOptions,
-    ) -> Result<Self, EngineError> {
+    pub fn new(parameters: &Parameters, precision: Precision, options: PredictorOptions) -> Result<Self, EngineError> {
         let arithmetic = match precision {
             Precision::F32 => Arithmetic::F32,
             Precision::Bf16 => Arithmetic::Bf16,
@@ -244,7 +240,8 @@ mod tests {
     fn every_instruction_set_computes_the_same_network() {
         let (parameters, image) = network();
         let portable = |precision| {
-            let mut predictor = Predictor::new(&parameters, precision, options(1, Isa::Portable)).expect("always there");
+            let mut predictor =
+                Predictor::new(&parameters, precision, options(1, Isa::Portable)).expect("always there");
             predictor.run(&image, 1, 64).expect("a valid image")
         };
         let (f32s, bf16s) = (portable(Precision::F32), portable(Precision::Bf16));
@@ -257,6 +254,10 @@ mod tests {
                 let output = predictor.run(&image, 1, 64).expect("a valid image");
                 let logits = difference(&output.logits, &expected.logits) / scale;
                 let maps = difference(&output.maps, &expected.maps) / scale;
+                if isa.is_emulated() && precision == Precision::F32 {
+                    // The same operations on the same values: the shape of tiles and vectors changes no bit.
+                    assert_eq!(&output, expected, "{}", isa.name());
+                }
                 assert!(logits < tolerance && maps < tolerance, "{} {precision:?}: {logits} {maps}", isa.name());
             }
         }

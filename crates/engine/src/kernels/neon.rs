@@ -72,12 +72,7 @@ unsafe impl Simd for Neon {
         unsafe { float32x4x2_t(vminq_f32(a.0, b.0), vminq_f32(a.1, b.1)) }
     }
     #[inline(always)]
-    unsafe fn select_gt(
-        a: float32x4x2_t,
-        b: float32x4x2_t,
-        x: float32x4x2_t,
-        y: float32x4x2_t,
-    ) -> float32x4x2_t {
+    unsafe fn select_gt(a: float32x4x2_t, b: float32x4x2_t, x: float32x4x2_t, y: float32x4x2_t) -> float32x4x2_t {
         // SAFETY: the trait's contract.
         unsafe {
             let half = |a, b, x, y| vbslq_f32(vcgtq_f32(a, b), x, y);

@@ -170,13 +170,7 @@ impl<'n> Activations<'n> {
     }
 
     /// The 3×3 convolution's share of a layer's backward pass; returns the backward map of the second normalization.
-    fn spatial_backward(
-        &mut self,
-        block: usize,
-        index: usize,
-        layer: &Layer,
-        correction: &Correction,
-    ) -> Correction {
+    fn spatial_backward(&mut self, block: usize, index: usize, layer: &Layer, correction: &Correction) -> Correction {
         let memory = self.memory;
         let at = &memory.blocks[block];
         let (used, affine) = self.normalizer(layer.norm2, &self.statistics.bottlenecks[block][index]);

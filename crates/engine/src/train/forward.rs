@@ -11,11 +11,11 @@ use super::norm::Statistics;
 use super::plan::Norm;
 use crate::architecture::{BOTTLENECK, FEATURES, GROWTH, STEM};
 use crate::kernels::Affine;
+use crate::kernels::pad_images;
 use crate::kernels::planes::pointwise::{Chunks, PointwiseForward};
 use crate::kernels::planes::spatial::{SpatialForward, forward_tiles};
 use crate::kernels::planes::stem::{PoolForward, RowBands, StemForward};
 use crate::kernels::planes::{PLANE, Planes};
-use crate::kernels::pad_images;
 use crate::threads::SharedMut;
 
 /// A forward pass and all that it saved. It borrows the network and its memory, so that neither changes while a backward pass may
@@ -185,7 +185,8 @@ impl Activations<'_> {
             input: Planes::new(&last.values, last.pixels),
             affine: &affine,
             images: memory.images,
-            weight: &self.network.values[self.network.plan.classifier_weight..self.network.plan.classifier_weight + FEATURES],
+            weight: &self.network.values
+                [self.network.plan.classifier_weight..self.network.plan.classifier_weight + FEATURES],
             maps: SharedMut::new(&mut maps),
         });
         (maps, self.network.values[self.network.plan.classifier_bias])

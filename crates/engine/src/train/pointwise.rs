@@ -1,9 +1,7 @@
 //! The backward pass of the 1×1 convolutions, dense layers' and transitions', and of the normalization before them.
 
 use super::norm::Correction;
-use crate::kernels::planes::pointwise::{
-    BACKWARD_TILE, Chunks, group_range, over_channels, over_pixels, plane_groups,
-};
+use crate::kernels::planes::pointwise::{BACKWARD_TILE, Chunks, group_range, over_channels, over_pixels, plane_groups};
 use crate::kernels::planes::{PLANE, Pass, Planes, ops, words};
 use crate::kernels::{Affine, PanelProduct, Simd};
 use crate::threads::SharedMut;

@@ -2,9 +2,7 @@
 
 use super::norm::Correction;
 use crate::architecture::{BOTTLENECK, GROWTH};
-use crate::kernels::planes::spatial::{
-    INPUT_PLANES, Normalized, PATCH_VALUES, Tiles, point_weights, transform_lanes,
-};
+use crate::kernels::planes::spatial::{INPUT_PLANES, Normalized, PATCH_VALUES, Tiles, point_weights, transform_lanes};
 use crate::kernels::planes::{PLANE, Pass, Planes, ops};
 use crate::kernels::winograd::{Filter, Filtering, Four, Tile, Two, collect_columns, spread_tile};
 use crate::kernels::{Affine, F32, PanelProduct, Simd};

@@ -7,10 +7,10 @@
 //! products: words of two channels for sums over channels, of two pixels for sums over pixels. Everything else stays f32.
 
 use super::{PLANE, Pass, Planes, ops, words};
+use crate::kernels::Affine;
 use crate::kernels::panel::PanelProduct;
 use crate::kernels::product::{Bf16, F32};
 use crate::kernels::simd::Simd;
-use crate::kernels::Affine;
 use crate::threads::SharedMut;
 
 /// Planes of the sum that are normalized and multiplied at a time in the forward pass.
@@ -71,9 +71,7 @@ pub(crate) fn group_range(group: usize, groups: usize, planes: usize) -> std::op
 pub(crate) unsafe fn over_channels<S: Simd>(product: PanelProduct) {
     const HALF: usize = PLANE / 2;
     // SAFETY: the caller's.
-    unsafe {
-        if S::BF16 { product.compute::<S, Bf16, HALF, 1>() } else { product.compute::<S, F32, PLANE, 1>() }
-    }
+    unsafe { if S::BF16 { product.compute::<S, Bf16, HALF, 1>() } else { product.compute::<S, F32, PLANE, 1>() } }
 }
 
 /// A product whose sum runs over pixels, in the instruction set's precision.
@@ -83,9 +81,7 @@ pub(crate) unsafe fn over_channels<S: Simd>(product: PanelProduct) {
 #[inline(always)]
 pub(crate) unsafe fn over_pixels<S: Simd>(product: PanelProduct) {
     // SAFETY: the caller's.
-    unsafe {
-        if S::BF16 { product.compute::<S, Bf16, 1, PLANE>() } else { product.compute::<S, F32, 1, PLANE>() }
-    }
+    unsafe { if S::BF16 { product.compute::<S, Bf16, 1, PLANE>() } else { product.compute::<S, F32, 1, PLANE>() } }
 }
 
 /// output = W · relu(norm(input)), with the sums of the output's channels.
