@@ -13,6 +13,7 @@ mod values;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use coxa_engine::Isa;
 
 use crate::output::Outcome;
 
@@ -61,10 +62,21 @@ fn end_with_the_reader() {
     }));
 }
 
+/// Makes the engine use the instruction set that the environment variable `COXA_ISA` names, where it is set.
+fn prefer_instruction_set() -> Result<(), String> {
+    let Some(name) = std::env::var_os("COXA_ISA") else { return Ok(()) };
+    let name = name.to_string_lossy();
+    let preferred = name.trim().parse().and_then(Isa::prefer);
+    preferred.map_err(|_| {
+        let available: Vec<_> = Isa::available().map(Isa::name).collect();
+        format!("COXA_ISA is `{}`, but this processor has kernels for {}", name.trim(), available.join(", "))
+    })
+}
+
 fn main() -> ExitCode {
     end_with_the_reader();
     let cli = Cli::parse();
-    if let Err(error) = coxa_engine::Isa::forced() {
+    if let Err(error) = prefer_instruction_set() {
         eprintln!("error: {error}");
         return ExitCode::FAILURE;
     }

@@ -593,6 +593,10 @@ fn every_work_is_measured_as_it_says() {
     let unknown = coxa(&["bench", "--runs", "1"]).env("COXA_ISA", "mmx").output().unwrap();
     assert_eq!(unknown.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("COXA_ISA is `mmx`, but this processor has kernels for"));
+    let plain = ["bench", "--only", "detect", "--size", "64", "--batch", "1", "--runs", "1", "--threads", "1"];
+    let portable = coxa(&plain).env("COXA_ISA", "portable").output().unwrap();
+    succeed(&portable);
+    assert!(String::from_utf8_lossy(&portable.stdout).contains("kernels: portable"));
 }
 
 #[test]

@@ -14,10 +14,11 @@ const STEPS: usize = 2_000_000;
 const CHAINS: usize = 12;
 
 /// Multiply-adds a second, in milliards, of independent products in registers: in f32, bfloat16 or 8 bits, whichever instructions the
-/// 1×1 convolutions of `precision` take here, on `threads` threads with the best instruction set. The best of several short
+/// 1×1 convolutions of `precision` take here, on `threads` threads with the instruction set of
+/// [`Isa::preferred`]. The best of several short
 /// measurements, a tenth of a second in all.
 pub fn peak(precision: Precision, threads: usize) -> f64 {
-    peak_with(Isa::best(), precision, threads, STEPS)
+    peak_with(Isa::preferred(), precision, threads, STEPS)
 }
 
 /// [`peak`] with a given instruction set, which the processor has, and number of steps.

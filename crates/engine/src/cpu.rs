@@ -1,6 +1,8 @@
 //! Which instructions the processor has, found at run time, and the choice between the kernels written for them.
 
+use std::str::FromStr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::EngineError;
 
@@ -25,7 +27,7 @@ impl Isa {
     /// Every instruction set that has kernels, whether or not this processor has it.
     pub const ALL: [Isa; 6] = [Isa::Portable, Isa::Neon, Isa::Avx2, Isa::Avx512, Isa::Avx512Vnni, Isa::Avx512Bf16];
 
-    /// The name that `COXA_ISA` takes.
+    /// Its name, which [`str::parse`] takes.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
@@ -51,30 +53,52 @@ impl Isa {
         Isa::ALL.into_iter().filter(|isa| isa.is_available())
     }
 
-    /// The richest instruction set of this processor, or the one that the environment variable `COXA_ISA` names, when the
-    /// processor has it ([`Isa::forced`] says whether it does).
+    /// The richest instruction set of this processor.
     pub fn best() -> Isa {
-        static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            let forced = Isa::forced().ok().flatten();
-            forced.or_else(|| Isa::available().last()).unwrap_or(Isa::Portable)
-        })
+        Isa::available().last().unwrap_or(Isa::Portable)
     }
 
-    /// The instruction set that the environment variable `COXA_ISA` names, where it is set.
+    /// The instruction set of options that name none: the one that [`Isa::prefer`] has set in this process, or else [`Isa::best`].
+    pub fn preferred() -> Isa {
+        Isa::ALL.get(PREFERRED.load(Ordering::Relaxed)).copied().unwrap_or_else(Isa::best)
+    }
+
+    /// Makes this the instruction set of options that name none, in the whole process. It is for a program's `main`, which may let
+    /// its user choose; a library names the instruction set in its options instead.
     ///
     /// # Errors
-    /// [`EngineError::Isa`] when this processor has none of that name.
-    pub fn forced() -> Result<Option<Isa>, EngineError> {
-        let Some(name) = std::env::var_os("COXA_ISA") else { return Ok(None) };
-        let name = name.to_string_lossy().trim().to_owned();
-        match Isa::available().find(|isa| isa.name() == name) {
-            Some(isa) => Ok(Some(isa)),
-            None => {
-                let available = Isa::available().map(Isa::name).collect::<Vec<_>>().join(", ");
-                Err(EngineError::Isa { name, available })
-            }
+    /// [`EngineError::IsaUnavailable`] when the processor does not have it; nothing changes then.
+    pub fn prefer(self) -> Result<(), EngineError> {
+        self.check()?;
+        let place = Isa::ALL.iter().position(|isa| *isa == self).unwrap_or(usize::MAX);
+        PREFERRED.store(place, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`EngineError::IsaUnavailable`] when the processor does not have it. Unit tests may emulate it then.
+    pub(crate) fn check(self) -> Result<(), EngineError> {
+        #[cfg(test)]
+        if self.is_emulated() {
+            return Ok(());
         }
+        if self.is_available() { Ok(()) } else { Err(EngineError::IsaUnavailable { isa: self }) }
+    }
+}
+
+/// What [`Isa::prefer`] has set, as a place in [`Isa::ALL`]; any other number is none.
+static PREFERRED: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+impl FromStr for Isa {
+    type Err = EngineError;
+
+    /// The instruction set of a [name](Isa::name).
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownIsa`] when there is none of that name.
+    fn from_str(name: &str) -> Result<Self, EngineError> {
+        let known = Isa::ALL.into_iter().find(|isa| isa.name() == name);
+        known.ok_or_else(|| EngineError::UnknownIsa { name: name.to_owned() })
     }
 }
 
@@ -110,7 +134,7 @@ fn detect(isa: Isa) -> bool {
 /// What the engine found out about the processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuFeatures {
-    /// The instruction set whose kernels run.
+    /// The instruction set whose kernels run where options name none.
     pub isa: Isa,
     /// Processors that this process may use at the same time.
     pub threads: usize,
@@ -123,8 +147,29 @@ impl CpuFeatures {
     }
 }
 
-/// The instruction set in use and the number of processors.
+/// The instruction set that options have by default, and the number of processors.
 pub fn cpu() -> CpuFeatures {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    CpuFeatures { isa: Isa::best(), threads }
+    CpuFeatures { isa: Isa::preferred(), threads }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_parsed() {
+        for isa in Isa::ALL {
+            assert_eq!(isa.name().parse(), Ok(isa));
+        }
+        let error = "mmx".parse::<Isa>().expect_err("no kernels for it");
+        assert_eq!(error.to_string(), "`mmx` is not one of portable, neon, avx2, avx512, avx512vnni, avx512bf16");
+    }
+
+    #[test]
+    fn only_an_available_instruction_set_can_be_preferred() {
+        let missing = if cfg!(target_arch = "x86_64") { Isa::Neon } else { Isa::Avx2 };
+        assert_eq!(missing.prefer(), Err(EngineError::IsaUnavailable { isa: missing }));
+        assert_eq!(Isa::preferred(), Isa::best());
+    }
 }

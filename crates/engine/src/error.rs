@@ -7,13 +7,11 @@ use crate::cpu::Isa;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The environment variable `COXA_ISA` names no instruction set that this processor has kernels for.
-    #[error("COXA_ISA is `{name}`, but this processor has kernels for {available}")]
-    Isa {
-        /// What it says.
+    /// An instruction set's name that is none.
+    #[error("`{name}` is not one of {}", Isa::ALL.map(Isa::name).join(", "))]
+    UnknownIsa {
+        /// The name given.
         name: String,
-        /// What it may say here.
-        available: String,
     },
     /// Ranges of 8-bit arithmetic that are not the network's.
     #[error("8-bit ranges: {reason}")]
@@ -147,8 +145,8 @@ pub enum EngineError {
         /// What does not fit, naming the tensor.
         reason: String,
     },
-    /// The instruction set asked for does not exist on this processor.
-    #[error("this processor has no {}", .isa.name())]
+    /// This processor does not have the instruction set asked for.
+    #[error("this processor has no {}: it has kernels for {}", .isa.name(), available())]
     IsaUnavailable {
         /// The instruction set.
         isa: Isa,
@@ -161,4 +159,9 @@ pub enum EngineError {
         /// Why not, in words.
         reason: &'static str,
     },
+}
+
+/// The instruction sets that this processor has kernels for, by name.
+fn available() -> String {
+    Isa::available().map(Isa::name).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,8 @@
 //! Inference against PyTorch's values, on every instruction set that this processor has.
 
-use coxa_engine::{Architecture, EngineError, Isa, Output, Parameters, Precision, Predictor};
+use coxa_engine::{
+    Architecture, EngineError, Isa, Output, Parameters, Precision, Predictor, PredictorOptions, Trainer, TrainerOptions,
+};
 use serde_json::Value;
 
 use crate::formula::{expected, images, parameters};
@@ -18,9 +20,14 @@ fn largest_difference(found: &[f32], expected: &[f64]) -> f64 {
     found.iter().zip(expected).map(|(f, e)| (f64::from(*f) - e).abs()).fold(0.0, f64::max)
 }
 
+fn on(threads: usize) -> PredictorOptions {
+    PredictorOptions { threads, ..PredictorOptions::default() }
+}
+
 fn run(classes: usize, n: usize, size: usize, isa: Isa, threads: usize) -> Output {
+    let options = PredictorOptions { threads, isa };
     let mut predictor =
-        Predictor::with_isa(&parameters(classes), Precision::F32, threads, isa).expect("an available instruction set");
+        Predictor::new(&parameters(classes), Precision::F32, options).expect("an available instruction set");
     predictor.run(&images(n, size), n, size).expect("a valid input")
 }
 
@@ -52,15 +59,15 @@ fn threads_and_batches_change_no_bit() {
     }
     let pixels = images(n, size);
     let low = |threads: usize| {
-        let bf16 = Predictor::new(&parameters(2), Precision::Bf16, threads).expect("bf16 is always there");
-        let int8 = Predictor::calibrated(&parameters(2), threads, &pixels, size).expect("valid films");
+        let bf16 = Predictor::new(&parameters(2), Precision::Bf16, on(threads)).expect("bf16 is always there");
+        let int8 = Predictor::calibrated(&parameters(2), &pixels, size, on(threads)).expect("valid films");
         [bf16, int8].map(|mut predictor| predictor.run(&pixels, n, size).expect("a valid input"))
     };
     let alone = low(1);
     for threads in [2, 3, 7] {
         assert_eq!(alone, low(threads), "bf16 and int8, {threads} threads");
     }
-    let mut predictor = Predictor::new(&parameters(2), Precision::F32, 2).expect("f32 is always there");
+    let mut predictor = Predictor::new(&parameters(2), Precision::F32, on(2)).expect("f32 is always there");
     for (image, pixels) in images(n, size).chunks_exact(size * size).enumerate() {
         let alone = predictor.run(pixels, 1, size).expect("a valid input");
         assert_eq!(alone.logits, together.logits[image * 2..][..2]);
@@ -70,7 +77,7 @@ fn threads_and_batches_change_no_bit() {
 
 #[test]
 fn sizes_may_change_between_calls() {
-    let mut predictor = Predictor::new(&parameters(1), Precision::F32, 2).expect("f32 is always there");
+    let mut predictor = Predictor::new(&parameters(1), Precision::F32, on(2)).expect("f32 is always there");
     for (n, size) in [(1, 64), (3, 64), (1, 32), (2, 96), (1, 64)] {
         let output = predictor.run(&images(n, size), n, size).expect("a valid input");
         assert_eq!(output, run(1, n, size, Isa::best(), 1), "{n}×{size}");
@@ -79,7 +86,7 @@ fn sizes_may_change_between_calls() {
 
 #[test]
 fn wrong_inputs_are_named() {
-    let mut predictor = Predictor::new(&parameters(1), Precision::F32, 1).expect("f32 is always there");
+    let mut predictor = Predictor::new(&parameters(1), Precision::F32, on(1)).expect("f32 is always there");
     let error = predictor.run(&[0.0; 100], 1, 10).expect_err("not a multiple of 32");
     assert_eq!(
         error.to_string(),
@@ -91,17 +98,39 @@ fn wrong_inputs_are_named() {
     // Its square is 1024 again where numbers wrap.
     let error = predictor.run(&[0.0; 1024], 1, (1 << 62) + 32).expect_err("beyond any memory");
     assert!(matches!(error, EngineError::ImageSize { .. }), "{error}");
-    assert!(Predictor::new(&Parameters::initialize(&Architecture::new(0), 1), Precision::F32, 1).is_err());
+    assert!(Predictor::new(&Parameters::initialize(&Architecture::new(0), 1), Precision::F32, on(1)).is_err());
 }
 
 #[test]
-fn weights_that_overflow_are_an_error_and_no_reading() {
+fn an_instruction_set_that_the_processor_lacks_is_an_error() {
+    for isa in Isa::ALL.into_iter().filter(|isa| !isa.is_available()) {
+        let options = PredictorOptions { threads: 1, isa };
+        let error = Predictor::new(&parameters(1), Precision::F32, options).expect_err("no such instructions");
+        assert_eq!(error, EngineError::IsaUnavailable { isa });
+        assert!(error.to_string().contains("it has kernels for portable"), "{error}");
+        let options = TrainerOptions { isa, ..TrainerOptions::default() };
+        let error = Trainer::new(parameters(1), options).expect_err("no such instructions");
+        assert_eq!(error, EngineError::IsaUnavailable { isa });
+    }
+}
+
+#[test]
+fn the_arithmetic_is_that_of_the_options() {
+    for isa in Isa::available() {
+        let options = PredictorOptions { threads: 1, isa };
+        let predictor = Predictor::new(&parameters(1), Precision::F32, options).expect("an available instruction set");
+        assert_eq!(predictor.arithmetic(), format!("{}, f32", isa.name()));
+    }
+}
+
+#[test]
+fn weights_that_overflow_are_an_error_and_no_prediction() {
     for name in ["features.denseblock2.denselayer3.norm2.weight", "features.norm5.weight", "classifier.weight"] {
         let mut huge = parameters(1);
         huge.tensor_mut(name).expect("a tensor").1.fill(3e38);
         for precision in [Precision::F32, Precision::Bf16] {
             let read =
-                Predictor::new(&huge, precision, 1).and_then(|mut predictor| predictor.run(&images(1, 64), 1, 64));
+                Predictor::new(&huge, precision, on(1)).and_then(|mut predictor| predictor.run(&images(1, 64), 1, 64));
             assert!(read.is_err(), "{name}, {precision:?}: {read:?}");
         }
     }

@@ -48,8 +48,8 @@ fn case_input(case: &Value) -> (Vec<usize>, usize, usize, TrainerOptions) {
 fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
     let (targets, size, classes, options) = case_input(case);
     let (loss, normalization) = (options.loss, options.normalization);
-    let options = TrainerOptions { precision, ..options };
-    let mut trainer = Trainer::with_isa(parameters(classes), options, isa).expect("an available instruction set");
+    let options = TrainerOptions { precision, isa, ..options };
+    let mut trainer = Trainer::new(parameters(classes), options).expect("an available instruction set");
     let pixels = images(targets.len(), size);
     let (output, gradients) = trainer.gradients(&pixels, &targets, None, size).expect("a valid batch");
     let loss_error = (f64::from(output.loss) - float(&case["loss"])).abs() / float(&case["loss"]);
@@ -165,6 +165,21 @@ fn threads_change_no_bit() {
             assert_eq!(alone, run(precision, threads), "{precision:?}, {threads} threads");
         }
     }
+}
+
+#[test]
+fn a_forward_pass_changes_nothing_whether_or_not_it_is_followed_by_its_backward_pass() {
+    let (n, size, targets) = (2, 64, [0, 1]);
+    let pixels = images(n, size);
+    let (mut plain, mut looked) = (binary(2), binary(2));
+    let (output, gradients) = plain.gradients(&pixels, &targets, None, size).expect("a valid batch");
+    let pass = looked.forward(&pixels, &targets, None, size).expect("a valid batch");
+    assert_eq!(pass.into_output(), output);
+    let pass = looked.forward(&pixels, &targets, None, size).expect("a valid batch");
+    assert_eq!(pass.backward(), gradients);
+    let step = |trainer: &mut Trainer| trainer.step(&pixels, &targets, None, size).expect("a valid batch");
+    assert_eq!(step(&mut plain), step(&mut looked));
+    assert_eq!((plain.parameters(), plain.state()), (looked.parameters(), looked.state()));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use coxa_engine::{
-    CellTargets, OptimizerState, Output, Parameters, Precision, Predictor, Ranges, StepOutput, Trainer, TrainerOptions,
+    CellTargets, OptimizerState, Output, Parameters, Precision, Predictor, PredictorOptions, Ranges, StepOutput,
+    Trainer, TrainerOptions,
 };
 
 use crate::ModelError;
@@ -143,7 +144,7 @@ pub fn infer_executor(
     threads: usize,
 ) -> Result<Box<dyn InferExecutor>, ModelError> {
     match backend {
-        Backend::Cpu => Ok(Box::new(CpuInfer(Predictor::new(parameters, precision, threads)?))),
+        Backend::Cpu => Ok(Box::new(CpuInfer(Predictor::new(parameters, precision, on(threads))?))),
         #[cfg(feature = "cuda")]
         Backend::Cuda => Ok(Box::new(BurnInfer::<burn::backend::Cuda>::new(parameters, precision)?)),
         #[cfg(feature = "rocm")]
@@ -166,9 +167,10 @@ pub fn train_executor(
 ) -> Result<Box<dyn TrainExecutor>, ModelError> {
     match backend {
         Backend::Cpu => {
-            let (precision, threads) = (options.precision, options.threads);
+            let (precision, prediction) =
+                (options.precision, PredictorOptions { threads: options.threads, isa: options.isa });
             let trainer = Trainer::new(parameters, options)?;
-            Ok(Box::new(CpuTrain { trainer, precision, threads, predictor: None }))
+            Ok(Box::new(CpuTrain { trainer, precision, prediction, predictor: None }))
         }
         #[cfg(feature = "cuda")]
         Backend::Cuda => Ok(Box::new(BurnTrain::<burn::backend::Cuda>::new(&parameters, options)?)),
@@ -191,7 +193,7 @@ pub fn calibrated_executor(
     calibration: &[f32],
     size: usize,
 ) -> Result<Box<dyn InferExecutor>, ModelError> {
-    Ok(Box::new(CpuInfer(Predictor::calibrated(parameters, threads, calibration, size)?)))
+    Ok(Box::new(CpuInfer(Predictor::calibrated(parameters, calibration, size, on(threads))?)))
 }
 
 /// An int8 network on the CPU engine, its activation ranges measured before.
@@ -203,7 +205,12 @@ pub fn ranged_executor(
     threads: usize,
     ranges: &Ranges,
 ) -> Result<Box<dyn InferExecutor>, ModelError> {
-    Ok(Box::new(CpuInfer(Predictor::with_ranges(parameters, threads, ranges)?)))
+    Ok(Box::new(CpuInfer(Predictor::with_ranges(parameters, ranges, on(threads))?)))
+}
+
+/// The engine's options for so many threads.
+fn on(threads: usize) -> PredictorOptions {
+    PredictorOptions { threads, ..PredictorOptions::default() }
 }
 
 struct CpuInfer(Predictor);
@@ -217,7 +224,7 @@ impl InferExecutor for CpuInfer {
 struct CpuTrain {
     trainer: Trainer,
     precision: Precision,
-    threads: usize,
+    prediction: PredictorOptions,
     /// The inference network of the present weights; any step makes it stale.
     predictor: Option<Predictor>,
 }
@@ -242,7 +249,7 @@ impl TrainExecutor for CpuTrain {
     fn evaluate(&mut self, images: &[f32], n: usize, size: usize) -> Result<Output, ModelError> {
         let predictor = match &mut self.predictor {
             Some(predictor) => predictor,
-            none => none.insert(Predictor::new(&self.trainer.parameters(), self.precision, self.threads)?),
+            none => none.insert(Predictor::new(&self.trainer.parameters(), self.precision, self.prediction)?),
         };
         Ok(predictor.run(images, n, size)?)
     }

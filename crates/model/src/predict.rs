@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use coxa_engine::{LARGEST_SIZE, Output, Precision, Predictor};
+use coxa_engine::{LARGEST_SIZE, Output, Precision, Predictor, PredictorOptions};
 use coxa_imaging::{Geometry, ModelInput, Radiograph, preprocess};
 use coxa_schema::{HeatMap, Region};
 
@@ -400,7 +400,8 @@ pub fn measure_int8(
 ) -> Result<Bundle, ModelError> {
     let size = bundle.card().input.size;
     let images = scaled_inputs(&bundle, films, size);
-    let ranges = Predictor::ranges(bundle.parameters(), threads_or_all(threads), &images, size)?;
+    let options = PredictorOptions { threads: threads_or_all(threads), ..PredictorOptions::default() };
+    let ranges = Predictor::ranges(bundle.parameters(), &images, size, options)?;
     Ok(bundle.with_int8(Int8 { measured_on: measured_on.to_owned(), ranges }))
 }
 

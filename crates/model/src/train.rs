@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use coxa_cohort::{Dataset, Split};
-use coxa_engine::{CellTargets, Loss, Parameters, TrainerOptions};
+use coxa_engine::{CellTargets, Isa, Loss, Parameters, TrainerOptions};
 use coxa_files::whole;
 use coxa_imaging::Geometry;
 
@@ -586,6 +586,7 @@ impl Training<'_> {
         let options = TrainerOptions {
             precision: stage.precision.engine(),
             threads: self.options.threads(),
+            isa: Isa::preferred(),
             loss: if outputs == 1 { Loss::Binary } else { Loss::Softmax },
             learning_rate: optimizer.learning_rate as f32,
             beta1: optimizer.beta1 as f32,

@@ -46,8 +46,8 @@ fn a_trained_networks_gradients_are_pytorchs() {
 }
 
 fn check(expected: &Value, images: &[f32], targets: &[usize], isa: Isa, precision: Precision) -> Option<String> {
-    let options = TrainerOptions { loss: Loss::Binary, threads: 2, precision, ..TrainerOptions::default() };
-    let mut trainer = Trainer::with_isa(Bundle::shipped().unwrap().parameters().clone(), options, isa).unwrap();
+    let options = TrainerOptions { loss: Loss::Binary, threads: 2, precision, isa, ..TrainerOptions::default() };
+    let mut trainer = Trainer::new(Bundle::shipped().unwrap().parameters().clone(), options).unwrap();
     let (output, gradients) = trainer.gradients(images, targets, None, 128).unwrap();
     let loss = float(&expected["loss"]);
     let (loss_limit, median_limit, limit) = match precision {

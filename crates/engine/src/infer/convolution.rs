@@ -1,10 +1,10 @@
-//! A 1×1 convolution with the normalization before it, in f32, bfloat16 or 8 bits.
+//! A 1×1 convolution with the normalization before it, in f32, bfloat16 or 8 bits, and normalizations folded into what comes before.
 
 use super::network::Arithmetic;
 use crate::architecture::BN_EPS;
 use crate::cpu::Isa;
 use crate::error::EngineError;
-use crate::kernels::{Buffer, Epilogue, Format, PackedB};
+use crate::kernels::{Affine, Buffer, Epilogue, Format, PackedB};
 use crate::parameters::Parameters;
 
 /// relu(x·scale + shift), times the weights, times a factor and plus a bias for each output, rectified if asked.
@@ -17,37 +17,33 @@ pub(super) struct Convolution {
     relu: bool,
 }
 
-/// A normalization as a factor and an offset for each channel.
-#[derive(Debug)]
-pub(super) struct Affine {
-    pub scale: Buffer,
-    pub shift: Buffer,
+/// The normalization `prefix` in evaluation mode: (x − mean) / √(variance + ε) · weight + bias.
+pub(super) fn running_affine(parameters: &Parameters, prefix: &str) -> Result<Affine, EngineError> {
+    let [weight, bias, mean, variance] =
+        ["weight", "bias", "running_mean", "running_var"].map(|part| parameters.values(&format!("{prefix}.{part}")));
+    let mut affine = Affine::zeroed(weight.len());
+    for channel in 0..weight.len() {
+        let scale = f64::from(weight[channel]) / (f64::from(variance[channel]) + f64::from(BN_EPS)).sqrt();
+        affine.scale[channel] = scale as f32;
+        affine.shift[channel] = (f64::from(bias[channel]) - f64::from(mean[channel]) * scale) as f32;
+    }
+    finite(&affine.scale, prefix)?;
+    finite(&affine.shift, prefix)?;
+    Ok(affine)
 }
 
-impl Affine {
-    /// Evaluation mode: (x − mean) / √(variance + ε) · weight + bias.
-    pub fn new(parameters: &Parameters, prefix: &str) -> Result<Self, EngineError> {
-        let [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
-            .map(|part| parameters.values(&format!("{prefix}.{part}")));
-        let mut affine = Affine { scale: Buffer::zeroed(weight.len()), shift: Buffer::zeroed(weight.len()) };
-        for channel in 0..weight.len() {
-            let scale = f64::from(weight[channel]) / (f64::from(variance[channel]) + f64::from(BN_EPS)).sqrt();
-            affine.scale[channel] = scale as f32;
-            affine.shift[channel] = (f64::from(bias[channel]) - f64::from(mean[channel]) * scale) as f32;
-        }
-        finite(&affine.scale, prefix)?;
-        finite(&affine.shift, prefix)?;
-        Ok(affine)
-    }
-
-    /// The weights [outputs, …] of the convolution `name` before it, times its factors.
-    pub fn folded_into(&self, parameters: &Parameters, name: &str, outputs: usize) -> Result<Vec<f32>, EngineError> {
-        let weights = parameters.values(&format!("{name}.weight"));
-        let each = weights.len() / outputs;
-        let folded: Vec<f32> = weights.iter().enumerate().map(|(i, w)| w * self.scale[i / each]).collect();
-        finite(&folded, name)?;
-        Ok(folded)
-    }
+/// The weights [outputs, …] of the convolution `name`, times the factors of the normalization after it.
+pub(super) fn folded(
+    parameters: &Parameters,
+    name: &str,
+    outputs: usize,
+    norm: &Affine,
+) -> Result<Vec<f32>, EngineError> {
+    let weights = parameters.values(&format!("{name}.weight"));
+    let each = weights.len() / outputs;
+    let folded: Vec<f32> = weights.iter().enumerate().map(|(i, w)| w * norm.scale[i / each]).collect();
+    finite(&folded, name)?;
+    Ok(folded)
 }
 
 impl Convolution {
@@ -102,7 +98,7 @@ fn finite(values: &[f32], name: &str) -> Result<(), EngineError> {
 
 /// Scales the normalization so that each channel's `largest` value becomes 255, and the weights [outputs, inputs] by the inverse;
 /// then each output's weights to whole numbers within ±127, whose neighbors sum to no more than ±128 if they are added in pairs.
-/// Gives back each output's factor.
+/// Returns each output's factor.
 fn quantize(norm: &mut Affine, weights: &mut [f32], largest: &[f32], in_pairs: bool) -> Buffer {
     let inputs = largest.len();
     for (channel, &largest) in largest.iter().enumerate() {

@@ -9,4 +9,4 @@ mod workspace;
 
 pub use calibration::Ranges;
 pub(crate) use predictor::check_images;
-pub use predictor::{Output, Precision, Predictor};
+pub use predictor::{Output, Precision, Predictor, PredictorOptions};

@@ -1,7 +1,7 @@
 //! The inference network's weights: normalizations folded, convolutions packed for one instruction set and one arithmetic.
 
 use super::calibration::Ranges;
-use super::convolution::{Affine, Convolution};
+use super::convolution::{Convolution, folded, running_affine};
 use crate::architecture::{Architecture, BLOCKS, BOTTLENECK, FEATURES, GROWTH, STEM};
 use crate::cpu::Isa;
 use crate::error::EngineError;
@@ -58,8 +58,8 @@ impl Network {
     /// # Errors
     /// Weights that are not finite once their normalization is folded in, or ranges that are not once it is applied.
     pub fn new(parameters: &Parameters, isa: Isa, arithmetic: Arithmetic<'_>) -> Result<Self, EngineError> {
-        let norm0 = Affine::new(parameters, "features.norm0")?;
-        let stem = norm0.folded_into(parameters, "features.conv0", STEM)?;
+        let norm0 = running_affine(parameters, "features.norm0")?;
+        let stem = folded(parameters, "features.conv0", STEM, &norm0)?;
         let blocks = (0..BLOCKS.len()).map(|block| {
             (0..BLOCKS[block]).map(|layer| DenseLayer::new(parameters, isa, arithmetic, block, layer)).collect()
         });
@@ -83,9 +83,9 @@ impl DenseLayer {
         layer: usize,
     ) -> Result<Self, EngineError> {
         let prefix = format!("features.denseblock{}.denselayer{}", block + 1, layer + 1);
-        let norm1 = Affine::new(parameters, &format!("{prefix}.norm1"))?;
-        let norm2 = Affine::new(parameters, &format!("{prefix}.norm2"))?;
-        let conv1 = norm2.folded_into(parameters, &format!("{prefix}.conv1"), BOTTLENECK)?;
+        let norm1 = running_affine(parameters, &format!("{prefix}.norm1"))?;
+        let norm2 = running_affine(parameters, &format!("{prefix}.norm2"))?;
+        let conv1 = folded(parameters, &format!("{prefix}.conv1"), BOTTLENECK, &norm2)?;
         let conv2 = parameters.values(&format!("{prefix}.conv2.weight"));
         let conv1 = Convolution::new(isa, arithmetic, block, norm1, &conv1, BOTTLENECK)?;
         Ok(DenseLayer {
@@ -102,7 +102,7 @@ fn transition(
     block: usize,
 ) -> Result<Convolution, EngineError> {
     let prefix = format!("features.transition{}", block + 1);
-    let norm = Affine::new(parameters, &format!("{prefix}.norm"))?;
+    let norm = running_affine(parameters, &format!("{prefix}.norm"))?;
     let conv = parameters.values(&format!("{prefix}.conv.weight"));
     Convolution::new(isa, arithmetic, block, norm, conv, Architecture::block_output(block) / 2)
 }
@@ -113,7 +113,7 @@ impl Head {
         let width = classes.next_multiple_of(2 * isa.lanes());
         let mut weights = parameters.values("classifier.weight").to_vec();
         weights.resize(width * FEATURES, 0.0);
-        let norm5 = Affine::new(parameters, "features.norm5")?;
+        let norm5 = running_affine(parameters, "features.norm5")?;
         Ok(Head {
             // The last layer is a thousandth of the work: it stays in f32 whatever the arithmetic.
             classifier: Convolution::new(isa, Arithmetic::F32, BLOCKS.len() - 1, norm5, &weights, width)?,

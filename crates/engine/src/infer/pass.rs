@@ -9,8 +9,8 @@ use super::predictor::Output;
 use super::workspace::{Workspace, in_bands, side};
 use crate::architecture::{Architecture, BLOCKS, BOTTLENECK, FEATURES, GROWTH};
 use crate::kernels::{
-    Gather, MatrixC, PIXELS, Pointwise, RING, Rows, STEM_PAD, Stem, TILE, TILES, Winograd, pointwise, stem,
-    tiles_per_side, winograd,
+    Gather, MatrixC, PIXELS, Pointwise, RING, Rows, Stem, TILE, TILES, Winograd, pad_images, padded_side, pointwise,
+    stem, tiles_per_side, winograd,
 };
 use crate::threads::{Pool, SharedMut, even_range};
 
@@ -58,7 +58,7 @@ impl Pass<'_> {
         let [odd, even] = blocks;
         let (mut now, mut next) = (SharedMut::new(odd), SharedMut::new(even));
         let bottleneck = SharedMut::new(bottleneck);
-        self.pad(images, padded);
+        pad_images(images, self.size, padded);
         self.stem(padded, now, &scratch);
         for (block, layers) in self.network.blocks.iter().enumerate() {
             for (index, layer) in layers.iter().enumerate() {
@@ -85,15 +85,6 @@ impl Pass<'_> {
         self.head(&self.network.head.classifier, now, SharedMut::new(scores), &scratch);
     }
 
-    fn pad(&self, images: &[f32], padded: &mut [f32]) {
-        let (size, width) = (self.size, self.size + 2 * STEM_PAD);
-        for (image, padded) in images.chunks_exact(size * size).zip(padded.chunks_exact_mut(width * width)) {
-            for (row, padded) in image.chunks_exact(size).zip(padded.chunks_exact_mut(width).skip(STEM_PAD)) {
-                padded[STEM_PAD..STEM_PAD + size].copy_from_slice(row);
-            }
-        }
-    }
-
     /// The stem of all images, into the first channels of the first block's buffer.
     fn stem(&self, padded: &[f32], block: SharedMut<f32>, scratch: &[Scratch]) {
         const ROWS: usize = 8;
@@ -106,7 +97,7 @@ impl Pass<'_> {
             // SAFETY: the band's rows are this tile's alone, and the scratch memory is this thread's.
             unsafe {
                 stem(Stem {
-                    image: padded.as_ptr().add(image * (self.size + 2 * STEM_PAD).pow(2)),
+                    image: padded.as_ptr().add(image * padded_side(self.size).pow(2)),
                     size: self.size,
                     first,
                     rows: ROWS.min(side - first),

@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use crate::architecture::{Architecture, BLOCKS, BOTTLENECK};
-use crate::kernels::{Buffer, POINTWISE_SCRATCH, RING, STEM_PAD, stem_scratch, tiles_per_side};
+use crate::kernels::{Buffer, POINTWISE_SCRATCH, RING, padded_side, stem_scratch, tiles_per_side};
 
 /// Pixels of images that go through the network together: small images are grouped so that the last blocks have work for
 /// every thread, large ones go alone so that memory stays small.
@@ -37,7 +37,7 @@ impl Workspace {
         Workspace {
             size,
             group,
-            padded: Buffer::zeroed(group * (size + 2 * STEM_PAD).pow(2)),
+            padded: Buffer::zeroed(group * padded_side(size).pow(2)),
             blocks: [Buffer::zeroed(block(0).max(block(2))), Buffer::zeroed(block(1).max(block(3)))],
             bottleneck: Buffer::zeroed(group * whole.map_or(0, |side| side * side) * BOTTLENECK),
             scores: Buffer::zeroed(group * side(size, BLOCKS.len() - 1).pow(2) * network.head.classifier.weights.n()),

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 const ALIGN: usize = 64;
 
-/// A fixed-size array of `T`, zeroed and aligned to 64 bytes.
+/// A fixed-size array of `T`, zeroed and aligned to 64 bytes. Its pages are touched when they are first used.
 pub struct Buffer<T: Plain = f32> {
     ptr: std::ptr::NonNull<T>,
     len: usize,
@@ -43,6 +43,11 @@ impl<T: Plain> Buffer<T> {
         let mut buffer = Self::zeroed(values.len());
         buffer.copy_from_slice(values);
         buffer
+    }
+
+    /// The first value, for tasks that write parts of their own from several threads. Nobody may hold a slice of those parts meanwhile.
+    pub fn shared_ptr(&self) -> *mut T {
+        self.ptr.as_ptr()
     }
 
     fn layout(len: usize) -> Layout {

@@ -16,6 +16,11 @@ unsafe impl Simd for Neon {
     const DEPTH: usize = 256;
 
     #[inline(always)]
+    unsafe fn call<O: Op>(op: O) -> O::Out {
+        // SAFETY: the trait's contract.
+        unsafe { run_neon(op) }
+    }
+    #[inline(always)]
     unsafe fn load(from: *const f32) -> float32x4x2_t {
         // SAFETY: the trait's contract.
         unsafe { float32x4x2_t(vld1q_f32(from), vld1q_f32(from.add(4))) }
@@ -65,6 +70,14 @@ unsafe impl Simd for Neon {
     unsafe fn min(a: float32x4x2_t, b: float32x4x2_t) -> float32x4x2_t {
         // SAFETY: the trait's contract.
         unsafe { float32x4x2_t(vminq_f32(a.0, b.0), vminq_f32(a.1, b.1)) }
+    }
+    #[inline(always)]
+    unsafe fn select_gt(a: float32x4x2_t, b: float32x4x2_t, x: float32x4x2_t, y: float32x4x2_t) -> float32x4x2_t {
+        // SAFETY: the trait's contract.
+        unsafe {
+            let half = |a, b, x, y| vbslq_f32(vcgtq_f32(a, b), x, y);
+            float32x4x2_t(half(a.0, b.0, x.0, y.0), half(a.1, b.1, x.1, y.1))
+        }
     }
     #[inline(always)]
     unsafe fn round_bf16(v: float32x4x2_t) -> float32x4x2_t {
@@ -128,7 +141,7 @@ unsafe fn dot_half(a: float32x4_t, b: float32x4_t, sum: float32x4_t) -> float32x
 /// # Safety
 /// The processor has NEON.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn run_neon<O: Op>(op: O) -> O::Out {
+unsafe fn run_neon<O: Op>(op: O) -> O::Out {
     // SAFETY: the caller's promise.
     unsafe { op.run::<Neon>() }
 }

@@ -16,7 +16,8 @@ pub enum Format {
 }
 
 /// A format as a type, so that kernels are compiled for each.
-pub(super) trait Product: Copy + 'static {
+pub trait Product: Copy + 'static {
+    /// The format.
     const FORMAT: Format;
     /// Values in a word.
     const PER_WORD: usize;
@@ -48,7 +49,7 @@ pub(super) trait Product: Copy + 'static {
 
 /// [`Format::F32`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct F32;
+pub struct F32;
 
 impl Product for F32 {
     const FORMAT: Format = Format::F32;
@@ -73,7 +74,7 @@ impl Product for F32 {
 
 /// [`Format::RoundedF32`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RoundedF32;
+pub struct RoundedF32;
 
 impl Product for RoundedF32 {
     const FORMAT: Format = Format::RoundedF32;
@@ -98,7 +99,7 @@ impl Product for RoundedF32 {
 
 /// [`Format::Bf16`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bf16;
+pub struct Bf16;
 
 impl Product for Bf16 {
     const FORMAT: Format = Format::Bf16;
@@ -123,7 +124,7 @@ impl Product for Bf16 {
 
 /// [`Format::Int8`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Int8;
+pub struct Int8;
 
 impl Product for Int8 {
     const FORMAT: Format = Format::Int8;

@@ -3,6 +3,13 @@
 //! A kernel is written once, generic over [`Simd`], and compiled once for each instruction set by [`Isa::dispatch`]: the logic
 //! that tests run on one processor is the logic that runs on every other.
 
+#[cfg(target_arch = "aarch64")]
+use super::Neon;
+use super::Portable;
+#[cfg(target_arch = "x86_64")]
+use super::{Avx2, Avx512, Avx512Bf16, Avx512Vnni};
+#[cfg(test)]
+use super::{Emulated512, Emulated512Bf16};
 use crate::cpu::Isa;
 
 /// Vectors of 32-bit lanes. A vector holds f32 values, or, in the packed dot products, two bfloat16 or four 8-bit values a lane.
@@ -16,14 +23,20 @@ use crate::cpu::Isa;
 pub unsafe trait Simd: Copy + Send + Sync + 'static {
     /// A vector.
     type V: Copy;
-    /// f32 lanes of a vector.
+    /// f32 lanes of a vector: 4, 8 or 16.
     const LANES: usize;
+    /// Columns of the register tile of matrix products: two vectors.
+    const COLUMNS: usize = 2 * Self::LANES;
     /// Rows of the register tile of matrix products.
     const ROWS: usize;
     /// Depth of the cache blocks of matrix products.
     const DEPTH: usize;
     /// Whether the processor multiplies bfloat16: kernels for [`super::Format::Bf16`] are compiled only then.
     const BF16: bool = false;
+
+    /// Runs `op` in a function of its own that is compiled for this instruction set. Whatever is called in a kernel's loop, and is too
+    /// large to be a part of each kernel, is called this way.
+    unsafe fn call<O: Op>(op: O) -> O::Out;
 
     /// LANES values.
     unsafe fn load(from: *const f32) -> Self::V;
@@ -41,9 +54,17 @@ pub unsafe trait Simd: Copy + Send + Sync + 'static {
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The larger of each pair; not a number where `b` is none.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
-
     /// The smaller of each pair; not a number where `b` is none.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// `x` where a > b, else `y`.
+    unsafe fn select_gt(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
+
+    /// max(a, 0); not a number where `a` is none.
+    #[inline(always)]
+    unsafe fn relu(a: Self::V) -> Self::V {
+        // SAFETY: the same contract. The second operand is the result where either is not a number.
+        unsafe { Self::max(Self::zero(), a) }
+    }
 
     /// Zero in every lane.
     #[inline(always)]
@@ -77,6 +98,21 @@ pub unsafe trait Simd: Copy + Send + Sync + 'static {
             for (i, x) in lanes[..Self::LANES].iter().enumerate() {
                 *to.add(i) = bf16_bits(*x);
             }
+        }
+    }
+
+    /// A word of two bfloat16 values in each lane, rounded to nearest (ties to even): `low` in the lower half. Values are finite.
+    #[inline(always)]
+    unsafe fn pair_bf16(low: Self::V, high: Self::V) -> Self::V {
+        // SAFETY: the same contract; the arrays are as long as the widest vector.
+        unsafe {
+            let [low, high] = [low, high].map(|v| {
+                let mut lanes = [0.0f32; 16];
+                Self::store(lanes.as_mut_ptr(), v);
+                lanes.map(|x| u32::from(bf16_bits(x)))
+            });
+            let words: [f32; 16] = std::array::from_fn(|i| f32::from_bits(low[i] | high[i] << 16));
+            Self::load(words.as_ptr())
         }
     }
 
@@ -153,7 +189,7 @@ pub(crate) fn bf16_bits(x: f32) -> u16 {
 
 /// Work that is to be compiled for each instruction set.
 pub trait Op {
-    /// What it gives back.
+    /// Its result.
     type Out;
 
     /// The work. Mark implementations `#[inline(always)]`, and all that they call in their inner loops.
@@ -170,28 +206,53 @@ impl Isa {
     /// When the processor does not have it.
     #[inline]
     pub(crate) fn dispatch<O: Op>(self, op: O) -> O::Out {
+        #[cfg(target_arch = "x86_64")]
+        if self == Isa::Avx512Vnni && self.is_available() {
+            // SAFETY: the processor has the instructions.
+            return unsafe { Avx512Vnni::call(op) };
+        }
+        self.dispatch_floats(op)
+    }
+
+    /// As [`Isa::dispatch`], for an `op` without 8-bit products: without those AVX-512 with VNNI is AVX-512, and the op is not compiled
+    /// for it once more.
+    ///
+    /// # Panics
+    /// When the processor does not have it.
+    #[inline]
+    pub(crate) fn dispatch_floats<O: Op>(self, op: O) -> O::Out {
         #[cfg(test)]
-        if !self.is_available() && self.lanes() == Emulated512::LANES {
+        if self.is_emulated() {
             // SAFETY: plain Rust runs everywhere.
-            return unsafe { op.run::<Emulated512>() };
+            return unsafe { if self == Isa::Avx512Bf16 { Emulated512Bf16::call(op) } else { Emulated512::call(op) } };
         }
         assert!(self.is_available(), "this processor has no {}", self.name());
         // SAFETY: the processor has the instructions, as asserted above.
         unsafe {
             match self {
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => super::x86::run_avx2(op),
+                Isa::Avx2 => Avx2::call(op),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => super::x86::run_avx512(op),
+                Isa::Avx512 | Isa::Avx512Vnni => Avx512::call(op),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512Vnni => super::x86::run_avx512_vnni(op),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512Bf16 => super::x86::run_avx512_bf16(op),
+                Isa::Avx512Bf16 => Avx512Bf16::call(op),
                 #[cfg(target_arch = "aarch64")]
-                Isa::Neon => super::neon::run_neon(op),
-                _ => op.run::<Portable>(),
+                Isa::Neon => Neon::call(op),
+                _ => Portable::call(op),
             }
         }
+    }
+
+    /// Whether unit tests run plain Rust of the same shape in place of this instruction set.
+    #[cfg(test)]
+    pub(crate) fn is_emulated(self) -> bool {
+        !self.is_available() && self.lanes() == Emulated512::LANES
+    }
+
+    /// The instruction sets that unit tests can run here: the processor's, and AVX-512 in emulation where it has none.
+    #[cfg(test)]
+    pub(crate) fn testable() -> impl Iterator<Item = Isa> {
+        Isa::ALL.into_iter().filter(|isa| isa.is_available() || isa.is_emulated())
     }
 
     /// Whether the 8-bit kernel adds two products in 16 bits: then two neighbors among a column's weights may not sum to more than
@@ -209,78 +270,3 @@ impl Isa {
         }
     }
 }
-
-/// Plain Rust, vectorized by the compiler for whatever the target guarantees.
-#[derive(Debug, Clone, Copy)]
-pub struct Portable;
-
-macro_rules! plain_simd {
-    ($name:ident, $lanes:expr, $rows:expr) => {
-        // SAFETY: plain Rust runs everywhere.
-        unsafe impl Simd for $name {
-            type V = [f32; $lanes];
-            const LANES: usize = $lanes;
-            const ROWS: usize = $rows;
-            const DEPTH: usize = 256;
-            const BF16: bool = cfg!(test);
-
-            #[inline(always)]
-            unsafe fn load(from: *const f32) -> Self::V {
-                // SAFETY: the caller promises LANES readable values.
-                unsafe { from.cast::<Self::V>().read_unaligned() }
-            }
-            #[inline(always)]
-            unsafe fn store(to: *mut f32, v: Self::V) {
-                // SAFETY: the caller promises LANES writable values.
-                unsafe { to.cast::<Self::V>().write_unaligned(v) }
-            }
-            #[inline(always)]
-            unsafe fn splat(v: f32) -> Self::V {
-                [v; $lanes]
-            }
-            #[inline(always)]
-            unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|i| a[i] + b[i])
-            }
-            #[inline(always)]
-            unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|i| a[i] - b[i])
-            }
-            #[inline(always)]
-            unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|i| a[i] * b[i])
-            }
-            #[inline(always)]
-            unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-                std::array::from_fn(|i| a[i] * b[i] + c[i])
-            }
-            #[inline(always)]
-            unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
-            }
-            #[inline(always)]
-            unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
-                std::array::from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
-            }
-        }
-    };
-}
-
-plain_simd!(Portable, 4, 4);
-
-/// The shape of the AVX-512 kernels in plain Rust: unit tests run it in their place where the processor does not have them, so that
-/// their logic is tested everywhere.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Emulated512;
-
-#[cfg(test)]
-plain_simd!(Emulated512, 16, 12);
-
-/// The same as a type of its own, for kernels that choose bfloat16 by the type.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Emulated512Bf16;
-
-#[cfg(test)]
-plain_simd!(Emulated512Bf16, 16, 12);

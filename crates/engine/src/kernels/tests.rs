@@ -1,13 +1,10 @@
 //! Every kernel, on every instruction set that can run here (AVX-512 in emulation where the processor has none), against the plainest
 //! form of the same computation in f64.
 
-use super::gemm::{Ahead, MatrixA, Segments, gemm};
+use super::gemm::{Ahead, gemm};
+use super::tile::{MatrixA, Segments};
 use super::*;
 use crate::cpu::Isa;
-
-fn testable() -> impl Iterator<Item = Isa> {
-    Isa::ALL.into_iter().filter(|isa| isa.is_available() || isa.lanes() == 16)
-}
 
 /// Values in −1..1 that look random and are exact in bfloat16 (multiples of 1/64).
 fn values(count: usize, seed: u64) -> Vec<f32> {
@@ -26,7 +23,7 @@ fn assert_near(found: f32, expected: f64, what: &str) {
 
 #[test]
 fn products_of_every_shape_and_epilogue() {
-    for isa in testable() {
+    for isa in Isa::testable() {
         for (m, k, n, columns) in [(1, 5, 32, 32), (7, 49, 64, 64), (97, 128, 96, 100), (13, 33, 5, 9), (30, 8, 33, 40)]
         {
             let (a, b) = (values(m * k, 1), values(k * n, 2));
@@ -63,10 +60,9 @@ fn pointwise_normalizes_pools_and_multiplies_in_every_format() {
     // Powers of two and multiples of 1/4 keep the normalized values exact in bfloat16.
     let scale: Vec<f32> = (0..channels).map(|c| [0.5, 1.0, -1.0, 2.0][c % 4]).collect();
     let shift = vec![0.25; channels];
-    for isa in testable() {
+    for isa in Isa::testable() {
         for format in [Format::F32, Format::RoundedF32, Format::Bf16, Format::Int8] {
-            let multiplies_bf16 = if isa.is_available() { isa == Isa::Avx512Bf16 } else { isa.lanes() == 16 };
-            if format == Format::Bf16 && !multiplies_bf16 {
+            if format == Format::Bf16 && isa != Isa::Avx512Bf16 {
                 continue;
             }
             for pooled in [false, true] {
@@ -143,7 +139,7 @@ fn check_pointwise(
 fn winograd_is_a_convolution() {
     let (inputs, outputs, images) = (64, 32, 2);
     let weights = values(outputs * inputs * 9, 7);
-    for isa in testable() {
+    for isa in Isa::testable() {
         let packed = WinogradWeights::new(isa, &weights, outputs, inputs);
         let mut scratch = Buffer::<f32>::zeroed(packed.scratch());
         for side in [1, 2, 4, 5, 8] {
@@ -199,18 +195,16 @@ fn convolve(input: &[f32], weights: &[f32], side: usize, inputs: usize, pixel: u
 fn stem_convolves_rectifies_and_pools() {
     let (size, channels) = (24, 64);
     let (image, weights, bias) = (values(size * size, 9), values(64 * 49, 10), values(64, 11));
-    let width = size + 2 * STEM_PAD;
+    let width = padded_side(size);
     let mut padded = vec![0.0f32; width * width];
-    for y in 0..size {
-        padded[(y + 3) * width + 3..][..size].copy_from_slice(&image[y * size..][..size]);
-    }
+    pad_images(&image, size, &mut padded);
     let half = size / 2;
     let convolved = |y: usize, x: usize, c: usize| {
         let taps = (0..49)
             .map(|t| f64::from(padded[(2 * y + t / 7) * width + 2 * x + t % 7]) * f64::from(weights[c * 49 + t]));
         (taps.sum::<f64>() + f64::from(bias[c])).max(0.0)
     };
-    for isa in testable() {
+    for isa in Isa::testable() {
         let packed = PackedB::pack(isa, 49, 64, &weights, 1, 49);
         let quarter = size / 4;
         let mut output = vec![0.0f32; quarter * quarter * channels];

@@ -16,6 +16,11 @@ unsafe impl Simd for Avx2 {
     const DEPTH: usize = 256;
 
     #[inline(always)]
+    unsafe fn call<O: Op>(op: O) -> O::Out {
+        // SAFETY: the trait's contract.
+        unsafe { run_avx2(op) }
+    }
+    #[inline(always)]
     unsafe fn load(from: *const f32) -> __m256 {
         // SAFETY: the trait's contract.
         unsafe { _mm256_loadu_ps(from) }
@@ -61,6 +66,11 @@ unsafe impl Simd for Avx2 {
         unsafe { _mm256_min_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn select_gt(a: __m256, b: __m256, x: __m256, y: __m256) -> __m256 {
+        // SAFETY: the trait's contract.
+        unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) }
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
         // SAFETY: the trait's contract; fetching touches no memory that the program can see.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
@@ -101,7 +111,7 @@ unsafe impl Simd for Avx2 {
 }
 
 macro_rules! avx512_simd {
-    ($(#[$doc:meta])* $name:ident { $($dots:tt)* }) => {
+    ($(#[$doc:meta])* $name:ident by $run:ident { $($dots:tt)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
@@ -113,6 +123,11 @@ macro_rules! avx512_simd {
             const ROWS: usize = 12;
             const DEPTH: usize = 192;
 
+            #[inline(always)]
+            unsafe fn call<O: Op>(op: O) -> O::Out {
+                // SAFETY: the trait's contract.
+                unsafe { $run(op) }
+            }
             #[inline(always)]
             unsafe fn load(from: *const f32) -> __m512 {
                 // SAFETY: the trait's contract.
@@ -159,6 +174,11 @@ macro_rules! avx512_simd {
                 unsafe { _mm512_min_ps(a, b) }
             }
             #[inline(always)]
+            unsafe fn select_gt(a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
+                // SAFETY: the trait's contract.
+                unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), y, x) }
+            }
+            #[inline(always)]
             unsafe fn prefetch(at: *const f32) {
                 // SAFETY: the trait's contract; fetching touches no memory that the program can see.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
@@ -190,7 +210,7 @@ macro_rules! avx512_simd {
 
 avx512_simd! {
     /// AVX-512: 16 lanes, a 12×32 register tile.
-    Avx512 {
+    Avx512 by run_avx512 {
         #[inline(always)]
         unsafe fn dot_u8i8(a: __m512, b: __m512, sum: __m512) -> __m512 {
             // SAFETY: the trait's contract; with weights as `adds_int8_in_pairs` asks no sum leaves 16 bits.
@@ -205,7 +225,7 @@ avx512_simd! {
 
 avx512_simd! {
     /// AVX-512 with VNNI.
-    Avx512Vnni {
+    Avx512Vnni by run_avx512_vnni {
         #[inline(always)]
         unsafe fn dot_u8i8(a: __m512, b: __m512, sum: __m512) -> __m512 {
             // SAFETY: the trait's contract.
@@ -220,7 +240,7 @@ avx512_simd! {
 
 avx512_simd! {
     /// AVX-512 with VNNI and BF16.
-    Avx512Bf16 {
+    Avx512Bf16 by run_avx512_bf16 {
         const BF16: bool = true;
         #[inline(always)]
         unsafe fn dot_u8i8(a: __m512, b: __m512, sum: __m512) -> __m512 {
@@ -240,6 +260,16 @@ avx512_simd! {
             }
         }
         #[inline(always)]
+        unsafe fn pair_bf16(low: __m512, high: __m512) -> __m512 {
+            // SAFETY: the trait's contract. Both transmuted types are 32 bytes of plain bits.
+            unsafe {
+                let low = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(low));
+                let high = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(high));
+                let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
+                _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(low), high))
+            }
+        }
+        #[inline(always)]
         unsafe fn dot_bf16(a: __m512, b: __m512, sum: __m512) -> __m512 {
             // SAFETY: the trait's contract. Both types are 64 bytes of plain bits.
             unsafe {
@@ -256,7 +286,7 @@ avx512_simd! {
 /// # Safety
 /// The processor has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn run_avx2<O: Op>(op: O) -> O::Out {
+unsafe fn run_avx2<O: Op>(op: O) -> O::Out {
     // SAFETY: the caller's promise.
     unsafe { op.run::<Avx2>() }
 }
@@ -266,7 +296,7 @@ pub(super) unsafe fn run_avx2<O: Op>(op: O) -> O::Out {
 /// # Safety
 /// The processor has AVX-512 F, BW, DQ and VL.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn run_avx512<O: Op>(op: O) -> O::Out {
+unsafe fn run_avx512<O: Op>(op: O) -> O::Out {
     // SAFETY: the caller's promise.
     unsafe { op.run::<Avx512>() }
 }
@@ -276,7 +306,7 @@ pub(super) unsafe fn run_avx512<O: Op>(op: O) -> O::Out {
 /// # Safety
 /// The processor has AVX-512 F, BW, DQ, VL and VNNI.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) unsafe fn run_avx512_vnni<O: Op>(op: O) -> O::Out {
+unsafe fn run_avx512_vnni<O: Op>(op: O) -> O::Out {
     // SAFETY: the caller's promise.
     unsafe { op.run::<Avx512Vnni>() }
 }
@@ -286,7 +316,7 @@ pub(super) unsafe fn run_avx512_vnni<O: Op>(op: O) -> O::Out {
 /// # Safety
 /// The processor has AVX-512 F, BW, DQ, VL, VNNI and BF16.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")]
-pub(super) unsafe fn run_avx512_bf16<O: Op>(op: O) -> O::Out {
+unsafe fn run_avx512_bf16<O: Op>(op: O) -> O::Out {
     // SAFETY: the caller's promise.
     unsafe { op.run::<Avx512Bf16>() }
 }

@@ -1,8 +1,8 @@
 //! Adam (Kingma and Ba 2015, algorithm 1) as torch computes it, over all tensors at once.
 
-use super::machine::Pass;
 use super::plan::Plan;
-use super::simd::Simd;
+use crate::kernels::Simd;
+use crate::kernels::planes::Pass;
 use crate::threads::SharedMut;
 
 /// Values of a task.

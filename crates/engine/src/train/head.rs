@@ -1,13 +1,9 @@
 //! The end of the network: last normalization, ReLU, global average, linear layer and loss, forward and backward.
 
-use super::PLANE;
-use super::machine::Pass;
-use super::memory::Planes;
-use super::norm::Affine;
-use super::ops;
-use super::simd::Simd;
 use super::{CellTargets, Loss};
 use crate::architecture::FEATURES;
+use crate::kernels::planes::{PLANE, Pass, Planes, ops};
+use crate::kernels::{Affine, Simd};
 use crate::threads::SharedMut;
 
 const FEATURE_PLANES: usize = FEATURES / PLANE;
@@ -41,7 +37,7 @@ impl Pass for HeadForward<'_> {
                 while lane < PLANE {
                     let scale = S::load(self.affine.scale.as_ptr().add(channel + lane));
                     let shift = S::load(self.affine.shift.as_ptr().add(channel + lane));
-                    let mut sum = S::splat(0.0);
+                    let mut sum = S::zero();
                     for pixel in 0..pixels {
                         let x = S::load(self.input.at(task, image * pixels + pixel).add(lane));
                         sum = S::add(sum, S::relu(S::fma(x, scale, shift)));
@@ -104,7 +100,7 @@ impl Pass for HeadMaps<'_> {
         // SAFETY: pixels are within the input; this task alone writes this image's map.
         unsafe {
             for pixel in task * pixels..(task + 1) * pixels {
-                let mut sum = S::splat(0.0);
+                let mut sum = S::zero();
                 for channel in (0..FEATURES).step_by(S::LANES) {
                     let x = S::load(self.input.at(channel / PLANE, pixel).add(channel % PLANE));
                     let scale = S::load(self.affine.scale.as_ptr().add(channel));
@@ -112,7 +108,7 @@ impl Pass for HeadMaps<'_> {
                     let weight = S::load(self.weight.as_ptr().add(channel));
                     sum = S::fma(S::relu(S::fma(x, scale, shift)), weight, sum);
                 }
-                let mut lanes = [0f32; 32];
+                let mut lanes = [0f32; 16];
                 S::store(lanes.as_mut_ptr(), sum);
                 *self.maps.ptr().add(pixel) = lanes[..S::LANES].iter().sum();
             }
@@ -135,7 +131,7 @@ impl Pass for HeadBackward<'_> {
         let channel = task * PLANE;
         // SAFETY: pixels are within the planes; this task alone writes this plane and its sums.
         unsafe {
-            let zero = S::splat(0.0);
+            let zero = S::zero();
             let share = S::splat(1.0 / pixels as f32);
             for image in 0..self.images {
                 let mut lane = 0;

@@ -1,110 +1,83 @@
-//! Buffers of f32 aligned to cache lines, and unchecked views of them for the passes' threads.
+//! The memory of a batch: activations, their gradients, and the parts of one weight gradient.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use super::plan::Plan;
+use super::spatial::backward_tiles;
+use super::stem::STEM_WEIGHTS;
+use crate::architecture::{BOTTLENECK, STEM};
+use crate::kernels::planes::pointwise::Chunks;
+use crate::kernels::planes::spatial::point_weights;
+use crate::kernels::planes::stem::RowBands;
+use crate::kernels::{Buffer, padded_side};
 
-use super::PLANE;
-
-const ALIGN: usize = 64;
-
-/// Zeroed f32 values aligned to 64 bytes. Pages are touched when first used.
-pub(crate) struct Buffer {
-    data: *mut f32,
-    len: usize,
-}
-
-// SAFETY: a Buffer owns its memory, as a Vec does.
-unsafe impl Send for Buffer {}
-// SAFETY: as above; shared access is read-only except through `ptr`, whose uses are unsafe.
-unsafe impl Sync for Buffer {}
-
-impl Buffer {
-    /// `len` zeros.
-    pub(crate) fn new(len: usize) -> Self {
-        if len == 0 {
-            return Buffer { data: std::ptr::null_mut(), len };
-        }
-        let layout = Self::layout(len);
-        // SAFETY: the layout is not empty.
-        let data = unsafe { alloc_zeroed(layout) }.cast::<f32>();
-        if data.is_null() {
-            handle_alloc_error(layout);
-        }
-        Buffer { data, len }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The first value, for passes that write disjoint parts from several threads.
-    pub(crate) fn ptr(&self) -> *mut f32 {
-        self.data
-    }
-
-    fn layout(len: usize) -> Layout {
-        Layout::array::<f32>(len)
-            .and_then(|l| l.align_to(ALIGN))
-            .expect("a buffer is far smaller than the address space")
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        if self.len > 0 {
-            // SAFETY: allocated in `new` with the same layout.
-            unsafe { dealloc(self.data.cast(), Self::layout(self.len)) }
-        }
-    }
-}
-
-impl std::ops::Deref for Buffer {
-    type Target = [f32];
-    fn deref(&self) -> &[f32] {
-        if self.len == 0 {
-            return &[];
-        }
-        // SAFETY: `len` initialized values that live as long as the buffer.
-        unsafe { std::slice::from_raw_parts(self.data, self.len) }
-    }
-}
-
-impl std::ops::DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        if self.len == 0 {
-            return &mut [];
-        }
-        // SAFETY: as `deref`, borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.data, self.len) }
-    }
-}
-
-/// Channels in planes of 32: `[plane][pixel][32]`, pixels of all images in order.
-#[derive(Clone, Copy)]
-pub(crate) struct Planes {
-    data: *mut f32,
-    /// Pixels of all images together.
+/// A dense block's activations and gradients for one shape of batch.
+pub(crate) struct BlockMemory {
+    pub side: usize,
     pub pixels: usize,
+    pub values: Buffer,
+    pub gradient: Buffer,
+    /// Each layer's 128 channels between its convolutions.
+    pub bottlenecks: Vec<Buffer>,
 }
 
-// SAFETY: a view; the passes that use it write disjoint parts.
-unsafe impl Send for Planes {}
-// SAFETY: as above.
-unsafe impl Sync for Planes {}
+/// Everything whose size depends on the batch, allocated once for each shape of batch.
+pub(crate) struct Memory {
+    pub images: usize,
+    pub size: usize,
+    pub padded: Buffer,
+    pub stem: Buffer,
+    pub taken: Buffer,
+    pub blocks: Vec<BlockMemory>,
+    /// The gradient at a layer's 128 channels.
+    pub bottleneck_gradient: Buffer,
+    /// Weight gradients of one convolution, a part each task.
+    pub partial: Buffer,
+}
 
-impl Planes {
-    /// The planes in `buffer`, which must hold a whole number of planes of `pixels` pixels.
-    pub(crate) fn new(buffer: &Buffer, pixels: usize) -> Self {
-        debug_assert_eq!(buffer.len() % (pixels * PLANE), 0);
-        Planes { data: buffer.ptr(), pixels }
+impl Memory {
+    pub(crate) fn new(plan: &Plan, images: usize, size: usize) -> Self {
+        let pixels = |side: usize| images * side * side;
+        let blocks: Vec<BlockMemory> = plan
+            .blocks
+            .iter()
+            .enumerate()
+            .map(|(index, block)| {
+                let side = (size / 4) >> index;
+                let pixels = pixels(side);
+                BlockMemory {
+                    side,
+                    pixels,
+                    values: Buffer::zeroed(pixels * block.channels),
+                    gradient: Buffer::zeroed(pixels * block.channels),
+                    bottlenecks: block.layers.iter().map(|_| Buffer::zeroed(pixels * BOTTLENECK)).collect(),
+                }
+            })
+            .collect();
+        let padded = padded_side(size);
+        Memory {
+            images,
+            size,
+            padded: Buffer::zeroed(images * padded * padded),
+            stem: Buffer::zeroed(pixels(size / 2) * STEM),
+            taken: Buffer::zeroed(pixels(size / 4) * STEM),
+            bottleneck_gradient: Buffer::zeroed(pixels(size / 4) * BOTTLENECK),
+            partial: Buffer::zeroed(partial_len(plan, images, size)),
+            blocks,
+        }
     }
+}
 
-    /// The same planes from plane `first` on.
-    pub(crate) fn from(self, first: usize) -> Self {
-        Planes { data: self.data.wrapping_add(first * self.pixels * PLANE), pixels: self.pixels }
+/// Values of the largest weight gradient with all its parts.
+fn partial_len(plan: &Plan, images: usize, size: usize) -> usize {
+    let mut len = RowBands::new(images, size / 2).tasks * STEM_WEIGHTS;
+    for (index, block) in plan.blocks.iter().enumerate() {
+        let side = (size / 4) >> index;
+        let chunks = Chunks::backward(images * side * side).count;
+        let widest = block.layers.iter().map(|layer| layer.conv1.len).max().unwrap_or(0);
+        let spatial = backward_tiles(plan.filtering, images, side).chunks * point_weights(plan.filtering);
+        len = len.max(chunks * widest).max(spatial);
+        if let Some(conv) = block.conv {
+            len = len.max(Chunks::backward(images * side * side / 4).count * conv.len);
+        }
     }
-
-    /// The 32 channels of pixel `pixel` of plane `plane`.
-    pub(crate) fn at(self, plane: usize, pixel: usize) -> *mut f32 {
-        self.data.wrapping_add((plane * self.pixels + pixel) * PLANE)
-    }
+    len
 }

@@ -1,43 +1,42 @@
 //! Training: forward, backward, Adam.
 //!
-//! `network.rs` is the network, forward and backward, layer by layer; the layers' passes over the batch are in `stem.rs`,
-//! `pointwise.rs`, `spatial.rs` and `head.rs`, all of them written with the one product of `product.rs`.
+//! `network.rs` has the network's tensors; `forward.rs` and `backward.rs` are the network, layer by layer. The forward passes over the
+//! batch are kernels ([`crate::kernels::planes`]); the backward passes are here, in `stem.rs`, `pointwise.rs`, `spatial.rs` and
+//! `head.rs`.
 
 mod adam;
+mod backward;
+mod forward;
 mod head;
 mod machine;
 mod memory;
 mod network;
 mod norm;
-mod ops;
 mod options;
 mod pack;
+mod pass;
 mod plan;
 mod pointwise;
-mod product;
-mod simd;
 mod spatial;
 mod stem;
-mod winograd;
 
 pub use options::{CellTargets, Loss, Moments, Normalization, OptimizerState, StepOutput, TrainerOptions};
+pub use pass::ForwardPass;
 
 use adam::{Adam, Factors};
 use machine::Machine;
-use memory::Buffer;
+use memory::Memory;
 use network::{Blend, Network};
+use pass::Above;
 use plan::Plan;
-use winograd::Filtering;
 
 use crate::architecture::{Architecture, STRIDE};
-use crate::cpu::Isa;
 use crate::error::EngineError;
 use crate::infer::{Precision, check_images};
+use crate::kernels::Buffer;
+use crate::kernels::winograd::Filtering;
 use crate::parameters::Parameters;
 use crate::threads::SharedMut;
-
-/// Channels of a plane: activations lie as `[plane][pixel][32]`.
-const PLANE: usize = 32;
 
 /// The training network with its optimizer.
 ///
@@ -45,20 +44,14 @@ const PLANE: usize = 32;
 /// the number and size of the images stay the same (about 1.4 GiB for 8 images of 512 × 512).
 pub struct Trainer {
     network: Network,
+    /// The memory of batches of the latest shape.
+    memory: Option<Memory>,
     architecture: Architecture,
     options: TrainerOptions,
     ranges: Vec<(usize, usize)>,
     first: Buffer,
     second: Buffer,
     step: u64,
-}
-
-/// The loss's gradient where the network ends.
-pub(crate) struct Above {
-    /// At the logits.
-    pub logits: Vec<f32>,
-    /// At the cells of the class activation map, and what that adds at the bias.
-    pub cells: Option<(Vec<f32>, f32)>,
 }
 
 impl std::fmt::Debug for Trainer {
@@ -72,32 +65,22 @@ impl std::fmt::Debug for Trainer {
 }
 
 impl Trainer {
-    /// A trainer that starts from `parameters`, with the best kernels of this processor.
+    /// A trainer that starts from `parameters`.
     ///
     /// # Errors
-    /// An option out of range, a loss that does not fit the number of outputs, or a precision that training does not have.
+    /// An option out of range, an instruction set that the processor does not have, a loss that does not fit the number of outputs, or
+    /// a precision that training does not have.
     pub fn new(parameters: Parameters, options: TrainerOptions) -> Result<Self, EngineError> {
-        Self::with_isa(parameters, options, Isa::best())
-    }
-
-    /// As [`Trainer::new`], with the kernels of a given instruction set.
-    ///
-    /// # Errors
-    /// As [`Trainer::new`], and when the processor does not have the instructions.
-    pub fn with_isa(parameters: Parameters, options: TrainerOptions, isa: Isa) -> Result<Self, EngineError> {
-        if !isa.is_available() {
-            return Err(EngineError::IsaUnavailable { isa });
-        }
         let architecture = parameters.architecture().clone();
         options.check(architecture.classes)?;
         // bfloat16 products are coarser than either; f32 is asked for by those who want every digit.
         let filtering = if options.precision == Precision::Bf16 { Filtering::Fast } else { Filtering::Exact };
         let plan = Plan::new(&architecture, &options.frozen, filtering);
         let ranges = adam::ranges(&plan);
-        let (first, second) = (Buffer::new(plan.len), Buffer::new(plan.len));
-        let mut network = Network::new(Machine::new(options.threads, isa, options.precision), plan);
+        let (first, second) = (Buffer::zeroed(plan.len), Buffer::zeroed(plan.len));
+        let mut network = Network::new(Machine::new(options.threads, options.isa, options.precision), plan);
         network.plan.flatten(&parameters, &mut network.values);
-        Ok(Trainer { network, architecture, options, ranges, first, second, step: 0 })
+        Ok(Trainer { network, memory: None, architecture, options, ranges, first, second, step: 0 })
     }
 
     /// One training step: forward, backward, Adam, and with [`Normalization::Batch`] the running statistics (those of frozen
@@ -117,11 +100,11 @@ impl Trainer {
         cells: Option<&CellTargets<'_>>,
         size: usize,
     ) -> Result<StepOutput, EngineError> {
-        let (output, gradient) = self.forward(images, targets, cells, size)?;
-        if !output.loss.is_finite() || !output.cell_loss.is_finite() {
-            return Ok(output);
+        let pass = self.forward(images, targets, cells, size)?;
+        if !pass.output().loss.is_finite() || !pass.output().cell_loss.is_finite() {
+            return Ok(pass.into_output());
         }
-        self.network.backward(&gradient);
+        let (output, statistics) = pass.finish();
         self.step += 1;
         let network = &mut self.network;
         network.machine.launch(&Adam {
@@ -141,7 +124,7 @@ impl Trainer {
         });
         network.packed = false;
         if self.options.normalization == Normalization::Batch {
-            network.update_running_statistics(Blend::Momentum);
+            network.update_running_statistics(&statistics, Blend::Momentum);
         }
         Ok(output)
     }
@@ -159,12 +142,48 @@ impl Trainer {
             return Err(EngineError::Option { option: "share", value: share.to_string(), needed: "from 0 to 1" });
         }
         check_batch(images, count, size)?;
-        let logits = self.network.forward(images, count, size, Normalization::Batch);
+        let pass = self.network.forward(&mut self.memory, images, count, size, Normalization::Batch);
+        let (logits, statistics) = (pass.logits, pass.statistics);
         if let Some(index) = logits.iter().position(|logit| !logit.is_finite()) {
             return Err(EngineError::NotFinite { image: index * count / logits.len() });
         }
-        self.network.update_running_statistics(Blend::Share(share));
+        self.network.update_running_statistics(&statistics, Blend::Share(share));
         Ok(())
+    }
+
+    /// A forward pass, its loss and all that its backward pass needs; changes nothing. The arguments are those of [`Trainer::step`].
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn forward(
+        &mut self,
+        images: &[f32],
+        targets: &[usize],
+        cells: Option<&CellTargets<'_>>,
+        size: usize,
+    ) -> Result<ForwardPass<'_>, EngineError> {
+        let count = targets.len();
+        check_batch(images, count, size)?;
+        let classes = self.architecture.classes.max(2);
+        if let Some(index) = targets.iter().position(|&target| target >= classes) {
+            return Err(EngineError::TargetRange { index, target: targets[index], classes });
+        }
+        if let Some(cells) = cells {
+            cells.check(self.architecture.classes, count, size)?;
+        }
+        let normalization = self.options.normalization;
+        let mut pass = self.network.forward(&mut self.memory, images, count, size, normalization);
+        let (loss, logit_gradient) = head::loss(self.options.loss, &pass.logits, targets);
+        let mut above = Above { logits: logit_gradient, cells: None };
+        let mut cell_loss = 0.0;
+        if let Some(cells) = cells {
+            let (maps, bias) = pass.cell_maps();
+            let (loss, gradient, bias) = head::cell_loss(cells, &maps, count, bias);
+            cell_loss = loss;
+            above.cells = Some((gradient, bias));
+        }
+        let output = StepOutput { loss, cell_loss, logits: std::mem::take(&mut pass.logits) };
+        Ok(ForwardPass::new(pass, above, output))
     }
 
     /// The loss, the logits and the gradient of every tensor (zero for frozen tensors and running statistics); changes nothing.
@@ -178,15 +197,8 @@ impl Trainer {
         cells: Option<&CellTargets<'_>>,
         size: usize,
     ) -> Result<(StepOutput, Parameters), EngineError> {
-        let (output, gradient) = self.forward(images, targets, cells, size)?;
-        self.network.backward(&gradient);
-        let mut tensors = Parameters::zeros(&self.architecture);
-        for (entry, (_, to)) in self.network.plan.entries.iter().zip(tensors.iter_mut()) {
-            if entry.trained {
-                to.copy_from_slice(&self.network.gradient[entry.offset..entry.offset + entry.len]);
-            }
-        }
-        Ok((output, tensors))
+        let pass = self.forward(images, targets, cells, size)?;
+        Ok((pass.output().clone(), pass.backward()))
     }
 
     /// Sets the learning rate of the next steps.
@@ -262,58 +274,6 @@ impl Trainer {
         self.step = state.step;
         Ok(())
     }
-
-    /// Checks the input, runs the network forward, and gives the loss and its gradient at the logits.
-    fn forward(
-        &mut self,
-        images: &[f32],
-        targets: &[usize],
-        cells: Option<&CellTargets<'_>>,
-        size: usize,
-    ) -> Result<(StepOutput, Above), EngineError> {
-        let count = targets.len();
-        check_batch(images, count, size)?;
-        let classes = self.architecture.classes.max(2);
-        if let Some(index) = targets.iter().position(|&target| target >= classes) {
-            return Err(EngineError::TargetRange { index, target: targets[index], classes });
-        }
-        if let Some(cells) = cells {
-            self.check_cells(cells, count, size)?;
-        }
-        let logits = self.network.forward(images, count, size, self.options.normalization);
-        let (loss, logit_gradient) = head::loss(self.options.loss, &logits, targets);
-        let mut above = Above { logits: logit_gradient, cells: None };
-        let mut cell_loss = 0.0;
-        if let Some(cells) = cells {
-            let (maps, bias) = self.network.cell_maps();
-            let (loss, gradient, bias) = head::cell_loss(cells, &maps, count, bias);
-            cell_loss = loss;
-            above.cells = Some((gradient, bias));
-        }
-        Ok((StepOutput { loss, cell_loss, logits }, above))
-    }
-
-    fn check_cells(&self, cells: &CellTargets<'_>, images: usize, size: usize) -> Result<(), EngineError> {
-        let side = size / STRIDE;
-        let refuse = |option, value: String, needed| Err(EngineError::Option { option, value, needed });
-        if self.architecture.classes != 1 {
-            return refuse("cells", format!("given with {} outputs", self.architecture.classes), "for one output only");
-        }
-        if cells.truth.len() != images * side * side {
-            return refuse(
-                "cells.truth",
-                format!("of {} values", cells.truth.len()),
-                "one for each cell of each image",
-            );
-        }
-        if !(cells.weight.is_finite() && cells.weight >= 0.0) {
-            return refuse("cells.weight", cells.weight.to_string(), "finite and not negative");
-        }
-        if !(cells.extent.is_finite() && cells.extent > 0.0) {
-            return refuse("cells.extent", cells.extent.to_string(), "finite and above 0");
-        }
-        Ok(())
-    }
 }
 
 /// More steps than any training has; they stay exact as f64.
@@ -327,10 +287,11 @@ fn check_batch(images: &[f32], count: usize, size: usize) -> Result<(), EngineEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::Isa;
 
-    /// AVX-512's panels, groups of rows and packing, which this processor may not have, against the portable path; and its
+    /// AVX-512's panels, groups of rows and packing, in emulation where this processor has none, against the portable path; and its
     /// bfloat16 products. Random weights and few pixels amplify rounding: PyTorch's own bfloat16 gradients differ by 0.8 to 0.9 of
-    /// their norm (median) from its f64 here; the products themselves are checked exactly in `product.rs`.
+    /// their norm (median) from its f64 here; the products themselves are checked exactly in `panel.rs`.
     #[test]
     fn wide_vectors_compute_the_same_gradients() {
         for (precision, loss_limit, limit) in [(Precision::F32, 1e-5, 0.02), (Precision::Bf16, 5e-2, 0.8)] {
@@ -343,12 +304,10 @@ mod tests {
         let (size, targets) = (96, [0, 1, 1]);
         let images: Vec<f32> = (0..3 * size * size).map(|i| ((i * 7919) % 1013) as f32 / 1013.0).collect();
         let gradients = |wide: bool| {
-            let options = TrainerOptions { threads: 2, ..TrainerOptions::default() };
+            let isa = if wide { Isa::Avx512Bf16 } else { Isa::Portable };
+            let options = TrainerOptions { threads: 2, isa, precision, ..TrainerOptions::default() };
             let parameters = Parameters::initialize(&architecture, 5);
-            let mut trainer = Trainer::with_isa(parameters, options, Isa::Portable).expect("valid options");
-            if wide {
-                trainer.network.machine = Machine::wide(2, precision);
-            }
+            let mut trainer = Trainer::new(parameters, options).expect("valid options");
             trainer.gradients(&images, &targets, None, size).expect("a valid batch")
         };
         let (portable, wide) = (gradients(false), gradients(true));

@@ -9,6 +9,8 @@
 //! when the channel's gradient is read.
 
 use crate::architecture::BN_EPS;
+use crate::kernels::planes::PLANE;
+use crate::kernels::{Affine, Simd};
 
 /// The statistics of channels over the batch.
 #[derive(Clone, Default)]
@@ -32,6 +34,17 @@ impl Statistics {
             rstd: variance.iter().map(|v| rstd(f64::from(*v))).collect(),
             variance: variance.to_vec(),
         }
+    }
+
+    /// The normalization of the first `weight.len()` channels.
+    pub(crate) fn affine(&self, weight: &[f32], bias: &[f32]) -> Affine {
+        let mut affine = Affine::zeroed(weight.len());
+        for channel in 0..weight.len() {
+            let scale = weight[channel] * self.rstd[channel];
+            affine.scale[channel] = scale;
+            affine.shift[channel] = bias[channel] - scale * self.mean[channel];
+        }
+        affine
     }
 
     /// Sets channels `first..first + channels` from partial sums `[part][channel][Σx, Σx²]` over `count` values, added in order.
@@ -62,22 +75,6 @@ pub(crate) fn total(sums: &[f64], parts: usize, channels: usize, channel: usize)
     sum
 }
 
-/// A normalization as u = scale · x + shift.
-#[derive(Clone, Default)]
-pub(crate) struct Affine {
-    pub scale: Vec<f32>,
-    pub shift: Vec<f32>,
-}
-
-impl Affine {
-    /// The normalization of the first `weight.len()` channels.
-    pub(crate) fn new(weight: &[f32], bias: &[f32], statistics: &Statistics) -> Self {
-        let scale: Vec<f32> = weight.iter().zip(&statistics.rstd).map(|(w, r)| w * r).collect();
-        let shift = bias.iter().zip(&scale).zip(&statistics.mean).map(|((b, s), m)| b - s * m).collect();
-        Affine { scale, shift }
-    }
-}
-
 /// A gradient as g · gradient + x · value + constant, for each channel.
 #[derive(Clone, Default)]
 pub(crate) struct Correction {
@@ -98,6 +95,36 @@ impl Correction {
             gradient: self.gradient[first..first + channels].to_vec(),
             value: self.value[first..first + channels].to_vec(),
             constant: self.constant[first..first + channels].to_vec(),
+        }
+    }
+
+    /// to = g · gradient + x · value + constant for `pixels` pixels of one plane, whose channels here start at `channel`.
+    ///
+    /// # Safety
+    /// The instruction set, and pointers to `pixels` pixels.
+    #[inline(always)]
+    pub(crate) unsafe fn apply<S: Simd>(
+        &self,
+        gradient: *const f32,
+        value: *const f32,
+        to: *mut f32,
+        pixels: usize,
+        channel: usize,
+    ) {
+        debug_assert!(channel + PLANE <= self.gradient.len());
+        // SAFETY: the caller's.
+        unsafe {
+            let mut lane = 0;
+            while lane < PLANE {
+                let g = S::load(self.gradient.as_ptr().add(channel + lane));
+                let x = S::load(self.value.as_ptr().add(channel + lane));
+                let c = S::load(self.constant.as_ptr().add(channel + lane));
+                for pixel in 0..pixels {
+                    let at = pixel * PLANE + lane;
+                    S::store(to.add(at), S::fma(S::load(gradient.add(at)), g, S::fma(S::load(value.add(at)), x, c)));
+                }
+                lane += S::LANES;
+            }
         }
     }
 

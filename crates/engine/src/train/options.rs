@@ -1,6 +1,7 @@
-//! What a trainer is told and what it tells.
+//! A trainer's settings, its input beside images and labels, and what it returns.
 
-use crate::cpu::cpu;
+use crate::architecture::STRIDE;
+use crate::cpu::{Isa, cpu};
 use crate::error::EngineError;
 use crate::infer::Precision;
 
@@ -32,6 +33,8 @@ pub struct TrainerOptions {
     pub precision: Precision,
     /// Threads, the calling one included; 0 counts as 1.
     pub threads: usize,
+    /// The instruction set of the kernels, which the processor must have.
+    pub isa: Isa,
     /// The loss.
     pub loss: Loss,
     /// Adam's learning rate, not negative.
@@ -51,12 +54,13 @@ pub struct TrainerOptions {
 }
 
 impl Default for TrainerOptions {
-    /// f32, every processor, binary loss, batch statistics, and torch's defaults for Adam: 0.001, (0.9, 0.999), 1e-8, no
+    /// f32, every processor and its richest instruction set ([`Isa::preferred`]), binary loss, batch statistics, and torch's defaults for Adam: 0.001, (0.9, 0.999), 1e-8, no
     /// weight decay.
     fn default() -> Self {
         TrainerOptions {
             precision: Precision::F32,
             threads: cpu().threads,
+            isa: Isa::preferred(),
             loss: Loss::Binary,
             learning_rate: 1e-3,
             beta1: 0.9,
@@ -70,8 +74,9 @@ impl Default for TrainerOptions {
 }
 
 impl TrainerOptions {
-    /// Checks the ranges, and that the loss fits the number of outputs.
+    /// Checks the ranges, that the processor has the instruction set, and that the loss fits the number of outputs.
     pub(crate) fn check(&self, classes: usize) -> Result<(), EngineError> {
+        self.isa.check()?;
         let not_negative = |v: f32| v.is_finite() && v >= 0.0;
         let decay = |v: f32| (0.0..1.0).contains(&v);
         let values = [
@@ -112,6 +117,27 @@ pub struct CellTargets<'a> {
     pub weight: f32,
     /// Cells that a finding covers, about; above 0.
     pub extent: f32,
+}
+
+impl CellTargets<'_> {
+    /// Checks the ranges, and that they fit a network of `classes` outputs and so many images of `size` × `size` pixels.
+    pub(crate) fn check(&self, classes: usize, images: usize, size: usize) -> Result<(), EngineError> {
+        let side = size / STRIDE;
+        let refuse = |option, value: String, needed| Err(EngineError::Option { option, value, needed });
+        if classes != 1 {
+            return refuse("cells", format!("given with {classes} outputs"), "for one output only");
+        }
+        if self.truth.len() != images * side * side {
+            return refuse("cells.truth", format!("of {} values", self.truth.len()), "one for each cell of each image");
+        }
+        if !(self.weight.is_finite() && self.weight >= 0.0) {
+            return refuse("cells.weight", self.weight.to_string(), "finite and not negative");
+        }
+        if !(self.extent.is_finite() && self.extent > 0.0) {
+            return refuse("cells.extent", self.extent.to_string(), "finite and above 0");
+        }
+        Ok(())
+    }
 }
 
 /// What a step found, before its update.

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::memory::Buffer;
 use super::pack::{Packing, Shape};
-use super::winograd::Filtering;
 use crate::architecture::{Architecture, BLOCKS, BOTTLENECK, FEATURES, GROWTH, STEM};
+use crate::kernels::winograd::Filtering;
 use crate::parameters::Parameters;
 
 /// A tensor in the flat array.
@@ -149,6 +148,11 @@ impl Plan {
         list
     }
 
+    /// The architecture that it is the plan of.
+    pub(crate) fn architecture(&self) -> Architecture {
+        Architecture::new(self.classes)
+    }
+
     /// Copies parameters into a flat array.
     pub(crate) fn flatten(&self, parameters: &Parameters, to: &mut [f32]) {
         for (entry, (_, _, data)) in self.entries.iter().zip(parameters.iter()) {
@@ -184,63 +188,6 @@ impl Builder {
             bias: at("bias"),
             running_mean: at("running_mean"),
             running_var: at("running_var"),
-        }
-    }
-}
-
-/// A dense block's activations and gradients for one shape of batch.
-pub(crate) struct BlockMemory {
-    pub side: usize,
-    pub pixels: usize,
-    pub values: Buffer,
-    pub gradient: Buffer,
-    /// Each layer's 128 channels between its convolutions.
-    pub bottlenecks: Vec<Buffer>,
-}
-
-/// Everything whose size depends on the batch, allocated once for each shape of batch.
-pub(crate) struct Memory {
-    pub images: usize,
-    pub size: usize,
-    pub padded: Buffer,
-    pub stem: Buffer,
-    pub taken: Buffer,
-    pub blocks: Vec<BlockMemory>,
-    /// The gradient at a layer's 128 channels.
-    pub bottleneck_gradient: Buffer,
-    /// Weight gradients of one convolution, a part each task.
-    pub partial: Buffer,
-}
-
-impl Memory {
-    pub(crate) fn new(plan: &Plan, images: usize, size: usize, partial: usize) -> Self {
-        let pixels = |side: usize| images * side * side;
-        let blocks: Vec<BlockMemory> = plan
-            .blocks
-            .iter()
-            .enumerate()
-            .map(|(index, block)| {
-                let side = (size / 4) >> index;
-                let pixels = pixels(side);
-                BlockMemory {
-                    side,
-                    pixels,
-                    values: Buffer::new(pixels * block.channels),
-                    gradient: Buffer::new(pixels * block.channels),
-                    bottlenecks: block.layers.iter().map(|_| Buffer::new(pixels * BOTTLENECK)).collect(),
-                }
-            })
-            .collect();
-        let padded = super::stem::padded_side(size);
-        Memory {
-            images,
-            size,
-            padded: Buffer::new(images * padded * padded),
-            stem: Buffer::new(pixels(size / 2) * STEM),
-            taken: Buffer::new(pixels(size / 4) * STEM),
-            bottleneck_gradient: Buffer::new(pixels(size / 4) * BOTTLENECK),
-            partial: Buffer::new(partial),
-            blocks,
         }
     }
 }

@@ -1,189 +1,13 @@
-//! The stem: 7×7 convolution of stride 2 (one channel to 64, padding 3), normalization, ReLU, 3×3 max-pooling of stride 2
-//! (padding 1). Images are padded once, so that a row of taps is contiguous.
+//! The backward pass of the stem: maximum pooling, ReLU, normalization and the weight gradient of the 7×7 convolution.
 
-use super::PLANE;
-use super::machine::Pass;
-use super::memory::Planes;
-use super::norm::{Affine, Correction};
-use super::ops;
-use super::product::Product;
-use super::simd::Simd;
-use crate::architecture::STEM;
+use super::norm::Correction;
+use crate::kernels::planes::stem::{RowBands, STEM_PLANES};
+use crate::kernels::planes::{PLANE, Pass, Planes, ops};
+use crate::kernels::{F32, PanelProduct, STEM_TAPS as TAPS, Simd, padded_side};
 use crate::threads::SharedMut;
 
-/// Planes of the stem.
-pub(crate) const STEM_PLANES: usize = STEM / PLANE;
-/// The kernel's side, and the padding on each side of the image.
-const TAPS: usize = 7;
-const PADDING: usize = 3;
 /// Values of one weight gradient, `[plane][tap][channel]`.
 pub(crate) const STEM_WEIGHTS: usize = STEM_PLANES * TAPS * TAPS * PLANE;
-
-/// The side of a padded image.
-pub(crate) fn padded_side(size: usize) -> usize {
-    size + 2 * PADDING
-}
-
-/// Copies `images` of `size` × `size` pixels into a zeroed buffer of padded images.
-pub(crate) fn pad_images(images: &[f32], size: usize, to: &mut [f32]) {
-    let side = padded_side(size);
-    for (image, to) in images.chunks_exact(size * size).zip(to.chunks_exact_mut(side * side)) {
-        for (row, to) in image.chunks_exact(size).zip(to.chunks_exact_mut(side).skip(PADDING)) {
-            to[PADDING..PADDING + size].copy_from_slice(row);
-        }
-    }
-}
-
-/// Images cut into bands of rows, a band a task: by the shape alone.
-#[derive(Clone, Copy)]
-pub(crate) struct RowBands {
-    side: usize,
-    rows: usize,
-    per_image: usize,
-    /// The number of tasks.
-    pub tasks: usize,
-}
-
-impl RowBands {
-    /// At most about 64 bands of an even number of rows.
-    pub(crate) fn new(images: usize, side: usize) -> Self {
-        let rows = (images * side).div_ceil(64).clamp(2, side).next_multiple_of(2);
-        let per_image = side.div_ceil(rows);
-        RowBands { side, rows, per_image, tasks: images * per_image }
-    }
-
-    /// A task's (image, first row, end row).
-    #[inline(always)]
-    fn of_task(self, task: usize) -> (usize, usize, usize) {
-        let first = task % self.per_image * self.rows;
-        (task / self.per_image, first, (first + self.rows).min(self.side))
-    }
-}
-
-/// The convolution, with the sums of its channels.
-pub(crate) struct StemForward<'a> {
-    /// Padded images.
-    pub images: &'a [f32],
-    pub size: usize,
-    /// Packed by [`super::pack::stem_forward`].
-    pub weights: &'a [f32],
-    pub output: Planes,
-    /// Of the output.
-    pub bands: RowBands,
-    /// `[task][channel][Σx, Σx²]`, zeroed.
-    pub sums: SharedMut<f64>,
-}
-
-impl Pass for StemForward<'_> {
-    fn tasks(&self) -> usize {
-        self.bands.tasks
-    }
-
-    fn scratch(&self) -> usize {
-        0
-    }
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(&self, task: usize, _scratch: *mut f32) {
-        let (image, first, end) = self.bands.of_task(task);
-        let (side, padded) = (self.bands.side, padded_side(self.size));
-        let halves = PLANE / S::COLUMNS;
-        for row in first..end {
-            let pixel = (image * side + row) * side;
-            // SAFETY: the taps are within the padded image; this task alone writes these pixels and its sums.
-            unsafe {
-                for panel in 0..STEM_PLANES * halves {
-                    S::product::<2, 1>(&Product {
-                        rows: side,
-                        segments: TAPS,
-                        steps: TAPS,
-                        a: self.images.as_ptr().add((image * padded + 2 * row) * padded),
-                        segment: padded,
-                        b: self.weights.as_ptr().add(panel * TAPS * TAPS * S::COLUMNS),
-                        c: self.output.at(panel / halves, pixel).add(panel % halves * S::COLUMNS),
-                        accumulate: false,
-                    });
-                }
-                for plane in 0..STEM_PLANES {
-                    let sums = self.sums.ptr().add(2 * (task * STEM_PLANES + plane) * PLANE);
-                    ops::add_moments::<S>(self.output.at(plane, pixel), side, sums);
-                }
-            }
-        }
-    }
-}
-
-/// Normalization, ReLU and max-pooling into the first block's first planes, with which of the nine pixels was taken (the
-/// first of the largest, as in torch) and the sums of the pooled channels.
-pub(crate) struct PoolForward<'a> {
-    pub input: Planes,
-    pub affine: &'a Affine,
-    pub output: Planes,
-    /// The taken pixel, 0..9, as f32.
-    pub taken: Planes,
-    /// Of the output.
-    pub bands: RowBands,
-    /// `[task][channel][Σx, Σx²]`, zeroed.
-    pub sums: SharedMut<f64>,
-}
-
-impl Pass for PoolForward<'_> {
-    fn tasks(&self) -> usize {
-        self.bands.tasks
-    }
-
-    fn scratch(&self) -> usize {
-        0
-    }
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(&self, task: usize, _scratch: *mut f32) {
-        let (image, first, end) = self.bands.of_task(task);
-        let side = self.bands.side;
-        for row in first..end {
-            for plane in 0..STEM_PLANES {
-                // SAFETY: window pixels are within the image; this task alone writes these pixels and its sums.
-                unsafe {
-                    for column in 0..side {
-                        self.pool::<S>(image, plane, row, column);
-                    }
-                    let from = self.output.at(plane, (image * side + row) * side);
-                    ops::add_moments::<S>(from, side, self.sums.ptr().add(2 * (task * STEM_PLANES + plane) * PLANE));
-                }
-            }
-        }
-    }
-}
-
-impl PoolForward<'_> {
-    #[inline(always)]
-    unsafe fn pool<S: Simd>(&self, image: usize, plane: usize, row: usize, column: usize) {
-        let side = self.bands.side;
-        let pixel = (image * side + row) * side + column;
-        // SAFETY: as `run`.
-        unsafe {
-            let mut lane = 0;
-            while lane < PLANE {
-                let scale = S::load(self.affine.scale.as_ptr().add(plane * PLANE + lane));
-                let shift = S::load(self.affine.shift.as_ptr().add(plane * PLANE + lane));
-                let mut best = S::splat(f32::NEG_INFINITY);
-                let mut taken = S::splat(0.0);
-                for y in usize::from(row == 0)..3 {
-                    for x in usize::from(column == 0)..3 {
-                        let at = (image * 2 * side + 2 * row + y - 1) * 2 * side + 2 * column + x - 1;
-                        let value = S::load(self.input.at(plane, at).add(lane));
-                        let unit = S::relu(S::fma(value, scale, shift));
-                        taken = S::select_gt(unit, best, S::splat((3 * y + x) as f32), taken);
-                        best = S::select_gt(unit, best, unit, best);
-                    }
-                }
-                S::store(self.output.at(plane, pixel).add(lane), best);
-                S::store(self.taken.at(plane, pixel).add(lane), taken);
-                lane += S::LANES;
-            }
-        }
-    }
-}
 
 /// What a [`StemBackward`] pass computes; the second needs the first's sums.
 #[derive(Clone, Copy)]
@@ -241,7 +65,7 @@ impl Pass for StemBackward<'_> {
                         StemStage::Sums => self.add_sums::<S>(plane, scratch, values, sums),
                         StemStage::Weights(correction) => {
                             let to = scratch.add(side * PLANE);
-                            ops::correct::<S>(scratch, values, to, side, correction, plane * PLANE);
+                            correction.apply::<S>(scratch, values, to, side, plane * PLANE);
                             ops::pack_panels::<S>(to, panels, side * S::COLUMNS, side);
                             self.add_weights::<S>(task, image, plane, row, panels, row > first);
                         }
@@ -274,7 +98,7 @@ impl StemBackward<'_> {
                             let to = to.add((2 * column + x - 1) * PLANE + lane);
                             let distance = S::sub(taken, S::splat((3 * y + x) as f32));
                             let here = S::mul(distance, distance);
-                            let share = S::select_gt(S::splat(0.25), here, gradient, S::splat(0.0));
+                            let share = S::select_gt(S::splat(0.25), here, gradient, S::zero());
                             S::store(to, S::add(S::load(to), share));
                         }
                         lane += S::LANES;
@@ -295,7 +119,7 @@ impl StemBackward<'_> {
             let g = S::load(self.correction.gradient.as_ptr().add(channel));
             let x = S::load(self.correction.value.as_ptr().add(channel));
             let c = S::load(self.correction.constant.as_ptr().add(channel));
-            let zero = S::splat(0.0);
+            let zero = S::zero();
             S::select_gt(value, zero, S::fma(gradient, g, S::fma(value, x, c)), zero)
         }
     }
@@ -307,7 +131,7 @@ impl StemBackward<'_> {
             let mut lane = 0;
             while lane < PLANE {
                 let mean = S::load(self.mean.as_ptr().add(plane * PLANE + lane));
-                let (mut sum, mut product) = (S::splat(0.0), S::splat(0.0));
+                let (mut sum, mut product) = (S::zero(), S::zero());
                 for pixel in 0..self.bands.side {
                     let v = S::load(gradient.add(pixel * PLANE + lane));
                     sum = S::add(sum, v);
@@ -336,7 +160,7 @@ impl StemBackward<'_> {
             let to = self.weight_gradient.ptr().add(task * STEM_WEIGHTS + plane * TAPS * TAPS * PLANE);
             for half in 0..PLANE / S::COLUMNS {
                 for tap_row in 0..TAPS {
-                    S::product::<1, 2>(&Product {
+                    PanelProduct {
                         rows: TAPS,
                         segments: 1,
                         steps: side,
@@ -345,7 +169,8 @@ impl StemBackward<'_> {
                         b: panels.add(half * side * S::COLUMNS),
                         c: to.add(tap_row * TAPS * PLANE + half * S::COLUMNS),
                         accumulate,
-                    });
+                    }
+                    .compute::<S, F32, 1, 2>();
                 }
             }
         }

@@ -1,8 +1,7 @@
-//! Steps over one plane's pixels that the passes share: normalization with ReLU, pooling, sums, corrected gradients.
+//! Steps over one plane's pixels that the passes share: normalization with ReLU, pooling, sums, panels.
 
 use super::PLANE;
-use super::norm::Correction;
-use super::simd::Simd;
+use crate::kernels::simd::Simd;
 
 /// Writes a vector of a plane as f32, or, with `BF16`, as bfloat16 in half the memory; `at` counts values.
 ///
@@ -81,7 +80,7 @@ pub(crate) unsafe fn normalize_relu_pool<S: Simd, const BF16: bool>(
             let mut lane = 0;
             while lane < PLANE {
                 let (s, h) = (S::load(scale.add(lane)), S::load(shift.add(lane)));
-                let mut sum = S::splat(0.0);
+                let mut sum = S::zero();
                 for at in [0, 1, side, side + 1] {
                     sum = S::add(sum, S::relu(S::fma(S::load(origin.add(at * PLANE + lane)), s, h)));
                 }
@@ -102,8 +101,8 @@ pub(crate) unsafe fn add_moments<S: Simd>(from: *const f32, pixels: usize, sums:
     unsafe {
         let mut lane = 0;
         while lane < PLANE {
-            let mut sum = S::splat(0.0);
-            let mut squares = S::splat(0.0);
+            let mut sum = S::zero();
+            let mut squares = S::zero();
             for pixel in 0..pixels {
                 let x = S::load(from.add(pixel * PLANE + lane));
                 sum = S::add(sum, x);
@@ -129,36 +128,6 @@ pub(crate) unsafe fn add_pairs<S: Simd>(first: S::V, second: S::V, sums: *mut f6
         for (lane, (first, second)) in lanes[0].iter().zip(&lanes[1]).enumerate().take(S::LANES) {
             *sums.add(2 * lane) += f64::from(*first);
             *sums.add(2 * lane + 1) += f64::from(*second);
-        }
-    }
-}
-
-/// to = correction(gradient, value) for `pixels` pixels of one plane, whose channels in `correction` start at `channel`.
-///
-/// # Safety
-/// As [`normalize_relu`].
-#[inline(always)]
-pub(crate) unsafe fn correct<S: Simd>(
-    gradient: *const f32,
-    value: *const f32,
-    to: *mut f32,
-    pixels: usize,
-    correction: &Correction,
-    channel: usize,
-) {
-    debug_assert!(channel + PLANE <= correction.gradient.len());
-    // SAFETY: the caller's.
-    unsafe {
-        let mut lane = 0;
-        while lane < PLANE {
-            let g = S::load(correction.gradient.as_ptr().add(channel + lane));
-            let x = S::load(correction.value.as_ptr().add(channel + lane));
-            let c = S::load(correction.constant.as_ptr().add(channel + lane));
-            for pixel in 0..pixels {
-                let at = pixel * PLANE + lane;
-                S::store(to.add(at), S::fma(S::load(gradient.add(at)), g, S::fma(S::load(value.add(at)), x, c)));
-            }
-            lane += S::LANES;
         }
     }
 }
@@ -216,7 +185,7 @@ pub(crate) unsafe fn pack_pairs<S: Simd>(
             let to = panels.add(lane / columns * panel + lane % columns);
             for pair in 0..pixels.div_ceil(2) {
                 let from = from.add(2 * pair * PLANE + lane);
-                let high = if 2 * pair + 1 < pixels { S::load(from.add(PLANE)) } else { S::splat(0.0) };
+                let high = if 2 * pair + 1 < pixels { S::load(from.add(PLANE)) } else { S::zero() };
                 S::store(to.add(pair * columns), S::pair_bf16(S::load(from), high));
             }
             lane += S::LANES;

@@ -1,9 +1,11 @@
 //! 1×1 convolutions of a DenseNet: normalization and rectification of the input happen while it is copied into the cache, and
 //! so does the average pooling of a transition, which commutes with its convolution.
 
-use super::gemm::{Ahead, Epilogue, MatrixA, MatrixC, PackedB, Segments, gemm};
-use super::product::{Bf16, F32, Format, Int8, Product, RoundedF32};
-use super::simd::{Op, Simd};
+use crate::kernels::gemm::{Ahead, gemm};
+use crate::kernels::packed::PackedB;
+use crate::kernels::product::{Bf16, F32, Format, Int8, Product, RoundedF32};
+use crate::kernels::simd::{Op, Simd};
+use crate::kernels::tile::{Epilogue, MatrixA, MatrixC, Segments};
 
 /// Pixels that one call works on at most: their normalized values stay in the second-level cache.
 pub const PIXELS: usize = 96;
@@ -176,10 +178,9 @@ impl Pointwise<'_> {
             let (scale, shift) = (self.scale.as_ptr().add(from), self.shift.as_ptr().add(from));
             for k in (0..depth).step_by(S::LANES) {
                 let (factor, offset) = (S::load(scale.add(k)), S::load(shift.add(k)));
-                // In this order what is not a number stays so.
-                let mut sum = S::max(S::zero(), S::fma(S::load(inputs[0].add(k)), factor, offset));
+                let mut sum = S::relu(S::fma(S::load(inputs[0].add(k)), factor, offset));
                 for input in &inputs[1..] {
-                    sum = S::add(sum, S::max(S::zero(), S::fma(S::load(input.add(k)), factor, offset)));
+                    sum = S::add(sum, S::relu(S::fma(S::load(input.add(k)), factor, offset)));
                 }
                 if N > 1 {
                     sum = S::mul(sum, S::splat(1.0 / N as f32));

@@ -1,17 +1,16 @@
 //! The stem: a 7×7 convolution with stride 2 on one channel, rectified, and 3×3 maximum pooling with stride 2, in one pass.
 
-use super::gemm::{Ahead, Epilogue, MatrixA, MatrixC, PackedB, Segments, gemm};
-use super::simd::{Op, Simd};
-
-/// Pixels of padding around the image that the stem reads: 3 to the left and above, and as many after it.
-pub const STEM_PAD: usize = 3;
-const CHANNELS: usize = 64;
-const KERNEL: usize = 7;
+use crate::architecture::STEM as CHANNELS;
+use crate::kernels::gemm::{Ahead, gemm};
+use crate::kernels::packed::PackedB;
+use crate::kernels::padding::{STEM_TAPS, padded_side};
+use crate::kernels::simd::{Op, Simd};
+use crate::kernels::tile::{Epilogue, MatrixA, MatrixC, Segments};
 
 /// The stem on some rows of its pooled output.
 #[derive(Debug, Clone, Copy)]
 pub struct Stem<'a> {
-    /// One image with [`STEM_PAD`] zeros on every side, (size + 6)² values.
+    /// One image with its padding ([`crate::kernels::pad_images`]), (size + 6)² values.
     pub image: *const f32,
     /// Width and height of the image without padding, a multiple of 4.
     pub size: usize,
@@ -47,9 +46,9 @@ pub unsafe fn stem(work: Stem<'_>) {
     let convolve = |y: usize| {
         // SAFETY: row y < size / 2 of the convolution reads padded rows 2y..2y + 7, all inside the padded image.
         unsafe {
-            let width = work.size + 2 * STEM_PAD;
+            let width = padded_side(work.size);
             let a = MatrixA { ptr: work.image.add(2 * y * width), row_stride: 2 };
-            let segments = Segments { count: KERNEL, stride: width, length: KERNEL };
+            let segments = Segments { count: STEM_TAPS, stride: width, length: STEM_TAPS };
             let c = MatrixC { ptr: work.scratch.add(y % 3 * row_values), row_stride: CHANNELS };
             let epilogue = Epilogue { bias: Some(work.bias), relu: true, ..Epilogue::default() };
             gemm(half, a, 0, segments, work.weights, c, epilogue, Ahead::NOTHING);

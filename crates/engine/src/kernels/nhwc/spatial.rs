@@ -1,17 +1,16 @@
 //! 3×3 convolutions by Winograd's minimal filtering F(4×4, 3×3): 36 products of small matrices make a square of 16 output
-//! pixels that would take 144 the direct way (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
+//! pixels that would take 144 the direct way.
 
-use super::buffer::Buffer;
-use super::gemm::{Ahead, Epilogue, MatrixA, MatrixC, PackedB, Segments, gemm};
-use super::simd::{Op, Simd};
 use crate::cpu::Isa;
+use crate::kernels::buffer::Buffer;
+use crate::kernels::gemm::{Ahead, gemm};
+use crate::kernels::packed::PackedB;
+use crate::kernels::simd::{Op, Simd};
+use crate::kernels::tile::{Epilogue, MatrixA, MatrixC, Segments};
+use crate::kernels::winograd::{
+    Filter, Four, PATCH, POINTS, Patch, TILE, Tile, collect_columns, transform_kernel, transform_patch,
+};
 
-/// Output pixels of a tile in each direction.
-pub const TILE: usize = 4;
-/// Input pixels of a tile in each direction.
-const PATCH: usize = TILE + 2;
-/// Points at which the product is taken.
-const POINTS: usize = PATCH * PATCH;
 /// Tiles that one call works on at most.
 pub const TILES: usize = 16;
 const PAD: usize = 16;
@@ -53,28 +52,6 @@ impl WinogradWeights {
     pub fn scratch(&self) -> usize {
         POINTS * ((TILES * self.inputs + PAD) + (TILES * self.outputs + PAD))
     }
-}
-
-/// G g Gᵀ in f64.
-fn transform_kernel(kernel: &[f32]) -> [f32; POINTS] {
-    const G: [[f64; 3]; PATCH] = [
-        [1.0 / 4.0, 0.0, 0.0],
-        [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-        [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-        [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-        [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-        [0.0, 0.0, 1.0],
-    ];
-    let mut half = [[0.0f64; 3]; PATCH];
-    for (row, g) in half.iter_mut().zip(&G) {
-        for (x, value) in row.iter_mut().enumerate() {
-            *value = (0..3).map(|y| g[y] * f64::from(kernel[y * 3 + x])).sum();
-        }
-    }
-    std::array::from_fn(|point| {
-        let (y, x) = (point / PATCH, point % PATCH);
-        (0..3).map(|k| half[y][k] * G[x][k]).sum::<f64>() as f32
-    })
 }
 
 /// Where the rows of an input are.
@@ -159,26 +136,21 @@ impl Op for Winograd<'_> {
 }
 
 impl Winograd<'_> {
-    /// Image, and first row and column of a tile's output.
     #[inline(always)]
-    fn place(&self, tile: usize) -> (usize, usize, usize) {
-        let per_side = tiles_per_side(self.side);
-        let (image, tile) = ((self.first + tile) / (per_side * per_side), (self.first + tile) % (per_side * per_side));
-        (image, tile / per_side * TILE, tile % per_side * TILE)
+    fn tile(&self, index: usize) -> Tile {
+        Tile::new(self.first + index, self.side, TILE)
     }
 
     /// Bᵀ d B for all channels of one tile.
     #[inline(always)]
-    unsafe fn transform_input<S: Simd>(&self, tile: usize, to: *mut f32) {
+    unsafe fn transform_input<S: Simd>(&self, index: usize, to: *mut f32) {
         let inputs = self.weights.inputs;
-        let (image, top, left) = self.place(tile);
+        let tile = self.tile(index);
         let mut sources = [self.weights.zeros.as_ptr(); POINTS];
         for (point, source) in sources.iter_mut().enumerate() {
-            // One before the tile in both directions; what lies before the image wraps to a large number.
-            let (y, x) = ((top + point / PATCH).wrapping_sub(1), (left + point % PATCH).wrapping_sub(1));
-            if y < self.side && x < self.side {
+            if let Some((y, x)) = tile.in_image(point / PATCH, point % PATCH, self.side) {
                 let row = match self.rows {
-                    Rows::All => image * self.side + y,
+                    Rows::All => tile.image * self.side + y,
                     Rows::Ring => y.wrapping_sub(1) % RING,
                 };
                 // SAFETY: inside the image.
@@ -188,45 +160,23 @@ impl Winograd<'_> {
         let stride = TILES * inputs + PAD;
         for channel in (0..inputs).step_by(S::LANES) {
             // SAFETY: channels are a multiple of LANES; `to` has room for every point.
-            unsafe {
-                let mut half = [[S::zero(); PATCH]; PATCH];
-                for x in 0..PATCH {
-                    let column = std::array::from_fn(|y| S::load(sources[y * PATCH + x].add(channel)));
-                    let column = input_transform::<S>(column);
-                    for y in 0..PATCH {
-                        half[y][x] = column[y];
-                    }
-                }
-                for (y, row) in half.into_iter().enumerate() {
-                    for (x, v) in input_transform::<S>(row).into_iter().enumerate() {
-                        S::store(to.add((y * PATCH + x) * stride + channel), v);
-                    }
-                }
-            }
+            unsafe { transform_patch::<S, Four>(Sources { pixels: &sources, channel }, to.add(channel), stride) };
         }
     }
 
     /// Aᵀ m A for all channels of one tile, written where it lies inside the image.
     #[inline(always)]
-    unsafe fn transform_output<S: Simd>(&self, tile: usize, from: *const f32) {
+    unsafe fn transform_output<S: Simd>(&self, index: usize, from: *const f32) {
         let outputs = self.weights.outputs;
-        let (image, top, left) = self.place(tile);
-        let (rows, columns) = (TILE.min(self.side - top), TILE.min(self.side - left));
+        let Tile { image, row, column, rows, columns } = self.tile(index);
         let stride = TILES * outputs + PAD;
         for channel in (0..outputs).step_by(S::LANES) {
             // SAFETY: channels are a multiple of LANES, and only pixels inside the image are written.
             unsafe {
-                let mut half = [[S::zero(); PATCH]; TILE];
-                for x in 0..PATCH {
-                    let column = std::array::from_fn(|y| S::load(from.add((y * PATCH + x) * stride + channel)));
-                    let column = output_transform::<S>(column);
-                    for y in 0..TILE {
-                        half[y][x] = column[y];
-                    }
-                }
-                for (y, row) in half.into_iter().enumerate().take(rows) {
-                    let start = ((image * self.side + top + y) * self.side + left) * self.output_stride + channel;
-                    for (x, v) in output_transform::<S>(row).into_iter().enumerate().take(columns) {
+                let half = collect_columns::<S, Four>(from.add(channel), stride);
+                for (y, half) in half.into_iter().enumerate().take(rows) {
+                    let start = ((image * self.side + row + y) * self.side + column) * self.output_stride + channel;
+                    for (x, v) in Four::tile_line::<S>(half).into_iter().enumerate().take(columns) {
                         S::store(self.output.add(start + x * self.output_stride), v);
                     }
                 }
@@ -235,37 +185,17 @@ impl Winograd<'_> {
     }
 }
 
-/// Bᵀ d for the points 0, ±1, ±2, ∞.
-#[inline(always)]
-unsafe fn input_transform<S: Simd>(d: [S::V; PATCH]) -> [S::V; PATCH] {
-    // SAFETY: called by kernels only.
-    unsafe {
-        let (four, minus_four, minus_five) = (S::splat(4.0), S::splat(-4.0), S::splat(-5.0));
-        let (even, odd) = (S::fma(d[2], minus_four, d[4]), S::fma(d[1], minus_four, d[3]));
-        let (difference, other) = (S::sub(d[4], d[2]), S::sub(d[3], d[1]));
-        [
-            S::fma(d[0], four, S::fma(d[2], minus_five, d[4])),
-            S::add(even, odd),
-            S::sub(even, odd),
-            S::fma(other, S::splat(2.0), difference),
-            S::fma(other, S::splat(-2.0), difference),
-            S::fma(d[1], four, S::fma(d[3], minus_five, d[5])),
-        ]
-    }
+/// The pixels of a patch, each wherever it lies, from a channel on.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    pixels: &'a [*const f32; POINTS],
+    channel: usize,
 }
 
-/// Aᵀ m for the same points.
-#[inline(always)]
-unsafe fn output_transform<S: Simd>(m: [S::V; PATCH]) -> [S::V; TILE] {
-    // SAFETY: called by kernels only.
-    unsafe {
-        let (sum1, difference1) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-        let (sum2, difference2) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
-        [
-            S::add(m[0], S::add(sum1, sum2)),
-            S::fma(difference2, S::splat(2.0), difference1),
-            S::fma(sum2, S::splat(4.0), sum1),
-            S::add(m[5], S::fma(difference2, S::splat(8.0), difference1)),
-        ]
+impl<S: Simd> Patch<S> for Sources<'_> {
+    #[inline(always)]
+    unsafe fn load(self, row: usize, column: usize) -> S::V {
+        // SAFETY: every pixel has a vector of channels from `channel` on.
+        unsafe { S::load(self.pixels[row * PATCH + column].add(self.channel)) }
     }
 }
