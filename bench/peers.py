@@ -1,6 +1,6 @@
 """Times Coxa beside PyTorch, ONNX Runtime and OpenVINO on the same weights and the same film, in turn.
 
-Each peer is a process of its own that loads once and then runs when it is told to (a line on its standard input), so that the
+Each peer is a process of its own that loads once and then runs on request (a line on its standard input), so that the
 rounds of all of them interleave. Coxa is timed by its own `bench` command, which measures inside the process as the peers do.
 """
 
@@ -164,7 +164,7 @@ PEERS = {
 
 
 def allocators():
-    """PyTorch's training steps take hundreds of megabytes and give them back, so the allocator counts: settings by name, of those
+    """PyTorch's training steps take hundreds of megabytes and release them, so the allocator counts: settings by name, of those
     that this machine has, as PyTorch's tuning guide has them. glibc ignores a mapping threshold above 32 MiB, hence no mappings."""
     settings = {"": {}, "glibc without mappings": {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}}
     keep = "oversize_threshold:1,background_thread:true,metadata_thp:auto,dirty_decay_ms:9000000000,muzzy_decay_ms:9000000000"

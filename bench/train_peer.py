@@ -130,9 +130,9 @@ def main():
         with torch.no_grad():
             logits = torch.cat([model(images[held[i : i + 32]]) for i in range(0, len(held), 32)])
         wanted = target[held]
-        told = (logits[:, 0] > 0).long() if binary else logits.argmax(1)
+        called = (logits[:, 0] > 0).long() if binary else logits.argmax(1)
         line = f"epoch {epoch + 1}: loss {total / len(train):.4f}; validation loss {loss_of(logits, wanted):.4f}"
-        line += f", accuracy {(told == wanted).float().mean():.4f}"
+        line += f", accuracy {(called == wanted).float().mean():.4f}"
         if binary:
             score, label = logits[:, 0].numpy(), wanted.numpy()
             auc, error = delong(score[label == 1], score[label == 0])

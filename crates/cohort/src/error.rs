@@ -15,7 +15,7 @@ pub enum CohortError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: std::io::Error,
     },
     /// A table that cannot be read, or a value in one.

@@ -22,7 +22,7 @@ pub struct Sample {
     pub target: usize,
 }
 
-/// What is to be told of a film.
+/// What a network is to predict for a film.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Whether there is a fracture: classes `absent` and `present`.

@@ -139,9 +139,9 @@ fn several_steps_are_adams() {
                 let expected = value - rate * m / (v.sqrt() + eps);
                 let found = f64::from(after[name][i]);
                 // Where loss and decay nearly cancel, little of f32 is left of their sum.
-                let cancelled = 1e-6 * rate * (loss.abs() + decay.abs()) / (v.sqrt() + eps);
+                let canceled = 1e-6 * rate * (loss.abs() + decay.abs()) / (v.sqrt() + eps);
                 assert!(
-                    (found - expected).abs() < 1e-6 + 1e-6 * value.abs() + cancelled,
+                    (found - expected).abs() < 1e-6 + 1e-6 * value.abs() + canceled,
                     "{name}[{i}], step {step}: {found} {expected}"
                 );
             }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Endings of names under which films are looked for; other files are looked at by their first bytes.
+/// Endings of the names of films; other files are judged by their first bytes.
 pub const FILM_ENDINGS: [&str; 8] = ["dcm", "dicom", "ima", "png", "jpg", "jpeg", "tif", "tiff"];
 
 /// What lies below a folder.

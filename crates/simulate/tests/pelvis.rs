@@ -20,7 +20,7 @@ fn a_film_is_a_pure_function_of_seed_index_and_options() {
 }
 
 #[test]
-fn fractures_are_labelled_and_boxed_inside_the_film() {
+fn fractures_are_labeled_and_boxed_inside_the_film() {
     for (kind, expected) in
         [(FilmKind::FemoralNeck, FractureType::FemoralNeck), (FilmKind::Trochanteric, FractureType::Trochanteric)]
     {

@@ -1,4 +1,4 @@
-//! `coxa bench`: how long detection, localisation and training steps take on this machine, and how much memory they hold.
+//! `coxa bench`: how long detection, localization and training steps take on this machine, and how much memory they hold.
 
 use std::process::Command;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::{Outcome, json_line, usage};
 
-/// Times detection, localisation and training steps on this machine, each in a process of its own so that its memory is its own.
+/// Times detection, localization and training steps on this machine, each in a process of its own so that its memory is its own.
 ///
 /// Times are medians over `--runs` runs after one that is not counted. Weights come from `--model`, or from a fixed seed: their
 /// values do not change the time. Detection also tells its share of the machine's peak: how long its multiply-adds would take in a loop
@@ -34,7 +34,7 @@ pub struct Bench {
     /// Side of the input in pixels, a multiple of 32.
     #[arg(long, default_value_t = 512)]
     size: usize,
-    /// Films at once, 1 to 1024 [default: 1 and 8 for detection, 1 for localisation, 8 for training].
+    /// Films at once, 1 to 1024 [default: 1 and 8 for detection, 1 for localization, 8 for training].
     #[arg(long, value_parser = crate::values::batch_in_range)]
     batch: Option<usize>,
     /// Runs that are counted.

@@ -1,7 +1,7 @@
 //! Importers of public sets: each reads a set in its own layout and writes a new dataset folder, whole or not at all.
 //!
 //! A file that cannot be taken (truncated, the content of another, a contradiction) is named in the report and the others
-//! are imported. Pixels are never decoded here: only the marks at a file's ends are looked at, and what the caller's [`Look`] sees.
+//! are imported. Pixels are never decoded here: only the marks at a file's ends are checked, and what the caller's [`Look`] inspects.
 
 pub mod folders;
 pub mod fracatlas;

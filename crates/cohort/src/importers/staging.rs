@@ -67,7 +67,7 @@ pub struct Stored {
 /// The file in a folder in the making that its import holds locked.
 const LOCK: &str = ".lock";
 
-/// Removes what imports of the same name left that were killed: their lock can be had. What cannot be removed is passed over.
+/// Removes what killed imports of the same name left: their lock is free. What cannot be removed stays.
 fn clear_abandoned(to: &Path) {
     for left in left_of(to) {
         if File::open(left.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok()) {

@@ -5,7 +5,7 @@
 //! | 820.0x, 820.1x; S72.0 | fracture of the femoral neck |
 //! | 820.2x, 820.3x; S72.1, S72.2 | trochanteric fracture (inter- and subtrochanteric) |
 //! | 820, 820.8, 820.9; S72, S72.00x (hip NOS), S72.05x–S72.06x (head of the femur) | a hip fracture of no certain kind: questionable |
-//! | 821.00, 821.10; S72.7, S72.8, S72.9 | a femoral fracture, place not said: questionable |
+//! | 821.00, 821.10; S72.7, S72.8, S72.9 | a femoral fracture, place not given: questionable |
 //! | 733.14, 733.15, 733.96; M80.x5, M84.35/45/55/65, M84.75 | pathological, atypical or stress fracture: questionable |
 //! | 996.44; M96.6, M96.66, M97.0 | periprosthetic fracture: questionable |
 //! | S79.0 | physeal fracture of the upper end of the femur: questionable |
@@ -102,12 +102,12 @@ impl Code {
                 (Some(b'1' | b'2'), _) => Meaning::Hip(FractureType::Trochanteric),
                 (Some(b'3'), _) => Meaning::Other("femoral shaft"),
                 (Some(b'4'), _) => Meaning::Other("lower end of the femur"),
-                _ => Meaning::Questionable("a femoral fracture whose place is not said"),
+                _ => Meaning::Questionable("a femoral fracture whose place is not given"),
             };
         }
         match code {
             "821" | "821.0" | "821.1" | "821.00" | "821.10" => {
-                Meaning::Questionable("a femoral fracture whose place is not said")
+                Meaning::Questionable("a femoral fracture whose place is not given")
             }
             "M96.6" => Meaning::Questionable("a fracture around a prosthesis"),
             _ if starts(&["821.01", "821.11", "733.97"]) => Meaning::Other("femoral shaft"),

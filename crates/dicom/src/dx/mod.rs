@@ -83,7 +83,7 @@ pub enum DxError {
     Io {
         /// Where it was to be.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's reason.
         source: io::Error,
     },
 }

@@ -4,7 +4,7 @@ use coxa_schema::Side;
 
 use crate::geometry::Vec3;
 
-/// Where things are in one hip of a posed, unfractured patient (world frame, millimetres): what hardware is placed by.
+/// Where things are in one hip of a posed, unfractured patient (world frame, millimeters): what hardware is placed by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HipLandmarks {
     /// The patient's side.

@@ -149,7 +149,7 @@ struct RestPlane {
 
 impl RestPlane {
     fn new(patient: &Patient, side: Side, fragment: &Fragment, source: Vec3) -> Self {
-        // In this patient's millimetres the fragment's shift is larger by the bone's scale.
+        // In this patient's millimeters the fragment's shift is larger by the bone's scale.
         let moved = Rigid { translation: fragment.motion.translation * patient.femur_scale, ..fragment.motion };
         let back = moved.then(&patient.leg_motion(side)).inverse();
         let mut plane = Self {

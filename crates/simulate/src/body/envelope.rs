@@ -9,23 +9,23 @@ use crate::random::{FilmRng, chance, normal, uniform};
 /// What distinguishes one body from another.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyShape {
-    /// Half width at the trochanters, millimetres.
+    /// Half width at the trochanters, millimeters.
     pub hips: f32,
-    /// Half width at the waist, millimetres.
+    /// Half width at the waist, millimeters.
     pub waist: f32,
-    /// Half depth of the trunk, millimetres.
+    /// Half depth of the trunk, millimeters.
     pub depth: f32,
-    /// Radius of the thighs, millimetres.
+    /// Radius of the thighs, millimeters.
     pub thigh: f32,
-    /// Thickness of the subcutaneous fat at the hips, millimetres.
+    /// Thickness of the subcutaneous fat at the hips, millimeters.
     pub fat: f32,
-    /// How far the buttocks hang below the hips, millimetres.
+    /// How far the buttocks hang below the hips, millimeters.
     pub buttocks: f32,
-    /// Half height of the bladder, millimetres; 0 is empty.
+    /// Half height of the bladder, millimeters; 0 is empty.
     pub bladder: f32,
     /// Size of the external genitals, 0 for none in view.
     pub genitals: f32,
-    /// Height of an overhanging abdominal fold above the hips, millimetres, if there is one.
+    /// Height of an overhanging abdominal fold above the hips, millimeters, if there is one.
     pub apron: Option<f32>,
 }
 

@@ -171,7 +171,7 @@ fn hip_landmarks(patient: &Patient, side: Side, motion: &Rigid) -> HipLandmarks 
     }
 }
 
-/// The box around world points in film pixels, three millimetres wider, cut at the film's border.
+/// The box around world points in film pixels, three millimeters wider, cut at the film's border.
 fn bounding_box(view: &Viewpoint, points: &[Vec3]) -> [f32; 4] {
     let scale = 1.0 / view.oversampling as f32;
     let mut b = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
@@ -248,7 +248,7 @@ mod tests {
         for (c, (name, _)) in rows[0].1.iter().enumerate() {
             let of = |label: bool| rows.iter().filter(|r| r.0 == label).map(|r| r.1[c].1).collect::<Vec<_>>();
             let (with, without) = (of(true), of(false));
-            // The 0.01 % point of the statistic for these sizes, as 25 variables are looked at.
+            // The 0.01 % point of the statistic for these sizes, as 25 variables are compared.
             let limit = 2.23 * ((with.len() + without.len()) as f32 / (with.len() * without.len()) as f32).sqrt();
             let d = kolmogorov_smirnov(with, without);
             assert!(d < limit, "{name} differs between the classes: {d} ≥ {limit}");

@@ -36,15 +36,15 @@ pub struct Patient {
     pub pelvis: PelvisFit,
     /// Numbers of the femora in the bank, right then left.
     pub femur_numbers: [usize; 2],
-    /// Femora, right then left, in the millimetres of the templates.
+    /// Femora, right then left, in the millimeters of the templates.
     pub femora: [FemurShape; 2],
     /// What stands out on the femora, right then left.
     pub relief: [Relief; 2],
-    /// Millimetres of this patient per millimetre of the femur's template.
+    /// Millimeters of this patient per millimeter of the femur's template.
     pub femur_scale: f32,
     /// Poses of the legs, right then left.
     pub legs: [LegPose; 2],
-    /// Where each head is against its socket's center, millimetres in the left side's frame.
+    /// Where each head is against its socket's center, millimeters in the left side's frame.
     pub seating: [Vec3; 2],
     /// Soft tissue.
     pub body: BodyShape,
@@ -131,7 +131,7 @@ impl Patient {
         }
     }
 
-    /// From the frame of the left femur at rest (in this patient's millimetres) to the left side's half of the patient's frame.
+    /// From the frame of the left femur at rest (in this patient's millimeters) to the left side's half of the patient's frame.
     #[must_use]
     pub fn leg_motion(&self, side: Side) -> Rigid {
         let leg = self.legs[place(side)];
@@ -155,7 +155,7 @@ impl Patient {
         Rigid::rotate(Vec3::default(), v(1.0, 0.0, 0.0), self.tilt).then(&self.motion())
     }
 
-    /// A point of a femur at rest, in its template's millimetres, in the world.
+    /// A point of a femur at rest, in its template's millimeters, in the world.
     #[must_use]
     pub fn femur_point(&self, side: Side, p: Vec3) -> Vec3 {
         let q = self.leg_motion(side).apply(p * self.femur_scale);

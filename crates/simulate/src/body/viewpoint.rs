@@ -52,7 +52,7 @@ impl Viewpoint {
         let side = if patient.index_side == Side::Left { 1.0 } else { -1.0 };
         let aspect = choose(rng, &[(1.217, 0.4), (1.25, 0.3), (1.0, 0.0)]);
         let aspect = if chance(rng, 0.3 * s) { uniform(rng, 1.0, 1.45) } else { aspect };
-        // Width and height at the detector in millimetres, and where the middle of the film is on the patient.
+        // Width and height at the detector in millimeters, and where the middle of the film is on the patient.
         let (size, aim) = match frame {
             Frame::Landscape => {
                 let width = uniform(rng, 420.0 - 40.0 * s, 435.0 + 35.0 * s);

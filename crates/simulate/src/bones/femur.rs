@@ -20,15 +20,15 @@ pub const FEMORA: usize = 32;
 /// What distinguishes one proximal femur from another.
 #[derive(Clone, Copy, Debug)]
 pub struct FemurShape {
-    /// Radius of the head, millimetres.
+    /// Radius of the head, millimeters.
     pub head_radius: f32,
     /// Angle between neck and shaft, degrees.
     pub neck_shaft_angle: f32,
-    /// Distance from the head's center to the shaft axis along the neck, millimetres.
+    /// Distance from the head's center to the shaft axis along the neck, millimeters.
     pub neck_length: f32,
     /// Width of the neck over that of the mean neck of this head.
     pub neck_width: f32,
-    /// Outer radius of the shaft, millimetres.
+    /// Outer radius of the shaft, millimeters.
     pub shaft_radius: f32,
     /// Cortical thickness over that of a healthy adult.
     pub cortex: f32,
@@ -40,17 +40,17 @@ pub struct FemurShape {
     pub greater: f32,
     /// Size of the lesser trochanter over the mean.
     pub lesser: f32,
-    /// Anterior bow of the shaft, millimetres over the modelled length.
+    /// Anterior bow of the shaft, millimeters over the modeled length.
     pub bow: f32,
-    /// Lateral bow, millimetres over the modelled length.
+    /// Lateral bow, millimeters over the modeled length.
     pub varus_bow: f32,
-    /// Bony ridge at the head–neck junction (osteophytes, cam), millimetres.
+    /// Bony ridge at the head–neck junction (osteophytes, cam), millimeters.
     pub collar: f32,
     /// Where the ridge is: 0 inferior, 1 superior.
     pub collar_place: f32,
-    /// Flattening of the head from above (old osteoarthritis, necrosis), millimetres.
+    /// Flattening of the head from above (old osteoarthritis, necrosis), millimeters.
     pub flattening: f32,
-    /// How far below the head's center the shaft goes, millimetres.
+    /// How far below the head's center the shaft goes, millimeters.
     pub length: f32,
 }
 
@@ -117,7 +117,7 @@ impl FemurShape {
         -self.neck_axis() * self.neck_length
     }
 
-    /// The point of the neck axis `s` of the way from the base (0) to the head's center (1), moved `up` millimetres
+    /// The point of the neck axis `s` of the way from the base (0) to the head's center (1), moved `up` millimeters
     /// superolaterally across the neck.
     #[must_use]
     pub fn on_neck(&self, s: f32, up: f32) -> Vec3 {
@@ -131,7 +131,7 @@ impl FemurShape {
         self.head_radius / 23.8
     }
 
-    /// A point given in millimetres of the mean femur relative to the neck base.
+    /// A point given in millimeters of the mean femur relative to the neck base.
     fn at(&self, x: f32, y: f32, z: f32) -> Vec3 {
         self.neck_base() + v(x, y, z) * self.scale()
     }
@@ -148,7 +148,7 @@ impl FemurShape {
         self.at(-24.0, -29.0, -16.0)
     }
 
-    /// A point on the shaft axis, `below` millimetres under the neck base.
+    /// A point on the shaft axis, `below` millimeters under the neck base.
     #[must_use]
     pub fn on_shaft(&self, below: f32) -> Vec3 {
         let t = below / self.length;
@@ -236,7 +236,7 @@ impl FemurShape {
         bone
     }
 
-    /// Cortical thickness of a healthy adult in millimetres at a point of the surface; [`FemurShape::cortex`] scales it.
+    /// Cortical thickness of a healthy adult in millimeters at a point of the surface; [`FemurShape::cortex`] scales it.
     #[must_use]
     pub fn thickness(&self, p: Vec3) -> f32 {
         let k = self.scale();
@@ -301,7 +301,7 @@ impl FemurShape {
     }
 
     /// Coordinates along and across the trabeculae at a point of the frontal plane, for oriented texture: first the
-    /// compressive, then the tensile system; each as (across, along) in millimetres.
+    /// compressive, then the tensile system; each as (across, along) in millimeters.
     #[must_use]
     pub fn trabecular_coordinates(&self, p: Vec3) -> [[f32; 2]; 2] {
         let k = self.scale();
@@ -328,7 +328,7 @@ pub struct FemurField {
 }
 
 impl FemurField {
-    /// Samples a shape, `step` millimetres apart near the hip.
+    /// Samples a shape, `step` millimeters apart near the hip.
     #[must_use]
     pub fn sample(shape: &FemurShape, step: f32) -> Self {
         let bone = shape.skeleton();

@@ -1,7 +1,7 @@
 //! The bony pelvis and the lower lumbar spine.
 //!
 //! The patient's frame has its origin midway between the two hip centers; x to the patient's left, y cranial, z anterior. The
-//! *left* hip bone is modelled and mirrored. Coordinates of its nodes are those of a woman with hip centers 176 mm apart.
+//! *left* hip bone is modeled and mirrored. Coordinates of its nodes are those of a woman with hip centers 176 mm apart.
 //!
 //! Measures: hip centers 170–180 mm apart, anterior superior spines 225–240 mm, intercristal width 270–285 mm, height of the hip
 //! bone 200–215 mm, ischial tuberosities 120 mm (Reynolds, Snow & Young, "Spatial geometry of the human pelvis", FAA-AM-82-9;
@@ -27,17 +27,17 @@ pub struct PelvisShape {
     pub cavity: f32,
     /// Inclination and anteversion of the acetabular opening, degrees.
     pub opening: [f32; 2],
-    /// Lateral overhang of the roof (osteophytes), millimetres.
+    /// Lateral overhang of the roof (osteophytes), millimeters.
     pub overhang: f32,
     /// Cortical thickness over that of a healthy adult.
     pub cortex: f32,
-    /// Width of the symphysis' gap, millimetres.
+    /// Width of the symphysis' gap, millimeters.
     pub symphysis: f32,
-    /// Width of the sacroiliac joints, millimetres.
+    /// Width of the sacroiliac joints, millimeters.
     pub sacroiliac: f32,
     /// Turn of the sacrum about x, degrees: more is more horizontal.
     pub sacral_tilt: f32,
-    /// Scoliosis: sideways shift of a lumbar level against the one below, millimetres.
+    /// Scoliosis: sideways shift of a lumbar level against the one below, millimeters.
     pub scoliosis: f32,
 }
 
@@ -46,19 +46,19 @@ pub struct PelvisShape {
 pub struct PelvisFit {
     /// Size over the template's.
     pub scale: f32,
-    /// Half the distance of the hip centers, millimetres.
+    /// Half the distance of the hip centers, millimeters.
     pub half_distance: f32,
     /// Stretch of the wing above the hip along x (flare) and y (height).
     pub wing: [f32; 2],
     /// Stretch of the pubis and ischium along y.
     pub depth: f32,
-    /// Subpubic widening (female arch), millimetres at the tuberosities.
+    /// Subpubic widening (female arch), millimeters at the tuberosities.
     pub arch: f32,
     /// Volume fraction of spongy bone.
     pub fraction: f32,
-    /// Smooth individual warp: three waves, each a wave vector (1/mm), a phase and a shift in millimetres.
+    /// Smooth individual warp: three waves, each a wave vector (1/mm), a phase and a shift in millimeters.
     pub waves: [(Vec3, f32, Vec3); 3],
-    /// Difference of the sides: shift of the right side's wing, millimetres.
+    /// Difference of the sides: shift of the right side's wing, millimeters.
     pub asymmetry: Vec3,
 }
 
@@ -274,7 +274,7 @@ impl PelvisShape {
         smooth_max(d, -hollow, 2.5)
     }
 
-    /// Cortical thickness of the hip bone at a point, millimetres.
+    /// Cortical thickness of the hip bone at a point, millimeters.
     fn thickness(&self, p: Vec3) -> f32 {
         let q = p - self.hip();
         let near_socket = smoothstep(14.0, 2.0, (q.length() - self.cavity).abs());

@@ -16,15 +16,15 @@ const POINTS: usize = 5;
 /// A line on the bone's surface.
 #[derive(Clone, Copy, Debug, Default)]
 struct Line {
-    /// Where it runs: millimetres of the mean femur from the neck's base, in the frontal plane of the left femur.
+    /// Where it runs: millimeters of the mean femur from the neck's base, in the frontal plane of the left femur.
     points: [[f32; 2]; POINTS],
-    /// How far in front of that plane, millimetres of the mean femur.
+    /// How far in front of that plane, millimeters of the mean femur.
     depth: f32,
-    /// Compact bone that a ray meets along it, at its strongest, millimetres.
+    /// Compact bone that a ray meets along it, at its strongest, millimeters.
     height: f32,
-    /// Half its width, millimetres.
+    /// Half its width, millimeters.
     width: f32,
-    /// How far it fades out lateral to the line, millimetres, and with what share of its height: an edge rather than a ridge.
+    /// How far it fades out lateral to the line, millimeters, and with what share of its height: an edge rather than a ridge.
     apron: [f32; 2],
     /// Height at both ends over that in the middle.
     ends: [f32; 2],
@@ -34,7 +34,7 @@ struct Line {
 #[derive(Clone, Copy, Debug)]
 pub struct Relief {
     lines: [Line; LINES],
-    /// Center (as a line's points), radius in millimetres and share of spongy bone lacking in the trochanteric fossa.
+    /// Center (as a line's points), radius in millimeters and share of spongy bone lacking in the trochanteric fossa.
     fossa: [f32; 4],
     /// Strength of the trabecular texture over that of a mean femur.
     pub trabeculae: f32,
@@ -131,13 +131,13 @@ impl Relief {
         Self { lines, fossa, trabeculae: 1.0, network: 0.0 }
     }
 
-    /// Where the lines may be: the rest frame's plane of each, millimetres of the template in front of the neck's.
+    /// Where the lines may be: the rest frame's plane of each, millimeters of the template in front of the neck's.
     pub(crate) fn depths(&self, shape: &FemurShape) -> [f32; LINES] {
         self.lines.map(|line| line.depth * shape.scale())
     }
 
-    /// Millimetres of compact bone that the lines add at a film's point; `at` is where its ray crosses the plane of each
-    /// line ([`Relief::depths`]), `pixel` the film's pixel in millimetres of the template, below which no line is thin.
+    /// Millimeters of compact bone that the lines add at a film's point; `at` is where its ray crosses the plane of each
+    /// line ([`Relief::depths`]), `pixel` the film's pixel in millimeters of the template, below which no line is thin.
     #[must_use]
     pub(crate) fn compact(&self, shape: &FemurShape, at: &[Vec3; LINES], pixel: f32) -> f32 {
         let (k, base) = (shape.scale(), shape.neck_base());

@@ -44,7 +44,7 @@ pub struct Exposure {
     pub photons: f32,
     /// Scattered over primary signal behind 200 mm of soft tissue (with the grid's help).
     pub scatter: f32,
-    /// Standard deviation of the detector's and the focal spot's blur, millimetres at the detector.
+    /// Standard deviation of the detector's and the focal spot's blur, millimeters at the detector.
     pub blur_mm: f32,
     /// Relative change of intensity from the raster's middle to its edges, along x and y (heel effect, grid cut-off).
     pub slope: [f32; 2],
@@ -117,7 +117,7 @@ fn slope(signal: &mut [f32], width: usize, height: usize, slope: [f32; 2]) {
     }
 }
 
-/// Scatter comes from where there is tissue and spreads over several centimetres.
+/// Scatter comes from where there is tissue and spreads over several centimeters.
 fn add_scatter(signal: &mut [f32], scene: &Scene, oversampling: usize, spacing: f32, ratio: f32) {
     let Some(soft) = scene.plane(Material::Soft) else {
         return;

@@ -1,4 +1,4 @@
-//! From the detector's signal to the film that is looked at: logarithm, range, processing, curve, collimation, storage.
+//! From the detector's signal to the film as displayed: logarithm, range, processing, curve, collimation, storage.
 
 use coxa_schema::BodyPart;
 
@@ -30,9 +30,9 @@ pub struct Development {
     pub gamma: f32,
     /// Weight of a sigmoid in the curve, 0..=1.
     pub sigmoid: f32,
-    /// Gain of fine detail (unsharp masking) and its radius in millimetres.
+    /// Gain of fine detail (unsharp masking) and its radius in millimeters.
     pub fine: [f32; 2],
-    /// Gain of medium detail and its radius in millimetres.
+    /// Gain of medium detail and its radius in millimeters.
     pub medium: [f32; 2],
     /// How much of the large-scale range is pressed together, 0..=1.
     pub equalize: f32,

@@ -13,7 +13,7 @@ const SUBPIXELS: f32 = 256.0;
 /// A point source and a flat detector perpendicular to `z`.
 #[derive(Clone, Copy, Debug)]
 pub struct Camera {
-    /// The focal spot, millimetres; its `z` is the largest of the scene.
+    /// The focal spot, millimeters; its `z` is the largest of the scene.
     pub source: Vec3,
     /// `z` of the detector plane.
     pub detector_z: f32,
@@ -21,7 +21,7 @@ pub struct Camera {
     pub left: f32,
     /// World `y` on the detector plane of the raster's top edge.
     pub top: f32,
-    /// Size of a raster pixel on the detector plane, millimetres.
+    /// Size of a raster pixel on the detector plane, millimeters.
     pub spacing: f32,
     /// Raster width in pixels.
     pub width: usize,

@@ -44,7 +44,7 @@ impl Material {
     ];
 }
 
-/// Path lengths in millimetres on the camera's raster, a plane for each material in use.
+/// Path lengths in millimeters on the camera's raster, a plane for each material in use.
 #[derive(Clone, Debug)]
 pub struct Scene {
     /// How the scene is seen.
@@ -59,7 +59,7 @@ impl Scene {
         Self { camera, planes: Default::default() }
     }
 
-    /// Adds a closed mesh (world coordinates, millimetres) of a material, `weight` times.
+    /// Adds a closed mesh (world coordinates, millimeters) of a material, `weight` times.
     pub fn add(&mut self, mesh: &Mesh, material: Material, weight: f32) {
         let camera = self.camera;
         camera.accumulate(mesh, weight, self.plane_mut(material));
@@ -71,7 +71,7 @@ impl Scene {
         self.planes[material as usize].as_deref()
     }
 
-    /// The path lengths of a material, for drawing into directly (`width * height`, row-major, millimetres).
+    /// The path lengths of a material, for drawing into directly (`width * height`, row-major, millimeters).
     pub fn plane_mut(&mut self, material: Material) -> &mut [f32] {
         let n = self.camera.width * self.camera.height;
         self.planes[material as usize].get_or_insert_with(|| vec![0.0; n])

@@ -32,7 +32,7 @@ pub struct SimulatedFracture {
     pub kind: FractureType,
     /// The patient's side.
     pub side: Side,
-    /// Largest movement of a fragment at the fracture surface, millimetres; 0 for a hairline.
+    /// Largest movement of a fragment at the fracture surface, millimeters; 0 for a hairline.
     pub displacement: f32,
     /// `x, y, width, height` in film pixels, tight around the projected fracture surfaces; inside the film.
     pub bbox: [f32; 4],
@@ -70,7 +70,7 @@ pub struct SimulatedFilm {
     pub bits_stored: u8,
     /// Whether 0 is to be shown white.
     pub monochrome1: bool,
-    /// Detector pixel spacing, millimetres.
+    /// Detector pixel spacing, millimeters.
     pub spacing_mm: f32,
     /// What is shown.
     pub body_part: BodyPart,

@@ -7,7 +7,7 @@ use super::vector::Vec3;
 /// Sample positions of a rectilinear grid; the spacing may change along each axis.
 #[derive(Clone, Debug)]
 pub struct Grid {
-    /// Ascending coordinates along x, y and z, millimetres.
+    /// Ascending coordinates along x, y and z, millimeters.
     pub axes: [Vec<f32>; 3],
 }
 
@@ -19,7 +19,7 @@ pub fn ticks(low: f32, high: f32, step: f32) -> Vec<f32> {
 }
 
 impl Grid {
-    /// An even grid of `step` millimetres over the box, with a margin of two steps around it.
+    /// An even grid of `step` millimeters over the box, with a margin of two steps around it.
     #[must_use]
     pub fn even(low: Vec3, high: Vec3, step: f32) -> Self {
         let m = 2.0 * step;
@@ -50,7 +50,7 @@ impl Grid {
         values
     }
 
-    /// Like [`Grid::sample`], for a function that is a distance (changes by at most a millimetre per millimetre): blocks of
+    /// Like [`Grid::sample`], for a function that is a distance (changes by at most a millimeter per millimeter): blocks of
     /// samples farther than `outside` from the surface on the outside, or deeper than `inside`, get one value for all.
     #[must_use]
     pub fn sample_near(&self, outside: f32, inside: f32, f: impl Fn(Vec3) -> f32) -> Vec<f32> {
@@ -198,7 +198,7 @@ impl Grid {
     }
 }
 
-/// The closed surface of an implicit function (negative inside) on an even grid of `step` millimetres over the box.
+/// The closed surface of an implicit function (negative inside) on an even grid of `step` millimeters over the box.
 #[must_use]
 pub fn mesh_of(low: Vec3, high: Vec3, step: f32, f: impl Fn(Vec3) -> f32) -> Mesh {
     let grid = Grid::even(low, high, step);

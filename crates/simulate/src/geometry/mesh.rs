@@ -5,7 +5,7 @@ use super::vector::{Rigid, Vec3, v};
 /// A triangle mesh with outward winding (counterclockwise seen from outside). For path lengths it must be closed.
 #[derive(Clone, Debug, Default)]
 pub struct Mesh {
-    /// Vertices in millimetres.
+    /// Vertices in millimeters.
     pub vertices: Vec<Vec3>,
     /// Vertex indices of the triangles.
     pub triangles: Vec<[u32; 3]>,
@@ -54,7 +54,7 @@ impl Mesh {
         normals.into_iter().map(Vec3::unit).collect()
     }
 
-    /// The mesh with its vertices moved inwards along their normals by `thickness(vertex)` millimetres. For thin or strongly
+    /// The mesh with its vertices moved inwards along their normals by `thickness(vertex)` millimeters. For thin or strongly
     /// curved bones take the level set of the implicit function instead ([`super::grid::Grid::mesh`]).
     #[must_use]
     pub fn shrunk(&self, thickness: impl Fn(Vec3) -> f32) -> Mesh {
@@ -178,7 +178,7 @@ impl Mesh {
 pub struct CrossSection {
     /// Center of the section.
     pub center: Vec3,
-    /// Half widths along x and z before the turn, millimetres.
+    /// Half widths along x and z before the turn, millimeters.
     pub half: [f32; 2],
     /// Turn about the vertical, degrees.
     pub turn: f32,

@@ -2,16 +2,16 @@
 //!
 //! A sphere mesh (Thiery, Guy, Boubekeur: "Sphere-Meshes", ACM TOG 2013) is a skeleton of spheres, of capsules between two
 //! spheres and of slabs between three, the radius going linearly between them. Distances are signed, negative inside, in
-//! millimetres, and near enough to Euclidean for shells of a few millimetres.
+//! millimeters, and near enough to Euclidean for shells of a few millimeters.
 
 use super::vector::Vec3;
 
-/// A node of the skeleton: center and radius in millimetres.
+/// A node of the skeleton: center and radius in millimeters.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
     /// Center.
     pub center: Vec3,
-    /// Radius in millimetres.
+    /// Radius in millimeters.
     pub radius: f32,
 }
 
@@ -33,7 +33,7 @@ pub enum Element {
 }
 
 impl Element {
-    /// Signed distance in millimetres, negative inside.
+    /// Signed distance in millimeters, negative inside.
     #[must_use]
     pub fn distance(&self, p: Vec3) -> f32 {
         match *self {
@@ -143,7 +143,7 @@ impl Skeleton {
         Self::default()
     }
 
-    /// Adds an element that blends with what is there over `blend` millimetres.
+    /// Adds an element that blends with what is there over `blend` millimeters.
     pub fn push(&mut self, element: Element, blend: f32) {
         self.group(&[element], blend);
     }
@@ -178,7 +178,7 @@ impl Skeleton {
         self.groups.push(Group { blend, center, radius, elements });
     }
 
-    /// Signed distance in millimetres; exact near the surface, a lower bound far from it.
+    /// Signed distance in millimeters; exact near the surface, a lower bound far from it.
     #[must_use]
     pub fn distance(&self, p: Vec3) -> f32 {
         let mut best = f32::MAX;

@@ -1,11 +1,11 @@
-//! Vectors and rigid motions in millimetres.
+//! Vectors and rigid motions in millimeters.
 //!
 //! The world frame of every simulated film: `x` points to the film's right (the patient's left on a frontal film), `y` up
 //! (cranial, or proximal on a limb), `z` towards the X-ray source (anterior on an AP film).
 
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 
-/// A point or direction in millimetres.
+/// A point or direction in millimeters.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Vec3 {
     /// Towards the film's right.
@@ -100,7 +100,7 @@ impl Neg for Vec3 {
 pub struct Rigid {
     /// Rows of the rotation matrix.
     pub rows: [Vec3; 3],
-    /// Translation in millimetres.
+    /// Translation in millimeters.
     pub translation: Vec3,
 }
 

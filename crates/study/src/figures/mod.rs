@@ -63,7 +63,7 @@ pub mod color {
     pub const MODEL: &str = "var(--model, #0072b2)";
     /// Something set against the model.
     pub const OTHER: &str = "var(--other, #d55e00)";
-    /// The categorical palette of Okabe and Ito, told apart by readers with any color vision.
+    /// The categorical palette of Okabe and Ito, which readers with any color vision can distinguish.
     pub const GROUPS: [&str; 6] = ["#0072b2", "#009e73", "#e69f00", "#d55e00", "#cc79a7", "#56b4e9"];
 }
 

@@ -1,4 +1,4 @@
-//! Wavefront OBJ: `v` and `f` lines; everything else is passed over.
+//! Wavefront OBJ: `v` and `f` lines; everything else is skipped.
 
 use super::raw::{Fault, Raw, fault};
 

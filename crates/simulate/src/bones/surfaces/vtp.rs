@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         self.text[..self.at].matches('\n').count() + 1
     }
 
-    /// The next tag, comments and declarations passed over.
+    /// The next tag, comments and declarations skipped.
     fn tag(&mut self) -> Result<Option<Tag<'a>>, Fault> {
         loop {
             let Some(start) = self.text[self.at..].find('<') else { return Ok(None) };
