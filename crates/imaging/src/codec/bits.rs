@@ -11,6 +11,9 @@ pub(crate) enum Stuffing {
     Bit,
 }
 
+/// Most bytes that may be left over at the end of an entropy-coded segment.
+const MAX_SURPLUS: usize = 2;
+
 const ENDS: CodecError = "its data end before the last pixel";
 
 /// Reads bits, most significant first, up to the next marker.
@@ -74,6 +77,18 @@ impl<'a> BitReader<'a> {
         Ok((self.buffer >> self.count) as u32 & ((1u64 << n) - 1) as u32)
     }
 
+    /// Checks that the segment ends here: less than a byte of padding is left before a marker, besides up to
+    /// [`MAX_SURPLUS`] bytes that some encoders leave.
+    pub(crate) fn finish(&mut self) -> Result<(), CodecError> {
+        self.count -= self.count % 8;
+        for _ in 0..=MAX_SURPLUS {
+            if self.bits(8).is_err() {
+                return Ok(());
+            }
+        }
+        Err("it has more data than pixels")
+    }
+
     /// The next 16 bits without taking them; zeros after the end.
     pub(crate) fn peek16(&mut self) -> u32 {
         if self.count < 16 {
@@ -121,6 +136,19 @@ mod tests {
         assert_eq!(bits.bits(15), Ok(0x7FFF));
         assert_eq!(bits.bits(16), Ok(0x80FF));
         assert!(bits.bits(1).is_err());
+    }
+
+    #[test]
+    fn a_segment_ends_where_its_pixels_do() {
+        for (bytes, taken, fine) in [
+            ([0x12, 0x7F, 0xFF, 0xD9, 0, 0, 0, 0], 9, true),
+            ([0x12, 0x34, 0x56, 0xFF, 0xD9, 0, 0, 0], 8, true),
+            ([0x12, 0x34, 0x56, 0x78, 0xFF, 0xD9, 0, 0], 8, false),
+        ] {
+            let mut bits = BitReader::new(&bytes, 0, Stuffing::Byte);
+            bits.bits(taken).unwrap();
+            assert_eq!(bits.finish().is_ok(), fine, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,10 @@ pub(crate) struct J2kHeader {
     pub(crate) components: u16,
     /// Bits a sample, of the component that has most.
     pub(crate) precision: u8,
+    /// A component holds signed values.
+    pub(crate) signed: bool,
+    /// The first three components are turned into luma and color differences, which the decoder undoes.
+    pub(crate) color_transform: bool,
     /// Every component has the full size.
     pub(crate) full_size: bool,
     /// The tiles are not needlessly many, as they are in streams made to exhaust a decoder.
@@ -47,10 +51,26 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<J2kHeader, CodecError> {
         height: height as usize,
         components,
         precision,
+        signed: parts.chunks_exact(3).any(|c| c[0] & 0x80 != 0),
+        color_transform: color_transform(bytes),
         full_size: parts.chunks_exact(3).all(|c| c[1] == 1 && c[2] == 1),
         sane_tiles: tiles <= MAX_TILES,
         complete: tail.windows(2).any(|w| w == [0xFF, 0xD9]),
     })
+}
+
+/// The multiple component transformation of the main header's COD segment (T.800, A.6.1).
+fn color_transform(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
+        match marker {
+            0x52 => return bytes.get(at + 8) == Some(&1),
+            // The first tile-part ends the main header.
+            0x90 => return false,
+            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -61,7 +81,7 @@ mod tests {
         let numbers = [side, side, 0, 0, side, side, 0, 0];
         let mut bytes = vec![0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0];
         bytes.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
-        bytes.extend([0, 1, 7, 1, 1, 0xFF, 0xD9]);
+        bytes.extend([0, 1, 7, 1, 1, 0xFF, 0x52, 0, 12, 0, 0, 0, 1, 1, 0, 4, 4, 0, 1, 0xFF, 0xD9]);
         bytes
     }
 
@@ -74,6 +94,7 @@ mod tests {
         let header = scan(&codestream(20)).unwrap();
         assert_eq!((header.width, header.height, header.components, header.precision), (20, 20, 1, 8));
         assert!(header.full_size && header.sane_tiles && header.complete);
+        assert!(header.color_transform && !header.signed);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::CodecError;
 use super::bits::{BitReader, Stuffing};
+use super::huffman::{Huffman, HuffmanTables, extended};
 use super::jpeg_header::next_marker;
 
 /// Natural position of each coefficient in zigzag order (T.81, figure A.6).
@@ -12,43 +13,11 @@ const ZIGZAG: [usize; 64] = [
     47, 55, 62, 63,
 ];
 
-/// A Huffman table: for each 16-bit prefix the code's length and value, length 0 where no code matches.
-struct Huffman(Vec<(u8, u8)>);
-
-impl Huffman {
-    /// From the number of codes of each length and their values (T.81, annex C).
-    fn new(counts: &[u8], values: &[u8]) -> Result<Self, CodecError> {
-        let mut table = vec![(0, 0); 1 << 16];
-        let (mut code, mut value) = (0usize, values.iter());
-        for (length, &count) in (1u8..=16).zip(counts) {
-            for _ in 0..count {
-                let first = code << (16 - length);
-                let last = (code + 1) << (16 - length);
-                let value = *value.next().ok_or("a Huffman table is cut short")?;
-                table.get_mut(first..last).ok_or("a Huffman table with too many codes")?.fill((length, value));
-                code += 1;
-            }
-            code <<= 1;
-        }
-        Ok(Self(table))
-    }
-
-    fn decode(&self, bits: &mut BitReader) -> Result<u8, CodecError> {
-        let (length, value) = self.0[bits.peek16() as usize];
-        if length == 0 {
-            return Err("a code that is not in its Huffman table");
-        }
-        bits.bits(u32::from(length))?;
-        Ok(value)
-    }
-}
-
 /// What the segments before the scan set up.
 #[derive(Default)]
 struct Tables {
     quantization: [Option<[f32; 64]>; 4],
-    dc: [Option<Huffman>; 4],
-    ac: [Option<Huffman>; 4],
+    huffman: HuffmanTables,
     restart_interval: usize,
     /// Bits a sample and the quantization table of the component.
     frame: Option<(u8, usize)>,
@@ -68,7 +37,7 @@ pub(crate) fn decode(bytes: &[u8], width: usize, height: usize) -> Result<Vec<u1
         at = start + length;
         match marker {
             0xDB => quantization_tables(segment, &mut tables)?,
-            0xC4 => huffman_tables(segment, &mut tables)?,
+            0xC4 => tables.huffman.define(segment)?,
             0xC0 | 0xC1 => tables.frame = Some(frame(segment)?),
             0xC2..=0xCF => return Err("it is not a sequential Huffman-coded JPEG"),
             0xDD => tables.restart_interval = restart_interval(segment)?,
@@ -113,18 +82,6 @@ fn quantization_tables(mut segment: &[u8], tables: &mut Tables) -> Result<(), Co
     Ok(())
 }
 
-fn huffman_tables(mut segment: &[u8], tables: &mut Tables) -> Result<(), CodecError> {
-    while let Some((&head, rest)) = segment.split_first() {
-        let counts = rest.get(..16).ok_or("a Huffman table is cut short")?;
-        let size: usize = counts.iter().map(|&c| usize::from(c)).sum();
-        let values = rest.get(16..16 + size).ok_or("a Huffman table is cut short")?;
-        let kind = if head >> 4 == 0 { &mut tables.dc } else { &mut tables.ac };
-        kind[usize::from(head & 3)] = Some(Huffman::new(counts, values)?);
-        segment = &rest[16 + size..];
-    }
-    Ok(())
-}
-
 fn scan(
     bytes: &[u8],
     start: usize,
@@ -138,8 +95,7 @@ fn scan(
     };
     let (precision, quantization) = tables.frame.ok_or("no frame header before the scan")?;
     let quantization = tables.quantization[quantization].as_ref().ok_or("its quantization table is missing")?;
-    let dc = tables.dc[usize::from(selectors >> 4 & 3)].as_ref().ok_or("its Huffman table is missing")?;
-    let ac = tables.ac[usize::from(selectors & 3)].as_ref().ok_or("its Huffman table is missing")?;
+    let (dc, ac) = (tables.huffman.dc(selectors)?, tables.huffman.ac(selectors)?);
     let basis = basis();
     let (center, most) = (f32::from(1u16 << (precision - 1)), f32::from((1u16 << precision) - 1));
     let mut bits = BitReader::new(bytes, start, Stuffing::Byte);
@@ -202,18 +158,6 @@ fn block(
     Ok(block)
 }
 
-/// A signed value of `size` bits (T.81, F.2.2.1, RECEIVE and EXTEND).
-fn extended(bits: &mut BitReader, size: u8) -> Result<i32, CodecError> {
-    if size == 0 {
-        return Ok(0);
-    }
-    if size > 15 {
-        return Err("a coefficient of impossible size");
-    }
-    let value = bits.bits(u32::from(size))? as i32;
-    Ok(if value < 1 << (size - 1) { value - (1 << size) + 1 } else { value })
-}
-
 /// `basis[x][u]`: the value at sample `x` of the cosine of frequency `u`, with its normalization (T.81, A.3.3).
 fn basis() -> [[f32; 8]; 8] {
     std::array::from_fn(|x| {
@@ -256,20 +200,5 @@ mod tests {
         let mut block = [0.0; 64];
         block[0] = 80.0;
         assert!(inverse_dct(&block, &basis()).iter().all(|s| (s - 10.0).abs() < 1e-4));
-    }
-
-    #[test]
-    fn signed_values_extend() {
-        let mut bits = BitReader::new(&[0b0000_0111, 0b1000_0000], 0, Stuffing::Byte);
-        // Size 3: 000 is −7, 001 is −6, 111 is 7.
-        assert_eq!(extended(&mut bits, 3), Ok(-7));
-        assert_eq!(extended(&mut bits, 3), Ok(-6));
-        assert_eq!(extended(&mut bits, 3), Ok(7));
-    }
-
-    #[test]
-    fn an_overfull_table_is_refused() {
-        assert!(Huffman::new(&[3], &[0, 1, 2]).is_err());
-        assert!(Huffman::new(&[1, 1], &[0]).is_err());
     }
 }

@@ -15,8 +15,49 @@ pub(crate) struct JpegHeader {
     pub(crate) height: usize,
     /// Samples a pixel.
     pub(crate) components: u8,
+    /// What three components are, as the stream itself says.
+    pub(crate) color: StreamColor,
     /// An end-of-image marker was found.
     pub(crate) complete: bool,
+}
+
+/// What a stream says of its three components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamColor {
+    /// Red, green, blue: Adobe's marker with transform 0, or components named `R`, `G`, `B`.
+    Rgb,
+    /// Luma and color differences: a JFIF marker, or Adobe's with transform 1.
+    Ybr,
+    /// Nothing, or two markers that contradict each other.
+    Unsaid,
+}
+
+/// The segments that speak of color.
+#[derive(Default)]
+struct ColorMarkers {
+    jfif: bool,
+    adobe: Option<u8>,
+    named_rgb: bool,
+}
+
+impl ColorMarkers {
+    fn take(&mut self, marker: u8, segment: &[u8]) {
+        match marker {
+            0xE0 if segment.starts_with(b"JFIF\0") => self.jfif = true,
+            0xEE if segment.starts_with(b"Adobe") => self.adobe = segment.get(11).copied(),
+            _ => {}
+        }
+    }
+
+    fn verdict(&self) -> StreamColor {
+        match (self.jfif, self.adobe) {
+            (false, Some(0)) => StreamColor::Rgb,
+            (true, Some(0)) => StreamColor::Unsaid,
+            (true, _) | (_, Some(1)) => StreamColor::Ybr,
+            _ if self.named_rgb => StreamColor::Rgb,
+            _ => StreamColor::Unsaid,
+        }
+    }
 }
 
 /// Walks the markers from start to end of image.
@@ -26,6 +67,7 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<JpegHeader, CodecError> {
     }
     let mut at = 2;
     let mut header: Option<JpegHeader> = None;
+    let mut colors = ColorMarkers::default();
     while let Some((marker, after)) = next_marker(bytes, at) {
         at = after;
         match marker {
@@ -56,12 +98,27 @@ pub(crate) fn scan(bytes: &[u8]) -> Result<JpegHeader, CodecError> {
                 width: usize::from(u16::from_be_bytes([w1, w0])),
                 height: usize::from(u16::from_be_bytes([h1, h0])),
                 components,
+                color: StreamColor::Unsaid,
                 complete: false,
             });
+            // A component is its name, its sampling factors and its quantization table.
+            let names = bytes.get(at + 8..at + 17).map(|three| [three[0], three[3], three[6]]);
+            colors.named_rgb = components == 3 && names == Some(*b"RGB");
         }
+        colors.take(marker, bytes.get(at + 2..at + length).unwrap_or_default());
         at += length;
     }
-    header.ok_or("no frame header")
+    let header = header.ok_or("no frame header")?;
+    Ok(JpegHeader { color: colors.verdict(), ..header })
+}
+
+/// The content of the segment whose length stands at `start`.
+pub(crate) fn segment(bytes: &[u8], start: usize) -> Result<&[u8], CodecError> {
+    let Some(&[high, low]) = bytes.get(start..start + 2) else {
+        return Err("a segment is cut short");
+    };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    bytes.get(start + 2..start + length).ok_or("a segment is cut short")
 }
 
 /// The EXIF block of a JPEG file, from its byte order on, where there is one before the first scan (CIPA DC-008, 4.5.4).
@@ -80,7 +137,7 @@ pub(crate) fn exif(bytes: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// The next marker at or after `at`, and the position after it. Entropy-coded bytes are passed over: in them 0xFF is followed by 0
+/// The next marker at or after `at`, and the position after it. Entropy-coded bytes are skipped: in them 0xFF is followed by 0
 /// (in JPEG-LS by anything below 0x80) or by a restart marker.
 pub(crate) fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     loop {
@@ -109,6 +166,28 @@ mod tests {
         assert!(scan(&stream).unwrap().complete);
         assert!(scan(b"\xff\xd8\xff\xd9").is_err());
         assert!(scan(b"nothing").is_err());
+    }
+
+    #[test]
+    fn colors_are_what_the_markers_say() {
+        let jfif = [&[0xFF, 0xE0, 0, 7], b"JFIF\0".as_slice()].concat();
+        let adobe = |transform| [&[0xFF, 0xEE, 0, 14], b"Adobe\0d\0\0\0\0".as_slice(), &[transform]].concat();
+        let frame = |names: &[u8; 3]| {
+            let mut frame = vec![0xFF, 0xC0, 0, 17, 8, 0, 16, 0, 16, 3];
+            names.iter().for_each(|&name| frame.extend([name, 0x11, 0]));
+            frame
+        };
+        let color = |segments: &[&[u8]]| {
+            let stream = [&[0xFF, 0xD8], segments.concat().as_slice(), &[0xFF, 0xD9]].concat();
+            scan(&stream).unwrap().color
+        };
+        let (numbered, named) = (frame(&[1, 2, 3]), frame(b"RGB"));
+        assert_eq!(color(&[&numbered]), StreamColor::Unsaid);
+        assert_eq!(color(&[&named]), StreamColor::Rgb);
+        assert_eq!(color(&[&jfif, &numbered]), StreamColor::Ybr);
+        assert_eq!(color(&[&adobe(0), &numbered]), StreamColor::Rgb);
+        assert_eq!(color(&[&adobe(1), &named]), StreamColor::Ybr);
+        assert_eq!(color(&[&jfif, &adobe(0), &numbered]), StreamColor::Unsaid);
     }
 
     #[test]

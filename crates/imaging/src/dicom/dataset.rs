@@ -4,23 +4,33 @@
 //! before it is believed.
 
 use std::collections::BTreeMap;
-use std::io::Cursor;
 
-use dicom_core::header::{DataElementHeader, Tag, VR};
+use dicom_core::header::{Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntax, TransferSyntaxIndex};
-use dicom_parser::StatefulDecode;
-use dicom_parser::dataset::LazyDataToken;
-use dicom_parser::dataset::lazy_read::LazyDataSetReader;
-use dicom_transfer_syntax_registry::{TransferSyntaxRegistry, entries};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::SIMULATED_NAME;
 use super::part10::{EXPLICIT_BIG, IMPLICIT_LITTLE, Part10};
+use super::walk::{Encoding, Flow, Stop, Visit, walk};
 use crate::error::{FileFormat, ReadError};
 
 /// The elements kept, besides those of the two LUT sequences and the pixels.
-const WANTED: [Tag; 34] = [
+const WANTED: [Tag; 47] = [
     tags::PATIENT_ORIENTATION,
+    tags::STUDY_DESCRIPTION,
+    tags::SERIES_DESCRIPTION,
+    tags::PROTOCOL_NAME,
+    tags::SHUTTER_SHAPE,
+    tags::SHUTTER_LEFT_VERTICAL_EDGE,
+    tags::SHUTTER_RIGHT_VERTICAL_EDGE,
+    tags::SHUTTER_UPPER_HORIZONTAL_EDGE,
+    tags::SHUTTER_LOWER_HORIZONTAL_EDGE,
+    tags::CENTER_OF_CIRCULAR_SHUTTER,
+    tags::RADIUS_OF_CIRCULAR_SHUTTER,
+    tags::VERTICES_OF_THE_POLYGONAL_SHUTTER,
+    tags::SHUTTER_PRESENTATION_VALUE,
+    tags::PIXEL_ASPECT_RATIO,
     tags::SOP_CLASS_UID,
     tags::MODALITY,
     tags::IMAGER_PIXEL_SPACING,
@@ -83,7 +93,7 @@ pub(super) struct Dataset<'a> {
     /// First item of the VOI LUT Sequence.
     voi_lut: Option<Elements<'a>>,
     pub(super) pixel_data: Option<PixelData<'a>>,
-    /// Whether the patient's name or birth date has a value, which is all that is looked at of them.
+    /// Whether the patient's name or birth date has a value; nothing else of them is kept.
     pub(super) names_patient: bool,
     pub(super) big_endian: bool,
 }
@@ -167,29 +177,11 @@ pub(super) fn collect<'a>(part10: &'a Part10, file: &str) -> (Dataset<'a>, Optio
     (dataset, problem)
 }
 
-/// An element or item whose value goes on after the end of the file.
-fn truncated(file: &str, what: &str, at: u64) -> ReadError {
-    ReadError::Truncated {
-        file: file.to_owned(),
-        format: FileFormat::Dicom,
-        detail: format!("{what} at byte {at} of the data set"),
-    }
-}
-
-fn malformed(file: &str, at: u64) -> ReadError {
-    ReadError::Malformed {
-        file: file.to_owned(),
-        format: FileFormat::Dicom,
-        detail: format!("no element can be read at byte {at} of the data set"),
-    }
-}
-
 fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -> Result<(), ReadError> {
-    // The encoding of the elements, whatever that of the pixels is.
-    let layout = match uid {
-        IMPLICIT_LITTLE => entries::IMPLICIT_VR_LITTLE_ENDIAN.erased(),
-        EXPLICIT_BIG => entries::EXPLICIT_VR_BIG_ENDIAN.erased(),
-        _ => entries::EXPLICIT_VR_LITTLE_ENDIAN.erased(),
+    let encoding = match uid {
+        IMPLICIT_LITTLE => Encoding::ImplicitLittle,
+        EXPLICIT_BIG => Encoding::ExplicitBig,
+        _ => Encoding::ExplicitLittle,
     };
     if syntax(uid).is_none() {
         return Err(ReadError::Unsupported {
@@ -208,109 +200,52 @@ fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -
             hint: "its pixels are elsewhere; export the film with its pixels",
         });
     }
-    let mut reader = LazyDataSetReader::new_with_ts(Cursor::new(bytes), &layout).map_err(|_| malformed(file, 0))?;
-    let mut walk = Walk { dataset, bytes, file, sequences: Vec::new(), fragments: None, at: 0 };
-    while let Some(token) = reader.advance() {
-        let Ok(token) = token else {
-            // A header that starts in the file's last bytes cannot be whole.
-            let left = (bytes.len() as u64).saturating_sub(walk.at);
-            return Err(if left < 12 { truncated(file, "an element", walk.at) } else { malformed(file, walk.at) });
-        };
-        if walk.token(token)? {
-            return Ok(());
-        }
-    }
-    if walk.fragments.is_some() {
-        return Err(truncated(file, "the pixel data", walk.at));
-    }
-    if !walk.sequences.is_empty() {
-        return Err(truncated(file, "a sequence", walk.at));
-    }
-    let at = reader.into_decoder().position();
-    if at < bytes.len() as u64 {
-        return Err(truncated(file, "an element", at));
-    }
-    Ok(())
+    walk(bytes, encoding, dataset).map_err(|stop| match stop {
+        Stop::Truncated { what, at } => ReadError::Truncated {
+            file: file.to_owned(),
+            format: FileFormat::Dicom,
+            detail: format!("{what} at byte {at} of the data set"),
+        },
+        Stop::Malformed { at } => ReadError::Malformed {
+            file: file.to_owned(),
+            format: FileFormat::Dicom,
+            detail: format!("no element can be read at byte {at} of the data set"),
+        },
+    })
 }
 
-struct Walk<'w, 'a> {
-    dataset: &'w mut Dataset<'a>,
-    bytes: &'a [u8],
-    file: &'w str,
-    /// The sequences that are open, with the number of items seen.
-    sequences: Vec<(Tag, usize)>,
-    /// Fragments of the pixel data, the basic offset table first.
-    fragments: Option<Vec<&'a [u8]>>,
-    at: u64,
-}
-
-impl<'a> Walk<'_, 'a> {
-    /// Takes a token; `true` once the pixel data is complete.
-    fn token<S: StatefulDecode>(&mut self, token: LazyDataToken<&mut S>) -> Result<bool, ReadError> {
-        match token {
-            LazyDataToken::SequenceStart { tag, .. } => self.sequences.push((tag, 0)),
-            LazyDataToken::PixelSequenceStart => self.fragments = Some(Vec::new()),
-            LazyDataToken::ItemStart { .. } => match (&mut self.fragments, self.sequences.last_mut()) {
-                (Some(fragments), _) => fragments.push(&[]),
-                (None, Some((_, items))) => *items += 1,
-                (None, None) => {}
-            },
-            LazyDataToken::SequenceEnd => {
-                if let Some(fragments) = self.fragments.take() {
-                    let fragments = fragments.into_iter().skip(1).collect();
-                    self.dataset.pixel_data = Some(PixelData::Encapsulated(fragments));
-                    return Ok(true);
-                }
-                self.sequences.pop();
-            }
-            LazyDataToken::LazyItemValue { len, decoder } => {
-                let value = self.value(len, decoder, "a fragment of the pixel data")?;
-                if let Some(last) = self.fragments.as_mut().and_then(|f| f.last_mut()) {
-                    *last = value;
-                }
-            }
-            LazyDataToken::LazyValue { header, decoder } => {
-                let bytes = self.value(header.len.0, decoder, "an element")?;
-                return Ok(self.keep(header, bytes));
-            }
-            _ => {}
-        }
-        Ok(false)
-    }
-
-    /// The bytes of a value, which the decoder then passes over.
-    fn value<S: StatefulDecode>(&mut self, length: u32, decoder: &mut S, what: &str) -> Result<&'a [u8], ReadError> {
-        let at = decoder.position();
-        let end = at + u64::from(length);
-        let value =
-            usize::try_from(at).ok().zip(usize::try_from(end).ok()).and_then(|(at, end)| self.bytes.get(at..end));
-        let value = value.ok_or_else(|| truncated(self.file, what, at))?;
-        decoder.skip_bytes(length).map_err(|_| malformed(self.file, at))?;
-        self.at = end;
-        Ok(value)
-    }
-
-    /// Keeps a wanted value; `true` where it is the pixel data.
-    fn keep(&mut self, header: DataElementHeader, bytes: &'a [u8]) -> bool {
-        if self.sequences.is_empty() && matches!(header.tag, tags::PATIENT_NAME | tags::PATIENT_BIRTH_DATE) {
+impl<'a> Visit<'a> for Dataset<'a> {
+    fn value(&mut self, level: Level, tag: Tag, vr: VR, bytes: &'a [u8]) -> Flow {
+        if level == Level::Top && matches!(tag, tags::PATIENT_NAME | tags::PATIENT_BIRTH_DATE) {
             let is_blank = bytes.iter().all(|byte| matches!(byte, b' ' | b'^' | b'=' | 0));
-            self.dataset.names_patient |= !is_blank && bytes != SIMULATED_NAME.as_bytes();
+            self.names_patient |= !is_blank && bytes != SIMULATED_NAME.as_bytes();
         }
-        if !WANTED.contains(&header.tag) {
-            return false;
+        let element = Element { vr, bytes };
+        if level == Level::Top && tag == tags::PIXEL_DATA {
+            self.pixel_data = Some(PixelData::Native(element));
+            return Flow::Done;
         }
-        let element = Element { vr: header.vr, bytes };
-        let elements = match self.sequences[..] {
-            [] if header.tag == tags::PIXEL_DATA => {
-                self.dataset.pixel_data = Some(PixelData::Native(element));
-                return true;
-            }
-            [] => &mut self.dataset.elements,
-            [(tags::MODALITY_LUT_SEQUENCE, 1)] => self.dataset.modality_lut.get_or_insert_default(),
-            [(tags::VOILUT_SEQUENCE, 1)] => self.dataset.voi_lut.get_or_insert_default(),
-            _ => return false,
-        };
-        elements.insert(header.tag, element);
-        false
+        if WANTED.contains(&tag) {
+            let elements = match level {
+                Level::Top => &mut self.elements,
+                Level::ModalityLut => self.modality_lut.get_or_insert_default(),
+                Level::VoiLut => self.voi_lut.get_or_insert_default(),
+            };
+            elements.insert(tag, element);
+        }
+        Flow::On
+    }
+
+    fn fragments(&mut self, fragments: Vec<&'a [u8]>) -> Flow {
+        self.pixel_data = Some(PixelData::Encapsulated(fragments.into_iter().skip(1).collect()));
+        Flow::Done
+    }
+
+    fn again(&mut self, level: Level) {
+        match level {
+            Level::Top => {}
+            Level::ModalityLut => self.modality_lut = None,
+            Level::VoiLut => self.voi_lut = None,
+        }
     }
 }

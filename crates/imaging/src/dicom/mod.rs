@@ -1,6 +1,8 @@
 //! DICOM films: file meta, the attributes that matter, the pixels, and the way from stored values to display values.
 
+mod color;
 mod dataset;
+mod dct;
 mod header;
 mod kind;
 mod lut;
@@ -8,6 +10,7 @@ mod part10;
 mod pixels;
 mod registry;
 mod voi;
+mod walk;
 
 use crate::error::ReadError;
 use crate::limits::check_size;

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use dicom_dictionary_std::{tags, uids};
 
+use super::color::{self, Claim};
 use super::dataset::{Dataset, Level, PixelData, syntax};
 use super::header::{Header, Interpretation};
-use super::{part10, registry};
-use crate::codec::{j2k_header, jpeg_extended, jpeg_header, jpeg_ls, rle};
+use super::{dct, part10, registry};
+use crate::codec::jpeg_header::{JpegHeader, StreamColor};
+use crate::codec::{j2k_header, jpeg_check, jpeg_extended, jpeg_header, jpeg_lossless, jpeg_ls, rle};
 use crate::error::{FileFormat, ReadError};
-use crate::raster::luma;
 
 /// A compressed frame of this many bytes is never taken for too large.
 const SMALL_FRAME: usize = 1 << 16;
@@ -28,8 +29,8 @@ struct Decoded<'a> {
     bytes_per_sample: usize,
     planar: bool,
     big_endian: bool,
-    /// The decoder turned YBR into RGB.
-    is_rgb: bool,
+    /// What is known of three samples a pixel beside the Photometric Interpretation.
+    claim: Claim,
     /// Bits of a sample lie from the lowest bit up, whatever High Bit says.
     aligned: bool,
 }
@@ -43,7 +44,7 @@ pub(super) fn decode(dataset: &Dataset, header: &mut Header, uid: &str, file: &s
                 bytes_per_sample: usize::from(header.bits_allocated / 8),
                 planar: header.planar,
                 big_endian: dataset.big_endian,
-                is_rgb: false,
+                claim: Claim::Silent,
                 aligned: false,
             };
             if dataset.big_endian && header.is_byte_in_word(element.vr) {
@@ -54,7 +55,13 @@ pub(super) fn decode(dataset: &Dataset, header: &mut Header, uid: &str, file: &s
         Some(PixelData::Encapsulated(fragments)) => encapsulated(fragments, header, uid, file)?,
         None => return Err(no_pixels(dataset, file)),
     };
-    let needed = header.rows * header.columns * header.samples * decoded.bytes_per_sample;
+    let pixels = header.rows * header.columns;
+    let mut needed = pixels * header.samples * decoded.bytes_per_sample;
+    // Two pixels share their color differences (PS3.3 C.7.6.3.1.2); some writers repeat them for each.
+    let shared = header.photometric == Interpretation::YbrFull422 && !decoded.aligned && decoded.bytes.len() < needed;
+    if shared {
+        needed = 2 * pixels;
+    }
     let Some(bytes) = decoded.bytes.get(..needed) else {
         return Err(ReadError::Truncated {
             file: file.to_owned(),
@@ -67,8 +74,12 @@ pub(super) fn decode(dataset: &Dataset, header: &mut Header, uid: &str, file: &s
             ),
         });
     };
+    if shared {
+        return color::luma_of_shared(bytes, header.columns, file).map(Samples::Luma);
+    }
     if header.samples == 3 {
-        return color(&decoded, bytes, header, file).map(Samples::Luma);
+        let space = color::verdict(decoded.claim, header.photometric);
+        return Ok(Samples::Luma(color::luma_of(bytes, decoded.planar, space)));
     }
     let mask = u16::MAX >> (16 - header.code_bits);
     let shift = if decoded.aligned { 0 } else { header.high_bit + 1 - header.bits_stored };
@@ -95,28 +106,6 @@ fn no_pixels(dataset: &Dataset, file: &str) -> ReadError {
         tag: "(7FE0,0010)".into(),
         hint: "the file has no pixels; export the film itself",
     }
-}
-
-/// The luma of each pixel.
-fn color(decoded: &Decoded, bytes: &[u8], header: &Header, file: &str) -> Result<Vec<f32>, ReadError> {
-    let pixels = header.rows * header.columns;
-    let is_luma_first = match header.photometric {
-        Interpretation::YbrFull => !decoded.is_rgb,
-        Interpretation::YbrFull422 if !decoded.is_rgb => {
-            return Err(ReadError::Unsupported {
-                file: file.to_owned(),
-                what: "uncompressed PhotometricInterpretation (0028,0004) YBR_FULL_422".into(),
-                hint: "export the film as MONOCHROME2 or RGB",
-            });
-        }
-        _ => false,
-    };
-    let sample = |i: usize, s: usize| {
-        if decoded.planar { bytes[s * pixels + i] } else { bytes[3 * i + s] }
-    };
-    Ok((0..pixels)
-        .map(|i| if is_luma_first { f32::from(sample(i, 0)) } else { luma([sample(i, 0), sample(i, 1), sample(i, 2)]) })
-        .collect())
 }
 
 /// What went wrong in a decoder, for one encoding.
@@ -181,7 +170,7 @@ fn encapsulated<'a>(
             return Ok(native(Cow::Owned(bytes), allocated, false));
         }
         uids::JPEG_BASELINE8_BIT | uids::JPEG_EXTENDED12_BIT | uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => {
-            jpeg(&frame, header, uid, &blame)?
+            jpeg(&frame, header, &blame)?
         }
         uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => jpeg_ls(&frame, header, &blame)?,
         _ if is_jpeg_2000(uid) => jpeg_2000(&frame, header, uid, &blame)?,
@@ -194,36 +183,63 @@ fn encapsulated<'a>(
             });
         }
     };
-    Ok(Decoded { is_rgb: header.samples == 3, aligned: true, ..bytes })
+    Ok(Decoded { aligned: true, ..bytes })
 }
 
 fn native(bytes: Cow<'_, [u8]>, bytes_per_sample: usize, planar: bool) -> Decoded<'_> {
-    Decoded { bytes, bytes_per_sample, planar, big_endian: false, is_rgb: false, aligned: false }
+    Decoded { bytes, bytes_per_sample, planar, big_endian: false, claim: Claim::Silent, aligned: false }
 }
 
 fn words(samples: &[u16]) -> Decoded<'static> {
     native(Cow::Owned(samples.iter().flat_map(|v| v.to_le_bytes()).collect()), 2, false)
 }
 
-/// JPEG with Huffman coding: 8 bits or lossless by the registry's decoder, DCT of 12 bits by ours.
-fn jpeg<'a>(frame: &[u8], header: &mut Header, uid: &str, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
+/// JPEG with Huffman coding: DCT of 8 bits by jpeg-decoder, DCT of 12 bits and lossless by our own decoders.
+fn jpeg<'a>(frame: &[u8], header: &mut Header, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
     let stream = jpeg_header::scan(frame).map_err(|e| blame.decode(e))?;
     blame.size(stream.width, stream.height, header)?;
-    check_stream(header, u16::from(stream.components), stream.precision, blame)?;
+    check_stream(header, u16::from(stream.components), stream.precision, Sign::Unsigned, blame)?;
     if !stream.complete {
         return Err(blame.truncated());
     }
-    if matches!(stream.frame, 0xC0 | 0xC1) && stream.precision == 12 {
+    if stream.frame == 0xC3 {
+        return lossless(frame, &stream, blame);
+    }
+    jpeg_check::check(frame).map_err(|e| blame.decode(e))?;
+    if stream.precision == 12 {
         let samples = jpeg_extended::decode(frame, stream.width, stream.height).map_err(|e| blame.decode(e))?;
         return Ok(words(&samples));
     }
-    by_registry(frame, header, stream.precision, uid, blame)
+    let (bytes, claim) = dct::decode(frame, &stream, header).map_err(|e| blame.decode(e))?;
+    Ok(Decoded { claim, ..native(Cow::Owned(bytes), 1, false) })
+}
+
+fn lossless<'a>(frame: &[u8], stream: &JpegHeader, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
+    let samples = jpeg_lossless::decode(frame, stream.width, stream.height).map_err(|e| blame.decode(e))?;
+    if stream.components == 1 {
+        return Ok(words(&samples));
+    }
+    let claim = match stream.color {
+        StreamColor::Rgb => Claim::Rgb,
+        StreamColor::Ybr => Claim::Ybr,
+        StreamColor::Unsaid => Claim::Silent,
+    };
+    // Color has 8 bits a sample.
+    let bytes = samples.iter().map(|&sample| sample as u8).collect();
+    Ok(Decoded { claim, ..native(Cow::Owned(bytes), 1, false) })
 }
 
 fn jpeg_ls<'a>(frame: &[u8], header: &mut Header, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
     let stream = jpeg_header::scan(frame).map_err(|e| blame.decode(e))?;
     blame.size(stream.width, stream.height, header)?;
-    check_stream(header, u16::from(stream.components), stream.precision, blame)?;
+    check_stream(header, u16::from(stream.components), stream.precision, Sign::Unsigned, blame)?;
+    if stream.components == 3 {
+        return Err(ReadError::Unsupported {
+            file: blame.file.to_owned(),
+            what: "JPEG-LS of color".into(),
+            hint: "export the film uncompressed or as MONOCHROME2",
+        });
+    }
     if !stream.complete {
         return Err(blame.truncated());
     }
@@ -241,19 +257,52 @@ fn is_jpeg_2000(uid: &str) -> bool {
 fn jpeg_2000<'a>(frame: &[u8], header: &mut Header, uid: &str, blame: &Blame) -> Result<Decoded<'a>, ReadError> {
     let stream = j2k_header::scan(frame).map_err(|e| blame.decode(e))?;
     blame.size(stream.width, stream.height, header)?;
-    check_stream(header, stream.components, stream.precision, blame)?;
+    let sign = if stream.signed { Sign::Signed } else { Sign::Unsigned };
+    check_stream(header, stream.components, stream.precision, sign, blame)?;
     if !stream.full_size || !stream.sane_tiles {
         return Err(blame.decode("its components are subsampled or its tiles too many"));
     }
     if !stream.complete {
         return Err(blame.truncated());
     }
-    by_registry(frame, header, stream.precision, uid, blame)
+    let decoded = by_registry(frame, header, stream.precision, uid, blame)?;
+    if stream.signed && !header.signed && has_negative(&decoded, stream.precision) {
+        return Err(blame.decode("its values are signed, PixelRepresentation (0028,0103) says unsigned"));
+    }
+    let claim = match (stream.color_transform, header.photometric) {
+        (true, _) => Claim::Rgb,
+        (false, Interpretation::YbrTransform) => Claim::Unclear,
+        (false, _) => Claim::Silent,
+    };
+    Ok(Decoded { claim, ..decoded })
 }
 
-/// The stream's samples must be those of the header. A stream of more bits than Bits Stored is believed where the values are
-/// unsigned (lossy ones overshoot); the sign of signed values is in Bits Stored.
-fn check_stream(header: &mut Header, components: u16, precision: u8, blame: &Blame) -> Result<(), ReadError> {
+/// Whether a sample of a signed stream is below 0.
+fn has_negative(decoded: &Decoded, precision: u8) -> bool {
+    let top = (precision - 1) % 8;
+    let of_sample = decoded.bytes_per_sample;
+    decoded.bytes.chunks_exact(of_sample).any(|sample| sample[of_sample - 1] >> top & 1 == 1)
+}
+
+/// Whether the values of a stream are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Signed,
+    Unsigned,
+}
+
+/// The stream's samples must be those of the header.
+///
+/// Unsigned values: a stream of more bits than Bits Stored is believed (lossy ones overshoot). Signed values: the sign is the
+/// stream's own where it is signed. An unsigned stream holds bit patterns, whose sign is the highest bit that both Bits Stored and
+/// the stream have.
+fn check_stream(
+    header: &mut Header,
+    components: u16,
+    precision: u8,
+    sign: Sign,
+    blame: &Blame,
+) -> Result<(), ReadError> {
     if usize::from(components) != header.samples {
         return Err(blame.decode(format!(
             "the stream has {components} samples a pixel, SamplesPerPixel (0028,0002) is {}",
@@ -263,9 +312,11 @@ fn check_stream(header: &mut Header, components: u16, precision: u8, blame: &Bla
     if !(2..=16).contains(&precision) || (header.samples == 3 && precision != 8) {
         return Err(blame.decode(format!("the stream has {precision} bits a sample")));
     }
-    if !header.signed {
-        header.code_bits = header.code_bits.max(precision);
-    }
+    header.code_bits = match (header.signed, sign) {
+        (true, Sign::Signed) => precision,
+        (true, Sign::Unsigned) => precision.min(header.bits_stored),
+        (false, _) => precision.max(header.bits_stored),
+    };
     Ok(())
 }
 

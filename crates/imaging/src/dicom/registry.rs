@@ -1,4 +1,4 @@
-//! The decoders of dicom-rs's transfer syntax registry: JPEG of 8 bits or lossless, JPEG 2000 and HTJ2K.
+//! The decoder of dicom-rs's transfer syntax registry for JPEG 2000 and HTJ2K.
 
 use std::borrow::Cow;
 
@@ -31,7 +31,7 @@ pub(super) fn decode(frame: &[u8], header: &Header, bytes_per_sample: usize, uid
 /// The compression ratio above which the registry refuses a large frame.
 const REGISTRY_RATIO: usize = 64;
 
-/// One frame, as the registry's decoders want to see it.
+/// One frame, as the registry's decoder takes it.
 struct Frame<'h> {
     header: &'h Header,
     bytes: Vec<u8>,
