@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use coxa_files::whole;
 use coxa_model::ModelError;
+use coxa_schema::{ErrorKind, Hint as _};
 use coxa_simulate::SimulateError;
 use coxa_study::StudyError;
 use serde::Serialize;
@@ -53,18 +54,25 @@ pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Err
     anyhow::Error::new(Hint { message: message.into(), hint: hint.into(), is_usage: true })
 }
 
-/// The exit status of an error: 2 where the command was not understood, as a setting is out of range; else 1.
+/// The exit status of an error: 2 where the command was not understood, as a setting is out of range; 70 where the program is at fault;
+/// else 1.
 pub fn exit_status(error: &anyhow::Error) -> u8 {
-    let is_usage = error.chain().any(|cause| {
-        let model = cause.downcast_ref::<ModelError>();
-        let of_model =
-            matches!(model, Some(ModelError::Setting(_) | ModelError::Recipe { .. } | ModelError::NoDataset { .. }));
-        let of_simulator = matches!(cause.downcast_ref::<SimulateError>(), Some(SimulateError::Setting { .. }));
-        let study = cause.downcast_ref::<StudyError>();
-        let of_study = study.is_some_and(|error| coxa_schema::Hint::kind(error) == coxa_schema::ErrorKind::Usage);
-        of_model || of_simulator || of_study || cause.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage)
-    });
-    if is_usage { 2 } else { 1 }
+    let kinds = error.chain().filter_map(kind_of);
+    // Usage comes first: a setting out of range may show only deep within.
+    kinds.min().unwrap_or(ErrorKind::Input).exit_status()
+}
+
+/// Whose fault an error is, where it knows.
+fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
+    if let Some(error) = error.downcast_ref::<ModelError>() {
+        return Some(error.kind());
+    }
+    if let Some(error) = error.downcast_ref::<StudyError>() {
+        return Some(error.kind());
+    }
+    let is_usage = matches!(error.downcast_ref::<SimulateError>(), Some(SimulateError::Setting { .. }))
+        || error.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage);
+    is_usage.then_some(ErrorKind::Usage)
 }
 
 /// Writes an error, its causes on the same line, and its hint on the next.
@@ -81,11 +89,14 @@ pub fn report_error(error: &anyhow::Error) {
     eprintln!("error: {line}");
     let way_out = |cause: &(dyn std::error::Error + 'static)| {
         let own = cause.downcast_ref::<Hint>().map(|hint| hint.hint.clone());
-        own.or_else(|| cause.downcast_ref::<ModelError>()?.hint().map(str::to_owned))
+        own.or_else(|| cause.downcast_ref::<ModelError>()?.hint())
             .or_else(|| coxa_schema::Hint::hint(cause.downcast_ref::<StudyError>()?))
     };
     if let Some(hint) = error.chain().find_map(way_out) {
         eprintln!("hint: {hint}");
+    }
+    if exit_status(error) == ErrorKind::Internal.exit_status() {
+        eprintln!("hint: this is a fault of the program; please report it");
     }
 }
 

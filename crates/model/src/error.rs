@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-/// Everything that this crate can fail with.
+use coxa_schema::{ErrorKind, Hint};
+
+/// Everything that this crate can fail with. Each display is one line; [`Hint`] gives the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -72,7 +74,7 @@ pub enum ModelError {
         /// The learning rate in force.
         learning_rate: f32,
     },
-    /// A run cannot be taken up again.
+    /// A run cannot be resumed.
     #[error("{}: {reason}", path.display())]
     Resume {
         /// The run's folder or checkpoint.
@@ -80,21 +82,16 @@ pub enum ModelError {
         /// Why not.
         reason: String,
     },
-    /// A setting that does not fit the bundle or the machine.
+    /// A setting that does not fit the bundle or the machine: the caller's to change.
     #[error("{0}")]
     Setting(String),
-    /// The file says of itself that it shows something else than pelvis or hip from the front.
-    #[error("{}: not a frontal film of pelvis or hip, and not read: {reason}", path.display())]
-    NotAPelvis {
-        /// The film's file.
-        path: PathBuf,
-        /// The attribute that says so.
-        reason: String,
-    },
+    /// Something that cannot happen happened: a fault of this program.
+    #[error("{0}")]
+    Internal(String),
     /// A film could not be read.
     #[error(transparent)]
     Film(#[from] coxa_imaging::ReadError),
-    /// A data set could not be read.
+    /// A data set or a table could not be read or written.
     #[error(transparent)]
     Cohort(#[from] coxa_cohort::CohortError),
     /// The network refused.
@@ -102,26 +99,36 @@ pub enum ModelError {
     Engine(#[from] coxa_engine::EngineError),
 }
 
-impl ModelError {
-    /// What to do about it, where there is something to say.
-    pub fn hint(&self) -> Option<&'static str> {
+impl Hint for ModelError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            ModelError::NonFiniteLoss { .. } => Some(
-                "the last checkpoint is kept; lower optimizer.learning_rate (a tenth is a good first try), add warm_up_steps, or train in f32, and start a new run",
-            ),
-            ModelError::Exists { .. } => Some("name another place, or move what lies there"),
-            ModelError::Recipe { .. } => Some("--print-recipe shows the recipe with every key and its value"),
-            ModelError::NoDataset { .. } => Some(
-                "name it by --data STAGE=DIR, or keep other stages alone by --stage; coxa import and coxa simulate make one",
-            ),
-            ModelError::NotAPelvis { .. } => {
-                Some("where the attribute is wrong, --any-film reads the film all the same")
-            }
-            ModelError::Resume { .. } => Some("start a new run; runs never overwrite one another"),
-            _ => None,
+            Self::Setting(_) | Self::Recipe { .. } | Self::NoDataset { .. } => ErrorKind::Usage,
+            Self::Internal(_) => ErrorKind::Internal,
+            Self::Cohort(error) => error.kind(),
+            _ => ErrorKind::Input,
         }
     }
 
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NonFiniteLoss { .. } => {
+                "the last checkpoint is kept; lower optimizer.learning_rate (a tenth is a good first try), add warm_up_steps, or train \
+                 in f32, and start a new run"
+            }
+            Self::Exists { .. } => "name another place, or move what lies there",
+            Self::Recipe { .. } => "--print-recipe shows the recipe with every key and its value",
+            Self::NoDataset { .. } => {
+                "name it by --data STAGE=DIR, or keep other stages alone by --stage; coxa import and coxa simulate make one"
+            }
+            Self::Resume { .. } => "start a new run; runs never overwrite one another",
+            Self::Cohort(error) => return error.hint(),
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+impl ModelError {
     /// An [`ModelError::Io`] at `path`, for `map_err`.
     pub(crate) fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> ModelError {
         let path = path.as_ref().to_path_buf();
@@ -136,5 +143,24 @@ impl ModelError {
     /// An [`ModelError::Weights`] at `path`.
     pub(crate) fn weights(path: impl AsRef<Path>, reason: impl ToString) -> ModelError {
         ModelError::Weights { path: path.as_ref().to_path_buf(), reason: reason.to_string() }
+    }
+
+    /// An [`ModelError::Data`] of a stage.
+    pub(crate) fn data(stage: &str, reason: impl Into<String>) -> ModelError {
+        ModelError::Data { stage: stage.to_owned(), reason: reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_usage_and_a_missing_prediction_the_programs_fault() {
+        let setting = ModelError::Setting("the threshold is 7".into());
+        let internal = ModelError::Internal("the network gave no prediction".into());
+        assert_eq!((setting.kind(), internal.kind()), (ErrorKind::Usage, ErrorKind::Internal));
+        let missing = ModelError::io("a.toml")(std::io::ErrorKind::NotFound.into());
+        assert_eq!(missing.kind(), ErrorKind::Input);
     }
 }

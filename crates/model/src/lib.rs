@@ -1,45 +1,76 @@
-//! The network for people: bundle, recipe, training loop, checkpoints, prediction, Grad-CAM.
+//! The network with what people need around it: bundle, recipe, training, the detector with its gate, Grad-CAM, other executors.
 //!
-//! - [`Bundle`]: a folder with a network's weights and a card that says what they are; [`weights`] brings them from and to other
-//!   programs.
-//! - [`Recipe`] and [`train()`]: from data sets to a bundle, in a run that can be broken off at any moment.
-//! - [`Reader`]: from a film to a [`Prediction`] with its raw Grad-CAM and regions.
+//! - [`Bundle`]: a folder with a network's weights and a card that describes them; [`weights`] brings them from and to other
+//!   programs; [`tune`] makes bundles of bundles.
+//! - [`Recipe`] and [`train()`]: from data sets to a bundle, in a run that can be interrupted at any moment.
+//! - [`Detector`]: from a film to a [`Detection`], a finding with its raw Grad-CAM and regions, or the reason why the film is not read.
 //!
-//! What the network runs on is behind [`executor`]; the processor's engine is always there.
+//! What the network runs on is behind two traits in `backends`; the processor's engine is always there.
+//!
+//! # What cannot happen
+//! No function of this crate gives a probability for a film that has not passed the gate, and none draws a heat map on a film that is
+//! not called positive. Each of these is no public path, and [`Detector::read`] is:
+//!
+//! ```compile_fail
+//! use coxa_model::executor::infer_executor;
+//! ```
+//! ```compile_fail
+//! use coxa_model::backends::infer_executor;
+//! ```
+//! ```compile_fail
+//! fn skip(detector: &mut coxa_model::Detector, film: &coxa_imaging::Radiograph) {
+//!     detector.read_film(film);
+//! }
+//! ```
+//! ```compile_fail
+//! fn skip(detector: &mut coxa_model::Detector) {
+//!     detector.read_inputs(&[]);
+//! }
+//! ```
+//! ```compile_fail
+//! fn skip(detector: &mut coxa_model::Detector) {
+//!     detector.predict(Vec::new());
+//! }
+//! ```
+//! ```compile_fail
+//! fn skip(detector: &mut coxa_model::Detector, film: &coxa_imaging::Radiograph) {
+//!     detector.class_probabilities(film);
+//! }
+//! ```
+//! ```compile_fail
+//! fn skip(network: &mut coxa_model::Workload) -> f64 {
+//!     network.run().unwrap()
+//! }
+//! ```
+//! ```compile_fail
+//! fn forge(film: coxa_imaging::Radiograph, prediction: coxa_schema::FilmPrediction) -> coxa_model::Detection {
+//!     coxa_model::Detection { film, prediction, concerns: Vec::new(), output: None }
+//! }
+//! ```
+//! ```
+//! fn gated(detector: &mut coxa_model::Detector, path: &std::path::Path) -> Result<Option<f64>, coxa_model::ModelError> {
+//!     Ok(detector.read(path)?.finding().map(|finding| finding.probability))
+//! }
+//! ```
 
-mod adapt;
-pub mod augment;
-mod average;
-mod batches;
+mod backends;
 pub mod bundle;
-#[cfg(any(feature = "cuda", feature = "rocm", feature = "wgpu", feature = "flex"))]
-mod burn;
-pub mod cache;
-mod calibrate;
-mod checkpoint;
+pub mod detect;
 mod error;
-pub mod executor;
 mod files;
-mod finish;
-pub mod history;
-mod predict;
-pub mod progress;
+mod numbers;
 pub mod recipe;
-pub mod regions;
-mod run;
-mod schedule;
-mod tensorboard;
+mod statistics;
 pub mod train;
+pub mod tune;
 pub mod weights;
 
-pub use adapt::adapt;
-pub use average::average;
-pub use bundle::{Bundle, Card, Fit};
+pub use backends::Backend;
+pub use bundle::{Bundle, Card};
 pub use coxa_engine::Precision;
+pub use detect::{Detection, Detector, DetectorOptions, FilmSource, Workload};
 pub use error::ModelError;
-pub use executor::Backend;
-pub use predict::{Others, Prediction, Reader, ReaderOptions, Reading, measure_int8};
-pub use progress::{Control, Event, Progress, Quiet};
 pub use recipe::{Overrides, Recipe};
-pub use train::{Outcome, StageOutcome, TrainOptions, resume, train};
+pub use train::progress::{Control, Event, Observer, Quiet};
+pub use train::{RunOutcome, StageOutcome, TrainOptions, resume, train};
 pub use weights::WeightsFormat;

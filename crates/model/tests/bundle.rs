@@ -115,8 +115,7 @@ fn counts_of_batches_are_accepted_and_ignored() {
     // The card names the weights' hash, so it must follow.
     let card_path = folder.join("model.json");
     let mut card: Card = serde_json::from_str(&fs::read_to_string(&card_path).unwrap()).unwrap();
-    use sha2::Digest;
-    card.weights.sha256 = sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    card.weights.sha256 = coxa_files::sha256(&bytes);
     fs::write(&card_path, serde_json::to_string(&card).unwrap()).unwrap();
     assert_eq!(Bundle::load(&folder).unwrap().parameters(), original.parameters());
 }
@@ -126,7 +125,7 @@ fn cards_out_of_range_are_refused() {
     let parameters = Parameters::initialize(&Architecture::new(1), 11);
     for (named, change) in [
         ("input.size", (|card| card.input.size = 100) as fn(&mut Card)),
-        ("threshold", |card| card.threshold.value = 1.5),
+        ("threshold", |card| card.threshold.threshold = 1.5),
         ("temperature", |card| card.temperature = 0.0),
         ("cam.reference", |card| card.cam.reference = f32::NAN),
         ("3 classes", |card| card.classes.push("third".into())),

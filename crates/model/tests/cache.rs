@@ -4,9 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use coxa_cohort::{Dataset, Sample, Target, samples};
-use coxa_imaging::preprocess;
-use coxa_model::Fit;
-use coxa_model::cache::{Built, FilmCache};
+use coxa_imaging::{Fit, preprocess};
+use coxa_model::train::cache::{Built, FilmCache};
 
 use crate::films::write_dataset;
 
@@ -45,7 +44,7 @@ fn films_come_back_as_they_were_prepared() {
     for slot in [3, 0, 4, 1, 2] {
         cache.read(slot, &mut pixels).unwrap();
         let film = coxa_imaging::read(&made.samples[slot].image).unwrap();
-        assert_eq!(pixels, preprocess(&film, 32, coxa_imaging::Fit::Letterbox).pixels);
+        assert_eq!(pixels, preprocess(&film, 32, Fit::Letterbox).pixels);
         assert_eq!(cache.entries()[slot].sha256, film.sha256());
     }
 }

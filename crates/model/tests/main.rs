@@ -7,6 +7,4 @@ mod films;
 mod gradients;
 mod prediction;
 mod pytorch;
-#[cfg(feature = "flex")]
-mod second_opinion;
 mod training;

@@ -1,14 +1,18 @@
-//! Reading films with a bundle: the closed form of Grad-CAM, the threshold, regions, sizes, and the pipeline over many files.
+//! Films and a bundle: the gate, the closed form of Grad-CAM, the threshold, regions, sizes, and the pipeline over many files.
 
 use std::path::PathBuf;
 
 use coxa_engine::{Architecture, Parameters};
-use coxa_imaging::Radiograph;
-use coxa_model::{Bundle, Card, Reader, ReaderOptions, WeightsFormat, measure_int8};
+use coxa_imaging::{Radiograph, RgbImage};
+use coxa_model::detect::gate::{Concern, HeaderRule};
+use coxa_model::detect::overlay;
+use coxa_model::tune::measure_int8;
+use coxa_model::{Bundle, Card, Detection, Detector, DetectorOptions, FilmSource, WeightsFormat};
+use coxa_schema::{ErrorKind, Finding, HeatMap, Hint};
 
 use crate::films::{pixels, write_dataset};
 
-const SIDE: usize = 96;
+const SIDE: usize = 128;
 
 fn film(index: usize) -> Radiograph {
     let values = pixels(index, SIDE, true).into_iter().map(f32::from).collect();
@@ -28,37 +32,54 @@ fn bundle(bias: f32, change: impl FnOnce(&mut Card)) -> Bundle {
     Bundle::new(card, parameters).unwrap()
 }
 
-fn reader(bundle: &Bundle) -> Reader {
-    Reader::new(bundle, &ReaderOptions::default()).unwrap()
+fn detector(bundle: &Bundle) -> Detector {
+    Detector::new(bundle, &DetectorOptions::default()).unwrap()
+}
+
+/// Reads a film that must pass the gate.
+fn found(detector: &mut Detector, film: Radiograph) -> (Detection, Finding) {
+    let detection = detector.read(film).unwrap();
+    let finding = detection.finding().expect("a film that is read").clone();
+    (detection, finding)
+}
+
+fn logit_of(detector: &mut Detector, film: Radiograph) -> f32 {
+    detector.read(film).unwrap().logit().unwrap()
+}
+
+fn map_of(finding: &Finding) -> &HeatMap {
+    finding.heat_map.as_ref().unwrap()
 }
 
 #[test]
 fn a_finding_is_a_probability_at_or_above_the_threshold() {
-    let logit = reader(&bundle(0.0, |_| {})).read_film(&film(0)).unwrap().logit;
+    let logit = logit_of(&mut detector(&bundle(0.0, |_| {})), film(0));
     // With the bias that brings the logit to 0, the probability is a half.
     let even = bundle(-logit, |_| {});
-    let prediction = reader(&even).read_film(&film(0)).unwrap();
-    assert!((prediction.probability - 0.5).abs() < 1e-4);
-    assert_eq!(prediction.model, even.short_hash());
-    for (value, finding) in [(0.49, true), (0.51, false)] {
-        let prediction = reader(&bundle(-logit, |card| card.threshold.value = value)).read_film(&film(0)).unwrap();
-        assert_eq!(prediction.finding, finding);
+    let (_, finding) = found(&mut detector(&even), film(0));
+    assert!((finding.probability - 0.5).abs() < 1e-4);
+    assert_eq!(finding.model, even.short_hash());
+    for (value, is_positive) in [(0.49, true), (0.51, false)] {
+        let (_, finding) = found(&mut detector(&bundle(-logit, |card| card.threshold.threshold = value)), film(0));
+        assert_eq!(finding.is_positive, is_positive);
         // Without a finding there are no regions, whatever the map.
-        assert_eq!(!prediction.regions.is_empty(), finding && prediction.cam.values.iter().any(|v| *v > 0.0));
+        let has_map = map_of(&finding).values.iter().any(|v| *v > 0.0);
+        assert_eq!(!finding.regions.is_empty(), is_positive && has_map);
     }
-    let exact = bundle(-logit, |card| card.threshold.value = prediction.probability);
-    assert!(reader(&exact).read_film(&film(0)).unwrap().finding);
+    let exact = bundle(-logit, |card| card.threshold.threshold = finding.probability);
+    assert!(found(&mut detector(&exact), film(0)).1.is_positive);
 }
 
 #[test]
-fn a_threshold_of_the_readers_own_takes_the_place_of_the_bundles() {
-    let strict = bundle(0.0, |card| card.threshold.value = 1.0);
-    let before = reader(&strict).read_film(&film(0)).unwrap();
-    assert!(!before.finding && before.cam.values.iter().any(|value| *value > 0.0));
-    let options = |threshold| ReaderOptions { threshold: Some(threshold), ..ReaderOptions::default() };
-    let after = Reader::new(&strict, &options(0.0)).unwrap().read_film(&film(0)).unwrap();
-    assert!(after.finding && after.threshold == 0.0 && !after.regions.is_empty());
-    assert!(Reader::new(&strict, &options(1.5)).is_err());
+fn a_threshold_of_the_options_takes_the_place_of_the_bundles() {
+    let strict = bundle(0.0, |card| card.threshold.threshold = 1.0);
+    let (_, before) = found(&mut detector(&strict), film(0));
+    assert!(!before.is_positive && map_of(&before).values.iter().any(|value| *value > 0.0));
+    let options = |threshold| DetectorOptions { threshold: Some(threshold), ..DetectorOptions::default() };
+    let (_, after) = found(&mut Detector::new(&strict, &options(0.0)).unwrap(), film(0));
+    assert!(after.is_positive && after.threshold == 0.0 && !after.regions.is_empty());
+    let error = Detector::new(&strict, &options(1.5)).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Usage);
 }
 
 #[test]
@@ -70,22 +91,23 @@ fn the_map_before_its_relu_sums_to_the_logit_less_the_bias() {
     }
     parameters.tensor_mut("classifier.bias").unwrap().1[0] = 0.25;
     let bundle = Bundle::new(card(&["absent", "present"]), parameters).unwrap();
-    let prediction = reader(&bundle).read_film(&film(1)).unwrap();
-    let sum: f32 = prediction.cam.values.iter().sum();
-    assert_eq!((prediction.cam.rows, prediction.cam.columns), (3, 3));
-    assert!((sum - (prediction.logit - 0.25)).abs() < 1e-3 * sum.abs().max(1.0), "{sum} {}", prediction.logit);
+    let (detection, finding) = found(&mut detector(&bundle), film(1));
+    let (map, logit) = (map_of(&finding), detection.logit().unwrap());
+    let sum: f32 = map.values.iter().sum();
+    assert_eq!((map.rows, map.columns), (4, 4));
+    assert!((sum - (logit - 0.25)).abs() < 1e-3 * sum.abs().max(1.0), "{sum} {logit}");
 }
 
 #[test]
 fn regions_lie_within_the_film() {
     let bundle = bundle(100.0, |_| {});
-    let mut reader = reader(&bundle);
-    for (width, height) in [(300, 200), (120, 400), (96, 96)] {
+    let mut detector = detector(&bundle);
+    for (width, height) in [(300, 200), (130, 400), (128, 128)] {
         let values = (0..width * height).map(|i| (i % width * 255 / width) as f32).collect();
         let film = Radiograph::from_display(width, height, values).unwrap();
-        let prediction = reader.read_film(&film).unwrap();
-        assert!(prediction.finding);
-        for region in &prediction.regions {
+        let (_, finding) = found(&mut detector, film);
+        assert!(finding.is_positive && (finding.width, finding.height) == (width, height));
+        for region in &finding.regions {
             assert!(region.x >= 0.0 && region.y >= 0.0 && region.width > 0.0 && region.height > 0.0);
             assert!(region.x + region.width <= width as f32 && region.y + region.height <= height as f32);
             assert!(region.score > 0.0 && region.score < 1.0);
@@ -96,12 +118,12 @@ fn regions_lie_within_the_film() {
 #[test]
 fn another_image_size_scales_the_reference() {
     let bundle = bundle(0.0, |_| {});
-    let options = ReaderOptions { image_size: Some(2 * SIDE), ..ReaderOptions::default() };
-    let prediction = Reader::new(&bundle, &options).unwrap().read_film(&film(0)).unwrap();
-    assert_eq!((prediction.cam.rows, prediction.geometry.size), (6, 2 * SIDE));
-    assert_eq!(prediction.reference, bundle.card().cam.reference / 4.0);
-    let odd = ReaderOptions { image_size: Some(100), ..ReaderOptions::default() };
-    assert!(Reader::new(&bundle, &odd).err().unwrap().to_string().contains("100"));
+    let options = DetectorOptions { image_size: Some(2 * SIDE), ..DetectorOptions::default() };
+    let (detection, finding) = found(&mut Detector::new(&bundle, &options).unwrap(), film(0));
+    assert_eq!((map_of(&finding).rows, detection.geometry().unwrap().size), (8, 2 * SIDE));
+    assert_eq!(detection.reference(), Some(bundle.card().cam.reference / 4.0));
+    let odd = DetectorOptions { image_size: Some(100), ..DetectorOptions::default() };
+    assert!(Detector::new(&bundle, &odd).err().unwrap().to_string().contains("100"));
 }
 
 #[test]
@@ -113,18 +135,21 @@ fn many_files_are_read_in_order_with_their_errors() {
     for file in [&files[0], &files[7], &files[8]] {
         std::fs::File::create(file).unwrap().set_len(65 << 20).unwrap();
     }
+    // One too small to be read, which is no error.
+    coxa_imaging::encode::png_gray8(&files[2], 100, 100, &[90; 10_000]).unwrap();
     files.insert(4, temporary.path().join("not-there.png"));
     let bundle = bundle(0.0, |_| {});
-    let mut single = reader(&bundle);
+    let mut single = detector(&bundle);
     for batch in [1, 3, 20] {
-        let options = ReaderOptions { batch, threads: Some(3), ..ReaderOptions::default() };
-        let mut many = Reader::new(&bundle, &options).unwrap();
+        let options = DetectorOptions { batch, threads: Some(3), ..DetectorOptions::default() };
+        let mut many = Detector::new(&bundle, &options).unwrap();
         let mut seen = Vec::new();
         many.read_files(&files, |index, result| {
             match result {
-                Ok(reading) => {
-                    let alone = single.read_film(&reading.film).unwrap();
-                    assert!((alone.logit - reading.prediction.logit).abs() < 1e-4, "batch {batch}, file {index}");
+                Ok(detection) if index == 2 => assert_eq!(detection.not_read(), Some("smaller than 128 pixels")),
+                Ok(detection) => {
+                    let alone = logit_of(&mut single, detection.film().clone());
+                    assert!((alone - detection.logit().unwrap()).abs() < 1e-4, "batch {batch}, file {index}");
                 }
                 Err(error) => assert!([0, 4, 8, 9].contains(&index), "{error}"),
             }
@@ -148,19 +173,19 @@ fn many_files_are_read_in_order_with_their_errors() {
 fn int8_is_calibrated_on_films_and_stays_near_f32() {
     let bundle = bundle(0.0, |_| {});
     let films: Vec<_> = (0..4).map(film).collect();
-    let options = ReaderOptions { precision: coxa_model::Precision::Int8, ..ReaderOptions::default() };
+    let options = DetectorOptions { precision: coxa_model::Precision::Int8, ..DetectorOptions::default() };
     // Ranges that a bundle holds give what measuring them anew gives.
-    assert!(Reader::new(&bundle, &options).is_err());
+    assert!(Detector::new(&bundle, &options).is_err());
     let measured = measure_int8(bundle.clone(), &films, None, "4 films of noise").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let kept = measured.save(&folder.path().join("bundle"), WeightsFormat::F32).unwrap();
     assert_eq!(kept.int8(), measured.int8());
-    let again = Reader::new(&kept, &options).unwrap().read_film(&films[0]).unwrap();
-    assert_eq!(again.logit, Reader::calibrated(&bundle, &options, &films).unwrap().read_film(&films[0]).unwrap().logit);
-    let mut int8 = Reader::calibrated(&bundle, &options, &films).unwrap();
-    let mut f32 = reader(&bundle);
+    let again = logit_of(&mut Detector::new(&kept, &options).unwrap(), films[0].clone());
+    let mut int8 = Detector::calibrated(&bundle, &options, &films).unwrap();
+    assert_eq!(again, logit_of(&mut int8, films[0].clone()));
+    let mut f32 = detector(&bundle);
     for film in &films {
-        let (a, b) = (int8.read_film(film).unwrap(), f32.read_film(film).unwrap());
+        let (a, b) = (found(&mut int8, film.clone()).1, found(&mut f32, film.clone()).1);
         assert!((a.probability - b.probability).abs() < 0.1, "{} {}", a.probability, b.probability);
     }
 }
@@ -169,12 +194,105 @@ fn int8_is_calibrated_on_films_and_stays_near_f32() {
 fn a_bundle_of_many_classes_gives_their_probabilities_and_no_finding() {
     let classes = ["ankle", "foot", "knee"];
     let bundle = Bundle::new(card(&classes), Parameters::initialize(&Architecture::new(3), 2)).unwrap();
-    let mut many = reader(&bundle);
-    let probabilities = many.class_probabilities(&film(0)).unwrap();
+    let mut many = detector(&bundle);
+    let probabilities = many.classify(film(0)).unwrap().unwrap();
     assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5 && probabilities.len() == 3);
-    assert!(many.read_film(&film(0)).unwrap_err().to_string().contains("3 classes"));
+    assert!(many.read(film(0)).unwrap_err().to_string().contains("3 classes"));
+    let small = Radiograph::from_display(100, 200, vec![9.0; 20_000]).unwrap();
+    assert_eq!(many.classify(small).unwrap(), Err("smaller than 128 pixels".to_owned()));
     let two = crate::prediction::bundle(0.0, |_| {});
-    let mut two = reader(&two);
-    let positive = two.read_film(&film(0)).unwrap().probability;
-    assert_eq!(two.class_probabilities(&film(0)).unwrap(), [1.0 - positive, positive]);
+    let mut two = detector(&two);
+    let positive = found(&mut two, film(0)).1.probability;
+    assert_eq!(two.classify(film(0)).unwrap().unwrap(), [1.0 - positive, positive]);
+}
+
+/// A DICOM film with this body part and view.
+fn dicom(body_part: &'static str, view: &'static str) -> Vec<u8> {
+    let film = film(0);
+    let pixels: Vec<u16> = film.pixels().iter().map(|value| 16 * *value as u16).collect();
+    dx::to_vec(&DxOptions {
+        rows: SIDE,
+        columns: SIDE,
+        bits_stored: 12,
+        monochrome1: false,
+        pixels: &pixels,
+        window: None,
+        FILLIN,
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_film_is_gated_by_its_header_whatever_it_is_handed_over_as() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.dcm");
+    let mut strict = detector(&bundle(100.0, |_| {}));
+    let ignoring = DetectorOptions { header: HeaderRule::Ignored, ..DetectorOptions::default() };
+    let mut ignoring = Detector::new(&bundle(100.0, |_| {}), &ignoring).unwrap();
+    for (body_part, view, reason) in [
+        ("HAND", "AP", Some("shows a hand, by its header")),
+        ("PELVIS", "LL", Some("lateral view")),
+        ("PELVIS", "AP", None),
+    ] {
+        let bytes = dicom(body_part, view);
+        std::fs::write(&path, &bytes).unwrap();
+        let film = coxa_imaging::read_bytes(&bytes, "film").unwrap();
+        let by_bytes = strict.read(FilmSource::Bytes { bytes: &bytes, name: "film" }).unwrap();
+        assert_eq!(by_bytes.not_read(), reason, "{body_part} {view}");
+        assert_eq!(strict.read(&path).unwrap(), by_bytes);
+        assert_eq!(strict.read(film).unwrap(), by_bytes);
+        let mut piped = None;
+        strict
+            .read_files(std::slice::from_ref(&path), |_, result| {
+                piped = Some(result.unwrap());
+                true
+            })
+            .unwrap();
+        assert_eq!(piped.as_ref(), Some(&by_bytes));
+        if let Some(reason) = reason {
+            let line = serde_json::to_string(&by_bytes.line_with_map("film.dcm")).unwrap();
+            assert_eq!(line, format!(r#"{{"file":"film.dcm","not_read":"{reason}"}}"#));
+            assert!(by_bytes.logit().is_none() && overlay::draw(&by_bytes).is_none());
+        }
+        let (read, finding) = found(&mut ignoring, by_bytes.film().clone());
+        assert!(finding.is_positive && read.concerns().is_empty());
+    }
+}
+
+#[test]
+fn films_that_do_not_say_what_they_show_are_read_with_a_concern() {
+    let mut detector = detector(&bundle(0.0, |_| {}));
+    let (plain, _) = found(&mut detector, film(0));
+    assert_eq!(plain.concerns(), [Concern::NoBodyPart]);
+    let bytes = dicom("EXTREMITY", "AP");
+    let limb = detector.read(FilmSource::Bytes { bytes: &bytes, name: "film" }).unwrap();
+    assert_eq!((limb.concerns(), limb.not_read()), (&[Concern::AnyExtremity][..], None));
+}
+
+#[test]
+fn a_heat_map_is_drawn_on_a_positive_film_alone() {
+    let is_gray = |picture: &RgbImage| {
+        // The bar below the film has color of its own.
+        let rows = &picture.pixels[..3 * picture.width * SIDE];
+        rows.chunks(3).all(|p| p[0] == p[1] && p[1] == p[2])
+    };
+    let (positive, finding) = found(&mut detector(&bundle(100.0, |card| card.cam.reference = 1e-3)), film(0));
+    assert!(finding.is_positive && map_of(&finding).values.iter().any(|value| *value > 0.0));
+    assert!(!is_gray(&overlay::draw(&positive).unwrap()));
+    let (negative, finding) = found(&mut detector(&bundle(-100.0, |card| card.cam.reference = 1e-3)), film(0));
+    assert!(!finding.is_positive && map_of(&finding).values.iter().any(|value| *value > 0.0));
+    assert!(is_gray(&overlay::draw(&negative).unwrap()));
+    assert!(overlay::png(&negative).unwrap().unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn a_line_leaves_the_map_out_where_it_was_not_asked_for() {
+    let (detection, finding) = found(&mut detector(&bundle(100.0, |_| {})), film(0));
+    let [with, without] =
+        [detection.line_with_map("a"), detection.line("a")].map(|line| serde_json::to_value(line).unwrap());
+    assert!(with["cam"]["values"].as_array().unwrap().len() == 16 && without.get("cam").is_none());
+    assert_eq!(without["regions"].as_array().unwrap().len(), finding.regions.len());
+    for key in ["file", "probability", "threshold", "finding", "model", "width", "height", "notice"] {
+        assert_eq!(with[key], without[key], "{key}");
+    }
 }

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coxa_engine::{Architecture, Parameters};
-use coxa_model::recipe::{Normalization, Precision, Schedule, ScheduleKind, Start};
+use coxa_engine::{Architecture, Normalization, Parameters};
+use coxa_model::recipe::{Schedule, ScheduleKind, Start, TrainingPrecision};
 use coxa_model::{
-    Bundle, Card, Control, Event, ModelError, Outcome, Quiet, Recipe, TrainOptions, WeightsFormat, resume, train,
+    Bundle, Card, Control, Event, ModelError, Quiet, Recipe, RunOutcome, TrainOptions, WeightsFormat, resume, train,
 };
+
+use coxa_schema::Hint;
 
 use crate::films::write_dataset;
 
@@ -77,7 +79,7 @@ fn stop_after_an_epoch(event: &Event<'_>) -> Control {
     }
 }
 
-fn weights_of(outcome: &Outcome) -> Bundle {
+fn weights_of(outcome: &RunOutcome) -> Bundle {
     Bundle::load(outcome.bundle.as_ref().unwrap()).unwrap()
 }
 
@@ -195,7 +197,7 @@ fn two_stages_hand_their_weights_on_and_record_the_run() {
     let outcome = train(&recipe(&place.data), &TrainOptions::new(&place.runs), &mut Quiet).unwrap();
     assert_eq!(outcome.run.file_name().unwrap(), "tiny-1");
     assert_eq!(outcome.stages.len(), 2);
-    let parts = Bundle::load(&outcome.stages[0].bundle).unwrap();
+    let parts = Bundle::load(&outcome.stages[0].layout.bundle()).unwrap();
     assert_eq!(parts.card().classes, ["other", "simulated"]);
     let bundle = weights_of(&outcome);
     let card = bundle.card();
@@ -204,7 +206,7 @@ fn two_stages_hand_their_weights_on_and_record_the_run() {
     assert_eq!(card.stage.as_deref(), Some("films"));
     let data = card.data.as_ref().unwrap();
     assert!(data.simulated && data.train_films == 12 && data.validation_films == 4 && data.patients == 8);
-    assert!(card.threshold.rule.contains("Youden") && card.threshold.chosen_on.contains('4'));
+    assert!(card.threshold.rule == coxa_stats::Rule::Youden && card.threshold.chosen_on.contains('4'));
     assert!(card.temperature > 0.0 && card.cam.reference > 0.0);
     assert!(card.metrics.contains_key("validation_auc"));
     for file in ["recipe.toml", "environment.json"] {
@@ -212,7 +214,7 @@ fn two_stages_hand_their_weights_on_and_record_the_run() {
     }
     let stage = &outcome.stages[1];
     for file in ["split.csv", "history.csv", "events.out.tfevents.coxa", "last.safetensors"] {
-        assert!(stage.folder.join(file).is_file(), "{file}");
+        assert!(stage.layout.folder().join(file).is_file(), "{file}");
     }
     assert_eq!(stage.history.len(), 3);
     // The next run has a folder of its own.
@@ -324,7 +326,7 @@ fn stages_that_share_films_hold_out_the_same_ones() {
     recipe.stages.iter_mut().for_each(|stage| stage.epochs = 1);
     let options = TrainOptions::new(&place.runs);
     let outcome = train(&recipe, &options, &mut Quiet).unwrap();
-    let split = |stage: usize| fs::read_to_string(outcome.stages[stage].folder.join("split.csv")).unwrap();
+    let split = |stage: usize| fs::read_to_string(outcome.stages[stage].layout.split()).unwrap();
     assert_eq!(split(0), split(1));
     recipe.stages[1].validation = 0.5;
     let error = train(&recipe, &options, &mut Quiet).unwrap_err().to_string();
@@ -349,7 +351,7 @@ fn stages_that_share_films_hold_out_the_same_ones() {
 fn bfloat16_training_runs_and_resumes_too() {
     let place = place(16);
     let mut recipe = one_stage(&place.data);
-    recipe.stages[0].precision = Precision::Bf16;
+    recipe.stages[0].precision = TrainingPrecision::Bf16;
     recipe.stages[0].epochs = 2;
     let options = TrainOptions::new(&place.runs);
     let unbroken = weights_of(&train(&recipe, &options, &mut Quiet).unwrap());

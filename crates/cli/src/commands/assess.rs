@@ -8,8 +8,11 @@ use anyhow::Context;
 use coxa_cohort::flow::Flow;
 use coxa_cohort::{Dataset, Film, TruthBox};
 use coxa_imaging::{Fit, Radiograph, encode, preprocess};
-use coxa_model::{Reader, Reading, history};
-use coxa_schema::{FractureType, Label};
+use coxa_model::bundle;
+use coxa_model::detect::overlay;
+use coxa_model::train::{RunLayout, history};
+use coxa_model::{Detection, Detector};
+use coxa_schema::{Finding, FractureType, Label};
 use coxa_study::evaluate::{Evaluation, EvaluationOptions, evaluate};
 use coxa_study::figures::roc::ReaderPoint;
 use coxa_study::localize::{FilmLocalization, LocalizationMeasures, LocalizationOptions, Site, localize};
@@ -17,7 +20,6 @@ use coxa_study::page::{FilmCard, Verdict};
 use coxa_study::report::{Epoch, Study, report, wrong_page};
 use coxa_study::{Readings, StudyError, demographics};
 
-use super::predict::{json_of, overlay_png};
 use crate::output::write_whole;
 use crate::predictions::{PredictionTable, SUBGROUPS, subgroup_of};
 use crate::progress::Progress;
@@ -58,7 +60,7 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// When the folder cannot be written or the dataset has no labeled film that can be read.
-pub fn assess(request: Request<'_>, reader: &mut Reader) -> anyhow::Result<Assessment> {
+pub fn assess(request: Request<'_>, reader: &mut Detector) -> anyhow::Result<Assessment> {
     let training = request.run.map(training).transpose()?.unwrap_or_default();
     fs::create_dir_all(request.out).with_context(|| format!("{}", request.out.display()))?;
     let gathered = read_all(request.dataset, reader, request.out)?;
@@ -132,9 +134,9 @@ struct Shown {
 /// When the table cannot be written, or what `each` gives.
 pub fn read_labeled(
     dataset: &Dataset,
-    reader: &mut Reader,
+    reader: &mut Detector,
     table: &Path,
-    mut each: impl FnMut(&Film, &Path, &Reading) -> anyhow::Result<()>,
+    mut each: impl FnMut(&Film, &Path, &Detection, &Finding) -> anyhow::Result<()>,
 ) -> anyhow::Result<usize> {
     let films: Vec<&Film> = dataset.labeled().collect();
     let paths: Vec<PathBuf> = films.iter().map(|film| dataset.image_path(film)).collect();
@@ -152,9 +154,16 @@ pub fn read_labeled(
                 );
                 Ok(())
             }
-            Ok(reading) => table
-                .row(Some(films[i]), &paths[i], &reading.prediction)
-                .and_then(|()| each(films[i], &paths[i], &reading)),
+            Ok(reading) => match reading.finding() {
+                Some(finding) => table
+                    .row(Some(films[i]), &paths[i], finding)
+                    .and_then(|()| each(films[i], &paths[i], &reading, finding)),
+                None => {
+                    failed += 1;
+                    eprintln!("error: film {}: not read: {}", films[i].image_id, reading.not_read().unwrap_or_default());
+                    Ok(())
+                }
+            },
             Err(error) => {
                 failed += 1;
                 eprintln!("error: {error}");
@@ -174,15 +183,15 @@ pub fn read_labeled(
 }
 
 /// Reads the films into predictions.csv and readings.jsonl.
-fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Result<Gathered> {
+fn read_all(dataset: &Dataset, reader: &mut Detector, out: &Path) -> anyhow::Result<Gathered> {
     let lines_path = out.join("readings.jsonl");
     let mut lines =
         std::io::BufWriter::new(fs::File::create(&lines_path).with_context(|| format!("{}", lines_path.display()))?);
     let boxes = dataset.boxes();
     let mut films = Vec::new();
-    let failed = read_labeled(dataset, reader, &out.join("predictions.csv"), |film, path, reading| {
+    let failed = read_labeled(dataset, reader, &out.join("predictions.csv"), |film, path, reading, finding| {
         let truth = boxes.get(film.image_id.as_str()).map_or(&[][..], Vec::as_slice);
-        films.push(keep(film, path, reading, truth, &mut lines)?);
+        films.push(keep(film, path, (reading, finding), truth, &mut lines)?);
         Ok(())
     })?;
     lines.flush()?;
@@ -190,25 +199,26 @@ fn read_all(dataset: &Dataset, reader: &mut Reader, out: &Path) -> anyhow::Resul
 }
 
 /// Whether a file has been replaced since its film was imported.
-fn changed(film: &Film, reading: &Reading) -> bool {
-    !film.sha256.is_empty() && film.sha256 != reading.film.sha256()
+fn changed(film: &Film, reading: &Detection) -> bool {
+    !film.sha256.is_empty() && film.sha256 != reading.film().sha256()
 }
 
 fn keep(
     film: &Film,
     path: &Path,
-    reading: &Reading,
+    (reading, finding): (&Detection, &Finding),
     truth: &[&TruthBox],
     lines: &mut impl Write,
 ) -> anyhow::Result<Shown> {
-    writeln!(lines, "{}", json_of(path, reading)?)?;
+    let line = reading.line_with_map(path.display().to_string());
+    writeln!(lines, "{}", serde_json::to_string(&line)?)?;
     Ok(Shown {
         film: film.clone(),
-        size: (reading.film.width(), reading.film.height()),
-        finding: reading.prediction.finding,
-        probability: reading.prediction.probability,
-        picture: picture(&reading.film, truth)?,
-        overlay: overlay_png(reading)?,
+        size: (finding.width, finding.height),
+        finding: finding.is_positive,
+        probability: finding.probability,
+        picture: picture(reading.film(), truth)?,
+        overlay: overlay::png(reading)?.unwrap_or_default(),
     })
 }
 
@@ -249,14 +259,14 @@ fn localization(
     readings: &Readings,
     gathered: &Gathered,
     request: &Request<'_>,
-    reader: &Reader,
+    reader: &Detector,
 ) -> anyhow::Result<Option<LocalizationMeasures>> {
     if dataset.truth.is_empty() {
         return Ok(None);
     }
     let options = LocalizationOptions {
         threshold: Some(request.options.threshold),
-        fit: reader.card().input.fit.imaging(),
+        fit: reader.card().input.fit,
         level: request.options.level,
         interval: request.options.interval,
         clustering: request.options.clustering,
@@ -335,16 +345,11 @@ fn card_of(read: &Shown, place: Option<&FilmLocalization>, threshold: f64, boxed
 
 /// The curves of a run's stages.
 fn training(run: &Path) -> anyhow::Result<Vec<(String, Vec<Epoch>)>> {
-    let mut folders: Vec<PathBuf> = fs::read_dir(run)
-        .with_context(|| format!("{}", run.display()))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.join("history.csv").is_file())
-        .collect();
-    folders.sort();
+    fs::read_dir(run).with_context(|| format!("{}", run.display()))?;
     let mut stages = Vec::new();
-    for folder in folders {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let epochs = history::read_csv(&folder.join("history.csv"))?;
+    for stage in RunLayout::new(run).stages().into_iter().filter(|stage| stage.history().is_file()) {
+        let name = stage.folder().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let epochs = history::read_csv(&stage.history())?;
         let epochs = epochs.iter().map(|record| Epoch {
             epoch: record.epoch,
             train_accuracy: record.train_accuracy,
@@ -357,7 +362,7 @@ fn training(run: &Path) -> anyhow::Result<Vec<(String, Vec<Epoch>)>> {
     Ok(stages)
 }
 
-fn card(reader: &Reader) -> Vec<(String, String)> {
+fn card(reader: &Detector) -> Vec<(String, String)> {
     let card = reader.card();
     let mut rows = vec![
         ("model".to_owned(), format!("{} ({})", card.name, reader.model())),
@@ -365,7 +370,12 @@ fn card(reader: &Reader) -> Vec<(String, String)> {
         ("intended use".to_owned(), card.intended_use.clone()),
         (
             "threshold".to_owned(),
-            format!("{:.4} ({}; chosen on {})", card.threshold.value, card.threshold.rule, card.threshold.chosen_on),
+            format!(
+                "{:.4} ({}; chosen on {})",
+                card.threshold.threshold,
+                bundle::rule_words(card.threshold.rule),
+                card.threshold.chosen_on
+            ),
         ),
         ("origin".to_owned(), card.origin.clone()),
     ];

@@ -6,11 +6,9 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use coxa_engine::bench::ForwardWork;
-use coxa_engine::{Architecture, Loss, Parameters, Precision, TrainerOptions};
-use coxa_imaging::Radiograph;
+use coxa_engine::{Architecture, Parameters, Precision};
 use coxa_model::bundle::Card;
-use coxa_model::executor::{calibrated_executor, infer_executor, train_executor};
-use coxa_model::{Backend, Bundle, Reader, ReaderOptions};
+use coxa_model::{Backend, Bundle, DetectorOptions, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::output::{Outcome, json_line, usage};
@@ -186,11 +184,7 @@ impl Bench {
     }
 
     fn measure(&self, work: Work, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Line> {
-        let times = match work {
-            Work::Detect => self.time_detection(precision, threads, batch)?,
-            Work::Localize => self.time_localization(precision, threads, batch)?,
-            Work::Train => self.time_training(precision, threads, batch)?,
-        };
+        let times = self.time(&mut self.workload(work, precision, threads, batch)?)?;
         let mut sorted = times.clone();
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;
@@ -222,70 +216,35 @@ impl Bench {
         }
     }
 
-    fn time_detection(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
-        let images = noise(batch * self.size * self.size);
-        let parameters = self.parameters()?;
-        let mut network = match precision {
-            PrecisionName::Int8 => calibrated_executor(&parameters, threads, &images, self.size)?,
-            _ => infer_executor(self.backend, &parameters, precision.into(), threads)?,
-        };
-        self.time(|| {
-            network.run(&images, batch, self.size)?;
-            Ok(())
-        })
-    }
-
-    /// The film's whole way: 8-bit pixels in, probability, raw map and regions out.
-    fn time_localization(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
-        let card = Card::imported("bench", vec!["no fracture".into(), "fracture".into()], self.size, "bench");
-        let bundle = match &self.model {
-            Some(path) => Bundle::load(path)?,
-            None => Bundle::new(card, self.parameters()?)?,
-        };
-        let options = ReaderOptions {
+    fn workload(&self, work: Work, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Workload> {
+        let options = DetectorOptions {
             precision: precision.into(),
             threads: Some(threads),
             backend: self.backend,
             image_size: Some(self.size),
-            ..ReaderOptions::default()
+            ..DetectorOptions::default()
         };
-        let pixels = noise(self.size * self.size).into_iter().map(|value| value * 255.0).collect();
-        let film = Radiograph::from_display(self.size, self.size, pixels)?;
-        let mut reader = match precision {
-            PrecisionName::Int8 => Reader::calibrated(&bundle, &options, std::slice::from_ref(&film))?,
-            _ => Reader::new(&bundle, &options)?,
-        };
-        let input = reader.prepare(&film);
-        let films = vec![(&film, &input); batch];
-        self.time(|| {
-            reader.read_inputs(&films)?;
-            Ok(())
+        Ok(match work {
+            Work::Detect => Workload::detect(&self.parameters()?, &options, batch, self.size)?,
+            Work::Localize => Workload::localize(&self.bundle()?, &options, batch)?,
+            Work::Train => Workload::train(self.parameters()?, &options, batch, self.size)?,
         })
     }
 
-    fn time_training(&self, precision: PrecisionName, threads: usize, batch: usize) -> anyhow::Result<Vec<f64>> {
-        let options = TrainerOptions {
-            precision: precision.into(),
-            threads,
-            loss: Loss::Binary,
-            learning_rate: 1e-4,
-            ..TrainerOptions::default()
-        };
-        let mut network = train_executor(self.backend, self.parameters()?, options)?;
-        let images = noise(batch * self.size * self.size);
-        let targets: Vec<usize> = (0..batch).map(|i| i % 2).collect();
-        self.time(|| {
-            network.step(&images, &targets, None, self.size)?;
-            Ok(())
-        })
+    fn bundle(&self) -> anyhow::Result<Bundle> {
+        if let Some(path) = &self.model {
+            return Ok(Bundle::load(path)?);
+        }
+        let card = Card::imported("bench", vec!["no fracture".into(), "fracture".into()], self.size, "bench");
+        Ok(Bundle::new(card, self.parameters()?)?)
     }
 
-    fn time(&self, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Vec<f64>> {
-        work()?;
+    fn time(&self, work: &mut Workload) -> anyhow::Result<Vec<f64>> {
+        work.run()?;
         (0..self.runs)
             .map(|_| {
                 let start = Instant::now();
-                work()?;
+                work.run()?;
                 Ok(start.elapsed().as_secs_f64() * 1e3)
             })
             .collect()
@@ -328,17 +287,6 @@ mod erased {
             self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
         }
     }
-}
-
-/// A reproducible image of noise, values 0..=1.
-fn noise(n: usize) -> Vec<f32> {
-    let mut state = 1u32;
-    (0..n)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 24) as f32
-        })
-        .collect()
 }
 
 /// The process's peak resident memory, where the system tells it.

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::Args;
 use coxa_model::recipe::Overrides;
-use coxa_model::train::{self, TrainOptions};
-use coxa_model::{Bundle, Reader, ReaderOptions, Recipe};
+use coxa_model::train::{self, RunLayout, TrainOptions};
+use coxa_model::{Bundle, Detector, DetectorOptions, Recipe};
 use coxa_simulate::Domain;
 use coxa_simulate::datasets::{DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions};
 use coxa_study::evaluate::EvaluationOptions;
@@ -68,14 +68,14 @@ impl Demo {
         };
         let name = format!("{}-{}", if self.train { "hips" } else { "test" }, self.films);
         let test = reuse_or_write("simulating unseen films", &self.out.join(name), &test)?;
-        let mut reader = Reader::new(&bundle, &ReaderOptions::default())?;
+        let mut reader = Detector::new(&bundle, &DetectorOptions::default())?;
         let report = self.out.join(if self.train { "report-trained" } else { "report" });
-        let model = run.as_ref().map(|run| run.join("bundle"));
+        let model = run.as_ref().map(|run| RunLayout::new(run).bundle());
         let request = Request {
             dataset: &test,
             run: run.as_deref(),
             readers: Vec::new(),
-            options: EvaluationOptions { threshold: bundle.card().threshold.value, ..EvaluationOptions::default() },
+            options: EvaluationOptions { threshold: bundle.card().threshold.threshold, ..EvaluationOptions::default() },
             title: match self.train {
                 true => "Hip fractures on simulated close-ups from a tidy department".to_owned(),
                 false => "Hip fractures on simulated films".to_owned(),
@@ -100,7 +100,7 @@ impl Demo {
         let runs = self.out.join("runs");
         if let Some(run) = finished_run(&runs) {
             eprintln!("the network of {} is used again; delete the folder to train anew", run.display());
-            return Ok((Bundle::load(&run.join("bundle"))?, run));
+            return Ok((Bundle::load(&RunLayout::new(&run).bundle())?, run));
         }
         let spec = |what, n| DatasetSpec {
             what,
@@ -121,32 +121,28 @@ impl Demo {
         let datasets = vec![of("limbs", &limbs), of("patches", &hips), of("wide", &hips), of("films", &hips)];
         let recipe = Recipe::built_in("small")?.with(&Overrides { datasets, ..Overrides::default() })?;
         let mut bars = Bars::default();
-        let mut hear = |event: &coxa_model::progress::Event<'_>| bars.on(event);
+        let mut hear = |event: &coxa_model::Event<'_>| bars.on(event);
         let options = TrainOptions::new(&runs);
         let outcome = match unfinished_run(&runs) {
             Some(run) => train::resume(&run, &options, &mut hear),
             None => train::train(&recipe, &options, &mut hear),
         };
         let outcome = outcome?;
-        Ok((Bundle::load(&outcome.run.join("bundle"))?, outcome.run))
+        Ok((Bundle::load(&RunLayout::new(&outcome.run).bundle())?, outcome.run))
     }
 }
 
 fn finished_run(runs: &Path) -> Option<PathBuf> {
-    newest_run(runs, |run| run.join("bundle/model.json").is_file())
+    newest_run(runs, RunLayout::is_finished)
 }
 
 /// A run that was killed: it has its recipe, and no bundle yet.
 fn unfinished_run(runs: &Path) -> Option<PathBuf> {
-    newest_run(runs, |run| run.join("recipe.toml").is_file() && !run.join("bundle").exists())
+    newest_run(runs, |run| !run.is_finished())
 }
 
-fn newest_run(runs: &Path, wanted: impl Fn(&Path) -> bool) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(runs).ok()?;
-    let mut found: Vec<PathBuf> =
-        entries.filter_map(|entry| entry.ok().map(|e| e.path())).filter(|path| wanted(path)).collect();
-    found.sort();
-    found.pop()
+fn newest_run(runs: &Path, is_wanted: impl Fn(&RunLayout) -> bool) -> Option<PathBuf> {
+    RunLayout::all(runs).into_iter().rfind(is_wanted).map(|run| run.folder().to_path_buf())
 }
 
 /// The paper's figures, with those of the simulated films beside them.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use coxa_cohort::Dataset;
-use coxa_model::bundle::Card;
+use coxa_model::Bundle;
+use coxa_model::bundle::{self, Card};
+use coxa_model::tune::{adapt, average, measure_int8};
 use coxa_model::weights::{self, Head, WeightsFormat};
-use coxa_model::{Bundle, adapt, average, measure_int8};
 
 use crate::output::{Outcome, hint, json_line};
 use crate::progress::Progress;
@@ -205,7 +206,9 @@ fn describe(bundle: &Bundle) {
     println!("  classes     {}", card.classes.join(", "));
     println!(
         "  threshold   {} ({}, chosen on {})",
-        card.threshold.value, card.threshold.rule, card.threshold.chosen_on
+        card.threshold.threshold,
+        bundle::rule_words(card.threshold.rule),
+        card.threshold.chosen_on
     );
     println!("  origin      {}", card.origin);
     if let Some(int8) = bundle.int8() {

@@ -1,13 +1,16 @@
 //! `coxa predict`: films become probabilities, findings, heatmaps and regions.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
 use clap::Args;
-use coxa_imaging::{Radiograph, encode, overlay};
-use coxa_model::{Backend, Bundle, ModelError, Others, Reader, ReaderOptions, Reading};
-use coxa_schema::Side;
+use coxa_imaging::Radiograph;
+use coxa_model::detect::gate::{Concern, HeaderRule};
+use coxa_model::detect::overlay;
+use coxa_model::{Backend, Bundle, Detection, Detector, DetectorOptions, ModelError};
+use coxa_schema::{Hint as _, Side};
 use coxa_simulate::{FilmOptions, display8};
 use serde::Serialize;
 
@@ -24,7 +27,8 @@ const CALIBRATION_FILMS: u64 = 16;
 /// Reads films (DICOM, PNG, JPEG, TIFF): a probability, a finding, a heatmap and regions for each, in the film's own pixels.
 ///
 /// A folder is searched for films; a dataset folder (with a manifest.csv) gives its films that are not excluded. A file that cannot
-/// be read is named, the others are read, and the exit status is 1.
+/// be decoded is named, the others are read, and the exit status is 1. A film that does not show a pelvis or hip from the front, by its
+/// header, or is too small is not read, and the reason is given: that is a result.
 #[derive(Args)]
 pub struct Predict {
     /// Films, folders or dataset folders.
@@ -60,7 +64,7 @@ pub struct Predict {
     /// What the network runs on: `cpu`, and what else this build has.
     #[arg(long, default_value = "cpu")]
     backend: Backend,
-    /// Reads files too that say of themselves that they show something else than pelvis or hip from the front.
+    /// Read films too whose header says that they show something else than pelvis or hip from the front.
     #[arg(long)]
     any_film: bool,
 }
@@ -90,39 +94,6 @@ fn calibration_films() -> anyhow::Result<Vec<Radiograph>> {
         Ok(Radiograph::from_display(film.width, film.height, pixels)?)
     };
     (0..CALIBRATION_FILMS).map(film).collect()
-}
-
-/// A region, as the contract of the JSON has it.
-#[derive(Serialize)]
-struct RegionLine {
-    x: f32,
-    y: f32,
-    width: f32,
-    height: f32,
-    side: &'static str,
-    score: f32,
-}
-
-#[derive(Serialize)]
-struct CamLine {
-    rows: usize,
-    columns: usize,
-    values: Vec<f32>,
-}
-
-#[derive(Serialize)]
-struct FilmLine<'a> {
-    file: String,
-    probability: f64,
-    threshold: f64,
-    finding: bool,
-    regions: Vec<RegionLine>,
-    model: &'a str,
-    width: usize,
-    height: usize,
-    notice: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cam: Option<CamLine>,
 }
 
 #[derive(Serialize)]
@@ -157,26 +128,26 @@ impl Predict {
             refuse_among_films(folder, &inputs)?;
         }
         let bundle = bundle_or_shipped(self.model.as_deref())?;
-        let options = ReaderOptions {
+        let options = DetectorOptions {
             backend: self.backend,
             precision: self.precision.into(),
             threads: self.threads,
             image_size: self.image_size,
             threshold: self.threshold,
-            others: if self.any_film { Others::Read } else { Others::Refused },
-            ..ReaderOptions::default()
+            header: if self.any_film { HeaderRule::Ignored } else { HeaderRule::Obeyed },
+            ..DetectorOptions::default()
         };
-        let mut reader = match self.precision {
+        let mut detector = match self.precision {
             PrecisionName::Int8 if bundle.int8().is_none() => {
                 eprintln!(
                     "the bundle has no ranges for 8 bits: measuring them on {CALIBRATION_FILMS} simulated films (coxa model calibrate does \
                      so once, on films of your own)"
                 );
-                Reader::calibrated(&bundle, &options, &calibration_films()?)?
+                Detector::calibrated(&bundle, &options, &calibration_films()?)?
             }
-            _ => Reader::new(&bundle, &options)?,
+            _ => Detector::new(&bundle, &options)?,
         };
-        // The reader has what it needs of it, packed: 28 MB less while films are decoded.
+        // The detector has what it needs of it, packed: 28 MB less while films are decoded.
         drop(bundle);
         if let Some(folder) = &self.heatmap {
             std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
@@ -187,17 +158,22 @@ impl Predict {
         let paths: Vec<PathBuf> = inputs.iter().map(|input| input.path.clone()).collect();
         let mut failed = unreadable.len();
         let mut broken = None;
+        let mut concerns = Vec::new();
         std::thread::scope(|scope| {
             // Heatmaps are drawn and encoded beside the network, two at most waiting.
-            let (overlays, waiting) = sync_channel::<(PathBuf, Reading)>(2);
+            let (overlays, waiting) = sync_channel::<(PathBuf, Detection)>(2);
             let writer =
-                scope.spawn(move || waiting.iter().try_for_each(|(path, reading)| write_overlay(&path, &reading)));
-            let read = reader.read_files(&paths, |i, result| {
+                scope.spawn(move || waiting.iter().try_for_each(|(path, detection)| write_overlay(&path, &detection)));
+            let read = detector.read_files(&paths, |i, result| {
                 let said = match result {
-                    Ok(reading) => self.say(&inputs[i], &reading, table.as_mut()).map(|()| {
+                    Ok(detection) => self.say(&inputs[i], &detection, table.as_mut()).map(|()| {
+                        concerns.extend(detection.concerns());
+                        if detection.not_read().is_some() {
+                            return true;
+                        }
                         let path = self.heatmap.as_ref().map(|folder| folder.join(names.name(&inputs[i].path)));
                         // A writer that has stopped tells why below.
-                        path.is_none_or(|path| overlays.send((path, reading)).is_ok())
+                        path.is_none_or(|path| overlays.send((path, detection)).is_ok())
                     }),
                     Err(error) => {
                         failed += 1;
@@ -222,33 +198,33 @@ impl Predict {
         if let Some(table) = table {
             table.finish()?;
         }
+        note_concerns(&concerns, inputs.len());
         Ok(Outcome::of_failures(failed))
     }
 
-    fn say(&self, input: &Input, reading: &Reading, table: Option<&mut PredictionTable>) -> anyhow::Result<()> {
-        let prediction = &reading.prediction;
-        if let Some(table) = table {
-            table.row(input.film.as_ref(), &input.path, prediction)?;
+    fn say(&self, input: &Input, detection: &Detection, table: Option<&mut PredictionTable>) -> anyhow::Result<()> {
+        let file = input.path.display().to_string();
+        if let Some((table, finding)) = table.zip(detection.finding()) {
+            table.row(input.film.as_ref(), &input.path, finding)?;
         }
         if self.json {
-            let cam = self.cam.then(|| CamLine {
-                rows: prediction.cam.rows,
-                columns: prediction.cam.columns,
-                values: prediction.cam.values.clone(),
-            });
-            return json_line(&film_line(&input.path, reading, cam));
+            return json_line(&if self.cam { detection.line_with_map(file) } else { detection.line(file) });
         }
-        let finding = if prediction.finding { "fracture" } else { "no fracture" };
-        let [probability, threshold] = [prediction.probability, prediction.threshold].map(|p| p * 100.0);
-        println!("{}: {probability:.1}% (threshold {threshold:.1}%) — {finding}", input.path.display());
-        for region in &prediction.regions {
+        let Some(finding) = detection.finding() else {
+            println!("{file}: not read — {}", detection.not_read().unwrap_or_default());
+            return Ok(());
+        };
+        let words = if finding.is_positive { "fracture" } else { "no fracture" };
+        let [probability, threshold] = [finding.probability, finding.threshold].map(|p| p * 100.0);
+        println!("{file}: {probability:.1}% (threshold {threshold:.1}%) — {words}");
+        for region in &finding.regions {
             println!(
                 "    {:.0},{:.0} {:.0}×{:.0} {}",
                 region.x,
                 region.y,
                 region.width,
                 region.height,
-                side_name(region.side).unwrap_or("side unknown")
+                region.side.map_or("side unknown", Side::as_str)
             );
         }
         Ok(())
@@ -271,62 +247,16 @@ impl Predict {
     }
 }
 
-fn film_line<'a>(path: &Path, reading: &'a Reading, cam: Option<CamLine>) -> FilmLine<'a> {
-    let prediction = &reading.prediction;
-    let regions = prediction.regions.iter().map(|region| RegionLine {
-        x: region.x,
-        y: region.y,
-        width: region.width,
-        height: region.height,
-        side: side_name(region.side).unwrap_or("unknown"),
-        score: region.score,
-    });
-    FilmLine {
-        file: path.display().to_string(),
-        probability: prediction.probability,
-        threshold: prediction.threshold,
-        finding: prediction.finding,
-        regions: regions.collect(),
-        model: &prediction.model,
-        width: reading.film.width(),
-        height: reading.film.height(),
-        notice: "research use only",
-        cam,
+/// One line for each kind of doubt, however many films give it.
+fn note_concerns(concerns: &[Concern], films: usize) {
+    for concern in concerns.iter().collect::<BTreeSet<_>>() {
+        let n = concerns.iter().filter(|other| *other == concern).count();
+        eprintln!("note: {n} of {films} films: {}; check that they show pelvis or hip from the front", concern.words());
     }
 }
 
-/// The line that `predict --json --cam` prints for a film.
-pub fn json_of(path: &Path, reading: &Reading) -> serde_json::Result<String> {
-    let cam = &reading.prediction.cam;
-    let cam = CamLine { rows: cam.rows, columns: cam.columns, values: cam.values.clone() };
-    serde_json::to_string(&film_line(path, reading, Some(cam)))
-}
-
-fn side_name(side: Option<Side>) -> Option<&'static str> {
-    side.map(Side::as_str)
-}
-
-/// The film with its heatmap, regions and probability as a PNG's bytes.
-///
-/// # Errors
-/// When it cannot be encoded.
-pub fn overlay_png(reading: &Reading) -> anyhow::Result<Vec<u8>> {
-    let p = &reading.prediction;
-    let cam = p.finding.then_some(&p.cam);
-    let image = overlay::render(
-        &reading.film,
-        &p.geometry,
-        cam,
-        p.reference,
-        &p.regions,
-        p.probability as f32,
-        p.threshold as f32,
-    );
-    Ok(encode::png_rgb8_to_vec(image.width, image.height, &image.pixels)?)
-}
-
-fn write_overlay(path: &Path, reading: &Reading) -> anyhow::Result<()> {
-    write_whole(path, &overlay_png(reading)?)
+fn write_overlay(path: &Path, detection: &Detection) -> anyhow::Result<()> {
+    overlay::png(detection)?.map_or(Ok(()), |bytes| write_whole(path, &bytes))
 }
 
 /// Refuses a folder for heatmaps in which films lie that a heatmap could take the place of.

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use coxa_cohort::{Dataset, Film};
+use coxa_cohort::Dataset;
 use coxa_files::whole::Partial;
-use coxa_model::{Bundle, Reader, ReaderOptions};
+use coxa_model::bundle::PatientKey;
+use coxa_model::train::RunLayout;
+use coxa_model::{Bundle, Detector, DetectorOptions};
 use coxa_study::figures::roc::ReaderPoint;
 
 use super::assess::{Request, assess};
 use super::evaluate::How;
 use super::predict::bundle_or_shipped;
-use crate::output::Outcome;
+use crate::output::{Outcome, hint};
 
 /// Reads a dataset's films, evaluates the readings and writes the report: one self-contained page, each figure as SVG, each table as CSV,
 /// the predictions and the readings.
@@ -65,18 +67,21 @@ impl Report {
         }
         let bundle = bundle_or_shipped(self.model.as_deref())?;
         if !self.seen_films {
-            refuse_seen(&dataset, &bundle)?;
+            refuse_seen(&dataset, &bundle, self.patient_key()?.as_ref())?;
         }
-        let options =
-            ReaderOptions { image_size: self.image_size, threshold: self.how.threshold, ..ReaderOptions::default() };
-        let mut reader = Reader::new(&bundle, &options)?;
+        let options = DetectorOptions {
+            image_size: self.image_size,
+            threshold: self.how.threshold,
+            ..DetectorOptions::default()
+        };
+        let mut reader = Detector::new(&bundle, &options)?;
         let at = || self.out.display().to_string();
         let partial = Partial::folder(&self.out).with_context(at)?;
         let request = Request {
             dataset: &dataset,
             run: self.run.as_deref(),
             readers,
-            options: self.how.options(bundle.card().threshold.value)?,
+            options: self.how.options(bundle.card().threshold.threshold)?,
             title: self.title,
             out: partial.path(),
             next: Vec::new(),
@@ -86,28 +91,51 @@ impl Report {
         println!("{}", self.out.join("index.html").display());
         Ok(Outcome::of_failures(assessment.failed))
     }
+
+    /// The key under which the bundle knows its patients: of `--run`, or of the run that the bundle lies in.
+    fn patient_key(&self) -> anyhow::Result<Option<PatientKey>> {
+        let run = self.run.as_ref().map(RunLayout::new);
+        let run = run.or_else(|| RunLayout::of_bundle(self.model.as_deref()?));
+        let path = run.map(|run| run.patient_key()).filter(|path| path.is_file());
+        Ok(path.map(|path| PatientKey::load(&path)).transpose()?)
+    }
 }
 
-/// Refuses films that the bundle was trained or validated on: figures from them would be no test.
-fn refuse_seen(dataset: &Dataset, bundle: &Bundle) -> anyhow::Result<()> {
-    let mut seen: Vec<&Film> = Vec::new();
+/// Refuses films that the bundle was trained or validated on, and other films of their patients: figures from them would be no test.
+fn refuse_seen(dataset: &Dataset, bundle: &Bundle, key: Option<&PatientKey>) -> anyhow::Result<()> {
+    let key = key.filter(|key| bundle.knows_patients_by(key));
+    if key.is_none() && bundle.card().data.is_some() {
+        eprintln!(
+            "note: patients cannot be compared with those that the bundle was trained on, as its run's patient.key is not at hand (--run); \
+             films are compared by their files"
+        );
+    }
+    let (mut seen, mut of_patients) = (Vec::new(), 0);
     for film in dataset.films.iter().filter(|film| !film.excluded) {
         if bundle.has_seen(&dataset.content_of(film)?) {
-            seen.push(film);
+            seen.push(film.image_id.as_str());
+        } else if key.is_some_and(|key| bundle.has_seen_patient(&film.patient, key)) {
+            of_patients += 1;
+            seen.push(film.image_id.as_str());
         }
     }
     if seen.is_empty() {
         return Ok(());
     }
-    let named: Vec<&str> = seen.iter().take(5).map(|film| film.image_id.as_str()).collect();
-    let more = if seen.len() > named.len() { ", …" } else { "" };
-    bail!(
-        "{}: {} of the films were trained or validated on with this bundle ({}{more}), so this would be no test\n\
-         hint: give films kept apart (--from-year, another dataset), or --seen-films to report on them all the same",
-        dataset.folder.join("manifest.csv").display(),
-        seen.len(),
-        named.join(", ")
-    )
+    let named = seen[..seen.len().min(5)].join(", ");
+    let more = if seen.len() > 5 { ", …" } else { "" };
+    let patients = match of_patients {
+        0 => String::new(),
+        n => format!(", {n} of them as other films of a patient"),
+    };
+    Err(hint(
+        format!(
+            "{}: {} of the films were trained or validated on with this bundle{patients} ({named}{more}), so this would be no test",
+            dataset.folder.join("manifest.csv").display(),
+            seen.len(),
+        ),
+        "give films kept apart (--from-year, another dataset), or --seen-films to report on them all the same",
+    ))
 }
 
 fn read_readers(path: &std::path::Path) -> anyhow::Result<Vec<ReaderPoint>> {

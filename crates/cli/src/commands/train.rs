@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use coxa_cohort::Dataset;
-use coxa_model::progress::{Control, Event};
-use coxa_model::recipe::{Fold, Overrides, Precision, Stage, Start, Target};
+use coxa_cohort::{Dataset, Target};
+use coxa_model::recipe::{self, Fold, Overrides, Stage, Start, TrainingPrecision};
 use coxa_model::train::{self, TrainOptions};
 use coxa_model::weights::{self, Head};
-use coxa_model::{Backend, Bundle, Reader, ReaderOptions, Recipe, WeightsFormat};
+use coxa_model::{Backend, Bundle, Control, Detector, DetectorOptions, Event, Recipe, WeightsFormat};
 use coxa_study::compare::compare;
 use coxa_study::evaluate::{EvaluationOptions, evaluate};
 use coxa_study::predictions::Predictions;
@@ -65,7 +64,7 @@ pub struct Train {
     learning_rate: Option<f64>,
     /// Another precision, in every stage: f32 or bf16.
     #[arg(long, value_parser = precision)]
-    precision: Option<Precision>,
+    precision: Option<TrainingPrecision>,
     /// Batches between checkpoints within an epoch [default: only at its end].
     #[arg(long)]
     checkpoint_every: Option<usize>,
@@ -110,10 +109,10 @@ fn stage_folder(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-fn precision(text: &str) -> Result<Precision, String> {
+fn precision(text: &str) -> Result<TrainingPrecision, String> {
     match text {
-        "f32" => Ok(Precision::F32),
-        "bf16" => Ok(Precision::Bf16),
+        "f32" => Ok(TrainingPrecision::F32),
+        "bf16" => Ok(TrainingPrecision::Bf16),
         _ => Err("f32 or bf16".to_owned()),
     }
 }
@@ -129,7 +128,8 @@ impl Train {
             options.weights_format = WeightsFormat::Bf16;
         }
         if self.print_recipe {
-            print!("{}", self.recipe()?.to_toml()?);
+            let head = if Path::new(&self.recipe).is_file() { "" } else { recipe::head(&self.recipe) };
+            print!("{head}{}", self.recipe()?.to_toml()?);
             return Ok(Outcome::Done);
         }
         if self.ablation {
@@ -194,9 +194,9 @@ impl Train {
                     failed = self.read_test(test, &bundle, &table)?;
                     table
                 }
-                None => stage.folder.join(train::VALIDATION),
+                None => stage.layout.validation(),
             };
-            read.push((name, Predictions::load(&table)?, stage.folder.clone()));
+            read.push((name, Predictions::load(&table)?, stage.layout.folder().to_path_buf()));
         }
         self.say_ablation(&read)?;
         Ok(Outcome::of_failures(failed))
@@ -204,9 +204,9 @@ impl Train {
 
     /// Reads the test films by an arm's bundle into a table, and gives the number of those that cannot be read, which it lacks.
     fn read_test(&self, test: &Dataset, bundle: &Path, table: &Path) -> anyhow::Result<usize> {
-        let options = ReaderOptions { backend: self.backend, threads: self.threads, ..ReaderOptions::default() };
-        let mut reader = Reader::new(&Bundle::load(bundle)?, &options)?;
-        read_labeled(test, &mut reader, table, |_, _, _| Ok(()))
+        let options = DetectorOptions { backend: self.backend, threads: self.threads, ..DetectorOptions::default() };
+        let mut reader = Detector::new(&Bundle::load(bundle)?, &options)?;
+        read_labeled(test, &mut reader, table, |_, _, _, _| Ok(()))
     }
 
     /// Trains once for each fold, and evaluates the films of all folds together.
@@ -231,7 +231,7 @@ impl Train {
             let mut bars = Bars::default();
             let outcome = train::train(&recipe, options, &mut |event: &Event<'_>| bars.on(event))?;
             let Some(stage) = outcome.stages.last() else { bail!("fold {index} was stopped") };
-            let predictions = Predictions::load(&stage.folder.join(train::VALIDATION))?;
+            let predictions = Predictions::load(&stage.layout.validation())?;
             if !self.json {
                 let measures = evaluate(&predictions, &EvaluationOptions::default())?.measures;
                 println!("fold {index:<7} films {:<5} AUC {}", measures.n, words(&measures.auc));
@@ -381,6 +381,10 @@ impl Bars {
                     "note: {stage} starts from a bundle that was trained or validated on {seen} of the {of} films to validate on: its \
                      figures and threshold are no test"
                 );
+            }
+            Event::Note { stage, text } => {
+                self.bar = None;
+                eprintln!("note: {stage}: {text}");
             }
             Event::Batch { stage, epoch, epochs, batch, batches, loss, accuracy, seconds_left, .. } => {
                 let message = format!(

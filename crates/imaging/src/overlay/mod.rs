@@ -44,20 +44,25 @@ const OUTLINE: [u8; 3] = [110, 220, 255];
 /// A region scored at least this is outlined solid (definite), below it dashed (suspicious).
 const DEFINITE: f32 = 0.5;
 
-/// Draws the finding on the film, its longest side brought to at most 1,024 pixels.
+/// Why a film is called positive. Only a film that is called positive has any: without, neither heat map nor regions can be drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// What the film covers of the network's input, over which the map is spread.
+    pub geometry: &'a Geometry,
+    /// The raw class activation map.
+    pub map: Option<&'a HeatMap>,
+    /// The value of the map, above 0, that is drawn at full intensity.
+    pub reference: f32,
+    /// Where the finding is, in the film's pixels.
+    pub regions: &'a [Region],
+}
+
+/// Draws the film, its longest side brought to at most 1,024 pixels, with what speaks for a finding.
 ///
-/// `cam` is spread bilinearly over what `geometry` says the film covers of the network's input; a value of `reference` (above 0)
-/// or more is drawn at full intensity, 0 or less not at all. Regions are outlined, dashed where their score is below 0.5. The bar
-/// under the film shows `probability` with a tick at `threshold` (both 0 to 1).
-pub fn render(
-    film: &Radiograph,
-    geometry: &Geometry,
-    cam: Option<&HeatMap>,
-    reference: f32,
-    regions: &[Region],
-    probability: f32,
-    threshold: f32,
-) -> RgbImage {
+/// The map is spread bilinearly over what its geometry says the film covers of the network's input; a value of the reference or more is
+/// drawn at full intensity, 0 or less not at all. Regions are outlined, dashed where their score is below 0.5. The bar under the film
+/// shows `probability` with a tick at `threshold` (both 0 to 1).
+pub fn render(film: &Radiograph, evidence: Option<&Evidence<'_>>, probability: f32, threshold: f32) -> RgbImage {
     let longest = film.width().max(film.height());
     let scale = (LONGEST_SIDE as f32 / longest as f32).min(1.0);
     let side = |length: usize| ((length as f32 * scale).round() as usize).max(1);
@@ -73,19 +78,22 @@ pub fn render(
         y += 1;
     });
     let (scale_x, scale_y) = (width as f32 / film.width() as f32, height as f32 / film.height() as f32);
-    if let Some(cam) = cam.filter(|cam| cam.rows * cam.columns > 0 && cam.values.len() == cam.rows * cam.columns) {
+    let has_shape = |map: &&HeatMap| map.rows * map.columns > 0 && map.values.len() == map.rows * map.columns;
+    if let Some(Evidence { geometry, map: Some(map), reference, .. }) = evidence
+        && has_shape(map)
+    {
         for y in 0..height {
             for x in 0..width {
                 let point = geometry.to_input((x as f32 + 0.5) / scale_x, (y as f32 + 0.5) / scale_y);
-                heat(&mut canvas, left + x, y, value_at(cam, point, geometry.size) / reference);
+                heat(&mut canvas, left + x, y, value_at(map, point, geometry.size) / reference);
             }
         }
     }
-    for region in regions {
+    for region in evidence.map_or(&[][..], |evidence| evidence.regions) {
         outline(&mut canvas, region, left as f32, scale_x, scale_y, (left, width, height));
     }
     bar.draw(&mut canvas, height, probability, threshold);
-    if cam.is_some() {
+    if evidence.is_some_and(|evidence| evidence.map.is_some()) {
         bar.legend(&mut canvas, height);
     }
     canvas.into_image()
@@ -158,9 +166,10 @@ mod tests {
         let film = film(300, 400);
         let geometry = Geometry::new(300, 400, 64, Fit::Letterbox);
         let cam = HeatMap { rows: 2, columns: 2, values: vec![0.0, -3.0, 0.02, 0.04] };
-        let image = render(&film, &geometry, Some(&cam), 1.0, &[], 0.1, 0.5);
+        let evidence = Evidence { geometry: &geometry, map: Some(&cam), reference: 1.0, regions: &[] };
+        let image = render(&film, Some(&evidence), 0.1, 0.5);
         assert!(gray_rows(&image, 400));
-        let plain = render(&film, &geometry, None, 1.0, &[], 0.1, 0.5);
+        let plain = render(&film, None, 0.1, 0.5);
         assert_eq!(image.pixels[..3 * 300 * 400], plain.pixels[..3 * 300 * 400]);
     }
 
@@ -171,7 +180,8 @@ mod tests {
         // Warm in the left half of the input only.
         let values = (0..16).map(|i| if i % 4 == 0 { 1.0 } else { 0.0 }).collect();
         let cam = HeatMap { rows: 4, columns: 4, values };
-        let image = render(&film, &geometry, Some(&cam), 1.0, &[], 0.9, 0.5);
+        let evidence = Evidence { geometry: &geometry, map: Some(&cam), reference: 1.0, regions: &[] };
+        let image = render(&film, Some(&evidence), 0.9, 0.5);
         let saturation = |x: usize, y: usize| {
             let p = &image.pixels[3 * (y * image.width + x)..][..3];
             p.iter().max().unwrap() - p.iter().min().unwrap()
@@ -183,10 +193,10 @@ mod tests {
     #[test]
     fn large_films_are_brought_down_and_small_ones_kept() {
         let large = film(3000, 1500);
-        let image = render(&large, &Geometry::new(3000, 1500, 512, Fit::Letterbox), None, 1.0, &[], 0.5, 0.5);
+        let image = render(&large, None, 0.5, 0.5);
         assert_eq!((image.width, image.height), (1024, 512 + 96));
         let small = film(300, 100);
-        let image = render(&small, &Geometry::new(300, 100, 512, Fit::Letterbox), None, 1.0, &[], 0.5, 0.5);
+        let image = render(&small, None, 0.5, 0.5);
         assert_eq!((image.width, image.height), (300, 148));
     }
 
@@ -197,9 +207,11 @@ mod tests {
         let far = Region { x: -50.0, y: 1e9, width: 1e9, height: f32::NAN, side: None, score: f32::NAN };
         let cam = HeatMap { rows: 1, columns: 1, values: vec![f32::INFINITY] };
         for reference in [0.0, -1.0, f32::NAN, 1.0] {
-            render(&film, &geometry, Some(&cam), reference, &[far], f32::NAN, 2.0);
+            let evidence = Evidence { geometry: &geometry, map: Some(&cam), reference, regions: &[far] };
+            render(&film, Some(&evidence), f32::NAN, 2.0);
         }
         let misshapen = HeatMap { rows: 2, columns: 2, values: vec![1.0] };
-        render(&film, &geometry, Some(&misshapen), 1.0, &[], 0.0, 0.0);
+        let evidence = Evidence { geometry: &geometry, map: Some(&misshapen), reference: 1.0, regions: &[] };
+        render(&film, Some(&evidence), 0.0, 0.0);
     }
 }

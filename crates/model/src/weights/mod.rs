@@ -55,8 +55,33 @@ pub fn read_tensors(path: &Path) -> Result<Vec<Tensor>, ModelError> {
     let bytes = files::read(path)?;
     if pth::is_pth(&bytes) {
         pth::read(&bytes).map_err(|reason| ModelError::weights(path, reason))
-    } else {
+    } else if tensors::is_safetensors(&bytes) {
         Ok(from_safetensors(&bytes, path)?.0)
+    } else {
+        let reason = format!(
+            "no file of weights: {}; read are .safetensors, and the .pth and .pt files that torch.save writes",
+            appearance(&bytes)
+        );
+        Err(ModelError::weights(path, reason))
+    }
+}
+
+/// What a file that holds no weights looks like, by its first bytes.
+fn appearance(bytes: &[u8]) -> &'static str {
+    const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+    let start = &bytes[..bytes.len().min(512)];
+    let trimmed = start.trim_ascii_start().to_ascii_lowercase();
+    match start {
+        [] => "it is empty",
+        _ if start.starts_with(HDF5) => "it is an HDF5 file, as Keras writes them",
+        _ if start.starts_with(b"\x08") => "it looks like an ONNX or another protocol buffer file",
+        _ if start.starts_with(b"\x1f\x8b") => "it is compressed by gzip",
+        _ if trimmed.starts_with(b"<!doctype html") || trimmed.starts_with(b"<html") => {
+            "it is a web page, perhaps of a download that failed"
+        }
+        _ if start.starts_with(b"version https://git-lfs") => "it is a pointer of Git LFS, not the file itself",
+        _ if start.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')) => "it looks like text",
+        _ => "its first bytes are those of no format that is known here",
     }
 }
 
@@ -329,6 +354,24 @@ mod tests {
         headless.retain(|t| !t.name.contains("classifier"));
         assert!(adapt(headless.clone(), Head::Logit { class: None }).unwrap_err().contains("classifier.weight"));
         assert!(adapt(headless, Head::Fresh { outputs: 1, seed: 1 }).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_holds_no_weights_is_described() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.pth");
+        for (bytes, words) in [
+            (&b""[..], "it is empty"),
+            (b"this is no network", "it looks like text"),
+            (b"  <!DOCTYPE html><html>", "a web page"),
+            (b"\x89HDF\r\n\x1a\n\0", "HDF5"),
+            (&[0xff; 64], "no format that is known"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = read_tensors(&path).unwrap_err().to_string();
+            assert!(error.contains("weights.pth") && error.contains(words), "{error}");
+            assert!(error.contains(".safetensors") && error.contains("torch.save") && !error.contains('\n'), "{error}");
+        }
     }
 
     #[test]

@@ -80,6 +80,12 @@ impl View for Values<'_> {
     }
 }
 
+/// Whether bytes begin as a safetensors file does: with the length of a header in JSON that the file has room for.
+pub(crate) fn is_safetensors(bytes: &[u8]) -> bool {
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return false };
+    rest.first() == Some(&b'{') && u64::from_le_bytes(*length) <= rest.len() as u64
+}
+
 /// Reads every tensor of a safetensors file and its metadata. Integer tensors are converted; other types are refused by name.
 pub(crate) fn from_safetensors(
     bytes: &[u8],

@@ -1,0 +1,182 @@
+//! The gate: which films reach the network. A film that it refuses is not read, with the reason, and has no probability.
+//!
+//! Three rules, the cheapest first: the film's size, what its header says (unless that is to be ignored), and checks of the pixels.
+
+use coxa_imaging::Radiograph;
+
+use crate::bundle::Card;
+
+/// Films with a shorter side than this show too little to be read.
+pub const LEAST_SIDE: usize = 128;
+
+/// What becomes of films whose header says that they show something else than the network was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeaderRule {
+    /// They are not read.
+    #[default]
+    Obeyed,
+    /// They are read like any film: the header may be wrong.
+    Ignored,
+}
+
+/// A reason for doubt about a film that is read all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Concern {
+    /// Nothing in the file names the body part.
+    NoBodyPart,
+    /// The header names an extremity, which may be a hip or a hand.
+    AnyExtremity,
+}
+
+impl Concern {
+    /// The concern in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoBodyPart => "the header names no body part",
+            Self::AnyExtremity => "the header names an extremity, which need not be a hip",
+        }
+    }
+}
+
+/// A check by pixels: whether a film looks like one that the network was made for.
+pub(crate) trait PixelCheck: Send + Sync {
+    /// Why the film is not to be read, in words for a physician; `None` if it may be.
+    fn refusal(&self, film: &Radiograph) -> Option<String>;
+}
+
+/// The rules of one detector.
+pub(crate) struct Gate {
+    header: HeaderRule,
+    /// Body parts that the network tells apart; `None` for one that finds fractures of the hip.
+    parts: Option<Vec<String>>,
+    pixel_checks: Vec<Box<dyn PixelCheck>>,
+}
+
+impl Gate {
+    /// The gate before a bundle's network. One of two classes finds fractures of the hip; one of several tells body parts apart.
+    pub(crate) fn new(card: &Card, header: HeaderRule) -> Self {
+        let parts = (card.logits() > 1).then(|| card.classes.iter().map(|class| class.to_lowercase()).collect());
+        Gate { header, parts, pixel_checks: Vec::new() }
+    }
+
+    /// What gives reason for doubt about a film that may be read.
+    ///
+    /// # Errors
+    /// Why the film is not to be read, in words for a physician.
+    pub(crate) fn check(&self, film: &Radiograph) -> Result<Vec<Concern>, String> {
+        if film.width().min(film.height()) < LEAST_SIDE {
+            return Err(format!("smaller than {LEAST_SIDE} pixels"));
+        }
+        if self.header == HeaderRule::Obeyed
+            && let Some(reason) = header_refusal(film, self.parts.as_deref())
+        {
+            return Err(reason);
+        }
+        if let Some(reason) = self.pixel_checks.iter().find_map(|check| check.refusal(film)) {
+            return Err(reason);
+        }
+        Ok(concerns(film))
+    }
+}
+
+/// Why the header speaks against a film, in words for a physician.
+fn header_refusal(film: &Radiograph, parts: Option<&[String]>) -> Option<String> {
+    if let Some(parts) = parts {
+        let part = film.body_part()?.to_lowercase();
+        return (!parts.contains(&part)).then(|| shows(&part));
+    }
+    // The statement names the attribute; what a physician wants to know is its value.
+    let statement = film.not_a_frontal_pelvis()?;
+    match (film.body_part(), film.view()) {
+        (Some(part), _) if statement.starts_with("Body Part Examined") => Some(shows(&part.to_lowercase())),
+        (_, Some(view)) => Some(view_name(view)),
+        _ => Some(statement),
+    }
+}
+
+fn concerns(film: &Radiograph) -> Vec<Concern> {
+    match film.body_part() {
+        None => vec![Concern::NoBodyPart],
+        Some("EXTREMITY") => vec![Concern::AnyExtremity],
+        Some(_) => Vec::new(),
+    }
+}
+
+/// `shows a hand, by its header`, for a defined term of Body Part Examined (DICOM PS3.16, annex L) in lower case.
+fn shows(part: &str) -> String {
+    let words = match part {
+        "cspine" => "cervical spine",
+        "tspine" => "thoracic spine",
+        "lspine" => "lumbar spine",
+        "sspine" => "sacrum",
+        "acjoint" => "acromioclavicular joint",
+        "scjoint" => "sternoclavicular joint",
+        "tmj" => "temporomandibular joint",
+        "lowerleg" => "lower leg",
+        "upperarm" => "upper arm",
+        "radiusulna" => "radius and ulna",
+        "tibiafibula" => "tibia and fibula",
+        other => other,
+    };
+    let article = if words.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("shows {article} {words}, by its header")
+}
+
+/// The name of a value of View Position (DICOM PS3.3, C.8.11.7).
+fn view_name(view: &str) -> String {
+    match view {
+        "LL" | "RL" | "LAT" | "LATERAL" => "lateral view".to_owned(),
+        "LLD" | "RLD" => "lateral decubitus view".to_owned(),
+        "LLO" | "RLO" | "LAO" | "RAO" | "LPO" | "RPO" | "OBLIQUE" | "OBL" => "oblique view".to_owned(),
+        "AXIAL" => "axial view".to_owned(),
+        "FROG" => "frog-leg view".to_owned(),
+        other => format!("view {other}, by its header"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn film(side: usize) -> Radiograph {
+        Radiograph::from_display(side, side, vec![100.0; side * side]).unwrap()
+    }
+
+    fn gate(classes: &[&str]) -> Gate {
+        let classes = classes.iter().map(|class| class.to_string()).collect();
+        Gate::new(&Card::imported("test", classes, 64, "a test"), HeaderRule::Obeyed)
+    }
+
+    #[test]
+    fn small_films_are_refused_whatever_the_header_rule() {
+        for header in [HeaderRule::Obeyed, HeaderRule::Ignored] {
+            let gate = Gate { header, ..gate(&["absent", "present"]) };
+            assert_eq!(gate.check(&film(LEAST_SIDE - 1)).unwrap_err(), "smaller than 128 pixels");
+            assert_eq!(gate.check(&film(LEAST_SIDE)).unwrap(), [Concern::NoBodyPart]);
+        }
+    }
+
+    #[test]
+    fn a_check_by_pixels_refuses_with_its_reason() {
+        struct TooEven;
+        impl PixelCheck for TooEven {
+            fn refusal(&self, film: &Radiograph) -> Option<String> {
+                film.pixels().iter().all(|value| *value == film.pixels()[0]).then(|| "shows nothing".to_owned())
+            }
+        }
+        let mut gate = gate(&["absent", "present"]);
+        assert!(gate.check(&film(200)).is_ok());
+        gate.pixel_checks.push(Box::new(TooEven));
+        assert_eq!(gate.check(&film(200)).unwrap_err(), "shows nothing");
+    }
+
+    #[test]
+    fn reasons_are_words() {
+        assert_eq!(shows("hand"), "shows a hand, by its header");
+        assert_eq!(shows("ankle"), "shows an ankle, by its header");
+        assert_eq!(shows("cspine"), "shows a cervical spine, by its header");
+        assert_eq!(view_name("LL"), "lateral view");
+        assert_eq!(view_name("PORTABLE"), "view PORTABLE, by its header");
+    }
+}

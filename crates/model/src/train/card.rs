@@ -1,0 +1,87 @@
+//! The card of what was trained: everything on it is measured on validation films.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use coxa_cohort::Split;
+
+use super::settle;
+use super::validation::Validation;
+use crate::bundle::{CamSpec, Card, DataSummary, FORMAT, INTENDED_USE, InputSpec, WEIGHTS_FILE, WeightsSummary, fixed};
+use crate::numbers::probability;
+use crate::recipe::{CalibrationRule, Recipe, Stage};
+use crate::{ModelError, WeightsFormat};
+
+/// What the card is made of.
+pub(super) struct Finished<'a> {
+    pub recipe: &'a Recipe,
+    pub stage: &'a Stage,
+    pub classes: &'a [String],
+    pub split: &'a Split,
+    pub fingerprint: &'a str,
+    pub simulated: bool,
+    /// The epoch whose weights are kept, from 1.
+    pub epoch: usize,
+    pub validation: &'a Validation,
+}
+
+/// The card of the kept weights.
+pub(super) fn card(finished: &Finished<'_>) -> Result<Card, ModelError> {
+    let Finished { recipe, stage, validation, .. } = finished;
+    let positive: Vec<bool> = validation.targets.iter().map(|target| *target == 1).collect();
+    let two_classes = finished.classes.len() == 2;
+    let mut notes = Vec::new();
+    let temperature = match stage.calibration {
+        CalibrationRule::Temperature if two_classes => match settle::temperature(&validation.logits, &positive) {
+            Ok(temperature) => temperature,
+            Err(reason) => {
+                notes.push(format!("the temperature stays 1: {reason}"));
+                1.0
+            }
+        },
+        _ => 1.0,
+    };
+    let threshold = if two_classes {
+        let probabilities: Vec<f64> = validation.logits.iter().map(|logit| probability(*logit, temperature)).collect();
+        settle::threshold(stage.threshold, &probabilities, &positive)?
+    } else {
+        fixed(0.5)
+    };
+    let cam = if two_classes {
+        let cut = threshold.threshold;
+        settle::cam(&validation.logits, &positive, &validation.peaks, temperature, cut, stage.input_size)
+    } else {
+        CamSpec::nominal(stage.input_size)
+    };
+    let (train, held_out) = (finished.split.train(), finished.split.validation());
+    let patients: BTreeSet<&str> = train.iter().chain(held_out).map(|sample| sample.patient.as_str()).collect();
+    let mut metrics = BTreeMap::from([
+        ("epoch".to_string(), finished.epoch as f64),
+        ("validation_loss".to_string(), validation.loss),
+        ("validation_accuracy".to_string(), validation.accuracy),
+    ]);
+    metrics.extend(validation.auc.map(|auc| ("validation_auc".to_string(), auc)));
+    Ok(Card {
+        format: FORMAT,
+        name: format!("{} {}", recipe.name, stage.name),
+        architecture: "densenet121".into(),
+        classes: finished.classes.to_vec(),
+        input: InputSpec::new(stage.input_size, stage.fit),
+        threshold,
+        temperature,
+        cam,
+        intended_use: INTENDED_USE.into(),
+        data: Some(DataSummary {
+            fingerprint: finished.fingerprint.into(),
+            train_films: train.len(),
+            validation_films: held_out.len(),
+            patients: patients.len(),
+            simulated: finished.simulated,
+        }),
+        metrics,
+        recipe: Some((*recipe).clone()),
+        stage: Some(stage.name.clone()),
+        origin: format!("trained by recipe {}, stage {}", recipe.name, stage.name),
+        weights: WeightsSummary { file: WEIGHTS_FILE.into(), format: WeightsFormat::F32, sha256: String::new() },
+        notes,
+    })
+}
