@@ -13,7 +13,7 @@ const STEPS: usize = 2_000_000;
 /// Independent chains: enough to hide the latency of two multiply-adds a cycle, few enough for 16 registers.
 const CHAINS: usize = 12;
 
-/// Multiply-adds a second, in billions (10^9), of independent products in registers: in f32, bfloat16 or 8 bits, whichever instructions the
+/// Multiply-adds a second, in billions (10⁹), of independent products in registers: in f32, bfloat16 or 8 bits, whichever instructions the
 /// 1×1 convolutions of `precision` take here, on `threads` threads with the instruction set of
 /// [`Isa::preferred`]. The best of several short
 /// measurements, a tenth of a second in all.

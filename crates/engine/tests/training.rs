@@ -139,9 +139,9 @@ fn several_steps_are_adams() {
                 let expected = value - rate * m / (v.sqrt() + eps);
                 let found = f64::from(after[name][i]);
                 // Where loss and decay nearly cancel, little of f32 is left of their sum.
-                let canceled = 1e-6 * rate * (loss.abs() + decay.abs()) / (v.sqrt() + eps);
+                let rounding = 1e-6 * rate * (loss.abs() + decay.abs()) / (v.sqrt() + eps);
                 assert!(
-                    (found - expected).abs() < 1e-6 + 1e-6 * value.abs() + canceled,
+                    (found - expected).abs() < 1e-6 + 1e-6 * value.abs() + rounding,
                     "{name}[{i}], step {step}: {found} {expected}"
                 );
             }
@@ -168,18 +168,18 @@ fn threads_change_no_bit() {
 }
 
 #[test]
-fn a_forward_pass_changes_nothing_whether_or_not_it_is_followed_by_its_backward_pass() {
+fn a_forward_pass_changes_nothing_with_or_without_its_backward_pass() {
     let (n, size, targets) = (2, 64, [0, 1]);
     let pixels = images(n, size);
-    let (mut plain, mut looked) = (binary(2), binary(2));
+    let (mut plain, mut passed) = (binary(2), binary(2));
     let (output, gradients) = plain.gradients(&pixels, &targets, None, size).expect("a valid batch");
-    let pass = looked.forward(&pixels, &targets, None, size).expect("a valid batch");
+    let pass = passed.forward(&pixels, &targets, None, size).expect("a valid batch");
     assert_eq!(pass.into_output(), output);
-    let pass = looked.forward(&pixels, &targets, None, size).expect("a valid batch");
+    let pass = passed.forward(&pixels, &targets, None, size).expect("a valid batch");
     assert_eq!(pass.backward(), gradients);
     let step = |trainer: &mut Trainer| trainer.step(&pixels, &targets, None, size).expect("a valid batch");
-    assert_eq!(step(&mut plain), step(&mut looked));
-    assert_eq!((plain.parameters(), plain.state()), (looked.parameters(), looked.state()));
+    assert_eq!(step(&mut plain), step(&mut passed));
+    assert_eq!((plain.parameters(), plain.state()), (passed.parameters(), passed.state()));
 }
 
 #[test]

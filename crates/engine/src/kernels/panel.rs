@@ -87,7 +87,7 @@ mod tests {
             let mut words = [vec![0f32; pixels * PLANE / 2], vec![0f32; pixels.div_ceil(2) * PLANE]];
             let mut panels = vec![0f32; pixels.div_ceil(2) * PLANE];
             let mut c = vec![0f32; PLANE * PLANE];
-            // SAFETY: the caller's instruction set; the buffers are as large as documented.
+            // SAFETY: the caller's instruction set; the buffers hold the operands.
             unsafe {
                 round::<S>(a.as_ptr(), words[0].as_mut_ptr(), pixels);
                 pack_pairs::<S>(a.as_ptr(), words[1].as_mut_ptr(), 0, PLANE, pixels);

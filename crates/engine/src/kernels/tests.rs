@@ -35,7 +35,7 @@ fn products_of_every_shape_and_epilogue() {
                 let left = MatrixA { ptr: a.as_ptr(), row_stride: k };
                 let right = MatrixC { ptr: c.as_mut_ptr(), row_stride: columns };
                 let depth = Segments { count: 1, stride: 0, length: k };
-                // SAFETY: the matrices are as large as documented.
+                // SAFETY: the buffers hold the matrices.
                 unsafe { gemm(m, left, 0, depth, &packed, right, epilogue, Ahead::NOTHING) };
                 for (i, (row, before)) in c.chunks_exact(columns).zip(before.chunks_exact(columns)).enumerate() {
                     for j in 0..n {
@@ -93,7 +93,7 @@ fn check_pointwise(
     let mut output = vec![0.0; rows * n];
     let mut scratch = Buffer::<f32>::zeroed(POINTWISE_SCRATCH);
     let gather = if pooled { Gather::Pooled { first, side } } else { Gather::Pixels { first } };
-    // SAFETY: the buffers are as large as documented.
+    // SAFETY: the buffers hold the images, the output and the scratch memory.
     unsafe {
         pointwise(Pointwise {
             rows,
@@ -149,7 +149,7 @@ fn winograd_is_a_convolution() {
             let tiles = images * tiles_per_side(side).pow(2);
             for first in (0..tiles).step_by(TILES) {
                 let count = TILES.min(tiles - first);
-                // SAFETY: the buffers are as large as documented.
+                // SAFETY: the buffers hold the images, the output and the scratch memory.
                 unsafe {
                     winograd(Winograd {
                         input: input.as_ptr(),
@@ -210,7 +210,7 @@ fn stem_convolves_rectifies_and_pools() {
         let mut output = vec![0.0f32; quarter * quarter * channels];
         let mut scratch = Buffer::<f32>::zeroed(stem_scratch(size));
         for (first, rows) in [(0, 4), (4, quarter - 4)] {
-            // SAFETY: the buffers are as large as documented.
+            // SAFETY: the buffers hold the images, the output and the scratch memory.
             unsafe {
                 stem(Stem {
                     image: padded.as_ptr(),

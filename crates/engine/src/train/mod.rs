@@ -1,7 +1,7 @@
 //! Training: forward, backward, Adam.
 //!
 //! `network.rs` has the network's tensors; `forward.rs` and `backward.rs` are the network, layer by layer. The forward passes over the
-//! batch are kernels ([`crate::kernels::planes`]); the backward passes are here, in `stem.rs`, `pointwise.rs`, `spatial.rs` and
+//! batch are kernels (`kernels/planes/`); the backward passes are here, in `stem.rs`, `pointwise.rs`, `spatial.rs` and
 //! `head.rs`.
 
 mod adam;

@@ -20,8 +20,8 @@ pub enum Normalization {
     /// The batch's own; the running ones follow it, those of frozen normalizations too (torch's `train()`).
     #[default]
     Batch,
-    /// The running ones, as in the finished network, and they stay as they are (torch's `eval()`). What is learned is then what
-    /// will be read, however few images a batch has; it wants weights that have been trained, and statistics that fit the images.
+    /// The running ones, which stay as they are (torch's `eval()`): the network that is trained is then the network that predicts,
+    /// however few images a batch has. It needs weights that have been trained, and statistics that fit the images.
     Running,
 }
 
@@ -54,8 +54,8 @@ pub struct TrainerOptions {
 }
 
 impl Default for TrainerOptions {
-    /// f32, every processor and its richest instruction set ([`Isa::preferred`]), binary loss, batch statistics, and torch's defaults for Adam: 0.001, (0.9, 0.999), 1e-8, no
-    /// weight decay.
+    /// f32, every processor and its richest instruction set ([`Isa::preferred`]), binary loss, batch statistics, and torch's defaults
+    /// for Adam: 0.001, (0.9, 0.999), 1e-8, no weight decay.
     fn default() -> Self {
         TrainerOptions {
             precision: Precision::F32,
@@ -140,7 +140,7 @@ impl CellTargets<'_> {
     }
 }
 
-/// What a step found, before its update.
+/// The result of a step, before its update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutput {
     /// The mean loss over the batch.
