@@ -26,6 +26,7 @@ mod preprocess;
 mod radiograph;
 mod raster;
 mod read;
+mod tiff;
 mod window;
 
 pub use dicom::SIMULATED_NAME;
@@ -35,4 +36,4 @@ pub use limits::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE};
 pub use overlay::RgbImage;
 pub use preprocess::{ModelInput, preprocess};
 pub use radiograph::{Facing, Laterality, Photometric, Radiograph};
-pub use read::{is_dicom, names_patient, read, read_bytes};
+pub use read::{FORMAT_BYTES, file_format, is_dicom, names_patient, read, read_bytes};

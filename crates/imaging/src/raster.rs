@@ -2,7 +2,7 @@
 //!
 //! 8-bit samples are display values and pass unchanged. 16-bit samples get the percentile window of [`crate::window`]: a 16-bit
 //! PNG or TIFF of a film is nearly always the detector's 10 to 14 bits without a window, and would be almost black otherwise.
-//! An alpha channel is left out of account. Orientation tags (EXIF's in JPEG and PNG, TIFF's own) are followed, as viewers and
+//! An alpha channel is ignored. Orientation tags (EXIF's in JPEG and PNG, TIFF's own) are followed, as viewers and
 //! annotators' tools do: a film that was turned upright by hand is read upright.
 
 use std::io::{Cursor, ErrorKind};
@@ -10,29 +10,29 @@ use std::io::{Cursor, ErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use crate::codec::{jpeg_extended, jpeg_header};
+use crate::codec::{jpeg_check, jpeg_extended, jpeg_header, jpeg_lossless};
 use crate::error::{FileFormat, ReadError};
 use crate::limits::{MAX_SIDE, check_size};
 use crate::radiograph::{Facing, Photometric, Radiograph, sha256_hex};
 use crate::read::guarded;
-use crate::window;
+use crate::{tiff, window};
 
 /// Most memory that a decoder may take for itself, in bytes.
 const MAX_DECODER_BYTES: u64 = 1 << 30;
 
 /// Reads the film of a PNG, JPEG or TIFF file.
 pub(crate) fn read(bytes: &[u8], file: &str, format: FileFormat) -> Result<Radiograph, ReadError> {
-    let mut inverted = false;
+    let mut tiff = tiff::Checked::default();
     match format {
         FileFormat::Jpeg => {
             if let Some(film) = check_jpeg(bytes, file)? {
                 return Ok(film);
             }
         }
-        FileFormat::Tiff => inverted = check_tiff(bytes, file)?,
+        FileFormat::Tiff => tiff = tiff::check(bytes, file)?,
         _ => {}
     }
-    let image = guarded(|| decode(bytes, file, format)).unwrap_or_else(|| {
+    let image = guarded(|| decode(tiff.reordered.as_deref().unwrap_or(bytes), file, format)).unwrap_or_else(|| {
         Err(ReadError::Malformed {
             file: file.to_owned(),
             format,
@@ -70,8 +70,11 @@ pub(crate) fn read(bytes: &[u8], file: &str, format: FileFormat) -> Result<Radio
             });
         }
     };
-    let photometric =
-        if inverted && photometric == Photometric::Monochrome2 { Photometric::Monochrome1 } else { photometric };
+    let photometric = if tiff.white_is_zero && photometric == Photometric::Monochrome2 {
+        Photometric::Monochrome1
+    } else {
+        photometric
+    };
     Ok(film(width, height, pixels, bit_depth, photometric, bytes))
 }
 
@@ -158,14 +161,15 @@ fn explain(error: ImageError, file: &str, format: FileFormat) -> ReadError {
     }
 }
 
-/// Refuses a JPEG file without an end (the decoder would paint the missing part gray), and reads one of 12 bits, which the
-/// decoder does not know.
+/// Refuses a JPEG file whose data do not make up its pixels (the decoder would paint the missing part gray), and reads one of 12
+/// bits or lossless, which the decoder does not know.
 fn check_jpeg(bytes: &[u8], file: &str) -> Result<Option<Radiograph>, ReadError> {
-    let header = jpeg_header::scan(bytes).map_err(|detail| ReadError::Malformed {
+    let malformed = |detail: &str| ReadError::Malformed {
         file: file.to_owned(),
         format: FileFormat::Jpeg,
         detail: detail.to_owned(),
-    })?;
+    };
+    let header = jpeg_header::scan(bytes).map_err(malformed)?;
     if !header.complete {
         return Err(ReadError::Truncated {
             file: file.to_owned(),
@@ -173,55 +177,41 @@ fn check_jpeg(bytes: &[u8], file: &str) -> Result<Option<Radiograph>, ReadError>
             detail: "its end-of-image marker is missing".into(),
         });
     }
-    if header.precision != 12 {
-        return Ok(None);
-    }
     check_size(file, header.width, header.height)?;
-    let raw = jpeg_extended::decode(bytes, header.width, header.height).map_err(|detail| ReadError::Malformed {
+    let is_lossless = header.frame == 0xC3;
+    let unsupported = |what: String| ReadError::Unsupported {
         file: file.to_owned(),
-        format: FileFormat::Jpeg,
-        detail: detail.to_string(),
-    })?;
+        what,
+        hint: "save it as gray with 8 or 16 bits a sample",
+    };
+    match header.components {
+        1 => {}
+        3 if !is_lossless && header.precision == 8 => {}
+        3 => return Err(unsupported(format!("a color JPEG file that is lossless or of {} bits", header.precision))),
+        count => return Err(unsupported(format!("a JPEG file of {count} components (CMYK)"))),
+    }
+    let raw = if is_lossless {
+        jpeg_lossless::decode(bytes, header.width, header.height)
+    } else {
+        jpeg_check::check(bytes).map_err(malformed)?;
+        if header.precision != 12 {
+            return Ok(None);
+        }
+        jpeg_extended::decode(bytes, header.width, header.height)
+    };
+    let raw = raw.map_err(malformed)?;
     let stored = ImageBuffer::from_raw(header.width as u32, header.height as u32, raw).expect("a sample a pixel");
     let mut image = DynamicImage::ImageLuma16(stored);
     let orientation = jpeg_header::exif(bytes).and_then(Orientation::from_exif_chunk);
     image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     let upright = image.into_luma16();
     let (width, height) = (upright.width() as usize, upright.height() as usize);
-    let pixels = window::display_of_raw(upright.as_raw(), width);
-    Ok(Some(film(width, height, pixels, 12, Photometric::Monochrome2, bytes)))
-}
-
-/// Refuses a TIFF file of several pages; says whether its lowest value is white (the decoder turns such pixels round).
-fn check_tiff(bytes: &[u8], file: &str) -> Result<bool, ReadError> {
-    let truncated = || ReadError::Truncated {
-        file: file.to_owned(),
-        format: FileFormat::Tiff,
-        detail: "its first directory is not all there".into(),
+    let pixels = if header.precision == 8 {
+        upright.iter().map(|&v| f32::from(v)).collect()
+    } else {
+        window::display_of_raw(upright.as_raw(), width)
     };
-    let big_endian = bytes.starts_with(b"MM");
-    let u16_at = |at: usize| -> Option<u16> {
-        let pair = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
-    };
-    let u32_at = |at: usize| -> Option<u32> {
-        let four = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(if big_endian { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
-    };
-    let directory = u32_at(4).ok_or_else(truncated)? as usize;
-    let entries = usize::from(u16_at(directory).ok_or_else(truncated)?);
-    let next = u32_at(directory + 2 + 12 * entries).ok_or_else(truncated)?;
-    if next != 0 {
-        return Err(ReadError::NotAFilm {
-            file: file.to_owned(),
-            what: "the TIFF file has several pages".into(),
-            hint: "save the page to read as a file of its own",
-        });
-    }
-    // Tag 262, PhotometricInterpretation: 0 is WhiteIsZero.
-    let photometric =
-        (0..entries).map(|i| directory + 2 + 12 * i).find(|&at| u16_at(at) == Some(262)).and_then(|at| u16_at(at + 8));
-    Ok(photometric == Some(0))
+    Ok(Some(film(width, height, pixels, header.precision, Photometric::Monochrome2, bytes)))
 }
 
 #[cfg(test)]

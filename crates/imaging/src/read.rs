@@ -1,7 +1,9 @@
 //! From bytes to a film: the first bytes say which format it is, the file name never does.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Once;
 
 use crate::error::{FileFormat, ReadError};
 use crate::limits::check_file;
@@ -33,6 +35,25 @@ pub fn read_bytes(bytes: &[u8], name: &str) -> Result<Radiograph, ReadError> {
     }
 }
 
+/// Bytes of a file that [`file_format`] needs to see.
+pub const FORMAT_BYTES: usize = 132;
+
+/// The format of a file by its first [`FORMAT_BYTES`] bytes, whatever its name is; `None` where it is none that [`read`] reads.
+/// DICOM goes first: its preamble may be the header of a TIFF file (PS3.10, 7.1).
+#[must_use]
+pub fn file_format(start: &[u8]) -> Option<FileFormat> {
+    if dicom::is_dicom(start) {
+        return Some(FileFormat::Dicom);
+    }
+    let formats = [
+        (b"\x89PNG\r\n\x1a\n".as_slice(), FileFormat::Png),
+        (b"\xff\xd8\xff".as_slice(), FileFormat::Jpeg),
+        (b"II*\0".as_slice(), FileFormat::Tiff),
+        (b"MM\0*".as_slice(), FileFormat::Tiff),
+    ];
+    formats.into_iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, format)| format)
+}
+
 /// Whether the bytes of a file are a DICOM file, by their start.
 #[must_use]
 pub fn is_dicom(bytes: &[u8]) -> bool {
@@ -49,23 +70,13 @@ pub fn names_patient(bytes: &[u8], name: &str) -> Result<bool, ReadError> {
     dicom::read_and_inspect(bytes, name).map(|(_, names_patient)| names_patient)
 }
 
-/// Tells the format by the first bytes. DICOM goes first: its preamble may be the header of a TIFF file (PS3.10, 7.1).
+/// The format of a file, or why it is none.
 fn sniff(bytes: &[u8], name: &str) -> Result<FileFormat, ReadError> {
     if bytes.is_empty() {
         return Err(ReadError::Empty { file: name.to_owned() });
     }
-    if dicom::is_dicom(bytes) {
-        return Ok(FileFormat::Dicom);
-    }
-    for (magic, format) in [
-        (b"\x89PNG\r\n\x1a\n".as_slice(), FileFormat::Png),
-        (b"\xff\xd8\xff".as_slice(), FileFormat::Jpeg),
-        (b"II*\0".as_slice(), FileFormat::Tiff),
-        (b"MM\0*".as_slice(), FileFormat::Tiff),
-    ] {
-        if bytes.starts_with(magic) {
-            return Ok(format);
-        }
+    if let Some(format) = file_format(bytes) {
+        return Ok(format);
     }
     if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
         let hint = "save the film as plain TIFF, which holds up to 4 GB";
@@ -78,12 +89,29 @@ fn sniff(bytes: &[u8], name: &str) -> Result<FileFormat, ReadError> {
     Err(ReadError::UnknownFormat { file: name.to_owned(), hint })
 }
 
-/// Runs a foreign decoder; a panic of it becomes `None`.
+thread_local! {
+    /// Whether a foreign decoder runs on this thread.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a foreign decoder; a panic of it becomes `None`, without a trace on standard error.
 ///
 /// The last line of defense: headers are checked before a decoder is called, but the decoders of JPEG, JPEG 2000, PNG and TIFF
 /// are large, meet bytes from anywhere, and index slices. One bad file must not end a run over thousands.
 pub(crate) fn guarded<T>(decode: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(decode)).ok()
+    static SILENCER: Once = Once::new();
+    SILENCER.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                previous(info);
+            }
+        }));
+    });
+    let was_guarded = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(decode)).ok();
+    GUARDED.set(was_guarded);
+    result
 }
 
 #[cfg(test)]
@@ -110,6 +138,6 @@ mod tests {
     #[test]
     fn a_panic_is_caught() {
         assert_eq!(guarded(|| 1), Some(1));
-        assert_eq!(guarded(|| -> i32 { std::panic::resume_unwind(Box::new(())) }), None);
+        assert_eq!(guarded(|| -> i32 { panic::resume_unwind(Box::new(())) }), None);
     }
 }

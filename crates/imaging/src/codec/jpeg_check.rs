@@ -45,7 +45,22 @@ struct Scan {
 
 /// Follows every scan of a stream.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), CodecError> {
+    check_with_tables(&[], bytes)
+}
+
+/// Follows every scan of an abbreviated stream, whose Huffman tables may stand in another (T.81, B.5).
+pub(crate) fn check_with_tables(others: &[u8], bytes: &[u8]) -> Result<(), CodecError> {
     let mut tables = HuffmanTables::default();
+    let mut at = 2;
+    while let Some((marker, start)) = next_marker(others, at)
+        && marker != 0xD9
+    {
+        let content = segment(others, start)?;
+        at = start + 2 + content.len();
+        if marker == 0xC4 {
+            tables.define(content)?;
+        }
+    }
     let (mut frame, mut restart_interval) = (None::<Frame>, 0);
     let mut at = 2;
     while let Some((marker, start)) = next_marker(bytes, at) {

@@ -6,17 +6,22 @@ use dicom_dictionary_std::tags;
 use super::dataset::{Dataset, Level};
 use crate::error::ReadError;
 
-/// A table from values to unsigned values of `bits` bits.
+/// A table from values to unsigned values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lut {
     /// The value that the first entry is for; values below it get that entry too, values above the last the last.
     first: i64,
-    bits: u16,
+    /// Bits of an entry, as the entries themselves need them.
+    bits: u32,
     entries: Vec<u16>,
 }
 
 impl Lut {
-    /// The table of a LUT sequence's first item. `signed` says whether the values that go in may be negative, for files that write
+    /// The table of a LUT sequence's first item.
+    ///
+    /// The descriptor's bits an entry are not believed: CR systems write 16, the size of the storage, for entries of 12 bits, or 12
+    /// for entries of 16, and their films would be black or white by the letter. The range is that of the bits which the largest entry
+    /// needs, as in other viewers. `signed` says whether the values that go in may be negative, for files that write
     /// the descriptor as unsigned all the same.
     pub(super) fn parse(dataset: &Dataset, level: Level, signed: bool, file: &str) -> Result<Self, ReadError> {
         let missing = |name, tag: &str| ReadError::MissingAttribute {
@@ -55,17 +60,22 @@ impl Lut {
             let value = format!("of {} bytes", data.bytes.len());
             return Err(wrong("LUTData", "(0028,3006)", value, "as many entries as the descriptor says"));
         };
-        Ok(Self { first, bits, entries })
+        match entries.iter().max() {
+            None | Some(0) => {
+                Err(wrong("LUTData", "(0028,3006)", "0 in every entry".into(), "a table with values above 0"))
+            }
+            Some(&most) => Ok(Self { first, bits: (u16::BITS - most.leading_zeros()).max(8), entries }),
+        }
     }
 
     /// The entry for a value.
     pub(super) fn value(&self, x: i64) -> u16 {
         let last = self.entries.len() as i64 - 1;
         let i = x.saturating_sub(self.first).clamp(0, last.max(0));
-        self.entries.get(i as usize).copied().unwrap_or(0).min(self.largest())
+        self.entries.get(i as usize).copied().unwrap_or(0)
     }
 
-    /// The largest value that an entry can have.
+    /// The largest value of entries of that many bits: full brightness.
     pub(super) fn largest(&self) -> u16 {
         u16::MAX >> (16 - self.bits)
     }
@@ -101,8 +111,9 @@ mod tests {
 
     #[test]
     fn values_outside_the_table_get_its_ends() {
-        let lut = Lut { first: -2, bits: 12, entries: vec![10, 20, 30, 5000] };
-        assert_eq!([-100, -2, -1, 0, 1, 100].map(|x| lut.value(x)), [10, 10, 20, 30, 4095, 4095]);
+        let lut = Lut { first: -2, bits: 13, entries: vec![10, 20, 30, 5000] };
+        assert_eq!([-100, -2, -1, 0, 1, 100].map(|x| lut.value(x)), [10, 10, 20, 30, 5000, 5000]);
+        assert_eq!(lut.largest(), 8191);
         assert_eq!(Modality::Lut(lut).apply(-1), 20.0);
     }
 
