@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use coxa_cohort::{BodyPart, Dataset, Film, Label};
+use coxa_cohort::{BodyPart, Dataset, Film, Label, TruthBox};
 
 /// A film with a gradient, some grain and, if `present`, a bright square.
 pub fn pixels(index: usize, side: usize, present: bool) -> Vec<u8> {
@@ -30,5 +30,26 @@ pub fn write_dataset(folder: &Path, n: usize, side: usize) {
         film.source = "simulated".into();
         dataset.films.push(film);
     }
+    dataset.save().unwrap();
+}
+
+/// Gives every film with a bright square its box. Where each patient's films are all alike, patches must take the places of those without
+/// one from the others.
+pub fn write_boxes(folder: &Path) {
+    let mut dataset = Dataset::load(folder).unwrap();
+    let truth = dataset.films.iter().enumerate().filter(|(_, film)| film.label == Label::Present).map(|(i, film)| {
+        let pixels = coxa_imaging::read(&dataset.image_path(film)).unwrap();
+        let side = pixels.width();
+        let (left, top) = (side / 8 + i % (side / 4), side / 8 + (i * 7) % (side / 4));
+        TruthBox {
+            image_id: film.image_id.clone(),
+            x: left as f32,
+            y: top as f32,
+            width: (side / 3) as f32,
+            height: (side / 3) as f32,
+            class: "fracture".into(),
+        }
+    });
+    dataset.truth = truth.collect();
     dataset.save().unwrap();
 }

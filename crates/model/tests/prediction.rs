@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use coxa_dicom::dx::{self, AnatomicRegion, DxOptions, NO_DATE, Projection};
 use coxa_engine::{Architecture, Parameters};
-use coxa_imaging::{Radiograph, RgbImage};
+use coxa_imaging::{Laterality, Radiograph, RgbImage};
 use coxa_model::detect::gate::{Concern, HeaderRule};
 use coxa_model::detect::overlay;
 use coxa_model::tune::measure_int8;
@@ -207,19 +208,40 @@ fn a_bundle_of_many_classes_gives_their_probabilities_and_no_finding() {
 }
 
 /// A DICOM film with this body part and view.
-fn dicom(body_part: &'static str, view: &'static str) -> Vec<u8> {
-    let film = film(0);
-    let pixels: Vec<u16> = film.pixels().iter().map(|value| 16 * *value as u16).collect();
-    dx::to_vec(&DxOptions {
+fn dicom(body_part: &str, view: &str) -> Vec<u8> {
+    let pixels: Vec<u16> = film(0).pixels().iter().map(|value| 16 * *value as u16).collect();
+    let options = DxOptions {
         rows: SIDE,
         columns: SIDE,
         bits_stored: 12,
         monochrome1: false,
         pixels: &pixels,
         window: None,
-        FILLIN,
-    })
-    .unwrap()
+        spacing_mm: 0.2,
+        view_position: Projection::AnteroPosterior,
+        laterality: Laterality::Both,
+        body_part: AnatomicRegion::Pelvis,
+        seed_uid: "a test of the gate",
+        study_date: NO_DATE,
+        patient_id: "test",
+        age: None,
+        sex: None,
+        burned_in_annotation: false,
+    };
+    let bytes = dx::to_vec(&options).unwrap();
+    let bytes = with_text(bytes, [0x18, 0, 0x15, 0], body_part);
+    with_text(bytes, [0x18, 0, 0x01, 0x51], view)
+}
+
+/// The file with another value of a code string (explicit VR, little endian).
+fn with_text(mut bytes: Vec<u8>, tag: [u8; 4], value: &str) -> Vec<u8> {
+    let header = [&tag[..], b"CS"].concat();
+    let at = bytes.windows(header.len()).position(|window| window == header).unwrap() + header.len();
+    let old = usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let padded = if value.len() % 2 == 0 { value.to_owned() } else { format!("{value} ") };
+    let new = [&(padded.len() as u16).to_le_bytes()[..], padded.as_bytes()].concat();
+    bytes.splice(at..at + 2 + old, new);
+    bytes
 }
 
 #[test]

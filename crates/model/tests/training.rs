@@ -3,15 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use coxa_cohort::{Dataset, Label, Target};
 use coxa_engine::{Architecture, Normalization, Parameters};
-use coxa_model::recipe::{Schedule, ScheduleKind, Start, TrainingPrecision};
+use coxa_model::bundle::PatientKey;
+use coxa_model::recipe::{LocalizationLoss, Patch, Schedule, ScheduleKind, Start, TrainingPrecision};
+use coxa_model::train::RunLayout;
 use coxa_model::{
     Bundle, Card, Control, Event, ModelError, Quiet, Recipe, RunOutcome, TrainOptions, WeightsFormat, resume, train,
 };
+use coxa_schema::{ErrorKind, Hint};
 
-use coxa_schema::Hint;
-
-use crate::films::write_dataset;
+use crate::films::{write_boxes, write_dataset};
 
 fn recipe(data: &Path) -> Recipe {
     let text = format!(
@@ -240,6 +242,9 @@ fn a_small_set_is_learned_by_heart() {
     assert!(last.train_loss < 0.2 && last.train_accuracy > 0.95, "{last:?}");
     assert!(last.train_loss < history[0].train_loss / 2.0);
     assert!(last.val_accuracy > 0.7, "{last:?}");
+    // Where the validation films give no temperature, it stays 1 and the card says why.
+    let card = weights_of(&outcome).card().clone();
+    assert_eq!(card.temperature == 1.0, card.notes.iter().any(|note| note.contains("temperature stays 1")), "{card:?}");
 }
 
 #[test]
@@ -361,4 +366,152 @@ fn bfloat16_training_runs_and_resumes_too() {
     };
     let stopped = train(&recipe, &options, &mut cutter).unwrap();
     assert_eq!(weights_of(&resume(&stopped.run, &options, &mut Quiet).unwrap()), unbroken);
+}
+
+#[test]
+fn a_plateau_reduces_the_rate_across_an_interruption() {
+    let place = place(16);
+    let mut recipe = one_stage(&place.data);
+    let stage = &mut recipe.stages[0];
+    stage.epochs = 6;
+    // No loss ever falls by so much: every epoch after the first is a bad one, and the rate falls after every second.
+    stage.schedule = Schedule { kind: ScheduleKind::Plateau, patience: 1, min_delta: 1e6, ..Schedule::default() };
+    let options = TrainOptions::new(&place.runs);
+    let unbroken = train(&recipe, &options, &mut Quiet).unwrap();
+    let rates = |outcome: &RunOutcome| -> Vec<f64> {
+        outcome.stages[0].history.iter().map(|record| (record.learning_rate * 1e9).round() / 1e9).collect()
+    };
+    // An epoch's row has the rate as it was before its own loss was looked at.
+    assert_eq!(rates(&unbroken), [1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5]);
+    for cut in [(3, 1), (4, 2), (6, 1)] {
+        let mut cutter = |event: &Event<'_>| match event {
+            Event::Batch { epoch, batch, .. } if (*epoch, *batch) == cut => Control::Abandon,
+            _ => Control::Continue,
+        };
+        let stopped = train(&recipe, &options, &mut cutter).unwrap();
+        let resumed = resume(&stopped.run, &options, &mut Quiet).unwrap();
+        assert_eq!(rates(&resumed), rates(&unbroken), "cut at {cut:?}");
+        assert_eq!(weights_of(&resumed), weights_of(&unbroken), "cut at {cut:?}");
+    }
+}
+
+/// A stage on patches, whose class activation map is taught.
+fn patches(data: &Path) -> Recipe {
+    let mut recipe = one_stage(data);
+    let stage = &mut recipe.stages[0];
+    stage.epochs = 2;
+    stage.patch = Some(Patch { film_size: 64, jitter: 0.2, elsewhere: 0.25 });
+    stage.localization = Some(LocalizationLoss::default());
+    recipe
+}
+
+#[test]
+fn patches_and_localization_are_trained_and_resumed() {
+    let place = place(16);
+    let options = TrainOptions::new(&place.runs);
+    let error = train(&patches(&place.data), &options, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("truth.csv has no boxes"), "{error}");
+    write_boxes(&place.data);
+    let both = patches(&place.data);
+    let unbroken = train(&both, &options, &mut Quiet).unwrap();
+    let mut cutter = |event: &Event<'_>| match event {
+        Event::Batch { epoch: 2, batch: 2, .. } => Control::Abandon,
+        _ => Control::Continue,
+    };
+    let stopped = train(&both, &options, &mut cutter).unwrap();
+    assert_eq!(weights_of(&resume(&stopped.run, &options, &mut Quiet).unwrap()), weights_of(&unbroken));
+    // Each of the two changes what is learned, and the card says what was asked for.
+    let (mut whole_films, mut no_map) = (both.clone(), both.clone());
+    whole_films.stages[0].patch = None;
+    no_map.stages[0].localization = None;
+    let [a, b, c] =
+        [&both, &whole_films, &no_map].map(|recipe| weights_of(&train(recipe, &options, &mut Quiet).unwrap()));
+    assert_eq!(a, weights_of(&unbroken));
+    assert!(a.parameters() != b.parameters() && a.parameters() != c.parameters());
+    let stage = &a.card().recipe.as_ref().unwrap().stages[0];
+    assert!(stage.patch.is_some() && stage.localization.is_some());
+    // A run whose boxes have changed is not resumed.
+    let stopped = train(&both, &options, &mut stop_after_an_epoch).unwrap();
+    let truth = place.data.join("truth.csv");
+    let text = fs::read_to_string(&truth).unwrap();
+    fs::write(&truth, text.rsplit_once("\n0").unwrap().0.to_owned() + "\n").unwrap();
+    assert!(matches!(resume(&stopped.run, &options, &mut Quiet), Err(ModelError::Resume { .. })));
+}
+
+#[test]
+fn validation_predictions_are_a_table_that_is_replaced_by_its_like_alone() {
+    let place = place(16);
+    let mut recipe = one_stage(&place.data);
+    recipe.stages[0].epochs = 1;
+    let options = TrainOptions::new(&place.runs);
+    let outcome = train(&recipe, &options, &mut Quiet).unwrap();
+    let layout = &outcome.stages[0].layout;
+    let table = fs::read_to_string(layout.validation()).unwrap();
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("image_id,patient,label,probability,threshold"));
+    assert_eq!(lines.filter(|line| line.ends_with(',')).count(), 4);
+}
+
+#[test]
+fn films_of_one_class_are_refused() {
+    let place = place(16);
+    let manifest = place.data.join("manifest.csv");
+    let mut dataset = Dataset::load(&place.data).unwrap();
+    dataset.films.iter_mut().for_each(|film| film.label = Label::Present);
+    dataset.save().unwrap();
+    let error = train(&one_stage(&place.data), &TrainOptions::new(&place.runs), &mut Quiet).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Input);
+    let error = error.to_string();
+    assert!(error.contains("all 16 films are of one class, present"), "{error}");
+    assert!(manifest.is_file());
+}
+
+#[test]
+fn sides_are_not_learned_from_mirrored_films() {
+    let place = place(16);
+    let mut dataset = Dataset::load(&place.data).unwrap();
+    for (i, film) in dataset.films.iter_mut().enumerate() {
+        film.extra.insert("hip".into(), if i % 4 < 2 { "left" } else { "right" }.into());
+    }
+    dataset.save().unwrap();
+    let mut recipe = one_stage(&place.data);
+    recipe.stages[0].target = Target::Column("hip".into());
+    recipe.stages[0].epochs = 1;
+    let options = TrainOptions::new(&place.runs);
+    let error = train(&recipe, &options, &mut Quiet).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let error = error.to_string();
+    assert!(error.contains("augment.horizontal_flip") && error.contains("target"), "{error}");
+    recipe.stages[0].augment.horizontal_flip = false;
+    let bundle = weights_of(&train(&recipe, &options, &mut Quiet).unwrap());
+    assert_eq!(bundle.card().classes, ["left", "right"]);
+}
+
+#[test]
+fn a_bundle_knows_its_patients_by_its_runs_key_alone() {
+    let place = place(16);
+    let mut recipe = one_stage(&place.data);
+    recipe.stages[0].epochs = 1;
+    let options = TrainOptions::new(&place.runs);
+    let [first, second] = [(), ()].map(|()| train(&recipe, &options, &mut Quiet).unwrap());
+    let [a, b] = [&first, &second].map(weights_of);
+    // The key changes neither weights nor hash.
+    assert_eq!(a.hash(), b.hash());
+    let key = |outcome: &RunOutcome| PatientKey::load(&RunLayout::new(&outcome.run).patient_key()).unwrap();
+    let (own, other) = (key(&first), key(&second));
+    for patient in ["p0", "p7"] {
+        assert!(a.has_seen_patient(patient, &own) && !a.has_seen_patient(patient, &other));
+    }
+    assert!(!a.has_seen_patient("p8", &own) && !a.has_seen_patient("", &own));
+    assert!(a.knows_patients_by(&own) && !a.knows_patients_by(&other));
+    let bundle = first.bundle.as_ref().unwrap();
+    assert_eq!(RunLayout::of_bundle(bundle).unwrap().folder(), first.run.canonicalize().unwrap());
+    let kept = fs::read_to_string(bundle.join("patients.txt")).unwrap();
+    assert_eq!(kept.lines().count(), 8);
+    assert!(!bundle.join("patient.key").exists());
+    // A stage that starts from another run's bundle has patients under two keys.
+    recipe.stages[0].start = Start::Bundle(bundle.clone());
+    let third = train(&recipe, &options, &mut Quiet).unwrap();
+    let (c, key) = (weights_of(&third), key(&third));
+    assert!(c.has_seen_patient("p0", &key) && c.has_seen_patient("p0", &own) && !c.knows_patients_by(&key));
 }
