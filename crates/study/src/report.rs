@@ -64,8 +64,10 @@ pub struct Study<'a> {
     pub predictions: &'a Predictions,
     /// How they were evaluated.
     pub options: &'a EvaluationOptions,
-    /// Films that could not be read.
-    pub unread: usize,
+    /// Files that could not be opened or decoded.
+    pub failed: usize,
+    /// Films that were refused as no frontal film of pelvis or hip.
+    pub not_read: usize,
     /// Their evaluation.
     pub evaluation: &'a Evaluation,
     /// Whether the heatmaps are in the right place.
@@ -80,8 +82,10 @@ pub struct Study<'a> {
     pub readers: Vec<ReaderPoint>,
     /// Films to show.
     pub films: Vec<FilmCard>,
-    /// Films that were read wrongly or marked in the wrong place.
+    /// Films that were classified wrongly or marked in the wrong place; the first of them, where they are many.
     pub wrong: Vec<FilmCard>,
+    /// How many there are of these in all.
+    pub n_wrong: usize,
     /// The model's card: name and value.
     pub card: Vec<(String, String)>,
     /// Commands to try next, each with what it does.
@@ -98,7 +102,7 @@ pub fn report(study: Study<'_>) -> Page {
         sections.push(localization_section(localization, &study));
     }
     if !study.wrong.is_empty() {
-        sections.push(wrong_section(&study.wrong));
+        sections.push(wrong_section(&study.wrong, study.n_wrong));
     }
     sections.extend(subgroups(study.evaluation));
     sections.push(calibration_section(study.predictions, study.evaluation));
@@ -128,17 +132,17 @@ pub fn report(study: Study<'_>) -> Page {
     Page { title: study.title, subtitle: study.subtitle, simulated: study.simulated, sections }
 }
 
-/// A page of all films that were read wrongly or marked in the wrong place, with the true boxes.
+/// A page of the films that were classified wrongly or marked in the wrong place, with the true boxes.
 pub fn wrong_page(study: &Study<'_>) -> Option<Page> {
+    let text = format!("{} {BOXES}", which(study.wrong.len(), study.n_wrong));
     (!study.wrong.is_empty()).then(|| Page {
         title: format!("{}: wrong films", study.title),
         subtitle: format!(
             "{}: {} films with a wrong finding, or a right one in the wrong place",
-            study.subtitle,
-            study.wrong.len()
+            study.subtitle, study.n_wrong
         ),
         simulated: study.simulated,
-        sections: vec![section("Wrong films", vec![Block::Text(BOXES.into()), Block::Films(study.wrong.clone())])],
+        sections: vec![section("Wrong films", vec![Block::Text(text), Block::Films(study.wrong.clone())])],
     })
 }
 
@@ -147,13 +151,17 @@ const BOXES: &str = "True boxes are drawn in white on the film at the left.";
 /// Wrong films that the report's own page shows.
 const WRONG_SHOWN: usize = 24;
 
-fn wrong_section(wrong: &[FilmCard]) -> Section {
+fn which(shown: usize, of: usize) -> String {
+    if shown == of { format!("All {of} of them.") } else { format!("The first {shown} of {of}.") }
+}
+
+fn wrong_section(wrong: &[FilmCard], n: usize) -> Section {
     let shown = wrong.len().min(WRONG_SHOWN);
-    let which = match wrong.len() {
-        n if n == shown => format!("All {n} of them."),
-        n => format!("The first {shown} of {n}; wrong.html beside this page has all."),
-    };
-    let text = format!("Films with a wrong finding, or a right one in the wrong place. {which} {BOXES}");
+    let more = if shown < wrong.len() { " wrong.html beside this page shows more." } else { "" };
+    let text = format!(
+        "Films with a wrong finding, or a right one in the wrong place. {}{more} {BOXES}",
+        which(shown, n)
+    );
     section("Wrong films", vec![Block::Text(text), Block::Films(wrong[..shown].to_vec())])
 }
 
