@@ -50,7 +50,7 @@ pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Err
     anyhow::Error::new(UsageError { message: message.into(), hint: hint.into() })
 }
 
-/// What an error says of itself besides its message.
+/// What is known of an error besides its message.
 struct Judgment {
     kind: ErrorKind,
     hint: Option<String>,

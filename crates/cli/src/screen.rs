@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use coxa_model::{Control, Event};
-use coxa_workflow::{WorkObserver, WorkEvent};
+use coxa_workflow::{WorkEvent, WorkObserver};
 
 use crate::progress::Progress;
 
@@ -117,7 +117,9 @@ impl Screen {
                 self.bar(&format!("{stage} {epoch}/{epochs}"), *batches).set(*batch, &message);
             }
             Event::Measuring { stage, done, total } => self.bar(&format!("{stage}: statistics"), *total).set(*done, ""),
-            Event::Validating { stage, done, total } => self.bar(&format!("{stage}: validating"), *total).set(*done, ""),
+            Event::Validating { stage, done, total } => {
+                self.bar(&format!("{stage}: validating"), *total).set(*done, "")
+            }
             Event::Epoch { stage, record, improved, waited } => {
                 self.finish();
                 let auc = record.val_auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));

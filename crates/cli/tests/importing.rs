@@ -54,7 +54,10 @@ fn an_import_refuses_what_cannot_be_read_and_notes_names() {
     assert_eq!(output.status.code(), Some(1));
     let message = errors(&output);
     assert!(message.contains("0.dcm: ") && message.contains("truncated"), "{message}");
-    assert!(message.contains("note: 1 of the files holds its patient's name") && !message.contains("Someone"), "{message}");
+    assert!(
+        message.contains("note: 1 of the files holds its patient's name") && !message.contains("Someone"),
+        "{message}"
+    );
     assert!(String::from_utf8(output.stdout).unwrap().contains("2 films"));
 }
 

@@ -55,7 +55,18 @@ fn untrained_bundle(folder: &Path) -> PathBuf {
 }
 
 fn simulate(what: &str, n: usize, folder: &Path) {
-    succeed(&run(&["simulate", what, "--n", &n.to_string(), "--size", "256", "--format", "png", "--out", text(folder)]));
+    succeed(&run(&[
+        "simulate",
+        what,
+        "--n",
+        &n.to_string(),
+        "--size",
+        "256",
+        "--format",
+        "png",
+        "--out",
+        text(folder),
+    ]));
 }
 
 const RECIPE: &str = r#"

@@ -121,9 +121,8 @@ fn no_file_is_replaced_but_an_earlier_output() {
     let folder = tempfile::tempdir().unwrap();
     let (bundle, films) = (untrained_bundle(folder.path()), folder.path().join("films"));
     simulate("pelvis", 2, &films);
-    let predict = |option: &str, place: &Path| {
-        run(&["predict", text(&films), "--model", text(&bundle), option, text(place)])
-    };
+    let predict =
+        |option: &str, place: &Path| run(&["predict", text(&films), "--model", text(&bundle), option, text(place)]);
     let film = films.join("images/S0000000.png");
     let notes = folder.path().join("notes.csv");
     fs::write(&notes, "name,telephone\n").unwrap();
@@ -233,7 +232,11 @@ fn no_folder_is_searched_twice() {
     let output = run(&["predict", text(&images), "--model", text(&bundle), "--json"]);
     succeed(&output);
     assert_eq!(json_lines(&output).len(), 2);
-    assert!(errors(&output).contains("note: read once") && errors(&output).contains("and-again"), "{}", errors(&output));
+    assert!(
+        errors(&output).contains("note: read once") && errors(&output).contains("and-again"),
+        "{}",
+        errors(&output)
+    );
 }
 
 #[cfg(unix)]

@@ -61,7 +61,10 @@ fn a_report_on_films_of_the_training_is_refused() {
     let refused = run(&report);
     assert_eq!(refused.status.code(), Some(1));
     let message = errors(&refused);
-    assert!(message.contains("16 of the films were trained or validated on") && message.contains("S0000000"), "{message}");
+    assert!(
+        message.contains("16 of the films were trained or validated on") && message.contains("S0000000"),
+        "{message}"
+    );
     assert!(!out.exists());
     let no_run = run(&[&report[..], &["--seen-films", "--run", text(&nowhere)][..]].concat());
     assert_eq!(no_run.status.code(), Some(1));

@@ -1,4 +1,4 @@
-//! PNG files of gray and color pixels. Color ones carry a mark, by which an earlier output is told from a film.
+//! PNG files of gray and color pixels. Color ones carry a mark, by which an earlier output is known.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub enum EncodeError {
     Io {
         /// Where it was to be.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's reason.
         source: io::Error,
     },
 }

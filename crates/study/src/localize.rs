@@ -202,7 +202,7 @@ impl<'a> Localizer<'a> {
             return Err(StudyError::Setting { setting: "a margin", value: margin, expected: "a share of 0 to 1" });
         }
         let boxes = dataset.boxes();
-        Ok(Self { dataset, options: options.clone(), boxes, films: Vec::new(), found: Found::default() })
+        Ok(Self { dataset, options: *options, boxes, films: Vec::new(), found: Found::default() })
     }
 
     /// Adds a film of the dataset that was read, and returns its localization if it has a fracture with a truth box. Excluded films

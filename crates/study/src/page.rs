@@ -265,7 +265,8 @@ fn write_card(card: &FilmCard, folder: &Path, out: &mut impl Write) -> io::Resul
 
 /// A PNG file within the page; `alt` is escaped already.
 fn write_picture(alt: &str, path: &Path, out: &mut impl Write) -> io::Result<()> {
-    let mut file = File::open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let mut file =
+        File::open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     write!(out, "<img alt=\"{alt}\" src=\"data:image/png;base64,")?;
     let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
     io::copy(&mut file, &mut encoder)?;

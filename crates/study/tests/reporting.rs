@@ -8,9 +8,7 @@ use coxa_schema::{BodyPart, Finding, Label};
 use coxa_stats::{Level, Plan};
 use coxa_study::page::{Block, Page, Table};
 use coxa_study::report::{Study, report};
-use coxa_study::{
-    Clustering, EvaluationOptions, LocalizationOptions, Predictions, Subgroups, evaluate, localize,
-};
+use coxa_study::{Clustering, EvaluationOptions, LocalizationOptions, Predictions, Subgroups, evaluate, localize};
 
 /// Twenty patients with two films each, every other one with a fracture, classified correctly but for two; the fractures are of two kinds.
 fn films() -> Predictions {

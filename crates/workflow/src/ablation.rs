@@ -13,7 +13,7 @@ use coxa_study::predictions::Predictions;
 
 use crate::labeled::read_labeled;
 use crate::observer::of_training;
-use crate::{WorkObserver, WorkEvent, WorkflowError};
+use crate::{WorkEvent, WorkObserver, WorkflowError};
 
 /// What is trained and compared.
 #[derive(Debug)]
@@ -158,7 +158,11 @@ fn test_films(folder: &Path, recipe: &Recipe) -> Result<Dataset, WorkflowError> 
         && last.target != Target::Fracture
     {
         return Err(WorkflowError::request(
-            format!("{}: its films are labeled with fractures, but stage {} has another target", folder.display(), last.name),
+            format!(
+                "{}: its films are labeled with fractures, but stage {} has another target",
+                folder.display(),
+                last.name
+            ),
             "compare on the validation films: leave the test out",
         ));
     }

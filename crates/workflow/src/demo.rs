@@ -37,6 +37,9 @@ pub enum Network {
     Trained,
 }
 
+/// Makes words and a command for each next step, from the report's folder and the bundle's, if it is not the shipped one.
+pub type NextSteps = fn(&Path, Option<&Path>) -> Vec<(String, String)>;
+
 /// What a demo is made of.
 #[derive(Debug)]
 pub struct DemoRequest<'a> {
@@ -46,8 +49,8 @@ pub struct DemoRequest<'a> {
     pub network: Network,
     /// Unseen films to test on.
     pub films: usize,
-    /// What to try next, for the page: words and a command, from the report's folder and the bundle's, if it is not the shipped one.
-    pub next: fn(&Path, Option<&Path>) -> Vec<(String, String)>,
+    /// What to try next, for the page.
+    pub next: NextSteps,
 }
 
 /// What a demo made.
@@ -132,7 +135,8 @@ fn trained(out: &Path, observer: &mut dyn WorkObserver) -> Result<(Bundle, RunLa
     let folder = out.join("runs");
     let runs = RunLayout::all(&folder);
     if let Some(run) = runs.iter().rfind(|run| run.is_finished()) {
-        let note = format!("the network of {} is used again; delete the folder to train another", run.folder().display());
+        let note =
+            format!("the network of {} is used again; delete the folder to train another", run.folder().display());
         observer.on(&WorkEvent::Note(&note));
         return Ok((Bundle::load(&run.bundle())?, run.clone()));
     }

@@ -10,7 +10,7 @@ use coxa_study::predictions::Predictions;
 
 use crate::ablation::needs_two_classes;
 use crate::observer::of_training;
-use crate::{WorkObserver, WorkEvent, WorkflowError};
+use crate::{WorkEvent, WorkObserver, WorkflowError};
 
 /// A fold and the measures on its films.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ pub struct Inputs {
     pub unreadable: Vec<Failure>,
 }
 
-/// Finds the films below the named files and folders. A named file is always tried; in a folder, films are told by the ending of their
+/// Finds the films below the named files and folders. A named file is always tried; in a folder, films are known by the ending of their
 /// names or by their first bytes; of a dataset folder, the films that are not excluded.
 ///
 /// # Errors

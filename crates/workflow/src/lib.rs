@@ -28,4 +28,4 @@ pub mod seen;
 mod table;
 
 pub use error::WorkflowError;
-pub use observer::{Failure, WorkObserver, Unobserved, WorkEvent};
+pub use observer::{Failure, Unobserved, WorkEvent, WorkObserver};

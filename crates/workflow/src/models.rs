@@ -8,7 +8,7 @@ use coxa_model::tune::{adapt, measure_int8};
 use coxa_model::{Bundle, Detector, DetectorOptions, ModelError, Precision};
 use coxa_simulate::{FilmOptions, display8};
 
-use crate::{WorkObserver, WorkEvent, WorkflowError};
+use crate::{WorkEvent, WorkObserver, WorkflowError};
 
 /// The simulated films by which 8-bit arithmetic is scaled.
 const CALIBRATION_SEED: u64 = 8;

@@ -54,7 +54,8 @@ mod tests {
         let header = "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,val_auc,seconds\n";
         for stage in ["10-films", "9-wide"] {
             fs::create_dir(run.path().join(stage)).unwrap();
-            fs::write(run.path().join(stage).join("history.csv"), format!("{header}1,1e-3,0.5,0.6,0.7,0.8,,9\n")).unwrap();
+            fs::write(run.path().join(stage).join("history.csv"), format!("{header}1,1e-3,0.5,0.6,0.7,0.8,,9\n"))
+                .unwrap();
         }
         let stages = curves(run.path()).unwrap();
         assert_eq!(stages.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["9-wide", "10-films"]);

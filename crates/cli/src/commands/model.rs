@@ -1,4 +1,4 @@
-//! `coxa model`: bundles from weights, weights from bundles, and what a bundle says of itself.
+//! `coxa model`: bundles from weights, weights from bundles, and a bundle's card.
 
 use std::path::{Path, PathBuf};
 

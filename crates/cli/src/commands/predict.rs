@@ -9,7 +9,7 @@ use coxa_schema::{FilmPrediction, Finding, LineOutcome, NOTICE, PredictionLine, 
 use coxa_workflow::inputs::{Inputs, find_inputs};
 use coxa_workflow::models::{open_bundle, ready};
 use coxa_workflow::predict::{Outputs, Predicted, predict};
-use coxa_workflow::{Failure, WorkObserver, WorkEvent};
+use coxa_workflow::{Failure, WorkEvent, WorkObserver};
 
 use super::bench::PrecisionName;
 use crate::output::{Outcome, json_line, some_of, usage, write_json_line};
@@ -157,7 +157,9 @@ fn note_doubts(predicted: &Predicted) {
     let films = predicted.not_read + predicted.read;
     if predicted.not_read > 0 {
         let n = predicted.not_read;
-        eprintln!("note: {n} of {films} films were not read; where a header is wrong, --any-film reads the film all the same");
+        eprintln!(
+            "note: {n} of {films} films were not read; where a header is wrong, --any-film reads the film all the same"
+        );
     }
     for (concern, n) in &predicted.concerns {
         eprintln!("note: {n} of {films} films: {}; check that they show pelvis or hip from the front", concern.words());

@@ -10,7 +10,7 @@ use coxa_model::train::{self, TrainOptions};
 use coxa_model::{Backend, Event, Recipe, WeightsFormat};
 use coxa_workflow::ablation::{Ablation, AblationRequest, ablate};
 use coxa_workflow::folds::{CrossValidation, cross_validate};
-use coxa_workflow::{WorkObserver, WorkEvent};
+use coxa_workflow::{WorkEvent, WorkObserver};
 
 use super::evaluate::words;
 use crate::output::{Outcome, json_line};

@@ -21,7 +21,7 @@ use coxa_study::localize::LocalizationMeasures;
 use coxa_study::report::{Epoch, Study, report, wrong_page};
 use serde::Serialize;
 
-use crate::{WorkObserver, WorkEvent, WorkflowError, runs};
+use crate::{WorkEvent, WorkObserver, WorkflowError, runs};
 use gather::gather;
 
 /// A dataset's readings and what they are worth.
