@@ -1,15 +1,16 @@
 //! The one binary, `coxa`: parses the command line, runs a subcommand and turns what happened into an exit code.
 //!
-//! Data goes to standard output, everything else to standard error. Exit 0: all done; 1: some inputs failed, each named; 2: wrong usage.
+//! Data goes to standard output, everything else to standard error. Exit 0: all done; 1: some inputs failed, each named; 2: wrong usage;
+//! 70: a fault of the program.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command line program prints")]
 
 mod commands;
-mod inputs;
 mod output;
-mod predictions;
 mod progress;
+mod screen;
 mod values;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -17,8 +18,8 @@ use coxa_engine::Isa;
 
 use crate::output::Outcome;
 
-/// Coxa reads hip fractures on plain pelvic radiographs: it simulates or imports films, trains a network on them, proves how good it is
-/// and reads new films into a probability, a heatmap and regions.
+/// Detect hip fractures on plain pelvic radiographs: simulate or import films, train a network on them, measure how good it is, and read
+/// new films into a probability, a heat map and regions.
 ///
 /// Research use only. Not a medical device.
 #[derive(Parser)]
@@ -45,17 +46,17 @@ enum Command {
     Bench(commands::bench::Bench),
 }
 
-/// A reader that has seen enough (`coxa evaluate … | head`) ends the program, and no panic is shown for it; what cannot be printed for
-/// another reason (a full disk) is an error of one line.
-fn end_with_the_reader() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let said = panic.payload_as_str().unwrap_or_default();
-        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+/// A closed pipe (`coxa evaluate … | head`) ends the program without a word; what cannot be printed for another reason (a full disk) is
+/// an error of one line. Every other panic is shown as usual.
+fn end_with_the_pipe() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or_default();
+        if message.starts_with("failed printing to stdout") && message.contains("Broken pipe") {
             std::process::exit(0);
         }
-        if said.starts_with("failed printing to stdout") {
-            eprintln!("error: {said}");
+        if message.starts_with("failed printing to stdout") {
+            eprintln!("error: {message}");
             std::process::exit(1);
         }
         usual(panic);
@@ -74,35 +75,39 @@ fn prefer_instruction_set() -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    end_with_the_reader();
+    end_with_the_pipe();
     let cli = Cli::parse();
     if let Err(error) = prefer_instruction_set() {
         eprintln!("error: {error}");
         return ExitCode::FAILURE;
     }
-    let result = match cli.command {
-        Command::Demo(command) => command.run(),
-        Command::Simulate(command) => command.run(),
-        Command::Import(command) => command.run(),
-        Command::Train(command) => command.run(),
-        Command::Predict(command) => command.run(),
-        Command::Evaluate(command) => command.run(),
-        Command::Compare(command) => command.run(),
-        Command::Power(command) => command.run(),
-        Command::Readers(command) => command.run(),
-        Command::Report(command) => command.run(),
-        Command::Model(command) => command.run(),
-        Command::Bench(command) => command.run(),
-    };
-    match result {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeFailed(n)) => {
+    // A panic was shown by the hook; what it leaves half-written is removed on the way here.
+    match panic::catch_unwind(AssertUnwindSafe(|| cli.command.run())) {
+        Ok(Ok(Outcome::Done)) => ExitCode::SUCCESS,
+        Ok(Ok(Outcome::SomeFailed(n))) => {
             eprintln!("{n} of the inputs failed; each is named above.");
             ExitCode::from(1)
         }
-        Err(error) => {
-            output::report_error(&error);
-            ExitCode::from(output::exit_status(&error))
+        Ok(Err(error)) => ExitCode::from(output::report_error(&error)),
+        Err(_) => ExitCode::from(output::report_panic()),
+    }
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<Outcome> {
+        match self {
+            Command::Demo(command) => command.run(),
+            Command::Simulate(command) => command.run(),
+            Command::Import(command) => command.run(),
+            Command::Train(command) => command.run(),
+            Command::Predict(command) => command.run(),
+            Command::Evaluate(command) => command.run(),
+            Command::Compare(command) => command.run(),
+            Command::Power(command) => command.run(),
+            Command::Readers(command) => command.run(),
+            Command::Report(command) => command.run(),
+            Command::Model(command) => command.run(),
+            Command::Bench(command) => command.run(),
         }
     }
 }

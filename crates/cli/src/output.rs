@@ -1,15 +1,14 @@
-//! What a command says: JSON lines on standard output, errors with their causes and hints on standard error.
+//! What a command prints: JSON lines on standard output; errors with their causes and hints, and notes, on standard error.
 
-use std::fmt;
-use std::io::Write;
-use std::path::Path;
+use std::error::Error;
+use std::io::{self, Write};
 
-use anyhow::Context;
-use coxa_files::whole;
+use coxa_cohort::CohortError;
 use coxa_model::ModelError;
-use coxa_schema::{ErrorKind, Hint as _};
+use coxa_schema::{ErrorKind, Hint};
 use coxa_simulate::SimulateError;
 use coxa_study::StudyError;
+use coxa_workflow::WorkflowError;
 use serde::Serialize;
 
 /// How a command ended that did not fail as a whole.
@@ -28,55 +27,59 @@ impl Outcome {
     }
 }
 
-/// An error whose last line tells the way out.
-#[derive(Debug)]
-pub struct Hint {
+/// An error of the command line itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct UsageError {
     message: String,
     hint: String,
-    is_usage: bool,
 }
 
-impl fmt::Display for Hint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+impl Hint for UsageError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(self.hint.clone())
     }
 }
 
-impl std::error::Error for Hint {}
-
-/// An error with a hint.
-pub fn hint(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-    anyhow::Error::new(Hint { message: message.into(), hint: hint.into(), is_usage: false })
-}
-
-/// An error of the command line's own, with a hint.
+/// An error of the command line itself, with a hint.
 pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-    anyhow::Error::new(Hint { message: message.into(), hint: hint.into(), is_usage: true })
+    anyhow::Error::new(UsageError { message: message.into(), hint: hint.into() })
 }
 
-/// The exit status of an error: 2 where the command was not understood, as a setting is out of range; 70 where the program is at fault;
-/// else 1.
-pub fn exit_status(error: &anyhow::Error) -> u8 {
-    let kinds = error.chain().filter_map(kind_of);
-    // Usage comes first: a setting out of range may show only deep within.
-    kinds.min().unwrap_or(ErrorKind::Input).exit_status()
+/// What is known of an error besides its message.
+struct Judgment {
+    kind: ErrorKind,
+    hint: Option<String>,
 }
 
-/// Whose fault an error is, where it knows.
-fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
-    if let Some(error) = error.downcast_ref::<ModelError>() {
-        return Some(error.kind());
-    }
-    if let Some(error) = error.downcast_ref::<StudyError>() {
-        return Some(error.kind());
-    }
-    let is_usage = matches!(error.downcast_ref::<SimulateError>(), Some(SimulateError::Setting { .. }))
-        || error.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage);
-    is_usage.then_some(ErrorKind::Usage)
+/// The judgment of the first cause that has one: every crate's error that knows whose fault it is.
+fn judge(error: &anyhow::Error) -> Judgment {
+    let judged = error.chain().find_map(|cause| {
+        of::<UsageError>(cause)
+            .or_else(|| of::<WorkflowError>(cause))
+            .or_else(|| of::<CohortError>(cause))
+            .or_else(|| of::<StudyError>(cause))
+            .or_else(|| of::<SimulateError>(cause))
+            .or_else(|| of::<ModelError>(cause))
+    });
+    let Judgment { kind, hint } = judged.unwrap_or(Judgment { kind: ErrorKind::Input, hint: None });
+    let hint = if kind == ErrorKind::Internal { Some(OUR_FAULT.to_owned()) } else { hint };
+    Judgment { kind, hint }
 }
 
-/// Writes an error, its causes on the same line, and its hint on the next.
-pub fn report_error(error: &anyhow::Error) {
+fn of<E: Hint + 'static>(cause: &(dyn Error + 'static)) -> Option<Judgment> {
+    cause.downcast_ref::<E>().map(|error| Judgment { kind: error.kind(), hint: error.hint() })
+}
+
+/// The hint of an internal error.
+const OUR_FAULT: &str = "this is a fault of the program: please report it";
+
+/// Writes an error with its causes on one line and its hint on the next, and returns the exit status.
+pub fn report_error(error: &anyhow::Error) -> u8 {
     let mut line = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -86,36 +89,45 @@ pub fn report_error(error: &anyhow::Error) {
             line.push_str(&cause);
         }
     }
+    let Judgment { kind, hint } = judge(error);
     eprintln!("error: {line}");
-    let way_out = |cause: &(dyn std::error::Error + 'static)| {
-        let own = cause.downcast_ref::<Hint>().map(|hint| hint.hint.clone());
-        own.or_else(|| cause.downcast_ref::<ModelError>()?.hint())
-            .or_else(|| coxa_schema::Hint::hint(cause.downcast_ref::<StudyError>()?))
-    };
-    if let Some(hint) = error.chain().find_map(way_out) {
+    if let Some(hint) = hint {
         eprintln!("hint: {hint}");
     }
-    if exit_status(error) == ErrorKind::Internal.exit_status() {
-        eprintln!("hint: this is a fault of the program; please report it");
-    }
+    kind.exit_status()
 }
 
-/// Prints one JSON object as a line and flushes, so that a reader at the other end of a pipe sees it at once.
+/// Writes that the program panicked, after the panic's own lines, and returns the exit status.
+pub fn report_panic() -> u8 {
+    eprintln!("hint: {OUR_FAULT}");
+    ErrorKind::Internal.exit_status()
+}
+
+/// Prints one JSON object as a line and flushes, so that a program at the other end of a pipe gets it at once.
 ///
 /// # Errors
 /// When standard output is closed.
 pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    out.write_all(b"\n")?;
-    out.flush()?;
-    Ok(())
+    Ok(write_json_line(value)?)
 }
 
-/// Writes a file whole or not at all.
+/// [`json_line`] with the system's error.
 ///
 /// # Errors
-/// When it cannot be written; nothing is left of it then.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    whole::write_whole(path, bytes).with_context(|| format!("{}", path.display()))
+/// When standard output is closed.
+pub fn write_json_line(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Some names in one line, and how many more there are.
+pub fn some_of<T>(all: &[T], name: impl Fn(&T) -> String) -> String {
+    const MOST: usize = 8;
+    let named: Vec<String> = all.iter().take(MOST).map(name).collect();
+    match all.len().saturating_sub(MOST) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }

@@ -1,4 +1,4 @@
-//! Progress on long work: a bar with the time left on a terminal, a plain line now and then elsewhere.
+//! Progress of long work on standard error: a bar with the time left on a terminal, a plain line now and then elsewhere.
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -31,7 +31,7 @@ impl Progress {
         Self { label, total, bar, plain: Mutex::new((now, now)) }
     }
 
-    /// Says that `done` steps are over; `message` is shown beside the count.
+    /// Shows that `done` steps are over, with `message` beside the count.
     pub fn set(&self, done: usize, message: &str) {
         let done = done as u64;
         if let Some(bar) = &self.bar {
@@ -48,6 +48,14 @@ impl Progress {
         let elapsed = start.elapsed().as_secs_f64();
         let left = if done > 0 { elapsed / done as f64 * self.total.saturating_sub(done) as f64 } else { 0.0 };
         eprintln!("{}: {done}/{} {message} ({elapsed:.0} s, {left:.0} s left)", self.label, self.total);
+    }
+
+    /// Writes a line above the bar.
+    pub fn line(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
     }
 
     /// Ends the bar, leaving its last state on the screen.

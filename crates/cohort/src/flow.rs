@@ -64,10 +64,11 @@ impl Flow {
         between && last
     }
 
-    /// Adds the step from labeled films to those that could be read, of which the outcomes are then.
-    pub fn read(mut self, films: &[&Film], unread: usize) -> Self {
-        if let Some(last) = self.steps.last_mut().filter(|_| unread > 0) {
-            last.left_out = vec![Counted { what: "could not be read".to_owned(), n: unread }];
+    /// Adds the step from labeled films to those that were read, of which the outcomes are then; `left_out` has the reason of each film
+    /// that was not.
+    pub fn read<S: AsRef<str>>(mut self, films: &[&Film], left_out: impl IntoIterator<Item = S>) -> Self {
+        if let Some(last) = self.steps.last_mut() {
+            last.left_out = count(left_out);
         }
         self.step("films read", films.len(), [] as [&str; 0]);
         self.outcomes = outcomes(films);

@@ -1,4 +1,4 @@
-//! PNG files of gray and color pixels.
+//! PNG files of gray and color pixels. Color ones carry a mark, by which an earlier output is known.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub enum EncodeError {
     Io {
         /// Where it was to be.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's reason.
         source: io::Error,
     },
 }
@@ -59,12 +59,23 @@ pub fn png_gray16(path: &Path, width: usize, height: usize, pixels: &[u16]) -> R
     save(path, &png_gray16_to_vec(width, height, pixels)?)
 }
 
-/// Writes 8-bit color pixels, `3 * width * height` samples (red, green, blue), row by row.
+/// Writes 8-bit color pixels, `3 * width * height` samples (red, green, blue), row by row, with the mark of [`is_marked`].
 ///
 /// # Errors
 /// As [`png_gray8`].
 pub fn png_rgb8(path: &Path, width: usize, height: usize, pixels: &[u8]) -> Result<(), EncodeError> {
     save(path, &png_rgb8_to_vec(width, height, pixels)?)
+}
+
+/// A text chunk of PNG (ISO/IEC 15948, 11.3.4.3) with the keyword Software and the text Coxa: length, type, data, CRC.
+const MARK: &[u8; 25] = b"\0\0\0\x0dtEXtSoftware\0Coxa\x2d\xd6\x7e\x75";
+
+/// Where a PNG's second chunk begins: behind the signature and the header.
+const SECOND_CHUNK: usize = 8 + 25;
+
+/// Whether a file that begins with these bytes is a PNG that [`png_rgb8`] made.
+pub fn is_marked(head: &[u8]) -> bool {
+    head.starts_with(b"\x89PNG\r\n\x1a\n") && head.get(SECOND_CHUNK..).is_some_and(|rest| rest.starts_with(MARK))
 }
 
 /// [`png_gray8`] into memory.
@@ -93,7 +104,9 @@ pub fn png_gray16_to_vec(width: usize, height: usize, pixels: &[u16]) -> Result<
 /// [`EncodeError`] where the number of samples is wrong.
 pub fn png_rgb8_to_vec(width: usize, height: usize, pixels: &[u8]) -> Result<Vec<u8>, EncodeError> {
     check(width, height, 3, pixels.len())?;
-    encode(width, height, pixels, ExtendedColorType::Rgb8)
+    let mut bytes = encode(width, height, pixels, ExtendedColorType::Rgb8)?;
+    bytes.splice(SECOND_CHUNK..SECOND_CHUNK, *MARK);
+    Ok(bytes)
 }
 
 fn check(width: usize, height: usize, samples: usize, found: usize) -> Result<(), EncodeError> {
@@ -142,5 +155,17 @@ mod tests {
         let color: Vec<u8> = (0..192).collect();
         let bytes = png_rgb8_to_vec(8, 8, &color).unwrap();
         assert_eq!(image::load_from_memory(&bytes).unwrap().into_rgb8().into_raw(), color);
+    }
+
+    #[test]
+    fn color_is_marked_and_gray_is_not() {
+        let color = png_rgb8_to_vec(2, 1, &[0, 1, 2, 3, 4, 5]).unwrap();
+        assert!(is_marked(&color) && !is_marked(&color[..SECOND_CHUNK + 24]));
+        assert!(!is_marked(&png_gray8_to_vec(2, 1, &[0, 1]).unwrap()) && !is_marked(b""));
+        // CRC-32 of the chunk's type and data (ISO/IEC 15948, annex D).
+        let crc = MARK[4..21].iter().fold(u32::MAX, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+        });
+        assert_eq!(MARK[21..], (!crc).to_be_bytes());
     }
 }

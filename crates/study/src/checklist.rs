@@ -45,8 +45,9 @@ impl Known {
             threshold: card("threshold").unwrap_or_else(|| measures.threshold.to_string()),
             intervals: intervals(study),
             missing: format!(
-                "{} films could not be read and are left out; every film that was read has a finding",
-                study.unread
+                "{} files could not be opened and {} films were refused as no frontal film of pelvis or hip, and these are left out; \
+                 every film that was read has a finding",
+                study.failed, study.not_read
             ),
             n: study.evaluation.patients.map(|n| format!("{films}, of {n} patients")).unwrap_or(films),
             flow: study.flow.map(|_| "see the flow chart".to_owned()),

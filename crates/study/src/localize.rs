@@ -5,9 +5,11 @@
 //! strongest region when there is no map), and it is at the right site if it lies in a truth box grown on every side by a tenth of
 //! the film's width.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use coxa_cohort::{Dataset, Film, TruthBox};
 use coxa_imaging::{Fit, Geometry};
-use coxa_schema::Label;
+use coxa_schema::{Finding, HeatMap, Label, Region};
 use coxa_stats::{Clusters, Estimate, Inference, Interval, Level, Limits, Plan, Undefined, means};
 use serde::Serialize;
 
@@ -15,7 +17,6 @@ use crate::error::StudyError;
 use crate::evaluate::{Clustering, Dependence};
 use crate::froc::{Froc, FrocFilm};
 use crate::proportion::Proportion;
-use crate::readings::{Cam, Mark, Reading, Readings};
 use crate::site::{CELL, Rect, Sides, peak_of, share_inside};
 use crate::statistic::Statistic;
 
@@ -165,40 +166,86 @@ pub fn film_size(dataset: &Dataset, film: &Film) -> Result<(usize, usize), Study
     }
 }
 
-/// Measures the localization of readings against a dataset's truth boxes. `size_of` gives a film's width and height
-/// ([`film_size`] opens its file); only boxed films are asked for.
+/// Measures the localization of findings against a dataset's truth boxes: [`Localizer`] over them all.
 ///
 /// # Errors
-/// [`StudyError::Reading`] for a reading of a film that the dataset does not have, [`StudyError::Setting`] for a margin that
-/// is not of 0 to 1, [`StudyError::Film`] for a film without a patient where patients are asked for, and what `size_of` gives.
-pub fn localize(
-    dataset: &Dataset,
-    readings: &Readings,
-    size_of: impl Fn(&Film) -> Result<(usize, usize), StudyError>,
+/// As [`Localizer::new`], [`Localizer::add`] and [`Localizer::finish`].
+pub fn localize<'a, 'b>(
+    dataset: &'a Dataset,
+    findings: impl IntoIterator<Item = (&'a Film, &'b Finding)>,
     options: &LocalizationOptions,
 ) -> Result<LocalizationMeasures, StudyError> {
-    if !(0.0..=1.0).contains(&options.margin) {
-        return Err(StudyError::Setting { setting: "a margin", value: options.margin, expected: "a share of 0 to 1" });
+    let mut localizer = Localizer::new(dataset, options)?;
+    for (film, finding) in findings {
+        localizer.add(film, finding)?;
     }
-    let joined = readings.join(dataset)?;
-    let patients = Patients::of(joined.pairs.iter().map(|(film, _)| *film), options.clustering)?;
-    let boxes = dataset.boxes();
-    let mut found = Found::default();
-    for (place, (film, reading)) in joined.pairs.into_iter().enumerate() {
-        found.place = place;
-        let truth = boxes.get(film.image_id.as_str()).map_or(&[][..], Vec::as_slice);
+    localizer.finish()
+}
+
+/// Measures localization film by film: of a finding's map only what was measured is kept, a few numbers a film.
+pub struct Localizer<'a> {
+    dataset: &'a Dataset,
+    options: LocalizationOptions,
+    boxes: BTreeMap<&'a str, Vec<&'a TruthBox>>,
+    films: Vec<&'a Film>,
+    found: Found,
+}
+
+impl<'a> Localizer<'a> {
+    /// Begins with no film.
+    ///
+    /// # Errors
+    /// [`StudyError::Setting`] for a margin that is not of 0 to 1.
+    pub fn new(dataset: &'a Dataset, options: &LocalizationOptions) -> Result<Self, StudyError> {
+        let margin = options.margin;
+        if !(0.0..=1.0).contains(&margin) {
+            return Err(StudyError::Setting { setting: "a margin", value: margin, expected: "a share of 0 to 1" });
+        }
+        let boxes = dataset.boxes();
+        Ok(Self { dataset, options: *options, boxes, films: Vec::new(), found: Found::default() })
+    }
+
+    /// Adds a film of the dataset that was read, and returns its localization if it has a fracture with a truth box. Excluded films
+    /// are left out.
+    ///
+    /// # Errors
+    /// A truth box outside the film.
+    pub fn add(&mut self, film: &'a Film, finding: &Finding) -> Result<Option<&FilmLocalization>, StudyError> {
+        if film.excluded {
+            return Ok(None);
+        }
+        self.found.place = self.films.len();
+        self.films.push(film);
+        let truth = self.boxes.get(film.image_id.as_str()).map_or(&[][..], Vec::as_slice);
         match (film.label, truth) {
-            (Label::Unknown, _) => {}
-            (Label::Absent, _) => found.normal(reading, options),
-            (Label::Present, []) => found.without_box.push(film.image_id.clone()),
+            (Label::Unknown, _) => Ok(None),
+            (Label::Absent, _) => {
+                self.found.normal(finding, &self.options);
+                Ok(None)
+            }
+            (Label::Present, []) => {
+                self.found.without_box.push(film.image_id.clone());
+                Ok(None)
+            }
             (Label::Present, truth) => {
-                let (width, height) = size_of(film)?;
-                truth.iter().try_for_each(|truth| truth.check_inside(width, height))?;
-                found.fractured(film, reading, truth, (width, height), options);
+                truth.iter().try_for_each(|truth| truth.check_inside(finding.width, finding.height))?;
+                self.found.fractured(film, finding, truth, &self.options);
+                Ok(self.found.films.last())
             }
         }
     }
-    Ok(found.finish(joined.unread, &patients, options))
+
+    /// The localization of all films that were added.
+    ///
+    /// # Errors
+    /// [`StudyError::Film`] for a film without a patient where patients are asked for.
+    pub fn finish(self) -> Result<LocalizationMeasures, StudyError> {
+        let patients = Patients::of(self.films.iter().copied(), self.options.clustering)?;
+        let read: BTreeSet<&str> = self.films.iter().map(|film| film.image_id.as_str()).collect();
+        let films = self.dataset.films.iter().filter(|film| !film.excluded);
+        let unread = films.filter(|film| !read.contains(film.image_id.as_str())).map(|film| film.image_id.clone());
+        Ok(self.found.finish(unread.collect(), &patients, &self.options))
+    }
 }
 
 /// Which films are of one patient, by their places among those that were read.
@@ -248,33 +295,29 @@ struct Found {
 }
 
 impl Found {
-    fn normal(&mut self, reading: &Reading, options: &LocalizationOptions) {
-        self.normals.push((self.place, called(reading, options), !reading.regions.is_empty()));
-        self.froc.push(FrocFilm::new(0, reading.regions.iter().map(|mark| (mark.score, Vec::new()))));
+    fn normal(&mut self, finding: &Finding, options: &LocalizationOptions) {
+        self.normals.push((self.place, called(finding, options), !finding.regions.is_empty()));
+        self.froc.push(FrocFilm::new(0, finding.regions.iter().map(|region| (f64::from(region.score), Vec::new()))));
     }
 
-    fn fractured(
-        &mut self,
-        film: &Film,
-        reading: &Reading,
-        truth: &[&TruthBox],
-        (width, height): (usize, usize),
-        options: &LocalizationOptions,
-    ) {
+    fn fractured(&mut self, film: &Film, finding: &Finding, truth: &[&TruthBox], options: &LocalizationOptions) {
+        let (width, height) = (finding.width, finding.height);
         let drawn: Vec<Rect> = truth.iter().map(|truth| Rect::of_truth(truth)).collect();
         let margin = options.margin * width as f64;
         let grown: Vec<Rect> = drawn.iter().map(|rect| rect.grown(margin)).collect();
-        let hits =
-            |mark: &Mark| -> Vec<usize> { (0..grown.len()).filter(|&i| grown[i].contains(mark.center())).collect() };
-        self.froc.push(FrocFilm::new(drawn.len(), reading.regions.iter().map(|mark| (mark.score, hits(mark)))));
-
-        let geometry = |cam: &Cam| Geometry::new(width, height, cam.rows * CELL, options.fit);
-        let peak = match &reading.cam {
-            Some(cam) => peak_of(cam, &geometry(cam)),
-            None => reading.regions.first().map(Mark::center),
+        let hits = |region: &Region| -> Vec<usize> {
+            (0..grown.len()).filter(|&i| grown[i].contains(region.center())).collect()
         };
-        let sides = Sides::of(film, &drawn, reading, peak, width);
-        let called_positive = called(reading, options);
+        let marks = finding.regions.iter().map(|region| (f64::from(region.score), hits(region)));
+        self.froc.push(FrocFilm::new(drawn.len(), marks));
+
+        let geometry = |map: &HeatMap| Geometry::new(width, height, map.rows * CELL, options.fit);
+        let peak = match &finding.heat_map {
+            Some(map) => peak_of(map, &geometry(map)),
+            None => finding.regions.first().map(Region::center),
+        };
+        let sides = Sides::of(film, &drawn, finding, peak, width);
+        let called_positive = called(finding, options);
         if let (true, Some(differ)) = (called_positive, sides.differ()) {
             self.sides.push((self.place, differ));
         }
@@ -285,7 +328,7 @@ impl Found {
             Some(_) => Site::Elsewhere,
         };
         let best = |of: &dyn Fn(Rect, Rect) -> f64| {
-            let regions = reading.regions.iter().map(Rect::of_mark);
+            let regions = finding.regions.iter().map(Rect::of_region);
             regions.flat_map(|region| drawn.iter().map(move |&rect| of(region, rect))).fold(0.0, f64::max)
         };
         self.places.push(self.place);
@@ -297,7 +340,7 @@ impl Found {
             in_box: peak.is_some_and(|peak| drawn.iter().any(|rect| rect.contains(peak))),
             iou: best(&|region, rect| region.intersection(rect) / region.union(rect)),
             covered: best(&|region, rect| region.intersection(rect) / rect.area()),
-            activation_inside: reading.cam.as_ref().and_then(|cam| share_inside(cam, &geometry(cam), &grown)),
+            activation_inside: finding.heat_map.as_ref().and_then(|map| share_inside(map, &geometry(map), &grown)),
         });
     }
 
@@ -357,8 +400,8 @@ impl Found {
     }
 }
 
-fn called(reading: &Reading, options: &LocalizationOptions) -> bool {
-    options.threshold.map_or(reading.finding, |threshold| reading.probability >= threshold)
+fn called(finding: &Finding, options: &LocalizationOptions) -> bool {
+    options.threshold.map_or(finding.is_positive, |threshold| finding.probability >= threshold)
 }
 
 /// Student's interval of a mean of values from 0 to 1, cut to that range.

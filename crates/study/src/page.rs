@@ -1,11 +1,12 @@
 //! A page of results: one self-contained HTML file that asks no host for anything, with each figure beside it as SVG and each table as CSV.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-use coxa_files::whole::write_whole;
+use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
+use coxa_files::whole::{Partial, write_whole};
 
 use crate::figures::{Figure, escape};
 
@@ -71,24 +72,38 @@ pub struct Table {
     pub data: Option<(Vec<String>, Vec<Vec<String>>)>,
 }
 
-/// A film with the network's reading of it.
+/// A film with the network's finding. Its two pictures, PNG files, are written before the page is, at [`FilmCard::picture`] and
+/// [`FilmCard::overlay`]; the page reads them one at a time, so that it need not hold them.
 #[derive(Debug, Clone)]
 pub struct FilmCard {
-    /// What its files are called, without an ending.
+    /// What its files are called, without an ending: a file's name, that of no other card of the report.
     pub name: String,
-    /// The film, a PNG.
-    pub film: Vec<u8>,
-    /// The film with its heatmap, a PNG.
-    pub overlay: Vec<u8>,
     /// What it is.
     pub title: String,
     /// The numbers beside it.
     pub lines: Vec<String>,
-    /// Whether the reading was right, for the color of its frame.
+    /// How the finding compares with the truth, for the color of its frame.
     pub verdict: Verdict,
 }
 
-/// How a reading compares with the truth.
+impl FilmCard {
+    /// The folder of the films' pictures in a report's folder.
+    pub fn folder(report: &Path) -> PathBuf {
+        report.join("figures").join("films")
+    }
+
+    /// The place of the film's picture in a report's folder.
+    pub fn picture(&self, report: &Path) -> PathBuf {
+        Self::folder(report).join(format!("{}-film.png", self.name))
+    }
+
+    /// The place of the picture of the film with its heat map.
+    pub fn overlay(&self, report: &Path) -> PathBuf {
+        Self::folder(report).join(format!("{}-heatmap.png", self.name))
+    }
+}
+
+/// How a finding compares with the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Right.
@@ -113,8 +128,8 @@ impl Verdict {
 
     fn words(self) -> &'static str {
         match self {
-            Self::Right => "rightly called",
-            Self::Wrong => "wrongly called",
+            Self::Right => "classified correctly",
+            Self::Wrong => "classified wrongly",
             Self::WrongPlace => "right finding, wrong place",
             Self::Unknown => "truth unknown",
         }
@@ -122,10 +137,12 @@ impl Verdict {
 }
 
 impl Page {
-    /// The whole page as HTML.
-    pub fn html(&self) -> String {
-        let mut out = String::with_capacity(64 * 1024);
-        let _ = write!(
+    /// Writes the whole page as HTML; the pictures of its films are those in `folder`.
+    ///
+    /// # Errors
+    /// When a picture cannot be read, or those of `out`.
+    pub fn write_html(&self, folder: &Path, out: &mut impl Write) -> io::Result<()> {
+        write!(
             out,
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -135,27 +152,37 @@ impl Page {
             escape(&self.subtitle),
             RESEARCH_USE_ONLY,
             if self.simulated { " All figures on this page come from simulated films." } else { "" },
-        );
+        )?;
         for (i, section) in self.sections.iter().enumerate() {
-            let _ = write!(out, "<a href=\"#s{i}\">{}</a> ", escape(&section.heading));
+            write!(out, "<a href=\"#s{i}\">{}</a> ", escape(&section.heading))?;
         }
-        out.push_str("</nav><main>");
+        write!(out, "</nav><main>")?;
         for (i, section) in self.sections.iter().enumerate() {
-            let _ = write!(out, "<section id=\"s{i}\"><h2>{}</h2>", escape(&section.heading));
+            write!(out, "<section id=\"s{i}\"><h2>{}</h2>", escape(&section.heading))?;
             for block in &section.blocks {
-                block.write_html(&mut out);
+                block.write_html(folder, out)?;
             }
-            out.push_str("</section>");
+            write!(out, "</section>")?;
         }
-        let _ = writeln!(out, "</main><footer>{RESEARCH_USE_ONLY}</footer></body></html>");
-        out
+        writeln!(out, "</main><footer>{RESEARCH_USE_ONLY}</footer></body></html>")
     }
 
-    /// Writes `index.html`, `figures/*.svg` and `*.pdf`, the films of Fig. 3 and 4 as `figures/films/*.png`, and `tables/*.csv` below
-    /// `folder`, each under another name first and then renamed.
+    /// Writes the page alone to `file` (a name) in `folder`, whole or not at all.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// When a picture cannot be read, or the file cannot be written.
+    pub fn write_page(&self, folder: &Path, file: &str) -> io::Result<()> {
+        let partial = Partial::file(&folder.join(file))?;
+        let mut out = BufWriter::new(File::create(partial.path())?);
+        self.write_html(folder, &mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        partial.keep()
+    }
+
+    /// Writes `index.html`, `figures/*.svg` and `*.pdf`, and `tables/*.csv` below `folder`, each whole or not at all.
+    ///
+    /// # Errors
+    /// When a picture of a film is not there, or a file cannot be written.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let figures = folder.join("figures");
         let tables = folder.join("tables");
@@ -167,21 +194,13 @@ impl Page {
                     write_whole(&figures.join(format!("{name}.svg")), figure.svg.as_bytes())?;
                     write_whole(&figures.join(format!("{name}.pdf")), &figure.pdf)?;
                 }
-                Block::Films(cards) => {
-                    let films = figures.join("films");
-                    fs::create_dir_all(&films)?;
-                    for card in cards {
-                        write_whole(&films.join(format!("{}-film.png", card.name)), &card.film)?;
-                        write_whole(&films.join(format!("{}-heatmap.png", card.name)), &card.overlay)?;
-                    }
-                }
                 Block::Table(table) => {
                     write_whole(&tables.join(format!("{}.csv", table.name)), table.csv()?.as_slice())?
                 }
-                Block::Text(_) | Block::Command(_) => {}
+                Block::Films(_) | Block::Text(_) | Block::Command(_) => {}
             }
         }
-        write_whole(&folder.join("index.html"), self.html().as_bytes())
+        self.write_page(folder, "index.html")
     }
 }
 
@@ -198,66 +217,62 @@ impl Table {
 }
 
 impl Block {
-    fn write_html(&self, out: &mut String) {
+    fn write_html(&self, folder: &Path, out: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Text(text) => {
-                let _ = write!(out, "<p>{}</p>", escape(text));
-            }
-            Self::Command(command) => {
-                let _ = write!(out, "<pre><code>{}</code></pre>", escape(command));
-            }
+            Self::Text(text) => write!(out, "<p>{}</p>", escape(text)),
+            Self::Command(command) => write!(out, "<pre><code>{}</code></pre>", escape(command)),
             Self::Figure { figure, caption, .. } => {
-                let _ = write!(out, "<figure>{}<figcaption>{}</figcaption></figure>", figure.svg, escape(caption));
+                write!(out, "<figure>{}<figcaption>{}</figcaption></figure>", figure.svg, escape(caption))
             }
             Self::Table(table) => write_table(table, out),
             Self::Films(cards) => {
-                out.push_str("<div class=\"films\">");
-                for card in cards {
-                    write_card(card, out);
-                }
-                out.push_str("</div>");
+                write!(out, "<div class=\"films\">")?;
+                cards.iter().try_for_each(|card| write_card(card, folder, out))?;
+                write!(out, "</div>")
             }
         }
     }
 }
 
-fn write_table(table: &Table, out: &mut String) {
-    let _ = write!(out, "<div class=\"scroll\"><table><caption>{}</caption><thead><tr>", escape(&table.caption));
+fn write_table(table: &Table, out: &mut impl Write) -> io::Result<()> {
+    write!(out, "<div class=\"scroll\"><table><caption>{}</caption><thead><tr>", escape(&table.caption))?;
     for name in &table.header {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", escape(name));
+        write!(out, "<th scope=\"col\">{}</th>", escape(name))?;
     }
-    out.push_str("</tr></thead><tbody>");
+    write!(out, "</tr></thead><tbody>")?;
     for row in &table.rows {
-        out.push_str("<tr>");
+        write!(out, "<tr>")?;
         for (i, cell) in row.iter().enumerate() {
             let tag = if i == 0 { "th scope=\"row\"" } else { "td" };
-            let _ = write!(out, "<{tag}>{}</{}>", escape(cell), &tag[..2]);
+            write!(out, "<{tag}>{}</{}>", escape(cell), &tag[..2])?;
         }
-        out.push_str("</tr>");
+        write!(out, "</tr>")?;
     }
-    out.push_str("</tbody></table></div>");
+    write!(out, "</tbody></table></div>")
 }
 
-fn write_card(card: &FilmCard, out: &mut String) {
-    let _ = write!(
-        out,
-        "<article class=\"film {}\"><div class=\"pair\"><img alt=\"{title}: the film\" src=\"data:image/png;base64,{}\">\
-         <img alt=\"{title}: the film with its heatmap\" src=\"data:image/png;base64,{}\"></div><h3>{title}</h3><p>{}</p>",
-        card.verdict.class(),
-        base64(&card.film),
-        base64(&card.overlay),
-        card.verdict.words(),
-        title = escape(&card.title),
-    );
+fn write_card(card: &FilmCard, folder: &Path, out: &mut impl Write) -> io::Result<()> {
+    let title = escape(&card.title);
+    write!(out, "<article class=\"film {}\"><div class=\"pair\">", card.verdict.class())?;
+    write_picture(&format!("{title}: the film"), &card.picture(folder), out)?;
+    write_picture(&format!("{title}: the film with its heat map"), &card.overlay(folder), out)?;
+    write!(out, "</div><h3>{title}</h3><p>{}</p>", card.verdict.words())?;
     for line in &card.lines {
-        let _ = write!(out, "<p>{}</p>", escape(line));
+        write!(out, "<p>{}</p>", escape(line))?;
     }
-    out.push_str("</article>");
+    write!(out, "</article>")
 }
 
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+/// A PNG file within the page; `alt` is escaped already.
+fn write_picture(alt: &str, path: &Path, out: &mut impl Write) -> io::Result<()> {
+    let mut file =
+        File::open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    write!(out, "<img alt=\"{alt}\" src=\"data:image/png;base64,")?;
+    let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
+    io::copy(&mut file, &mut encoder)?;
+    encoder.finish()?;
+    drop(encoder);
+    write!(out, "\">")
 }
 
 const STYLE: &str = "\
@@ -300,7 +315,9 @@ mod tests {
 
     #[test]
     fn the_page_asks_no_host_and_says_what_it_is() {
-        let html = page().html();
+        let mut html = Vec::new();
+        page().write_html(Path::new("nowhere"), &mut html).unwrap();
+        let html = String::from_utf8(html).unwrap();
         assert!(!html.contains("src=\"http") && !html.contains("href=\"http") && !html.contains("url("));
         assert!(html.contains("A &amp; B") && html.contains("&lt;x&gt;"));
         assert!(html.contains(RESEARCH_USE_ONLY) && html.contains("simulated films"));
@@ -308,10 +325,31 @@ mod tests {
 
     #[test]
     fn figures_and_tables_stand_beside_it() {
-        let folder = std::env::temp_dir().join(format!("coxa-page-{}", std::process::id()));
-        page().write(&folder).unwrap();
-        assert_eq!(fs::read_to_string(folder.join("tables/confusion.csv")).unwrap(), "a,b\n<x>,\"1,5\"\n");
-        assert!(folder.join("index.html").exists());
-        fs::remove_dir_all(folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        page().write(folder.path()).unwrap();
+        let table = fs::read_to_string(folder.path().join("tables/confusion.csv")).unwrap();
+        assert_eq!(table, "a,b\n<x>,\"1,5\"\n");
+        assert!(folder.path().join("index.html").exists());
+    }
+
+    #[test]
+    fn the_pictures_of_films_are_read_from_their_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let card = FilmCard {
+            name: "a".into(),
+            title: "A".into(),
+            lines: vec!["probability 1%".into()],
+            verdict: Verdict::Right,
+        };
+        let films = Section { heading: "Films".into(), blocks: vec![Block::Films(vec![card.clone()])] };
+        let page = Page { sections: vec![films], ..Page::default() };
+        let missing = page.write(folder.path()).unwrap_err().to_string();
+        assert!(missing.contains("a-film.png") && !folder.path().join("index.html").exists(), "{missing}");
+        fs::create_dir_all(FilmCard::folder(folder.path())).unwrap();
+        fs::write(card.picture(folder.path()), "film").unwrap();
+        fs::write(card.overlay(folder.path()), "map").unwrap();
+        page.write(folder.path()).unwrap();
+        let html = fs::read_to_string(folder.path().join("index.html")).unwrap();
+        assert!(html.contains("base64,ZmlsbQ==\">") && html.contains("base64,bWFw\">"), "{html}");
     }
 }

@@ -5,22 +5,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use coxa_cohort::{Dataset, Film};
-use coxa_schema::{Label, Side};
+use coxa_schema::{FilmPrediction, Finding, Label, LineOutcome, PredictionLine};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::StudyError;
 use crate::predictions::{Prediction, Predictions};
 
-/// The readings of a file, and the films that could not be read.
+/// The readings of a file, and the films that have none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Readings {
     /// The file.
     pub path: PathBuf,
     /// The readings, in the file's order.
     pub readings: Vec<Reading>,
-    /// The films that could not be read: file and error.
+    /// The films that were refused as no frontal film of pelvis or hip: file and reason.
+    pub not_read: Vec<(String, String)>,
+    /// The files that could not be opened or decoded: file and error.
     pub failed: Vec<(String, String)>,
-    /// The hash of the model that read all of them; empty if there is no reading or none says.
+    /// The hash of the model that read all of them; empty if there is no reading.
     pub model: String,
 }
 
@@ -31,74 +34,8 @@ pub struct Reading {
     pub line: usize,
     /// The film's file as it was named.
     pub file: String,
-    /// The probability of a fracture, 0 to 1.
-    pub probability: f64,
-    /// The threshold that the reading was called at.
-    pub threshold: f64,
-    /// Whether the film was called positive.
-    pub finding: bool,
-    /// The regions that were marked, the strongest first.
-    pub regions: Vec<Mark>,
-    /// The raw Grad-CAM, if it was asked for.
-    pub cam: Option<Cam>,
-}
-
-/// A marked region, in the film's pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mark {
-    /// Left edge.
-    pub x: f64,
-    /// Top edge.
-    pub y: f64,
-    /// Width.
-    pub width: f64,
-    /// Height.
-    pub height: f64,
-    /// The patient's side, if the reading says.
-    pub side: Option<Side>,
-    /// How strong it is.
-    pub score: f64,
-}
-
-impl Mark {
-    /// The center: x, y.
-    pub fn center(&self) -> (f64, f64) {
-        (self.x + self.width / 2.0, self.y + self.height / 2.0)
-    }
-}
-
-/// A raw Grad-CAM map, row by row, over the network's square input.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Cam {
-    /// Rows.
-    pub rows: usize,
-    /// Columns.
-    pub columns: usize,
-    /// `rows · columns` values of at least 0.
-    pub values: Vec<f64>,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    file: String,
-    error: Option<String>,
-    probability: Option<f64>,
-    threshold: Option<f64>,
-    finding: Option<bool>,
-    #[serde(default)]
-    regions: Vec<Region>,
-    cam: Option<Cam>,
-    model: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Region {
-    x: f64,
-    y: f64,
-    width: f64,
-    height: f64,
-    side: Option<String>,
-    score: f64,
+    /// What was found; the regions are the strongest first.
+    pub finding: Finding,
 }
 
 impl Readings {
@@ -117,26 +54,43 @@ impl Readings {
     /// # Errors
     /// As [`Readings::load`].
     pub fn parse(text: &str, name: &Path) -> Result<Self, StudyError> {
-        let mut found = Self { path: name.to_owned(), readings: Vec::new(), failed: Vec::new(), model: String::new() };
+        let mut found = Self {
+            path: name.to_owned(),
+            readings: Vec::new(),
+            not_read: Vec::new(),
+            failed: Vec::new(),
+            model: String::new(),
+        };
         let mut files = BTreeSet::new();
         for (i, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
             let bad = |reason: String| StudyError::Reading { path: name.to_owned(), line: i + 1, reason };
-            let line: Line = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-            if !files.insert(line.file.clone()) {
-                return Err(bad(format!("`{}` was read before", line.file)));
+            let PredictionLine { file, outcome } =
+                serde_json::from_str(text).map_err(|error| bad(explain(text, &error)))?;
+            if !files.insert(file.clone()) {
+                return Err(bad(format!("`{file}` is on a line before this one")));
             }
-            let model = line.model.clone().unwrap_or_default();
-            if found.readings.is_empty() && line.error.is_none() {
-                found.model = model;
-            } else if line.error.is_none() && model != found.model {
-                return Err(bad(format!("read by model `{model}`, the lines before by `{}`", found.model)));
-            }
-            match &line.error {
-                Some(error) => found.failed.push((line.file.clone(), error.clone())),
-                None => found.readings.push(reading(line, i + 1).map_err(bad)?),
+            match outcome {
+                LineOutcome::Failed { error } => found.failed.push((file, error)),
+                LineOutcome::Done(FilmPrediction::NotRead { not_read }) => found.not_read.push((file, not_read)),
+                LineOutcome::Done(FilmPrediction::Read(finding)) => {
+                    found.push(Reading { line: i + 1, file, finding }).map_err(bad)?;
+                }
             }
         }
         Ok(found)
+    }
+
+    fn push(&mut self, mut reading: Reading) -> Result<(), String> {
+        check(&reading.finding)?;
+        let model = &reading.finding.model;
+        if self.readings.is_empty() {
+            self.model.clone_from(model);
+        } else if *model != self.model {
+            return Err(format!("read by model `{model}`, the lines before by `{}`", self.model));
+        }
+        reading.finding.regions.sort_by(|a, b| b.score.total_cmp(&a.score));
+        self.readings.push(reading);
+        Ok(())
     }
 
     /// The predictions of these readings with the truth of a dataset, ready to be evaluated; `columns` are the
@@ -159,7 +113,7 @@ impl Readings {
                 image_id: film.image_id.clone(),
                 patient: film.patient.clone(),
                 truth: film.label == Label::Present,
-                probability: reading.probability,
+                probability: reading.finding.probability,
                 groups: columns.iter().map(|column| value_of(film, column)).collect(),
             })
             .collect();
@@ -187,57 +141,53 @@ impl Readings {
                 pairs.push((film, reading));
             }
         }
-        let unread = dataset.films.iter().filter(|film| !film.excluded && !seen.contains(&film.image_id));
-        Ok(Joined { pairs, unread: unread.map(|film| film.image_id.clone()).collect() })
+        Ok(Joined { pairs })
     }
 }
 
-/// Films with their readings, and the films that have none.
+/// Films with their readings.
 #[derive(Debug)]
 pub struct Joined<'a> {
     /// Films that are not excluded, each with its reading.
     pub pairs: Vec<(&'a Film, &'a Reading)>,
-    /// Films that are not excluded and were not read.
-    pub unread: Vec<String>,
 }
 
-fn reading(line: Line, number: usize) -> Result<Reading, String> {
-    let probability = line.probability.ok_or("it has neither a probability nor an error")?;
-    if !(0.0..=1.0).contains(&probability) {
-        return Err(format!("a probability of {probability} is not of 0 to 1"));
+impl<'a> Joined<'a> {
+    /// Each film with its finding, as [`crate::localize()`] takes them.
+    pub fn findings(&self) -> impl Iterator<Item = (&'a Film, &'a Finding)> {
+        self.pairs.iter().map(|&(film, reading)| (film, &reading.finding))
     }
-    let threshold = line.threshold.unwrap_or(0.5);
-    if let Some(cam) = &line.cam {
-        if cam.rows.checked_mul(cam.columns) != Some(cam.values.len()) || cam.values.is_empty() {
-            return Err(format!("a map of {}×{} with {} values", cam.rows, cam.columns, cam.values.len()));
-        }
-        if cam.rows != cam.columns {
-            return Err(format!("a map of {}×{} is not square, as the network's input is", cam.rows, cam.columns));
-        }
-    }
-    let mut regions = line.regions.iter().map(mark).collect::<Result<Vec<_>, _>>()?;
-    regions.sort_by(|a, b| b.score.total_cmp(&a.score));
-    Ok(Reading {
-        line: number,
-        file: line.file,
-        probability,
-        threshold,
-        finding: line.finding.unwrap_or(probability >= threshold),
-        regions,
-        cam: line.cam,
-    })
 }
 
-fn mark(region: &Region) -> Result<Mark, String> {
-    let side = match region.side.as_deref().unwrap_or_default() {
-        "" | "unknown" | "Unknown" => None,
-        text => Some(Side::parse(text).ok_or_else(|| format!("a region's side `{text}` is not {}", Side::EXPECTED))?),
-    };
-    let Region { x, y, width, height, score, .. } = *region;
-    if !(width >= 0.0 && height >= 0.0) {
-        return Err(format!("a region of {width}×{height} pixels"));
+/// Refuses numbers that no reading has.
+fn check(finding: &Finding) -> Result<(), String> {
+    if !(0.0..=1.0).contains(&finding.probability) {
+        return Err(format!("a probability of {} is not of 0 to 1", finding.probability));
     }
-    Ok(Mark { x, y, width, height, side, score })
+    if let Some(map) = &finding.heat_map {
+        if map.rows.checked_mul(map.columns) != Some(map.values.len()) || map.values.is_empty() {
+            return Err(format!("a map of {}×{} with {} values", map.rows, map.columns, map.values.len()));
+        }
+        if map.rows != map.columns {
+            return Err(format!("a map of {}×{} is not square, as the network's input is", map.rows, map.columns));
+        }
+    }
+    match finding.regions.iter().find(|region| !(region.width >= 0.0 && region.height >= 0.0)) {
+        None => Ok(()),
+        Some(region) => Err(format!("a region of {}×{} pixels", region.width, region.height)),
+    }
+}
+
+/// Why a line is no [`PredictionLine`]: a type that may be one of several says only that it is none of them.
+fn explain(text: &str, error: &serde_json::Error) -> String {
+    let Ok(line) = serde_json::from_str::<Value>(text) else { return error.to_string() };
+    if !line.get("file").is_some_and(Value::is_string) {
+        return "it names no `file`".to_owned();
+    }
+    if line.get("probability").is_none() {
+        return "it has none of `probability`, `not_read` and `error`".to_owned();
+    }
+    Finding::deserialize(&line).err().map_or_else(|| error.to_string(), |error| error.to_string())
 }
 
 /// Finds films by the name of a file.

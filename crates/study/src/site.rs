@@ -2,37 +2,36 @@
 
 use coxa_cohort::{Film, TruthBox};
 use coxa_imaging::Geometry;
-use coxa_schema::{BodyPart, Side};
-
-use crate::readings::{Cam, Mark, Reading};
+use coxa_schema::{BodyPart, Finding, HeatMap, Region, Side};
 
 /// A cell of the last feature map in input pixels: DenseNet-121 reduces its input 32 times.
 pub(crate) const CELL: usize = 32;
 
 /// The center of the strongest cell in the film's pixels; of equal ones the first. `None` on a map that is nowhere above 0.
-pub(crate) fn peak_of(cam: &Cam, geometry: &Geometry) -> Option<(f64, f64)> {
+pub(crate) fn peak_of(map: &HeatMap, geometry: &Geometry) -> Option<(f64, f64)> {
     let mut peak = None;
     let mut most = 0.0;
-    for (i, &value) in cam.values.iter().enumerate() {
+    for (i, &value) in map.values.iter().enumerate() {
         if value > most {
             most = value;
             peak = Some(i);
         }
     }
-    peak.map(|i| cell_center(i, cam, geometry))
+    peak.map(|i| cell_center(i, map, geometry))
 }
 
-fn cell_center(i: usize, cam: &Cam, geometry: &Geometry) -> (f64, f64) {
+fn cell_center(i: usize, map: &HeatMap, geometry: &Geometry) -> (f64, f64) {
     let center = |cell: usize| (cell as f32 + 0.5) * CELL as f32;
-    let (x, y) = geometry.to_film(center(i % cam.columns), center(i / cam.columns));
+    let (x, y) = geometry.to_film(center(i % map.columns), center(i / map.columns));
     (f64::from(x), f64::from(y))
 }
 
-pub(crate) fn share_inside(cam: &Cam, geometry: &Geometry, boxes: &[Rect]) -> Option<f64> {
-    let total: f64 = cam.values.iter().map(|value| value.max(0.0)).sum();
-    let is_inside = |i: usize| boxes.iter().any(|rect| rect.contains(cell_center(i, cam, geometry)));
+pub(crate) fn share_inside(map: &HeatMap, geometry: &Geometry, boxes: &[Rect]) -> Option<f64> {
+    let activation = |value: &f32| f64::from(value.max(0.0));
+    let total: f64 = map.values.iter().map(activation).sum();
+    let is_inside = |i: usize| boxes.iter().any(|rect| rect.contains(cell_center(i, map, geometry)));
     let inside: f64 =
-        cam.values.iter().enumerate().filter(|(i, _)| is_inside(*i)).map(|(_, value)| value.max(0.0)).sum();
+        map.values.iter().enumerate().filter(|(i, _)| is_inside(*i)).map(|(_, value)| activation(value)).sum();
     (total > 0.0).then(|| inside / total)
 }
 
@@ -44,7 +43,7 @@ pub(crate) struct Sides {
 }
 
 impl Sides {
-    pub(crate) fn of(film: &Film, truth: &[Rect], reading: &Reading, peak: Option<(f64, f64)>, width: usize) -> Self {
+    pub(crate) fn of(film: &Film, truth: &[Rect], finding: &Finding, peak: Option<(f64, f64)>, width: usize) -> Self {
         let middle = width as f64 / 2.0;
         let is_pelvis = film.body_part == BodyPart::Pelvis;
         let of_x = |x: f64| if x < middle { Side::Right } else { Side::Left };
@@ -54,10 +53,10 @@ impl Sides {
             // Fractures on both sides have no side to be confused.
             sides.all(|side| side == first).then_some(first)
         };
-        let said = reading.regions.first().and_then(|mark| mark.side);
+        let of_region = finding.regions.first().and_then(|region| region.side);
         Self {
             truth: film.side.or_else(|| boxed().filter(|_| is_pelvis)),
-            reading: peak.map(|(x, _)| of_x(x)).filter(|_| is_pelvis).or(said),
+            reading: peak.map(|(x, _)| of_x(x)).filter(|_| is_pelvis).or(of_region),
         }
     }
 
@@ -81,8 +80,9 @@ impl Rect {
         Self { left: x, top: y, right: x + width, bottom: y + height }
     }
 
-    pub(crate) fn of_mark(mark: &Mark) -> Self {
-        Self { left: mark.x, top: mark.y, right: mark.x + mark.width, bottom: mark.y + mark.height }
+    pub(crate) fn of_region(region: &Region) -> Self {
+        let [x, y, width, height] = [region.x, region.y, region.width, region.height].map(f64::from);
+        Self { left: x, top: y, right: x + width, bottom: y + height }
     }
 
     pub(crate) fn grown(self, by: f64) -> Self {

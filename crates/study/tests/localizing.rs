@@ -47,13 +47,13 @@ fn line(id: &str, probability: f64, regions: &[[f64; 5]]) -> String {
         })
         .collect();
     json!({"file": format!("set/images/{id}.png"), "probability": probability, "threshold": 0.5,
-           "finding": probability >= 0.5, "regions": regions, "model": "abc"})
+           "finding": probability >= 0.5, "regions": regions, "model": "abc", "width": SIZE.0, "height": SIZE.1})
     .to_string()
 }
 
 fn run(dataset: &Dataset, lines: &[String]) -> Result<LocalizationMeasures, StudyError> {
     let readings = Readings::parse(&lines.join("\n"), Path::new("r.jsonl"))?;
-    localize(dataset, &readings, |_| Ok(SIZE), &LocalizationOptions::default())
+    localize(dataset, readings.join(dataset)?.findings(), &LocalizationOptions::default())
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn intervals_of_localization_are_by_patient_where_patients_repeat() {
     let readings = Readings::parse(&lines.join("\n"), Path::new("r.jsonl")).unwrap();
     let by = |clustering| {
         let options = LocalizationOptions { clustering, ..Default::default() };
-        localize(&dataset, &readings, |_| Ok(SIZE), &options)
+        localize(&dataset, readings.join(&dataset).unwrap().findings(), &options)
     };
     let (film, patient) = (by(Clustering::ByFilm).unwrap(), by(Clustering::default()).unwrap());
     assert_eq!((film.dependence, patient.dependence), (Dependence::Films, Dependence::Patients));
@@ -159,7 +159,7 @@ fn intervals_of_localization_are_by_patient_where_patients_repeat() {
     }
     dataset.films[7].patient.clear();
     let options = LocalizationOptions { clustering: Clustering::ByPatient, ..Default::default() };
-    let error = localize(&dataset, &readings, |_| Ok(SIZE), &options).unwrap_err().to_string();
+    let error = localize(&dataset, readings.join(&dataset).unwrap().findings(), &options).unwrap_err().to_string();
     assert!(error.starts_with("film `f7`: it has no patient"), "{error}");
 }
 
@@ -181,26 +181,28 @@ fn bad_lines_are_named() {
     let good = line("a", 0.9, &[]);
     for (bad, expected) in [
         ("{".to_owned(), "r.jsonl, line 2: EOF"),
-        (line("a", 0.9, &[]), "r.jsonl, line 2: `set/images/a.png` was read before"),
+        (line("a", 0.9, &[]), "r.jsonl, line 2: `set/images/a.png` is on a line before this one"),
         (line("b", 1.5, &[]), "r.jsonl, line 2: a probability of 1.5 is not of 0 to 1"),
         (line("x", 0.5, &[]), "r.jsonl, line 2: `set/images/x.png` is no film of the dataset set"),
         (line("b", 0.5, &[]).replace("abc", "def"), "line 2: read by model `def`, the lines before by `abc`"),
-        (line("b", 0.5, &[[0.0; 5]]).replace("unknown", "both"), "line 2: a region's side `both` is not a side"),
+        (line("b", 0.5, &[[0.0; 5]]).replace("unknown", "both"), "line 2: `both` is no side: left, right or unknown"),
         (line("b", 0.5, &[]).replace("set/images/b.png", "elsewhere/a.png"), "line 2: film `a` is read twice"),
-        (r#"{"file":"b"}"#.to_owned(), "line 2: read by model"),
-        (r#"{"file":"b","model":"abc"}"#.to_owned(), "line 2: it has neither a probability nor an error"),
+        (r#"{"file":"b"}"#.to_owned(), "line 2: it has none of `probability`, `not_read` and `error`"),
+        (r#"{"probability":0.5}"#.to_owned(), "line 2: it names no `file`"),
+        (line("b", 0.5, &[]).replace("\"threshold\"", "\"limit\""), "line 2: missing field `threshold`"),
         (
-            r#"{"file":"b","model":"abc","probability":0.5,"cam":{"rows":2,"columns":2,"values":[1]}}"#.to_owned(),
+            line("b", 0.5, &[]).replacen('{', r#"{"cam":{"rows":2,"columns":2,"values":[1]},"#, 1),
             "line 2: a map of 2×2 with 1 values",
         ),
     ] {
         let error = run(&dataset(), &[good.clone(), bad]).unwrap_err().to_string();
         assert!(error.contains(expected), "`{error}` does not say `{expected}`");
     }
-    let failed =
-        Readings::parse(&format!("{good}\n{{\"file\":\"z.dcm\",\"error\":\"truncated\"}}\n"), Path::new("r")).unwrap();
-    assert_eq!(failed.failed, [("z.dcm".to_owned(), "truncated".to_owned())]);
-    assert_eq!((failed.readings.len(), failed.model.as_str()), (1, "abc"));
+    let others = "{\"file\":\"z.dcm\",\"error\":\"truncated\"}\n{\"file\":\"y.dcm\",\"not_read\":\"lateral view\"}";
+    let found = Readings::parse(&format!("{good}\n{others}\n"), Path::new("r")).unwrap();
+    assert_eq!(found.failed, [("z.dcm".to_owned(), "truncated".to_owned())]);
+    assert_eq!(found.not_read, [("y.dcm".to_owned(), "lateral view".to_owned())]);
+    assert_eq!((found.readings.len(), found.model.as_str()), (1, "abc"));
 }
 
 #[test]

@@ -4,13 +4,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use coxa_cohort::{Dataset, Film};
-use coxa_schema::{BodyPart, Label};
+use coxa_schema::{BodyPart, Finding, Label};
 use coxa_stats::{Level, Plan};
 use coxa_study::page::{Block, Page, Table};
 use coxa_study::report::{Study, report};
-use coxa_study::{
-    Clustering, EvaluationOptions, LocalizationOptions, Predictions, Readings, Subgroups, evaluate, localize,
-};
+use coxa_study::{Clustering, EvaluationOptions, LocalizationOptions, Predictions, Subgroups, evaluate, localize};
 
 /// Twenty patients with two films each, every other one with a fracture, classified correctly but for two; the fractures are of two kinds.
 fn films() -> Predictions {
@@ -29,14 +27,22 @@ fn films() -> Predictions {
 fn page(options: &EvaluationOptions) -> Page {
     // Two normal films of one patient.
     let mut dataset = Dataset::new("set");
-    let mut lines = String::new();
     for id in ["a", "b"] {
         dataset.films.push(Film::new(id, format!("{id}.png"), "p", BodyPart::Pelvis, Label::Absent));
-        writeln!(lines, r#"{{"file":"set/{id}.png","probability":0.1,"model":"m"}}"#).unwrap();
     }
-    let readings = Readings::parse(&lines, Path::new("r.jsonl")).unwrap();
+    let finding = Finding {
+        probability: 0.1,
+        threshold: 0.5,
+        is_positive: false,
+        regions: Vec::new(),
+        model: "m".into(),
+        width: 1,
+        height: 1,
+        notice: String::new(),
+        heat_map: None,
+    };
     let how = LocalizationOptions { clustering: options.clustering, ..LocalizationOptions::default() };
-    let nowhere = localize(&dataset, &readings, |_| Ok((1, 1)), &how).unwrap();
+    let nowhere = localize(&dataset, dataset.films.iter().map(|film| (film, &finding)), &how).unwrap();
     let predictions = films();
     let evaluation = evaluate(&predictions, options).unwrap();
     report(Study {
@@ -45,7 +51,8 @@ fn page(options: &EvaluationOptions) -> Page {
         simulated: true,
         predictions: &predictions,
         options,
-        unread: 0,
+        failed: 0,
+        not_read: 0,
         evaluation: &evaluation,
         localization: Some(&nowhere),
         training: Vec::new(),
@@ -54,6 +61,7 @@ fn page(options: &EvaluationOptions) -> Page {
         readers: Vec::new(),
         films: Vec::new(),
         wrong: Vec::new(),
+        n_wrong: 0,
         card: Vec::new(),
         next: Vec::new(),
     })

@@ -13,38 +13,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::{Outcome, json_line, usage};
 
-/// Times detection, localization and training steps on this machine, each in a process of its own so that its memory is its own.
+/// Time detection, localization and training steps on this machine, each in a process of its own so that its memory is its own.
 ///
 /// Times are medians over `--runs` runs after one that is not counted. Weights come from `--model`, or from a fixed seed: their
-/// values do not change the time. Detection also tells its share of the machine's peak: how long its multiply-adds would take in a loop
-/// of nothing else, measured here too, over the median.
+/// values do not change the time. For detection, the share of the machine's peak is given too: how long its multiply-adds would take in a
+/// loop of nothing else, measured here too, over the median.
 #[derive(Args)]
+#[command(after_help = "Example: coxa bench --only detect --precision f32 --threads 1")]
 pub struct Bench {
-    /// Only this work.
+    /// Time only this work.
     #[arg(long, value_enum)]
     only: Option<Work>,
-    /// Only this precision.
+    /// Time only this precision.
     #[arg(long, value_enum)]
     precision: Option<PrecisionName>,
-    /// Only this many threads [default: 1, and as many as the machine has].
+    /// Use only so many threads [default: 1, and as many as the machine has].
     #[arg(long, value_parser = crate::values::threads_in_range)]
     threads: Option<usize>,
-    /// Side of the input in pixels, a multiple of 32.
+    /// Set the side of the input in pixels, a multiple of 32.
     #[arg(long, default_value_t = 512)]
     size: usize,
-    /// Films at once, 1 to 1024 [default: 1 and 8 for detection, 1 for localization, 8 for training].
+    /// Take so many films at once, 1 to 1024 [default: 1 and 8 for detection, 1 for localization, 8 for training].
     #[arg(long, value_parser = crate::values::batch_in_range)]
     batch: Option<usize>,
-    /// Runs that are counted.
+    /// Count so many runs.
     #[arg(long, default_value_t = 10)]
     runs: usize,
-    /// What the network runs on: `cpu`, and what else this build has.
+    /// Run the network on `cpu`, or on what else this build has.
     #[arg(long, default_value = "cpu")]
     backend: Backend,
-    /// The bundle whose weights are used.
+    /// Use this bundle's weights.
     #[arg(long)]
     model: Option<std::path::PathBuf>,
-    /// One JSON object a line.
+    /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
 }
@@ -55,7 +56,7 @@ pub struct Bench {
 pub enum Work {
     /// A film's probability.
     Detect,
-    /// A film's probability, heatmap and regions.
+    /// A film's probability, heat map and regions.
     Localize,
     /// A training step: forward, backward, Adam.
     Train,
@@ -102,7 +103,7 @@ struct Line {
 }
 
 impl Bench {
-    /// Measures one work in this process, or all that were asked for in processes of their own.
+    /// Measures one work in this process, or all requested ones in processes of their own.
     pub fn run(self) -> anyhow::Result<Outcome> {
         if !(32..=4096).contains(&self.size) || !self.size.is_multiple_of(32) {
             return Err(usage(format!("--size {}", self.size), "the side is a multiple of 32 up to 4096"));
@@ -167,7 +168,7 @@ impl Bench {
         threads: usize,
         batch: usize,
     ) -> anyhow::Result<Line> {
-        let name = |value: &dyn erased::Name| value.name();
+        let name = |value: &dyn named::Name| value.name();
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bench", "--json", "--only", &name(&work), "--precision", &name(&precision)]);
         command.args(["--threads", &threads.to_string(), "--size", &self.size.to_string()]);
@@ -258,8 +259,8 @@ impl Bench {
             let share = line.share_of_peak.map_or("-".to_owned(), |share| format!("{:.0}%", 100.0 * share));
             println!(
                 "{:<10} {:>9} {:>7} {:>5} {:>5} {:>10.1} {:>10.1} {:>8} {share:>13}",
-                erased::Name::name(&line.work),
-                erased::Name::name(&line.precision),
+                named::Name::name(&line.work),
+                named::Name::name(&line.precision),
                 line.threads,
                 line.size,
                 line.batch,
@@ -273,7 +274,7 @@ impl Bench {
 }
 
 /// Names of the command line's own values.
-mod erased {
+mod named {
     use clap::ValueEnum;
 
     /// A value that has a name on the command line.
@@ -289,7 +290,7 @@ mod erased {
     }
 }
 
-/// The process's peak resident memory, where the system tells it.
+/// The process's peak resident memory, where the system reports it.
 fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM"))?;

@@ -14,9 +14,9 @@ use coxa_cohort::registry::{self, Sources};
 
 use crate::output::Outcome;
 
-/// Makes a dataset folder (manifest.csv, truth.csv, images/) of films that are already at hand.
+/// Make a dataset folder (manifest.csv, truth.csv, images/) from films that are already there.
 ///
-/// A folder that is not empty is never written to; a file that cannot be taken is named, and the others are taken.
+/// A folder that is not empty is never written to; a file that cannot be imported is named, and the others are imported.
 #[derive(Args)]
 pub struct Import {
     #[command(subcommand)]
@@ -25,30 +25,33 @@ pub struct Import {
 
 #[derive(Subcommand)]
 enum From {
-    /// FracAtlas, in its own layout.
+    /// Import FracAtlas, in its own layout.
+    #[command(after_help = "Example: coxa import fracatlas FracAtlas --hip --out fracatlas")]
     Fracatlas {
         /// The set's folder (dataset.csv, images/, Annotations/).
         folder: PathBuf,
         #[command(flatten)]
         to: To,
-        /// Only the films with a hip in view.
+        /// Import only the films with a hip in view.
         #[arg(long, conflicts_with = "listed")]
         hip: bool,
-        /// Only the films of this table (image_id, label; presumed_patient and sideways if there).
+        /// Import only the films of this table (image_id, label; presumed_patient and sideways if there).
         #[arg(long)]
         listed: Option<PathBuf>,
-        /// Consecutive numbers that make a presumed patient, as the set names none.
+        /// Presume one patient for so many consecutive numbers, as the set names none.
         #[arg(long, default_value_t = 10)]
         block: u64,
     },
-    /// MURA, in its own layout (XR_WRIST/patient00001/study1_positive/image1.png).
+    /// Import MURA, in its own layout (XR_WRIST/patient00001/study1_positive/image1.png).
+    #[command(after_help = "Example: coxa import mura MURA-v1.1/train --out limbs")]
     Mura {
         /// The set's folder.
         folder: PathBuf,
         #[command(flatten)]
         to: To,
     },
-    /// A plain folder of folders, one for each class.
+    /// Import a folder of folders, one for each class.
+    #[command(after_help = "Example: coxa import folders hips --names labels --patient-prefix _ --out films")]
     Folders {
         /// The folder.
         folder: PathBuf,
@@ -57,21 +60,22 @@ enum From {
         /// What the folders' names mean.
         #[arg(long, value_enum, default_value = "body-parts")]
         names: Names,
-        /// The character that ends the patient in a file's name: `_` for P17_2.png.
+        /// End the patient's name in a file's name at this character: `_` for P17_2.png.
         #[arg(long, conflicts_with = "each_film")]
         patient_prefix: Option<char>,
-        /// Each film is a patient of its own; only where that is known to be true.
+        /// Take each film as a patient of its own; only where that is known to be true.
         #[arg(long)]
         each_film: bool,
     },
-    /// A trauma registry and a table of films, joined by patient and day of injury.
+    /// Import a trauma registry and a table of films, joined by patient and day of injury.
+    #[command(after_help = "Example: coxa import registry registry.csv --films films.csv --out cohort")]
     Registry {
         /// The registry: patient, injury_date, age, sex, iss, diagnosis, admitted, procedures.
         registry: PathBuf,
         /// The films: patient, film_date, view, path, quality; source and box_x, box_y, box_width, box_height if there.
         #[arg(long)]
         films: PathBuf,
-        /// What a person said about questionable diagnoses: patient, injury_date, label; fracture_type and side if there.
+        /// Label questionable diagnoses by this review: patient, injury_date, label; fracture_type and side if there.
         #[arg(long, value_name = "FILE.csv")]
         reviewed: Option<PathBuf>,
         #[command(flatten)]
@@ -84,7 +88,7 @@ struct To {
     /// The new dataset folder.
     #[arg(long)]
     out: PathBuf,
-    /// What becomes of the files.
+    /// Copy, link or refer to the files.
     #[arg(long, value_enum, default_value = "copy")]
     files: FilesName,
 }
@@ -118,7 +122,7 @@ impl To {
 }
 
 impl Import {
-    /// Imports and says what was taken and what was not.
+    /// Imports and prints what was imported and what was not.
     pub fn run(self) -> anyhow::Result<Outcome> {
         match self.from {
             From::Fracatlas { folder, to, hip, listed, block } => {
@@ -157,7 +161,7 @@ impl Import {
                 say(&dataset, &report.flow, &report.refused, &report.notes);
                 if open > 0 {
                     eprintln!(
-                        "{open} films have no label yet, as their diagnosis is questionable: look at them and import again with \
+                        "{open} films have no label yet, as their diagnosis is questionable: review them and import again with \
                          --reviewed FILE.csv (patient, injury_date, label)"
                     );
                 }
@@ -167,7 +171,7 @@ impl Import {
     }
 }
 
-/// A DICOM file is read to its end: what could not be read later is refused now, and a patient's name is told.
+/// Reads a DICOM file to its end: what could not be read later is refused now, and a patient's name is noted.
 fn look(bytes: &[u8]) -> Result<Seen, String> {
     if !coxa_imaging::is_dicom(bytes) {
         return Ok(Seen::Nothing);

@@ -1,6 +1,5 @@
 //! One file per subcommand.
 
-mod assess;
 pub mod bench;
 pub mod compare;
 pub mod demo;

@@ -1,18 +1,18 @@
-//! `coxa model`: bundles from weights, weights from bundles, and what a bundle says of itself.
+//! `coxa model`: bundles from weights, weights from bundles, and a bundle's card.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use coxa_cohort::Dataset;
 use coxa_model::Bundle;
 use coxa_model::bundle::{self, Card};
-use coxa_model::tune::{adapt, average, measure_int8};
+use coxa_model::tune::average;
 use coxa_model::weights::{self, Head, WeightsFormat};
+use coxa_workflow::models::{Adaptation, adapt_bundle, calibrate};
 
-use crate::output::{Outcome, hint, json_line};
-use crate::progress::Progress;
+use crate::output::{Outcome, json_line};
+use crate::screen::Screen;
 
-/// Makes bundles of weights, gives weights back, and shows a bundle's card.
+/// Make bundles from weights, export their weights, and show a bundle's card.
 #[derive(Args)]
 pub struct Model {
     #[command(subcommand)]
@@ -21,25 +21,27 @@ pub struct Model {
 
 #[derive(Subcommand)]
 enum Action {
-    /// A bundle of a DenseNet-121's weights (.safetensors or .pth; three-channel stems are summed to one).
+    /// Make a bundle from a DenseNet-121's weights (.safetensors or .pth; three-channel stems are summed to one).
+    #[command(after_help = "Example: coxa model import --weights densenet121.pth --out bundle")]
     Import {
-        /// The weights.
+        /// The file of weights.
         #[arg(long)]
         weights: PathBuf,
         /// The new bundle's folder.
         #[arg(long)]
         out: PathBuf,
-        /// The network's input size in pixels.
+        /// Set the network's input size in pixels.
         #[arg(long, default_value_t = 512)]
         image_size: usize,
-        /// The class to keep, where the classifier has more than one.
+        /// Keep this class, where the classifier has more than one.
         #[arg(long)]
         class: Option<usize>,
-        /// What the bundle is called [default: the file's name].
+        /// Name the bundle so [default: the file's name].
         #[arg(long)]
         name: Option<String>,
     },
-    /// The weights of a bundle as one file that PyTorch, timm and torchvision read.
+    /// Export the weights of a bundle as one file that PyTorch, timm and torchvision read.
+    #[command(after_help = "Example: coxa model export runs/paper-1/bundle --out weights.safetensors")]
     Export {
         /// The bundle.
         bundle: PathBuf,
@@ -47,41 +49,44 @@ enum Action {
         #[arg(long)]
         out: PathBuf,
     },
-    /// A copy of a bundle that also holds the ranges of 8-bit arithmetic, measured on a dataset's films: then `--precision int8` need
+    /// Measure the ranges of 8-bit arithmetic on a dataset's films and save a copy of the bundle with them: `--precision int8` then need
     /// not measure them each time.
+    #[command(after_help = "Example: coxa model calibrate bundle --data validation --out bundle-int8")]
     Calibrate {
         /// The bundle.
         bundle: PathBuf,
-        /// The dataset; its validation films would be a good choice, as test films must stay unseen.
+        /// The dataset to measure on: validation films, for instance, as test films must stay unseen.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
-        /// Films to measure on, the dataset's first.
+        /// Measure on so many films, the dataset's first.
         #[arg(long, default_value_t = 32)]
         films: usize,
         /// The new bundle's folder.
         #[arg(long)]
         out: PathBuf,
     },
-    /// A copy of a bundle with the normalization statistics of a dataset's films, in place of those of the films it was trained on. No
-    /// label is used; weights and threshold stay.
+    /// Save a copy of a bundle with the normalization statistics of a dataset's films, in place of those of its training films. No label
+    /// is used; weights and threshold stay.
+    #[command(after_help = "Example: coxa model adapt bundle --data ours --out bundle-ours")]
     Adapt {
         /// The bundle.
         bundle: PathBuf,
-        /// The dataset: films as they come from the hospital at which the network is to read.
+        /// The dataset to measure on: films of the hospital at which the network will be used.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
-        /// Films to measure on, the dataset's first [default: all].
+        /// Measure on so many films, the dataset's first [default: all].
         #[arg(long)]
         films: Option<usize>,
-        /// Films that are normalized together.
+        /// Normalize so many films together.
         #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(2..))]
         batch: u16,
         /// The new bundle's folder.
         #[arg(long)]
         out: PathBuf,
     },
-    /// The mean of the weights of bundles that come from one training or a common start: often better than each. Its normalization
-    /// statistics are to be measured anew (`coxa model adapt`), and its threshold to be chosen again.
+    /// Average the weights of bundles that come from one training or a common start: often better than each. The mean's normalization
+    /// statistics must be measured again (`coxa model adapt`), and its threshold chosen again.
+    #[command(after_help = "Example: coxa model average runs/*/bundle --out mean")]
     Average {
         /// The bundles; the last one's card is kept.
         #[arg(required = true, num_args = 2..)]
@@ -90,18 +95,19 @@ enum Action {
         #[arg(long)]
         out: PathBuf,
     },
-    /// What a bundle says of itself.
+    /// Show a bundle's card.
+    #[command(after_help = "Example: coxa model info bundle --json")]
     Info {
         /// The bundle.
         bundle: PathBuf,
-        /// The whole card as JSON.
+        /// Print the whole card as one JSON object.
         #[arg(long)]
         json: bool,
     },
 }
 
 impl Model {
-    /// Does what was asked.
+    /// Runs the action.
     pub fn run(self) -> anyhow::Result<Outcome> {
         match self.action {
             Action::Import { weights, out, image_size, class, name } => import(&weights, &out, image_size, class, name),
@@ -110,8 +116,18 @@ impl Model {
                 println!("{}", out.display());
                 Ok(Outcome::Done)
             }
-            Action::Calibrate { bundle, data, films, out } => calibrate(&bundle, &data, films, &out),
-            Action::Adapt { bundle, data, films, batch, out } => adapted(&bundle, &data, films, batch.into(), &out),
+            Action::Calibrate { bundle, data, films, out } => {
+                let measured = calibrate(&bundle, &data, films, &out)?;
+                println!("{} {}", out.display(), measured.short_hash());
+                Ok(Outcome::Done)
+            }
+            Action::Adapt { bundle, data, films, batch, out } => {
+                let request = Adaptation { bundle: &bundle, data: &data, films, batch: batch.into(), out: &out };
+                let adapted = adapt_bundle(&request, &mut Screen::default())?;
+                eprintln!("note: the threshold is still the one for the films that the network was trained on");
+                println!("{} {}", out.display(), adapted.short_hash());
+                Ok(Outcome::Done)
+            }
             Action::Average { bundles, out } => {
                 let bundles: Vec<Bundle> =
                     bundles.iter().map(|folder| Bundle::load(folder)).collect::<Result<_, _>>()?;
@@ -148,50 +164,6 @@ fn import(path: &Path, out: &Path, size: usize, class: Option<usize>, name: Opti
     let card = Card::imported(&name, classes, size, &format!("imported from {file}"));
     let bundle = Bundle::new(card, imported.parameters)?.save(out, WeightsFormat::F32)?;
     println!("{} {}", out.display(), bundle.short_hash());
-    Ok(Outcome::Done)
-}
-
-/// The dataset's first `n` films that are not excluded, and what they are in words.
-fn films_to_measure(data: &Path, n: usize) -> anyhow::Result<(Vec<PathBuf>, String)> {
-    let dataset = Dataset::load(data)?;
-    let chosen = dataset.films.iter().filter(|film| !film.excluded).take(n);
-    let paths: Vec<_> = chosen.map(|film| dataset.image_path(film)).collect();
-    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
-    let words = format!("{} {kind}", paths.len());
-    Ok((paths, words))
-}
-
-fn calibrate(bundle: &Path, data: &Path, n: usize, out: &Path) -> anyhow::Result<Outcome> {
-    let bundle = Bundle::load(bundle)?;
-    let (paths, measured_on) = films_to_measure(data, n)?;
-    let films: Vec<_> = paths.iter().map(|path| coxa_imaging::read(path)).collect::<Result<_, _>>()?;
-    if films.is_empty() {
-        return Err(hint(
-            format!("{}: no film to measure on", data.display()),
-            "name a dataset with films that are not excluded",
-        ));
-    }
-    let format = bundle.card().weights.format;
-    let measured = measure_int8(bundle, &films, None, &measured_on)?.save(out, format)?;
-    println!("{} {}", out.display(), measured.short_hash());
-    Ok(Outcome::Done)
-}
-
-fn adapted(bundle: &Path, data: &Path, n: Option<usize>, batch: usize, out: &Path) -> anyhow::Result<Outcome> {
-    let bundle = Bundle::load(bundle)?;
-    let (paths, measured_on) = films_to_measure(data, n.unwrap_or(usize::MAX))?;
-    let films = paths.iter().map(|path| Ok(coxa_imaging::read(path)?));
-    let format = bundle.card().weights.format;
-    let progress = Progress::new("films", paths.len());
-    let mut done = 0;
-    let adapted = adapt(&bundle, films, batch, None, &measured_on, || {
-        done += 1;
-        progress.set(done, "");
-    })?;
-    progress.finish();
-    let adapted = adapted.save(out, format)?;
-    eprintln!("note: the threshold is still the one for the films that the network was trained on");
-    println!("{} {}", out.display(), adapted.short_hash());
     Ok(Outcome::Done)
 }
 

@@ -188,21 +188,9 @@ impl Simulate {
 ///
 /// # Errors
 /// When the folder holds something else, a setting is out of range, or the disk refuses.
-pub fn write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
+fn write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
     let progress = Progress::new(label, spec.n);
     let dataset = datasets::write(folder, spec, &|done| progress.set(done, ""))?;
     progress.finish();
     Ok(dataset)
-}
-
-/// The dataset in `folder` if it is there already, else written as `write` does.
-///
-/// # Errors
-/// As [`write()`], or when the dataset that is there cannot be read.
-pub fn reuse_or_write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
-    if folder.join("manifest.csv").is_file() {
-        eprintln!("{label}: {} is there already", folder.display());
-        return Ok(Dataset::load(folder)?);
-    }
-    write(label, folder, spec)
 }
