@@ -289,8 +289,8 @@ impl<'a> Row<'a> {
     /// [`TableError::Value`] for anything but 0/1, no/yes, false/true.
     pub fn flag(&self, column: &str) -> Result<Option<bool>, TableError> {
         let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
-            "0" | "no" | "n" | "false" => Some(false),
-            "1" | "yes" | "y" | "true" => Some(true),
+            "0" | "0.0" | "no" | "n" | "false" => Some(false),
+            "1" | "1.0" | "yes" | "y" | "true" => Some(true),
             _ => None,
         };
         self.parsed(column, parse, "0 or 1 (also no/yes, false/true)")

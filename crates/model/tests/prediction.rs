@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use coxa_dicom::dx::{self, AnatomicRegion, DxOptions, NO_DATE, Projection};
 use coxa_engine::{Architecture, Parameters};
 use coxa_imaging::{Laterality, Radiograph, RgbImage};
-use coxa_model::detect::gate::{Concern, HeaderRule};
+use coxa_model::detect::gate::{Concern, GateRule};
 use coxa_model::detect::overlay;
 use coxa_model::tune::measure_int8;
 use coxa_model::{Bundle, Card, Detection, Detector, DetectorOptions, FilmSource, WeightsFormat};
@@ -249,7 +249,7 @@ fn a_film_is_gated_by_its_header_whatever_it_is_handed_over_as() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.dcm");
     let mut strict = detector(&bundle(100.0, |_| {}));
-    let ignoring = DetectorOptions { header: HeaderRule::Ignored, ..DetectorOptions::default() };
+    let ignoring = DetectorOptions { gate: GateRule::Disabled, ..DetectorOptions::default() };
     let mut ignoring = Detector::new(&bundle(100.0, |_| {}), &ignoring).unwrap();
     for (body_part, view, reason) in [
         ("HAND", "AP", Some("shows a hand, by its header")),

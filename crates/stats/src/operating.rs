@@ -22,7 +22,7 @@ use crate::scored::Scored;
 pub enum Rule {
     /// The largest sensitivity + specificity; of equals, the most sensitive.
     Youden,
-    /// The most specific point whose sensitivity is at least this (0 to 1).
+    /// The most specific point whose sensitivity is at least this (0 to 1); of equals, the most sensitive.
     SensitivityAtLeast(f64),
     /// The most sensitive point whose specificity is at least this (0 to 1).
     SpecificityAtLeast(f64),
@@ -79,7 +79,8 @@ fn chosen_point(roc: &Roc, rule: Rule) -> Result<RocPoint, Undefined> {
     let index = match rule {
         Rule::SensitivityAtLeast(target) => {
             unit(target)?;
-            points.partition_point(|p| p.sensitivity >= target) - 1
+            let last = points[points.partition_point(|p| p.sensitivity >= target) - 1];
+            points.partition_point(|p| p.specificity < last.specificity)
         }
         Rule::SpecificityAtLeast(target) => {
             unit(target)?;
@@ -162,10 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn sensitivity_is_not_given_away_where_it_costs_nothing() {
+        // From 0.3 on no control is called: a lower threshold than that of the least sensitivity asked for has the same specificity.
+        let (scores, truth) = ([0.1, 0.5, 0.6, 0.7, 0.8], [false, true, true, true, true]);
+        let sample = Scored::new(&scores, &truth).unwrap();
+        let point = choose(sample, Rule::SensitivityAtLeast(0.5), "test").unwrap();
+        assert!((point.threshold - 0.3).abs() < 1e-12);
+    }
+
+    #[test]
     fn ends_are_finite() {
         let (threshold, counts) = chosen(Rule::SensitivityAtLeast(0.0));
-        assert_eq!(threshold, 0.8f64.next_up());
-        assert_eq!((counts.tp, counts.fp), (0, 0));
+        assert!((threshold - 0.55).abs() < 1e-12);
+        assert_eq!((counts.tp, counts.fp), (3, 0));
+        let sample = Scored::new(&[0.8, 0.9], &[true, false]).unwrap();
+        let point = choose(sample, Rule::SensitivityAtLeast(0.0), "test").unwrap();
+        assert_eq!(point.threshold, 0.9f64.next_up());
         let (threshold, counts) = chosen(Rule::SpecificityAtLeast(0.0));
         assert_eq!(threshold, 0.1);
         assert_eq!((counts.fn_, counts.tn), (0, 0));

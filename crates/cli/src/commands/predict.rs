@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use coxa_model::detect::gate::HeaderRule;
+use coxa_model::detect::gate::GateRule;
 use coxa_model::{Backend, DetectorOptions};
 use coxa_schema::{FilmPrediction, Finding, LineOutcome, NOTICE, PredictionLine, Side};
 use coxa_workflow::inputs::{Inputs, find_inputs};
@@ -57,7 +57,7 @@ pub struct Predict {
     /// Run the network on `cpu`, or on what else this build has.
     #[arg(long, default_value = "cpu")]
     backend: Backend,
-    /// Read films too whose headers describe something else than a frontal pelvis or hip.
+    /// Disable the gate: read every film, whatever its header describes and however small it is.
     #[arg(long)]
     any_film: bool,
 }
@@ -98,7 +98,7 @@ impl Predict {
             threads: self.threads,
             image_size: self.image_size,
             threshold: self.threshold,
-            header: if self.any_film { HeaderRule::Ignored } else { HeaderRule::Obeyed },
+            gate: if self.any_film { GateRule::Disabled } else { GateRule::Enforced },
             ..DetectorOptions::default()
         }
     }
@@ -157,9 +157,7 @@ fn note_doubts(predicted: &Predicted) {
     let films = predicted.not_read + predicted.read;
     if predicted.not_read > 0 {
         let n = predicted.not_read;
-        eprintln!(
-            "note: {n} of {films} films were not read; where a header is wrong, --any-film reads the film all the same"
-        );
+        eprintln!("note: {n} of {films} films were not read; --any-film reads every film, where a header is wrong");
     }
     for (concern, n) in &predicted.concerns {
         eprintln!("note: {n} of {films} films: {}; check that they show pelvis or hip from the front", concern.words());

@@ -166,8 +166,9 @@ fn injury(row: Row<'_>) -> Result<Injury, CohortError> {
     })
 }
 
+/// A score as a whole number; spreadsheets and data frames write `13.0` for 13.
 fn iss(text: &str) -> Option<u8> {
-    text.parse().ok().filter(|score| *score <= 75)
+    text.strip_suffix(".0").unwrap_or(text).parse().ok().filter(|score| *score <= 75)
 }
 
 pub(crate) fn date(row: Row<'_>, column: &str) -> Result<Date, CohortError> {

@@ -1,6 +1,6 @@
 //! The gate: which films reach the network. A film that it refuses is not read, with the reason, and has no probability.
 //!
-//! Three rules, the cheapest first: the film's size, what its header says (unless that is to be ignored), and checks of the pixels.
+//! Three rules, the cheapest first: the film's size, what its header says, and checks of the pixels.
 
 use coxa_imaging::Radiograph;
 
@@ -9,14 +9,14 @@ use crate::bundle::Card;
 /// Films with a shorter side than this show too little to be read.
 pub const LEAST_SIDE: usize = 128;
 
-/// What becomes of films whose header says that they show something else than the network was made for.
+/// Whether films pass the gate before the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum HeaderRule {
-    /// They are not read.
+pub enum GateRule {
+    /// A film that is too small, or that by its header or its pixels shows something else than the network was made for, is not read.
     #[default]
-    Obeyed,
-    /// They are read like any film: the header may be wrong.
-    Ignored,
+    Enforced,
+    /// Every film is read, on the caller's explicit wish: a header may be wrong, and a network may be tried on anything.
+    Disabled,
 }
 
 /// A reason for doubt about a film that is read all the same.
@@ -47,7 +47,7 @@ pub(crate) trait PixelCheck: Send + Sync {
 
 /// The rules of one detector.
 pub(crate) struct Gate {
-    header: HeaderRule,
+    rule: GateRule,
     /// Body parts that the network tells apart; `None` for one that finds fractures of the hip.
     parts: Option<Vec<String>>,
     pixel_checks: Vec<Box<dyn PixelCheck>>,
@@ -55,9 +55,9 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// The gate before a bundle's network. One of two classes finds fractures of the hip; one of several tells body parts apart.
-    pub(crate) fn new(card: &Card, header: HeaderRule) -> Self {
+    pub(crate) fn new(card: &Card, rule: GateRule) -> Self {
         let parts = (card.logits() > 1).then(|| card.classes.iter().map(|class| class.to_lowercase()).collect());
-        Gate { header, parts, pixel_checks: Vec::new() }
+        Gate { rule, parts, pixel_checks: Vec::new() }
     }
 
     /// What gives reason for doubt about a film that may be read.
@@ -65,12 +65,13 @@ impl Gate {
     /// # Errors
     /// Why the film is not to be read, in words for a physician.
     pub(crate) fn check(&self, film: &Radiograph) -> Result<Vec<Concern>, String> {
+        if self.rule == GateRule::Disabled {
+            return Ok(concerns(film));
+        }
         if film.width().min(film.height()) < LEAST_SIDE {
             return Err(format!("smaller than {LEAST_SIDE} pixels"));
         }
-        if self.header == HeaderRule::Obeyed
-            && let Some(reason) = header_refusal(film, self.parts.as_deref())
-        {
+        if let Some(reason) = header_refusal(film, self.parts.as_deref()) {
             return Err(reason);
         }
         if let Some(reason) = self.pixel_checks.iter().find_map(|check| check.refusal(film)) {
@@ -145,16 +146,16 @@ mod tests {
 
     fn gate(classes: &[&str]) -> Gate {
         let classes = classes.iter().map(|class| class.to_string()).collect();
-        Gate::new(&Card::imported("test", classes, 64, "a test"), HeaderRule::Obeyed)
+        Gate::new(&Card::imported("test", classes, 64, "a test"), GateRule::Enforced)
     }
 
     #[test]
-    fn small_films_are_refused_whatever_the_header_rule() {
-        for header in [HeaderRule::Obeyed, HeaderRule::Ignored] {
-            let gate = Gate { header, ..gate(&["absent", "present"]) };
-            assert_eq!(gate.check(&film(LEAST_SIDE - 1)).unwrap_err(), "smaller than 128 pixels");
-            assert_eq!(gate.check(&film(LEAST_SIDE)).unwrap(), [Concern::NoBodyPart]);
-        }
+    fn small_films_are_refused_unless_the_gate_is_disabled() {
+        let enforced = gate(&["absent", "present"]);
+        assert_eq!(enforced.check(&film(LEAST_SIDE - 1)).unwrap_err(), "smaller than 128 pixels");
+        assert_eq!(enforced.check(&film(LEAST_SIDE)).unwrap(), [Concern::NoBodyPart]);
+        let disabled = Gate { rule: GateRule::Disabled, ..enforced };
+        assert_eq!(disabled.check(&film(LEAST_SIDE - 1)).unwrap(), [Concern::NoBodyPart]);
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Detector {
             card.threshold = bundle::fixed(threshold);
         }
         Ok(Detector {
-            gate: Arc::new(Gate::new(&card, options.header)),
+            gate: Arc::new(Gate::new(&card, options.gate)),
             card,
             hash: bundle.short_hash().to_string(),
             executor,

@@ -2,7 +2,7 @@
 
 use coxa_engine::{LARGEST_SIZE, Precision};
 
-use super::gate::HeaderRule;
+use super::gate::GateRule;
 use crate::bundle::Bundle;
 use crate::{Backend, ModelError};
 
@@ -21,8 +21,8 @@ pub struct DetectorOptions {
     pub threshold: Option<f64>,
     /// Films that go through the network at once, in a pipeline.
     pub batch: usize,
-    /// Whether a film whose header says that it shows something else is kept from the network.
-    pub header: HeaderRule,
+    /// Whether films pass the gate before the network.
+    pub gate: GateRule,
 }
 
 impl Default for DetectorOptions {
@@ -34,7 +34,7 @@ impl Default for DetectorOptions {
             image_size: None,
             threshold: None,
             batch: 1,
-            header: HeaderRule::Obeyed,
+            gate: GateRule::Enforced,
         }
     }
 }

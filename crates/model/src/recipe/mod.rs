@@ -203,13 +203,23 @@ mod tests {
         assert_eq!((&limbs.start, &films.start), (&Start::Scratch, &Start::Previous));
         for stage in &recipe.stages {
             assert_eq!((stage.input_size, stage.epochs, stage.batch), (512, 60, 8));
-            assert_eq!(stage.optimizer, Optimizer::default());
+            assert_eq!(stage.optimizer, Optimizer { epsilon: 1e-7, ..Optimizer::default() });
             assert_eq!(stage.schedule, Schedule::default());
             let augment = &stage.augment;
             assert_eq!((augment.zoom, augment.rotation_degrees), (0.1, 10.0));
             assert!(augment.horizontal_flip && augment.vertical_flip);
             assert_eq!(stage.threshold, ThresholdRule::Fixed { value: 0.5 });
         }
+    }
+
+    #[test]
+    fn the_papers_head_names_what_is_not_keras() {
+        let head = head("paper");
+        assert!(head.lines().all(|line| line.starts_with('#')) && head.ends_with('\n'));
+        for named in ["epsilon", "momentum 0.99", "Glorot", "keep = \"best\"", "Zoom and rotation"] {
+            assert!(head.contains(named), "{named}");
+        }
+        assert_eq!(super::head("no-such-recipe"), "");
     }
 
     #[test]

@@ -95,7 +95,8 @@ pub struct Stage {
 }
 
 /// Patches of `input_size` pixels, cut from films that are prepared at `film_size`, about a box of the film (or of another film of the
-/// same patient; anywhere, where there is none): many times as many findings are seen in the same time. For a stage that others follow:
+/// same patient; where there is none, about a place that is drawn from the boxes of all films): many times as many findings are seen in
+/// the same time. For a stage that others follow:
 /// its bundle has seen no whole film, and is validated on patches.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

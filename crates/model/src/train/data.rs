@@ -60,7 +60,9 @@ impl StageData {
         let slots: HashMap<String, usize> =
             samples.iter().enumerate().map(|(slot, sample)| (sample.image_id.clone(), slot)).collect();
         let split = split(context, samples)?;
-        check_unseen(context, &split, &cache, observer)?;
+        // Simulated patients are numbered anew in every data set: those of one number are not one patient.
+        let patients = if dataset.is_simulated() { Patients::Numbered } else { Patients::Known };
+        check_unseen(context, &split, &cache, patients, observer)?;
         let parts = [split.train(), split.validation()]
             .map(|part| part.iter().map(|sample| (slots[&sample.image_id], sample.target)).collect::<Vec<_>>());
         check_parts(context, &parts, &classes, observer)?;
@@ -211,18 +213,27 @@ fn split(context: &Context<'_>, samples: Vec<Sample>) -> Result<Split, ModelErro
     Ok(split)
 }
 
+/// Whether a pseudonym stands for one patient in every data set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patients {
+    Known,
+    Numbered,
+}
+
 /// Checks whether the bundle that the stage starts from was trained or validated on films or patients to validate on: a cross-validation
 /// is refused then, otherwise it is noted. (Stages of one run that share films hold out the same ones.)
 fn check_unseen(
     context: &Context<'_>,
     split: &Split,
     cache: &FilmCache,
+    patients: Patients,
     observer: &mut dyn Observer,
 ) -> Result<(), ModelError> {
     let Start::Bundle(folder) = &context.stage.start else { return Ok(()) };
     // A folder that is gone since the run began takes its list with it.
     let Ok(bundle) = Bundle::load(folder) else { return Ok(()) };
-    let key = RunLayout::of_bundle(folder).and_then(|run| PatientKey::load(&run.patient_key()).ok());
+    let run = RunLayout::of_bundle(folder).filter(|_| patients == Patients::Known);
+    let key = run.and_then(|run| PatientKey::load(&run.patient_key()).ok());
     let files: HashMap<&str, &str> =
         cache.entries().iter().map(|film| (film.image_id.as_str(), film.sha256.as_str())).collect();
     let has_seen = |sample: &&Sample| {

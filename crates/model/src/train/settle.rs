@@ -111,6 +111,8 @@ mod tests {
         assert!((at(ThresholdRule::Youden {}) - 0.65).abs() < 1e-6);
         assert!((at(ThresholdRule::Sensitivity { at_least: 0.9 }) - 0.2).abs() < 1e-6);
         assert!((at(ThresholdRule::Sensitivity { at_least: 0.6 }) - 0.65).abs() < 1e-6);
+        // The least positive is called too where that costs no specificity: ≥ 0.65 has the specificity of ≥ 0.8.
+        assert!((at(ThresholdRule::Sensitivity { at_least: 0.3 }) - 0.65).abs() < 1e-6);
     }
 
     #[test]
