@@ -1,10 +1,12 @@
-//! Why a file cannot be read: one line each, naming the file as the caller gave it, the tag or value, and the way out.
+//! Why a file cannot be read: one line each, naming the file as the caller gave it and the tag or value; a hint goes with it.
 //!
 //! No message holds a value that could identify a patient: names, identifiers, dates and instance UIDs are never read, and
 //! text that foreign libraries put into their errors is not passed on.
 
 use std::fmt;
 use std::io;
+
+use coxa_schema::{ErrorKind, Hint};
 
 /// The file formats that [`crate::read`] tells apart by their first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,13 +32,12 @@ impl fmt::Display for FileFormat {
     }
 }
 
-/// Why a film could not be read or made. `Display` is one line and ends with the way out; [`ReadError::hint`] is that way out
-/// alone.
+/// Why a film could not be read or made. `Display` is one line; [`ReadError::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
     /// The operating system refused the file.
-    #[error("{file}: {source}; check the path and its permissions")]
+    #[error("{file}: {source}")]
     Io {
         /// The file as the caller named it.
         file: String,
@@ -44,13 +45,13 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The file has no bytes.
-    #[error("{file}: the file is empty; export or copy it again")]
+    #[error("{file}: the file is empty")]
     Empty {
         /// The file as the caller named it.
         file: String,
     },
     /// The first bytes are of none of the formats read here.
-    #[error("{file}: not a DICOM, PNG, JPEG or TIFF file; {hint}")]
+    #[error("{file}: not a DICOM, PNG, JPEG or TIFF file")]
     UnknownFormat {
         /// The file as the caller named it.
         file: String,
@@ -58,7 +59,7 @@ pub enum ReadError {
         hint: &'static str,
     },
     /// The file stops before its image does.
-    #[error("{file}: the {format} file is truncated ({detail}); export or copy it again")]
+    #[error("{file}: the {format} file is truncated ({detail})")]
     Truncated {
         /// The file as the caller named it.
         file: String,
@@ -68,7 +69,7 @@ pub enum ReadError {
         detail: String,
     },
     /// The bytes break the rules of the format.
-    #[error("{file}: the {format} file is malformed ({detail}); export it again from its source")]
+    #[error("{file}: the {format} file is malformed ({detail})")]
     Malformed {
         /// The file as the caller named it.
         file: String,
@@ -78,7 +79,7 @@ pub enum ReadError {
         detail: String,
     },
     /// A DICOM attribute that an image must have is not there.
-    #[error("{file}: {name} {tag} is missing; {hint}")]
+    #[error("{file}: {name} {tag} is missing")]
     MissingAttribute {
         /// The file as the caller named it.
         file: String,
@@ -90,9 +91,7 @@ pub enum ReadError {
         hint: &'static str,
     },
     /// A DICOM attribute has a value that cannot be right.
-    #[error(
-        "{file}: {name} {tag} is {value}, where {expected} is needed; correct the attribute or export the film again"
-    )]
+    #[error("{file}: {name} {tag} is {value}, where {expected} is needed")]
     Attribute {
         /// The file as the caller named it.
         file: String,
@@ -106,7 +105,7 @@ pub enum ReadError {
         expected: &'static str,
     },
     /// The file is sound but is not one plain film.
-    #[error("{file}: {what}; {hint}")]
+    #[error("{file}: {what}")]
     NotAFilm {
         /// The file as the caller named it.
         file: String,
@@ -116,7 +115,7 @@ pub enum ReadError {
         hint: &'static str,
     },
     /// The film is stored in a way that this build cannot decode.
-    #[error("{file}: {what} is not supported; {hint}")]
+    #[error("{file}: {what} is not supported")]
     Unsupported {
         /// The file as the caller named it.
         file: String,
@@ -126,7 +125,7 @@ pub enum ReadError {
         hint: &'static str,
     },
     /// The film is larger than [`crate::MAX_SIDE`] or [`crate::MAX_PIXELS`], or the file than [`crate::MAX_FILE_BYTES`].
-    #[error("{file}: {what} is over the limit of {limit}; reduce or crop the film")]
+    #[error("{file}: {what} is over the limit of {limit}")]
     TooLarge {
         /// The file as the caller named it.
         file: String,
@@ -136,10 +135,7 @@ pub enum ReadError {
         limit: String,
     },
     /// The film is smaller than [`crate::MIN_SIDE`] on a side.
-    #[error(
-        "{file}: {width}×{height} pixels is no film, a side needs at least {}; give the film itself, not an icon",
-        crate::MIN_SIDE
-    )]
+    #[error("{file}: {width}×{height} pixels are too few for a film (a side has {} or more)", crate::MIN_SIDE)]
     TooSmall {
         /// The file as the caller named it.
         file: String,
@@ -149,9 +145,7 @@ pub enum ReadError {
         height: usize,
     },
     /// The decoder of the named encoding gave up or gave something else than the header promised.
-    #[error(
-        "{file}: the pixels cannot be decoded as {encoding} ({detail}); export the film again, uncompressed if possible"
-    )]
+    #[error("{file}: the pixels cannot be decoded as {encoding} ({detail})")]
     Decode {
         /// The file as the caller named it.
         file: String,
@@ -161,7 +155,7 @@ pub enum ReadError {
         detail: String,
     },
     /// [`crate::Radiograph::from_display`] was given pixels that do not make a film.
-    #[error("{width}×{height} display values cannot be made a film: {reason}; give width×height values from 0 to 255")]
+    #[error("{width}×{height} display values cannot be made a film: {reason}")]
     Display {
         /// Columns.
         width: usize,
@@ -173,12 +167,34 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// The way out, as it stands at the end of the message.
-    pub fn hint(&self) -> String {
-        let message = self.to_string();
-        match message.rsplit_once("; ") {
-            Some((_, hint)) => hint.to_owned(),
-            None => message,
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "check the path and its permissions",
+            Self::Empty { .. } | Self::Truncated { .. } => "export or copy it again",
+            Self::Malformed { .. } => "export it again from its source",
+            Self::Attribute { .. } => "correct the attribute or export the film again",
+            Self::TooLarge { .. } => "reduce or crop the film",
+            Self::TooSmall { .. } => "give the film itself, not an icon",
+            Self::Decode { .. } => "export the film again, uncompressed if possible",
+            Self::Display { .. } => "give width×height values from 0 to 255",
+            Self::UnknownFormat { hint, .. }
+            | Self::MissingAttribute { hint, .. }
+            | Self::NotAFilm { hint, .. }
+            | Self::Unsupported { hint, .. } => hint,
         }
+    }
+}
+
+impl Hint for ReadError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Display { .. } => ErrorKind::Internal,
+            _ => ErrorKind::Input,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(Self::hint(self).to_owned())
     }
 }

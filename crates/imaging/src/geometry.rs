@@ -33,9 +33,20 @@ pub struct Geometry {
 impl Geometry {
     /// The geometry of a film of `width`×`height` pixels brought to an input of `size`×`size`. Sides of 0 count as 1.
     pub fn new(width: usize, height: usize, size: usize, fit: Fit) -> Self {
+        Self::of_pixels(width, height, 1.0, size, fit)
+    }
+
+    /// As [`Geometry::new`], for a film whose pixels are `aspect` times as high as wide. [`Fit::Letterbox`] keeps the aspect ratio of
+    /// what the film shows, so its scales across and down differ by that factor.
+    pub fn of_pixels(width: usize, height: usize, aspect: f64, size: usize, fit: Fit) -> Self {
         let (film_width, film_height, size) = (width.max(1), height.max(1), size.max(1));
         let (columns, rows) = match fit {
             Fit::Stretch => (size, size),
+            Fit::Letterbox if aspect != 1.0 && aspect.is_finite() && aspect > 0.0 => {
+                let (wide, high) = (film_width as f64, film_height as f64 * aspect);
+                let scaled = |side: f64| ((side * size as f64 / wide.max(high)).round() as usize).clamp(1, size);
+                (scaled(wide), scaled(high))
+            }
             Fit::Letterbox => {
                 let longest = film_width.max(film_height);
                 // Nearest whole number of pixels, in integers so that it is the same everywhere.
@@ -86,6 +97,20 @@ mod tests {
         assert_eq!(geometry.to_input(0.0, 0.0), (128.0, 0.0));
         assert_eq!(geometry.to_input(1000.0, 2000.0), (384.0, 512.0));
         assert_eq!(geometry.to_film(256.0, 256.0), (500.0, 1000.0));
+    }
+
+    #[test]
+    fn pixels_that_are_not_square_keep_their_shape() {
+        // 1000 columns of 0.1 mm and 1000 rows of 0.2 mm are twice as high as wide.
+        let geometry = Geometry::of_pixels(1000, 1000, 2.0, 512, Fit::Letterbox);
+        assert_eq!(geometry.covered(), (128, 0, 256, 512));
+        assert_eq!(geometry.to_film(256.0, 256.0), (500.0, 500.0));
+        assert_eq!(Geometry::of_pixels(1000, 1000, 0.5, 512, Fit::Letterbox).covered(), (0, 128, 512, 256));
+        assert_eq!(Geometry::of_pixels(1000, 1000, 2.0, 512, Fit::Stretch).covered(), (0, 0, 512, 512));
+        assert_eq!(
+            Geometry::of_pixels(700, 900, 1.0, 512, Fit::Letterbox),
+            Geometry::new(700, 900, 512, Fit::Letterbox)
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod codec;
 mod dicom;
 pub mod encode;
 mod error;
+pub mod exam;
 mod geometry;
 mod limits;
 pub mod overlay;

@@ -9,7 +9,8 @@ pub const MAX_SIDE: usize = 16_384;
 /// Most pixels of a film (the largest flat-panel detectors have 20 million).
 pub const MAX_PIXELS: usize = 100_000_000;
 
-/// Fewest pixels on a side of a film.
+/// Fewest pixels on a side of a film that is read. Below it lie icons and damaged headers; how many pixels a network needs is for
+/// its caller to decide by [`crate::Radiograph::width`] and [`crate::Radiograph::height`].
 pub const MIN_SIDE: usize = 16;
 
 /// Largest file that is read, in bytes; also the most that a deflated file may unpack to.

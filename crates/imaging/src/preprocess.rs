@@ -19,9 +19,9 @@ pub struct ModelInput {
 
 /// Brings a film to `size`×`size` 8-bit pixels by area averaging. A `size` of 0 counts as 1.
 ///
-/// [`Fit::Letterbox`] keeps the aspect ratio and pads with 0; [`Fit::Stretch`] is the paper's plain stretch.
+/// [`Fit::Letterbox`] keeps the aspect ratio, that of pixels which are not square included, and pads with 0; [`Fit::Stretch`] is the paper's plain stretch.
 pub fn preprocess(film: &Radiograph, size: usize, fit: Fit) -> ModelInput {
-    let geometry = Geometry::new(film.width, film.height, size, fit);
+    let geometry = Geometry::of_pixels(film.width, film.height, film.pixel_aspect, size, fit);
     let (left, top, columns, rows) = geometry.covered();
     let size = geometry.size;
     let mut pixels = vec![0u8; size * size];

@@ -11,17 +11,17 @@ const MAX_BORDER: f64 = 0.4;
 /// A line is border where the middle 90% of its pixels span less than this share of the film's own span.
 const BORDER_SPAN: f32 = 0.02;
 
-/// Pixels looked at along a line when borders are sought.
+/// Pixels sampled along a line when borders are sought.
 const PROBES: usize = 256;
 
 /// The window `(low, high)`: the 0.5th and the 99.5th percentile of the film without uniform borders (collimator, direct
 /// exposure, scanner margins) and without padding.
 ///
-/// `codes` are row by row, `width` to a row; `levels[code]` is a code's value, NaN for one that is padding. `None` where every
-/// pixel is padding.
-pub(crate) fn robust_range(codes: &[u16], width: usize, levels: &[f32]) -> Option<(f32, f32)> {
+/// `codes` are row by row, `width` to a row; `levels[code]` is a code's value, NaN for one that is padding. `mask` is true for the
+/// pixels that count; without it all do. `None` where no pixel counts.
+pub(crate) fn robust_range(codes: &[u16], width: usize, levels: &[f32], mask: Option<&[bool]>) -> Option<(f32, f32)> {
     let height = codes.len() / width.max(1);
-    let film = Film { codes, width, levels };
+    let film = Film { codes, width, levels, mask };
     let (low, high) = film.percentiles(0, 0, width, height)?;
     let (left, top, right, bottom) = film.content((high - low) * BORDER_SPAN, width, height);
     film.percentiles(left, top, right, bottom).filter(|(low, high)| high > low).or(Some((low, high)))
@@ -30,7 +30,7 @@ pub(crate) fn robust_range(codes: &[u16], width: usize, levels: &[f32]) -> Optio
 /// Display values, 0 to 255, of raw 16-bit values whose low end is black, through [`robust_range`].
 pub(crate) fn display_of_raw(codes: &[u16], width: usize) -> Vec<f32> {
     let levels: Vec<f32> = (0..=u16::MAX).map(f32::from).collect();
-    let Some(range) = robust_range(codes, width, &levels) else {
+    let Some(range) = robust_range(codes, width, &levels, None) else {
         return vec![0.0; codes.len()];
     };
     let table: Vec<f32> = levels.iter().map(|&v| 255.0 * fraction(v, range)).collect();
@@ -46,19 +46,25 @@ struct Film<'a> {
     codes: &'a [u16],
     width: usize,
     levels: &'a [f32],
+    mask: Option<&'a [bool]>,
 }
 
 impl Film<'_> {
+    fn counts(&self, i: usize) -> bool {
+        self.mask.is_none_or(|mask| mask[i])
+    }
+
     fn level(&self, x: usize, y: usize) -> f32 {
-        self.levels[usize::from(self.codes[y * self.width + x])]
+        let i = y * self.width + x;
+        if self.counts(i) { self.levels[usize::from(self.codes[i])] } else { f32::NAN }
     }
 
     /// The clipping percentiles of the pixels in a rectangle; exact, by a histogram of codes.
     fn percentiles(&self, left: usize, top: usize, right: usize, bottom: usize) -> Option<(f32, f32)> {
         let mut counts = vec![0u32; self.levels.len()];
         for y in top..bottom {
-            for &code in &self.codes[y * self.width + left..y * self.width + right] {
-                counts[usize::from(code)] += 1;
+            for i in y * self.width + left..y * self.width + right {
+                counts[usize::from(self.codes[i])] += u32::from(self.counts(i));
             }
         }
         let mut present: Vec<usize> =
@@ -116,7 +122,7 @@ mod tests {
     #[test]
     fn percentiles_of_a_ramp() {
         let codes: Vec<u16> = (0..10_000).map(|i| (i * 7919 % 10_000) as u16).collect();
-        assert_eq!(robust_range(&codes, 100, &identity()), Some((50.0, 9949.0)));
+        assert_eq!(robust_range(&codes, 100, &identity(), None), Some((50.0, 9949.0)));
     }
 
     #[test]
@@ -131,7 +137,7 @@ mod tests {
                 }
             })
             .collect();
-        let (low, high) = robust_range(&codes, 200, &identity()).unwrap();
+        let (low, high) = robust_range(&codes, 200, &identity(), None).unwrap();
         assert!((1000.0..1010.0).contains(&low) && (1490.0..1500.0).contains(&high), "{low} {high}");
     }
 
@@ -140,9 +146,9 @@ mod tests {
         let mut levels = identity();
         levels[0] = f32::NAN;
         let codes: Vec<u16> = (0..400).map(|i| if i < 200 { 0 } else { 100 + (i % 10) as u16 }).collect();
-        let (low, high) = robust_range(&codes, 20, &levels).unwrap();
+        let (low, high) = robust_range(&codes, 20, &levels, None).unwrap();
         assert_eq!((low, high), (100.0, 109.0));
-        assert_eq!(robust_range(&[0; 400], 20, &levels), None);
+        assert_eq!(robust_range(&[0; 400], 20, &levels, None), None);
         assert!(display_of_raw(&[77; 400], 20).iter().all(|&v| v == 0.0));
     }
 

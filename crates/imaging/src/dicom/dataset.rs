@@ -16,7 +16,7 @@ use super::walk::{Encoding, Flow, Stop, Visit, walk};
 use crate::error::{FileFormat, ReadError};
 
 /// The elements kept, besides those of the two LUT sequences and the pixels.
-const WANTED: [Tag; 47] = [
+const WANTED: [Tag; 46] = [
     tags::PATIENT_ORIENTATION,
     tags::STUDY_DESCRIPTION,
     tags::SERIES_DESCRIPTION,
@@ -29,7 +29,6 @@ const WANTED: [Tag; 47] = [
     tags::CENTER_OF_CIRCULAR_SHUTTER,
     tags::RADIUS_OF_CIRCULAR_SHUTTER,
     tags::VERTICES_OF_THE_POLYGONAL_SHUTTER,
-    tags::SHUTTER_PRESENTATION_VALUE,
     tags::PIXEL_ASPECT_RATIO,
     tags::SOP_CLASS_UID,
     tags::MODALITY,

@@ -7,9 +7,11 @@ use dicom_dictionary_std::tags;
 
 use super::dataset::{Dataset, Level};
 use super::lut::{Lut, Modality};
+use super::shutter::Shutter;
 use super::voi::{Function, Voi, Window};
 use crate::error::ReadError;
-use crate::radiograph::{Facing, HIP_PARTS, Laterality, OTHER_PARTS};
+use crate::exam::{Exam, Field, Text};
+use crate::radiograph::{Facing, Laterality};
 
 /// Photometric Interpretation (0028,0004).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +48,14 @@ pub(super) struct Header {
     /// High values are dark.
     pub(super) inverted: bool,
     pub(super) spacing_mm: Option<[f32; 2]>,
-    pub(super) view: Option<&'static str>,
-    pub(super) body_part: Option<&'static str>,
+    pub(super) exam: Exam,
+    /// What lies outside it is no film.
+    pub(super) shutter: Option<Shutter>,
+    /// Height of a pixel over its width.
+    pub(super) pixel_aspect: f64,
     pub(super) laterality: Option<Laterality>,
     pub(super) facing: Facing,
 }
-
-/// Defined terms of View Position (0018,5101), PS3.3 C.8.1.2 and C.8.11.5, and the plain words found in their place.
-const VIEWS: [&str; 18] = [
-    "AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LAT", "LATERAL", "OBLIQUE", "OBL", "AXIAL", "FROG", "LAO",
-    "RAO", "LPO", "RPO",
-];
 
 /// A text as an error may show it: a defined term, or nothing of it.
 pub(super) fn term(text: &str) -> String {
@@ -71,9 +70,9 @@ fn shown(tag: Tag) -> String {
 }
 
 /// Looks attributes up and says what is wrong with them.
-struct Fields<'d, 'a> {
-    dataset: &'d Dataset<'a>,
-    file: &'d str,
+pub(super) struct Fields<'d, 'a> {
+    pub(super) dataset: &'d Dataset<'a>,
+    pub(super) file: &'d str,
 }
 
 impl Fields<'_, '_> {
@@ -86,7 +85,13 @@ impl Fields<'_, '_> {
         })
     }
 
-    fn wrong(&self, tag: Tag, name: &'static str, value: impl ToString, expected: &'static str) -> ReadError {
+    pub(super) fn wrong(
+        &self,
+        tag: Tag,
+        name: &'static str,
+        value: impl ToString,
+        expected: &'static str,
+    ) -> ReadError {
         ReadError::Attribute { file: self.file.to_owned(), name, tag: shown(tag), value: value.to_string(), expected }
     }
 
@@ -127,6 +132,7 @@ impl Header {
         let modality = modality(&fields, signed)?;
         let voi = voi(&fields, signed, &modality)?;
         let shape = dataset.text(tags::PRESENTATION_LUT_SHAPE);
+        let pixel_aspect = pixel_aspect(&fields)?;
         Ok(Self {
             rows,
             columns,
@@ -144,14 +150,9 @@ impl Header {
             // MONOCHROME1 goes with INVERSE (PS3.3 C.8.11.3.1.2): the two say the same, once.
             inverted: photometric == Interpretation::Monochrome1 || shape.as_deref() == Some("INVERSE"),
             spacing_mm: spacing(dataset),
-            view: dataset.text(tags::VIEW_POSITION).and_then(|text| {
-                let text = text.to_ascii_uppercase();
-                VIEWS.into_iter().find(|view| *view == text)
-            }),
-            body_part: dataset.text(tags::BODY_PART_EXAMINED).and_then(|text| {
-                let text = text.to_ascii_uppercase();
-                HIP_PARTS.into_iter().chain(OTHER_PARTS).find(|part| *part == text)
-            }),
+            exam: exam(dataset),
+            shutter: Shutter::parse(&fields, pixel_aspect)?,
+            pixel_aspect,
             laterality: laterality(dataset),
             facing: facing(dataset),
         })
@@ -311,6 +312,49 @@ fn spacing(dataset: &Dataset) -> Option<[f32; 2]> {
         let (row, column) = (row.parse::<f32>().ok()?, column.parse::<f32>().ok()?);
         let is_length = |v: f32| v.is_finite() && v > 0.0;
         (is_length(row) && is_length(column)).then_some([row, column])
+    })
+}
+
+/// Ratios of a pixel's sides that are taken for measuring errors of square pixels.
+const SQUARE: RangeInclusive<f64> = 0.99..=1.01;
+/// Ratios of a pixel's sides that a film can have.
+const PLAUSIBLE: RangeInclusive<f64> = 0.25..=4.0;
+
+/// Height of a pixel over its width, by the spacing, else by Pixel Aspect Ratio (PS3.3 C.7.6.3.1.7).
+fn pixel_aspect(fields: &Fields) -> Result<f64, ReadError> {
+    let ratio = match spacing(fields.dataset) {
+        Some([row, column]) => f64::from(row) / f64::from(column),
+        None => match &fields.dataset.texts(tags::PIXEL_ASPECT_RATIO)[..] {
+            [high, wide] => {
+                let number = |text: &str| text.parse::<f64>().ok().filter(|side| side.is_finite() && *side > 0.0);
+                number(high).zip(number(wide)).map_or(1.0, |(high, wide)| high / wide)
+            }
+            _ => 1.0,
+        },
+    };
+    if !PLAUSIBLE.contains(&ratio) {
+        return Err(ReadError::Unsupported {
+            file: fields.file.to_owned(),
+            what: format!(
+                "a pixel {ratio:.2} times as high as wide (PixelSpacing (0028,0030) or PixelAspectRatio (0028,0034))"
+            ),
+            hint: "correct the attribute, or export the film with square pixels",
+        });
+    }
+    Ok(if SQUARE.contains(&ratio) { 1.0 } else { ratio })
+}
+
+/// The words of the attributes that name body part and view.
+fn exam(dataset: &Dataset) -> Exam {
+    Exam::of(|field| {
+        let tag = match field {
+            Field::BodyPartExamined => tags::BODY_PART_EXAMINED,
+            Field::ViewPosition => tags::VIEW_POSITION,
+            Field::SeriesDescription => tags::SERIES_DESCRIPTION,
+            Field::ProtocolName => tags::PROTOCOL_NAME,
+            Field::StudyDescription => tags::STUDY_DESCRIPTION,
+        };
+        dataset.get(Level::Top, tag).map(|element| Text::new(element.bytes))
     })
 }
 

@@ -9,6 +9,7 @@ mod lut;
 mod part10;
 mod pixels;
 mod registry;
+mod shutter;
 mod voi;
 mod walk;
 
@@ -40,13 +41,18 @@ pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, 
     }
     let mut header = Header::parse(&dataset, file)?;
     check_size(file, header.columns, header.rows)?;
-    let pixels = match pixels::decode(&dataset, &mut header, &part10.transfer_syntax, file)? {
+    let samples = pixels::decode(&dataset, &mut header, &part10.transfer_syntax, file)?;
+    let mask = header.shutter.as_ref().map(|shutter| shutter.mask(header.rows, header.columns, file)).transpose()?;
+    let mut pixels: Vec<f32> = match samples {
         Samples::Luma(pixels) => pixels,
         Samples::Codes(codes) => {
-            let table = display_table(&header, &codes);
+            let table = display_table(&header, &codes, mask.as_deref());
             codes.iter().map(|&code| table[usize::from(code)]).collect()
         }
     };
+    for (pixel, is_film) in pixels.iter_mut().zip(mask.iter().flatten()) {
+        *pixel = if *is_film { *pixel } else { 0.0 };
+    }
     let film = Radiograph {
         width: header.columns,
         height: header.rows,
@@ -54,8 +60,8 @@ pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, 
         bit_depth: header.bits_stored,
         photometric: header.photometric.reported(),
         spacing_mm: header.spacing_mm,
-        view: header.view,
-        body_part: header.body_part,
+        pixel_aspect: header.pixel_aspect,
+        exam: Some(header.exam),
         laterality: header.laterality,
         facing: header.facing,
         sha256: sha256_hex(bytes),
@@ -67,8 +73,8 @@ pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, 
 ///
 /// Stored value, then modality LUT or rescale, then VOI LUT or window, then polarity (PS3.3 C.11.1, C.11.2, C.11.6). Without a
 /// VOI, 8-bit unsigned pixels without a modality transform are display values already, as those of Secondary Capture are; all
-/// others get the percentile window. Pixel padding is black.
-fn display_table(header: &Header, codes: &[u16]) -> Vec<f32> {
+/// others get the percentile window, of the pixels inside the display shutter. Pixel padding is black.
+fn display_table(header: &Header, codes: &[u16], mask: Option<&[bool]>) -> Vec<f32> {
     let stored: Vec<i32> = (0..1u32 << header.code_bits).map(|code| header.stored_value(code)).collect();
     let is_padding = |value: i32| header.padding.as_ref().is_some_and(|range| range.contains(&value));
     let modality: Vec<f64> = stored.iter().map(|&value| header.modality.apply(value)).collect();
@@ -81,7 +87,7 @@ fn display_table(header: &Header, codes: &[u16]) -> Vec<f32> {
         None => {
             let levels: Vec<f32> =
                 stored.iter().zip(&modality).map(|(&s, &m)| if is_padding(s) { f32::NAN } else { m as f32 }).collect();
-            match window::robust_range(codes, header.columns, &levels) {
+            match window::robust_range(codes, header.columns, &levels, mask) {
                 Some(range) => modality.iter().map(|&m| f64::from(window::fraction(m as f32, range))).collect(),
                 None => vec![0.0; stored.len()],
             }
