@@ -288,7 +288,7 @@ fn films_that_do_not_say_what_they_show_are_read_with_a_concern() {
     assert_eq!(plain.concerns(), [Concern::NoBodyPart]);
     let bytes = dicom("EXTREMITY", "AP");
     let limb = detector.read(FilmSource::Bytes { bytes: &bytes, name: "film" }).unwrap();
-    assert_eq!((limb.concerns(), limb.not_read()), (&[Concern::AnyExtremity][..], None));
+    assert_eq!((limb.concerns(), limb.not_read()), (&[Concern::VagueBodyPart][..], None));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Three rules, the cheapest first: the film's size, what its header says, and checks of the pixels.
 
 use coxa_imaging::Radiograph;
+use coxa_imaging::exam::ExamPart;
 
 use crate::bundle::Card;
 
@@ -25,8 +26,8 @@ pub enum GateRule {
 pub enum Concern {
     /// Nothing in the file names the body part.
     NoBodyPart,
-    /// The header names an extremity, which may be a hip or a hand.
-    AnyExtremity,
+    /// The header names a part that may or may not show a hip: an extremity, the abdomen.
+    VagueBodyPart,
 }
 
 impl Concern {
@@ -34,7 +35,7 @@ impl Concern {
     pub fn words(self) -> &'static str {
         match self {
             Self::NoBodyPart => "the header names no body part",
-            Self::AnyExtremity => "the header names an extremity, which need not be a hip",
+            Self::VagueBodyPart => "the header names a body part that need not show a hip",
         }
     }
 }
@@ -97,10 +98,10 @@ fn header_refusal(film: &Radiograph, parts: Option<&[String]>) -> Option<String>
 }
 
 fn concerns(film: &Radiograph) -> Vec<Concern> {
-    match film.body_part() {
-        None => vec![Concern::NoBodyPart],
-        Some("EXTREMITY") => vec![Concern::AnyExtremity],
-        Some(_) => Vec::new(),
+    match film.exam().map(|exam| exam.body_part) {
+        None | Some(ExamPart::Absent) => vec![Concern::NoBodyPart],
+        Some(ExamPart::Vague(_)) => vec![Concern::VagueBodyPart],
+        Some(ExamPart::Hip(_) | ExamPart::Other(_)) => Vec::new(),
     }
 }
 
