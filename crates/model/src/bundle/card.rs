@@ -23,7 +23,7 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub struct Card {
     /// The version of the format, [`FORMAT`].
     pub format: u32,
-    /// A name for people.
+    /// A name, for display.
     pub name: String,
     /// Always `densenet121`: torchvision's, with one input channel.
     pub architecture: String,

@@ -49,7 +49,7 @@ pub(crate) trait PixelCheck: Send + Sync {
 /// The rules of one detector.
 pub(crate) struct Gate {
     rule: GateRule,
-    /// Body parts that the network tells apart; `None` for one that finds fractures of the hip.
+    /// Body parts that are the network's classes; `None` for a network that finds fractures of the hip.
     parts: Option<Vec<String>>,
     pixel_checks: Vec<Box<dyn PixelCheck>>,
 }

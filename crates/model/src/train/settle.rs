@@ -51,7 +51,7 @@ pub(super) fn threshold(
     operating::choose(sample, rule, chosen_on).map_err(undefined)
 }
 
-/// The Grad-CAM's reference: the median peak over the validation films rightly called positive; the nominal one where there are none.
+/// The Grad-CAM's reference: the median peak over the validation films that are true positives; the nominal one where there are none.
 ///
 /// `peaks` holds the greatest value of each film's map.
 pub(super) fn cam(logits: &[f32], positive: &[bool], peaks: &[f32], t: f64, cut: f64, size: usize) -> CamSpec {
