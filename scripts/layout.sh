@@ -14,6 +14,7 @@ allowed() {
 }
 # An arrow allows what lies below it too.
 leaves="schema files stats engine"
+dimse="schema"
 imaging="schema files"
 dicom="imaging $imaging"
 cohort="schema files"
@@ -22,6 +23,7 @@ model="engine stats imaging cohort schema files"
 study="stats cohort schema files imaging"
 workflow="model $model $study $simulate study simulate"
 for leaf in $leaves testing; do allowed "$leaf" ""; done
+allowed dimse "$dimse"
 allowed imaging "$imaging"
 allowed dicom "$dicom"
 allowed cohort "$cohort"

@@ -1,0 +1,149 @@
+//! Refusals that a person can act on: who asked for what, why it was refused, and the line of configuration that would allow it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+/// A refused association.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// When.
+    pub at: SystemTime,
+    /// From where.
+    pub address: SocketAddr,
+    /// The title that the peer gave itself; empty where it never said.
+    pub calling: String,
+    /// The title that it called.
+    pub called: String,
+    /// The SOP class UIDs that it asked for.
+    pub asked: Vec<String>,
+    /// Its implementation class UID and version name, where it gave them.
+    pub implementation: (String, String),
+    /// Why.
+    pub reason: RefusalReason,
+}
+
+/// Why an association was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// It called another title than this node's.
+    CalledTitle {
+        /// This node's.
+        own: String,
+    },
+    /// Its title is not known here.
+    CallingTitle {
+        /// The known title that is most like it, if one is.
+        similar: Option<String>,
+    },
+    /// Its title is known, but at other addresses.
+    Address,
+    /// Its title is known, but with another certificate.
+    Certificate {
+        /// SHA-256 of the certificate that it showed, if it did.
+        shown: Option<String>,
+    },
+    /// Every place is taken.
+    Congestion,
+    /// It may do nothing of what it asked for.
+    NothingOffered,
+    /// It asked in a way that the standard does not allow.
+    Protocol(String),
+}
+
+impl Refusal {
+    /// What would allow it, for an administrator.
+    pub fn remedy(&self) -> String {
+        let host = self.address.ip();
+        match &self.reason {
+            RefusalReason::CalledTitle { own } => {
+                let case = if own.eq_ignore_ascii_case(&self.called) { " (titles are case-sensitive)" } else { "" };
+                format!(
+                    "did you mean {own}?{case} Set the called AE title to {own} at the peer, or this node's to {called} by \
+                     `--ae-title {called}`",
+                    called = self.called
+                )
+            }
+            RefusalReason::CallingTitle { similar: Some(similar) } => format!(
+                "did you mean {similar}? Set the peer's title to {similar}, or add: [[peer]] ae_title = \"{}\", host = \"{host}\", \
+                 may = [\"store\"]",
+                self.calling
+            ),
+            RefusalReason::CallingTitle { similar: None } => format!(
+                "to allow it, add: [[peer]] ae_title = \"{}\", host = \"{host}\", may = [\"store\"]",
+                self.calling
+            ),
+            RefusalReason::Address => {
+                format!("if the peer has moved, set host = \"{host}\" in the [[peer]] of {}", self.calling)
+            }
+            RefusalReason::Certificate { shown: Some(shown) } => {
+                format!("if the peer has a new certificate, set certificate = \"{shown}\" in its [[peer]]")
+            }
+            RefusalReason::Certificate { shown: None } => {
+                "the peer must show a certificate: switch TLS client authentication on at the peer".to_owned()
+            }
+            RefusalReason::Congestion => "raise the limit of associations, or send over fewer at once".to_owned(),
+            RefusalReason::NothingOffered => {
+                format!("if the peer may do this, add it to `may` in the [[peer]] of {}", self.calling)
+            }
+            RefusalReason::Protocol(_) => "check that the peer speaks DICOM, and TLS where this port does".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calling, called, .. } = self;
+        match &self.reason {
+            RefusalReason::CalledTitle { own } => {
+                write!(f, "{calling} called {called}, but this node's AE title is {own}")
+            }
+            RefusalReason::CallingTitle { .. } => write!(f, "the calling AE title {calling} is not known here"),
+            RefusalReason::Address => write!(f, "{calling} is not known at {}", self.address.ip()),
+            RefusalReason::Certificate { .. } => {
+                write!(f, "{calling} did not show the certificate that is known of it")
+            }
+            RefusalReason::Congestion => write!(f, "every place for an association is taken"),
+            RefusalReason::NothingOffered => write!(f, "{calling} may do nothing of what it asked for"),
+            RefusalReason::Protocol(what) => write!(f, "a peer sent {what}"),
+        }
+    }
+}
+
+/// The known title most like another: the same but for case, or with at most two characters of difference.
+pub(crate) fn similar<'a>(title: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let title = title.to_ascii_uppercase();
+    let near =
+        known.map(|name| (distance(&title, &name.to_ascii_uppercase()), name)).min_by_key(|(distance, _)| *distance)?;
+    (near.0 <= 2 && near.0 < title.len()).then(|| near.1.to_owned())
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_titles_are_found() {
+        let known = ["COXA", "MODALITY1"];
+        assert_eq!(similar("coxa", known.into_iter()).as_deref(), Some("COXA"));
+        assert_eq!(similar("MODALITY_1", known.into_iter()).as_deref(), Some("MODALITY1"));
+        assert_eq!(similar("ORTHANC", known.into_iter()), None);
+        assert_eq!(similar("AB", ["CD"].into_iter()), None);
+    }
+}

@@ -1,0 +1,173 @@
+//! dcmtk as the peer, in both roles.
+
+use std::process::Stdio;
+
+use coxa_dimse::{Object, Status, Uid, connect};
+
+use super::{CAPTURE, EXPLICIT_VR, Node, call, policy};
+
+/// A Secondary Capture of four pixels, made by dcmtk of a dump.
+fn film(folder: &std::path::Path) -> Option<std::path::PathBuf> {
+    let dump = "(0008,0016) UI =SecondaryCaptureImageStorage\n(0008,0018) UI 2.25.4711\n(0010,0010) PN SIMULATED^FILM\n\
+                (0020,000d) UI 2.25.1\n(0020,000e) UI 2.25.2\n(0028,0002) US 1\n(0028,0004) CS MONOCHROME2\n\
+                (0028,0010) US 2\n(0028,0011) US 2\n(0028,0100) US 8\n(0028,0101) US 8\n(0028,0102) US 7\n\
+                (0028,0103) US 0\n(7fe0,0010) OB 01\\02\\03\\04\n";
+    let (text, place) = (folder.join("film.txt"), folder.join("film.dcm"));
+    std::fs::write(&text, dump).unwrap();
+    let mut dump2dcm = coxa_testing::tool("dump2dcm")?;
+    let status = dump2dcm.args(["+te", "-q"]).arg(&text).arg(&place).status().unwrap();
+    assert!(status.success());
+    Some(place)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn echoscu_and_storescu_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(film) = film(folder.path()) else { return };
+    let node = Node::start(policy(), Status::SUCCESS, None).await;
+    let port = node.address.port().to_string();
+    for (program, file) in [("echoscu", None), ("storescu", Some(&film))] {
+        let Some(mut command) = coxa_testing::tool(program) else { return };
+        command.args(["-aec", "COXA", "127.0.0.1", &port]).args(file);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let (request, bytes, _) = node.seen.stored.lock().unwrap().pop().unwrap();
+    assert_eq!((request.sop_class.as_str(), request.sop_instance.as_str()), (CAPTURE, "2.25.4711"));
+    assert!(bytes.ends_with(&[1, 2, 3, 4]));
+    // Another title is refused, and the remedy says which is right.
+    let Some(mut command) = coxa_testing::tool("echoscu") else { return };
+    command.args(["-aec", "coxa", "127.0.0.1", &port]).stderr(Stdio::null());
+    let refused = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
+    assert!(!refused.success());
+    node.until("a refusal", |seen| !seen.refused.lock().unwrap().is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storescp_takes_an_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut command) = coxa_testing::tool("storescp") else { return };
+    // A port that is free now.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut storescp = command.args(["-aet", "COXA", "-od"]).arg(folder.path()).arg(port.to_string()).spawn().unwrap();
+    let mut association = None;
+    for _ in 0..200 {
+        association = connect(&call(format!("127.0.0.1:{port}"), None)).await.ok();
+        if association.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let mut association = association.expect("storescp answers");
+    assert_eq!(association.echo().await.unwrap(), Status::SUCCESS);
+    // Group 0008: SOP class and instance, explicit VR.
+    let mut data = Vec::new();
+    for (element, text) in [(0x16u8, format!("{CAPTURE}\0")), (0x18, "2.25.99\0".to_owned())] {
+        data.extend([8, 0, element, 0]);
+        data.extend(b"UI");
+        data.extend((text.len() as u16).to_le_bytes());
+        data.extend(text.as_bytes());
+    }
+    let object = Object {
+        sop_class: Uid::parse(CAPTURE).unwrap(),
+        sop_instance: Uid::parse("2.25.99").unwrap(),
+        transfer_syntax: EXPLICIT_VR.to_owned(),
+    };
+    assert_eq!(association.store(&object, &data[..]).await.unwrap(), Status::SUCCESS);
+    association.release().await.unwrap();
+    storescp.kill().unwrap();
+    storescp.wait().unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// Study Root Query/Retrieve: FIND, MOVE, GET.
+const FIND: &str = "1.2.840.10008.5.1.4.1.2.2.1";
+const MOVE: &str = "1.2.840.10008.5.1.4.1.2.2.2";
+const GET: &str = "1.2.840.10008.5.1.4.1.2.2.3";
+
+/// An element of a short value representation, Explicit VR Little Endian.
+fn explicit(group: u16, element: u16, vr: &str, text: &str) -> Vec<u8> {
+    let padding = if text.len().is_multiple_of(2) {
+        ""
+    } else if vr == "UI" {
+        "\0"
+    } else {
+        " "
+    };
+    let value = format!("{text}{padding}");
+    let mut bytes = [group.to_le_bytes(), element.to_le_bytes()].concat();
+    bytes.extend(vr.as_bytes());
+    bytes.extend((value.len() as u16).to_le_bytes());
+    bytes.extend(value.as_bytes());
+    bytes
+}
+
+/// The configuration of an archive that knows two movers: this test's node, and nobody.
+fn archive_configuration(folder: &std::path::Path, port: u16, node: u16) -> std::path::PathBuf {
+    let place = folder.join("dcmqrscp.cfg");
+    let text = format!(
+        "NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n\
+         HostTable BEGIN\ncoxa = (MOVER, 127.0.0.1, {node})\nHostTable END\n\
+         VendorTable BEGIN\nVendorTable END\n\
+         AETable BEGIN\nCOXA {} RW (200, 1024mb) ANY\nAETable END\n",
+        folder.display()
+    );
+    std::fs::write(&place, text).unwrap();
+    place
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dcmqrscp_is_queried_and_gives_its_objects_in_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(film) = film(folder.path()) else { return };
+    let tools = coxa_testing::tool("dcmqrscp").zip(coxa_testing::tool("storescu"));
+    let Some((mut dcmqrscp, mut storescu)) = tools else { return };
+    // The archive moves objects to this node, which the peers' table names MOVER.
+    let node = Node::start(coxa_dimse::Policy { ae_title: "MOVER".into(), ..policy() }, Status::SUCCESS, None).await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let configuration = archive_configuration(folder.path(), port, node.address.port());
+    let mut archive = dcmqrscp.arg("-c").arg(configuration).stdout(Stdio::null()).spawn().unwrap();
+    storescu.args(["-aec", "COXA", "127.0.0.1", &port.to_string()]).arg(&film).stderr(Stdio::null());
+    let stored = tokio::task::spawn_blocking(move || {
+        (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            storescu.status().unwrap().success()
+        })
+    });
+    assert!(stored.await.unwrap());
+
+    let mut call = call(format!("127.0.0.1:{port}"), None);
+    call.calling = "MOVER".to_owned();
+    call.proposals.extend([FIND, MOVE, GET].map(|model| coxa_dimse::Proposal::new(model, &[EXPLICIT_VR])));
+    let captures = call.proposals.iter_mut().find(|proposal| proposal.abstract_syntax == CAPTURE);
+    captures.unwrap().direction = coxa_dimse::Direction::Theirs;
+    let mut association = connect(&call).await.unwrap();
+    let level = explicit(8, 0x52, "CS", "STUDY");
+    let query = [level.clone(), explicit(0x10, 0x10, "PN", ""), explicit(0x20, 0xD, "UI", "")].concat();
+    let (status, found) = association.find(FIND, &query, 10).await.unwrap();
+    assert_eq!(status, Status::SUCCESS);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].windows(14).any(|window| window == b"SIMULATED^FILM"), "its name is among the answers");
+
+    let study = [level, explicit(0x20, 0xD, "UI", "2.25.1")].concat();
+    let mut taken = Vec::new();
+    let take = async |object: Object, data: Vec<u8>| {
+        taken.push((object, data));
+        Status::SUCCESS
+    };
+    let (status, counts) = association.get(GET, &study, take).await.unwrap();
+    assert_eq!((status, counts.completed, counts.failed), (Status::SUCCESS, 1, 0));
+    assert_eq!(taken[0].0.sop_instance.as_str(), "2.25.4711");
+    assert!(taken[0].1.ends_with(&[1, 2, 3, 4]));
+
+    let (status, counts) = association.move_to(MOVE, "MOVER", &study, |_| {}).await.unwrap();
+    assert_eq!((status, counts.completed, counts.failed), (Status::SUCCESS, 1, 0));
+    let (request, bytes, _) = node.seen.stored.lock().unwrap().pop().unwrap();
+    assert_eq!(request.move_originator.map(|(title, _)| title).as_deref(), Some("MOVER"));
+    assert!(bytes.ends_with(&[1, 2, 3, 4]));
+    let (status, _) = association.move_to(MOVE, "NOBODY", &study, |_| {}).await.unwrap();
+    assert_eq!(status.0, 0xA801);
+    association.release().await.unwrap();
+    archive.kill().unwrap();
+    archive.wait().unwrap();
+}
