@@ -11,6 +11,9 @@ cargo fmt --all --check
 step "layout"
 scripts/layout.sh
 
+step "words"
+scripts/words.sh
+
 if command -v cargo-deny >/dev/null 2>&1; then
     step "dependencies"
     cargo deny --offline check bans licenses sources

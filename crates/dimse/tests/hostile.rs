@@ -9,11 +9,8 @@ use tokio::net::TcpStream;
 use super::{Node, call, policy};
 
 async fn impatient() -> Node {
-    let deadlines = Deadlines {
-        opening: Duration::from_secs(1),
-        idle: Duration::from_secs(1),
-        total: Duration::from_secs(20),
-    };
+    let deadlines =
+        Deadlines { opening: Duration::from_secs(1), idle: Duration::from_secs(1), total: Duration::from_secs(20) };
     Node::start(Policy { deadlines, ..policy() }, Status::SUCCESS, None).await
 }
 

@@ -41,7 +41,7 @@ pub enum ReadError {
     Io {
         /// The file as the caller named it.
         file: String,
-        /// What the operating system said.
+        /// The operating system's reason.
         source: io::Error,
     },
     /// The file has no bytes.

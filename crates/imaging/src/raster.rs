@@ -127,7 +127,7 @@ fn decode(bytes: &[u8], file: &str, format: FileFormat) -> Result<DynamicImage, 
     let mut decoder = reader.into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
     check_size(file, width as usize, height as usize)?;
-    // Metadata that cannot be read turn nothing; what is wrong with the pixels is said by their decoding.
+    // Metadata that cannot be read turn nothing; what is wrong with the pixels shows in their decoding.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(explain)?;
     image.apply_orientation(orientation);

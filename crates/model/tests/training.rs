@@ -381,7 +381,7 @@ fn a_plateau_reduces_the_rate_across_an_interruption() {
     let rates = |outcome: &RunOutcome| -> Vec<f64> {
         outcome.stages[0].history.iter().map(|record| (record.learning_rate * 1e9).round() / 1e9).collect()
     };
-    // An epoch's row has the rate as it was before its own loss was looked at.
+    // An epoch's row has the rate in force before its own loss was compared.
     assert_eq!(rates(&unbroken), [1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5]);
     for cut in [(3, 1), (4, 2), (6, 1)] {
         let mut cutter = |event: &Event<'_>| match event {

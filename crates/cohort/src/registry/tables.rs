@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(Defect::of_note("rotated to the left"), Some(Defect::Positioning));
         assert_eq!(Defect::of_note("foreign body: keys"), Some(Defect::ForeignBody));
         assert_eq!(Defect::of_note("right hip replacement"), None);
-        for fine in ["good contrast", "not rotated", "no artefact", "position correct", "well exposed"] {
+        for fine in ["good contrast", "not rotated", "no artifact", "position correct", "well exposed"] {
             // words: allow
             assert_eq!(Defect::of_note(fine), None, "{fine}");
         }

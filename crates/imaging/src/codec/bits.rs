@@ -2,7 +2,7 @@
 
 use super::CodecError;
 
-/// How a byte of 0xFF inside the data is told from a marker.
+/// How a byte of 0xFF inside the data is distinguished from a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stuffing {
     /// JPEG: a byte of 0 follows and is dropped (T.81, F.1.2.3).

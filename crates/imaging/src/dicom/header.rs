@@ -185,7 +185,7 @@ fn interpretation(fields: &Fields) -> Result<(usize, Interpretation), ReadError>
         file: fields.file.to_owned(),
         name: "PhotometricInterpretation",
         tag: "(0028,0004)".into(),
-        hint: "black cannot be told from white without it; export the film again",
+        hint: "without it black and white are not defined; export the film again",
     })?;
     let photometric = match text.as_str() {
         "MONOCHROME1" => Interpretation::Monochrome1,

@@ -64,7 +64,7 @@ pub(super) fn split<'a>(bytes: &'a [u8], file: &str) -> Result<Part10<'a>, ReadE
         file: file.to_owned(),
         name: "TransferSyntaxUID",
         tag: "(0002,0010)".into(),
-        hint: "without it the bytes cannot be told apart; export the film again",
+        hint: "without it the elements cannot be decoded; export the film again",
     })?;
     let dataset = &bytes[meta.end..];
     if transfer_syntax != DEFLATED {

@@ -58,7 +58,7 @@ pub(crate) struct Strided {
 pub(crate) struct Pickle {
     pub nodes: Vec<Node>,
     pub root: Ref,
-    /// Bytes that it took up.
+    /// Bytes read.
     pub length: usize,
 }
 
