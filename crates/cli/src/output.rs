@@ -70,8 +70,10 @@ fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     if let Some(error) = error.downcast_ref::<StudyError>() {
         return Some(error.kind());
     }
-    let is_usage = matches!(error.downcast_ref::<SimulateError>(), Some(SimulateError::Setting { .. }))
-        || error.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage);
+    if let Some(error) = error.downcast_ref::<SimulateError>() {
+        return Some(error.kind());
+    }
+    let is_usage = error.downcast_ref::<Hint>().is_some_and(|hint| hint.is_usage);
     is_usage.then_some(ErrorKind::Usage)
 }
 
@@ -90,6 +92,7 @@ pub fn report_error(error: &anyhow::Error) {
     let way_out = |cause: &(dyn std::error::Error + 'static)| {
         let own = cause.downcast_ref::<Hint>().map(|hint| hint.hint.clone());
         own.or_else(|| cause.downcast_ref::<ModelError>()?.hint())
+            .or_else(|| cause.downcast_ref::<SimulateError>()?.hint())
             .or_else(|| coxa_schema::Hint::hint(cause.downcast_ref::<StudyError>()?))
     };
     if let Some(hint) = error.chain().find_map(way_out) {

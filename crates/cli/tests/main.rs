@@ -1,5 +1,6 @@
 //! The program as its user calls it: commands, their output, their exit status.
 
+mod simulating;
 mod statistics;
 
 use std::fs;
