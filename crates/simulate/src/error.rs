@@ -1,4 +1,4 @@
-//! What can go wrong when films are written or bone surfaces are read.
+//! Errors of writing films and of reading bone surfaces.
 
 use std::path::PathBuf;
 
@@ -73,6 +73,7 @@ impl Hint for SimulateError {
             Self::Setting { .. } => ErrorKind::Usage,
             // Films are made here: one that cannot be encoded is this crate's own fault.
             Self::Png(_) | Self::Dicom(_) => ErrorKind::Internal,
+            Self::Cohort(error) => error.kind(),
             _ => ErrorKind::Input,
         }
     }
@@ -84,6 +85,7 @@ impl Hint for SimulateError {
             Self::NoFemur { .. } => {
                 "give the whole proximal femur as a closed surface, or remove the file to use the built-in one"
             }
+            Self::Cohort(error) => return error.hint(),
             _ => return None,
         };
         Some(hint.to_owned())

@@ -1,7 +1,7 @@
 //! Simulated radiographs of the pelvis and the limbs, with the truth.
 //!
 //! Bones are implicit functions meshed to closed surfaces ([`geometry`], [`bones`]), assembled to a posed patient ([`body`]) or
-//! limb ([`limbs`]), projected to path lengths together with what else lies in the beam ([`accessories`]), exposed and processed
+//! limb ([`limbs`]), projected to path lengths together with everything else in the beam ([`accessories`]), exposed and processed
 //! to a film ([`film`]). Films are written as datasets or as a hospital's registry ([`datasets`]). Everything about a film
 //! follows from a seed, an index and the options.
 //!

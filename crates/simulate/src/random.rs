@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 /// The generator used for everything that is drawn.
 pub type FilmRng = ChaCha8Rng;
 
-/// What a stream of random numbers is for. Streams are separate so that drawing a fracture changes nothing else: films of the
+/// The purpose of a stream of random numbers. Streams are separate so that drawing a fracture changes nothing else: films of the
 /// same seed and index have the same patient, pose, view and exposure whatever their class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {

@@ -1,7 +1,6 @@
 //! Bones from a folder: errors that name file and line, and films that show them.
 
 use std::fs;
-use std::path::PathBuf;
 
 use coxa_simulate::Domain;
 use coxa_simulate::bones::{BoneSurfaces, read_surface};
@@ -54,21 +53,9 @@ fn a_bone_from_a_folder_changes_its_films_and_no_others() {
     }
 }
 
-/// The surfaces of the development data, where they are.
-fn development_bones() -> Option<PathBuf> {
-    let data = std::env::var_os("COXA_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let folder = data.join("anatomy");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: no {}", folder.display());
-    None
-}
-
 #[test]
 fn opensims_bones_are_closed_and_of_plausible_volume() {
-    let Some(folder) = development_bones() else { return };
+    let Some(folder) = coxa_testing::data("anatomy") else { return };
     let volume = |name: &str| read_surface(&folder.join(name)).unwrap().volume() / 1000.0;
     // Milliliters.
     for (name, low, high) in [

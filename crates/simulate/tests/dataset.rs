@@ -3,13 +3,12 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Mutex;
 
 use coxa_cohort::{Dataset, Target, samples};
 use coxa_schema::{BodyPart, FractureType, Label};
 use coxa_simulate::datasets::{DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions, write};
-use coxa_simulate::{Domain, SimulateError};
+use coxa_simulate::{Domain, FilmOptions, SimulateError, limb, pelvis};
 
 fn small(what: FilmSet, format: FilmFormat, n: usize) -> DatasetSpec {
     DatasetSpec { what, format, n, size: 96, seed: 5, ..DatasetSpec::default() }
@@ -57,16 +56,16 @@ fn limbs_come_in_equal_numbers() {
 }
 
 #[test]
-fn a_killed_run_leaves_no_manifest_and_is_taken_up_again() {
+fn an_interrupted_run_leaves_no_manifest_and_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
     let spec = small(FilmSet::Limbs, FilmFormat::Png, 8);
     write(&whole, &spec, &|_| {}).unwrap();
-    let killed = catch_unwind(AssertUnwindSafe(|| write(&broken, &spec, &|n| assert!(n < 4, "killed"))));
-    assert!(killed.is_err());
+    let interrupted = catch_unwind(AssertUnwindSafe(|| write(&broken, &spec, &|n| assert!(n < 4, "interrupted"))));
+    assert!(interrupted.is_err());
     assert!(!broken.join("manifest.csv").exists());
     assert!(fs::read_dir(broken.join("images")).unwrap().count() >= 3);
-    // What a film half written leaves behind goes.
+    // The remains of a half-written film are removed.
     fs::write(broken.join("images/.S0000007.png.1-0.partial"), b"half").unwrap();
     let other = DatasetSpec { seed: 6, ..spec.clone() };
     assert!(matches!(write(&broken, &other, &|_| {}), Err(SimulateError::Occupied { .. })));
@@ -115,20 +114,13 @@ fn dicom_films_are_valid_and_show_what_a_png_shows() {
     }
 }
 
-/// Runs dciodvfy where it is installed; with `COXA_E2E=1` it must be.
+/// Checks a file with dciodvfy, where it is installed.
 fn check_conformance(path: &Path) {
-    let required = std::env::var("COXA_E2E").is_ok_and(|value| value == "1");
-    match Command::new("dciodvfy").arg(path).output() {
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-            let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("Error")).collect();
-            assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
-        }
-        Err(error) => {
-            assert!(!required, "dciodvfy: {error}");
-            eprintln!("skipped: dciodvfy is not installed");
-        }
-    }
+    let Some(mut dciodvfy) = coxa_testing::tool("dciodvfy") else { return };
+    let output = dciodvfy.arg(path).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("Error")).collect();
+    assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
 }
 
 #[test]
@@ -137,10 +129,9 @@ fn pairs_differ_in_the_fracture_alone() {
     let spec = DatasetSpec { patients: FilmsPerPatient::Pairs, ..small(FilmSet::Pelvis, FilmFormat::Png, 6) };
     let dataset = write(&folder.path().join("pairs"), &spec, &|_| ()).unwrap();
     assert_eq!((dataset.films.len(), dataset.truth.len()), (6, 3));
-    for pair in dataset.films.chunks(2) {
-        let [without, with] = pair else { panic!("two films of each patient") };
-        assert_eq!(without.patient, with.patient);
-        assert_eq!((without.label, with.label), (Label::Absent, Label::Present));
+    for without in dataset.films.iter().filter(|film| film.label == Label::Absent) {
+        let others = dataset.films.iter().filter(|film| film.patient == without.patient && film.label != Label::Absent);
+        let [with] = others.collect::<Vec<_>>()[..] else { panic!("a film with and one without a fracture") };
         assert_eq!((without.age, without.sex), (with.age, with.sex));
         let [a, b] = [without, with].map(|film| coxa_imaging::read(&dataset.image_path(film)).unwrap());
         assert_eq!((a.width(), a.height()), (b.width(), b.height()));
@@ -152,6 +143,38 @@ fn pairs_differ_in_the_fracture_alone() {
     assert!(write(&folder.path().join("odd"), &odd, &|_| ()).unwrap_err().to_string().contains("even number"));
     let limbs = DatasetSpec { what: FilmSet::Limbs, ..spec };
     assert!(write(&folder.path().join("limbs"), &limbs, &|_| ()).is_err());
+}
+
+/// Burned In Annotation (0028,0301) of a file.
+fn burned_in_annotation(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
+    let at = bytes.windows(6).position(|window| window == [0x28, 0, 1, 3, b'C', b'S']).unwrap();
+    let length = usize::from(bytes[at + 6]);
+    String::from_utf8(bytes[at + 8..at + 8 + length].to_vec()).unwrap().trim().to_owned()
+}
+
+#[test]
+fn dicom_films_declare_burned_in_text_exactly_where_there_is_some() {
+    let folder = tempfile::tempdir().unwrap();
+    for (what, clutter) in [(FilmSet::Pelvis, 1.0), (FilmSet::Limbs, 1.0), (FilmSet::Pelvis, 0.0)] {
+        let domain = Domain { clutter, ..Domain::default() };
+        let spec = DatasetSpec { domain, ..small(what, FilmFormat::Dicom, 15) };
+        let set = write(&folder.path().join(format!("{what:?} {clutter}")), &spec, &|_| {}).unwrap();
+        let options = FilmOptions { size: spec.size, domain, ..FilmOptions::default() };
+        let mut declared = 0;
+        for (i, film) in (0..).zip(&set.films) {
+            // Text is drawn independently of the class.
+            let drawn = match what {
+                FilmSet::Pelvis => pelvis(spec.seed, i, &options),
+                FilmSet::Limbs => limb(spec.seed, i, &film.body_part, &options),
+            };
+            let expected = if drawn.truth.burned_in_text { "YES" } else { "NO" };
+            assert_eq!(burned_in_annotation(&set.image_path(film)), expected, "{}", film.image_id);
+            declared += usize::from(drawn.truth.burned_in_text);
+        }
+        assert_eq!(declared > 0, clutter > 0.0);
+        assert!(declared < set.films.len());
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn no_code_of_the_registry_is_misjudged() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_swept() {
+fn remains_of_an_interrupted_run_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let images = folder.path().join("images");
     fs::create_dir(&images).unwrap();

@@ -1,7 +1,5 @@
 //! Integration tests of the simulator.
 
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
-
 mod anatomy;
 mod dataset;
 mod hospital;

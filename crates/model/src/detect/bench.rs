@@ -17,7 +17,7 @@ pub struct Workload {
 
 enum Kind {
     Detect(Box<dyn InferExecutor>),
-    Localize { detector: Box<Detector>, film: Radiograph, input: ModelInput },
+    Localize { detector: Box<Detector>, film: Box<Radiograph>, input: ModelInput },
     Train(Box<dyn TrainExecutor>),
 }
 
@@ -54,7 +54,7 @@ impl Workload {
             _ => Detector::new(bundle, options)?,
         };
         let input = preprocess(&film, size, bundle.card().input.fit);
-        let kind = Kind::Localize { detector: Box::new(detector), film, input };
+        let kind = Kind::Localize { detector: Box::new(detector), film: Box::new(film), input };
         Ok(Workload { batch, size, images: Vec::new(), kind })
     }
 
@@ -88,7 +88,7 @@ impl Workload {
         match &mut self.kind {
             Kind::Detect(network) => drop(network.run(&self.images, batch, size)?),
             Kind::Localize { detector, film, input } => {
-                let admitted = || Admitted { film: film.clone(), input: input.clone(), concerns: Vec::new() };
+                let admitted = || Admitted { film: (**film).clone(), input: input.clone(), concerns: Vec::new() };
                 drop(detector.predict((0..batch).map(|_| admitted()).collect())?);
             }
             Kind::Train(network) => {

@@ -132,7 +132,7 @@ impl Detector {
     pub fn read<'a>(&mut self, source: impl Into<FilmSource<'a>>) -> Result<Detection, ModelError> {
         let film = source.into().decode()?;
         match self.admit(film) {
-            Err(refused) => Ok(refused),
+            Err(refused) => Ok(*refused),
             Ok(admitted) => {
                 let mut found = self.predict(vec![admitted])?;
                 found.pop().ok_or_else(|| ModelError::Internal("the network gave no prediction".into()))
@@ -162,7 +162,7 @@ impl Detector {
     }
 
     /// Passes a film through the gate and prepares it; the error is a film that is not read.
-    fn admit(&self, film: Radiograph) -> Result<Admitted, Detection> {
+    fn admit(&self, film: Radiograph) -> Result<Admitted, Box<Detection>> {
         admit(&self.gate, film, |film| preprocess(film, self.size, self.card.input.fit))
     }
 
@@ -233,14 +233,18 @@ impl Detector {
 }
 
 /// Passes a film through a gate and prepares it; the error is a film that is not read.
-fn admit(gate: &Gate, film: Radiograph, prepare: impl Fn(&Radiograph) -> ModelInput) -> Result<Admitted, Detection> {
+fn admit(
+    gate: &Gate,
+    film: Radiograph,
+    prepare: impl Fn(&Radiograph) -> ModelInput,
+) -> Result<Admitted, Box<Detection>> {
     match gate.check(&film) {
         Ok(concerns) => Ok(Admitted { input: prepare(&film), film, concerns }),
-        Err(not_read) => Err(Detection {
+        Err(not_read) => Err(Box::new(Detection {
             film,
             prediction: FilmPrediction::NotRead { not_read },
             concerns: Vec::new(),
             output: None,
-        }),
+        })),
     }
 }

@@ -10,7 +10,7 @@ use super::{Admitted, Detection, Detector, FilmSource, admit};
 use crate::ModelError;
 
 /// What a decoding thread makes of a file: a film for the network, one that is not read, or an error.
-type Decoded = Result<Result<Admitted, Detection>, ModelError>;
+type Decoded = Result<Result<Admitted, Box<Detection>>, ModelError>;
 
 impl Detector {
     /// Reads many files: several threads decode and prepare while the network runs. `each` is called on this thread for every
@@ -87,7 +87,7 @@ impl Detector {
                     admitted.push(film);
                     others.push(None);
                 }
-                Ok(Err(not_read)) => others.push(Some(Ok(not_read))),
+                Ok(Err(not_read)) => others.push(Some(Ok(*not_read))),
                 Err(error) => others.push(Some(Err(error))),
             }
         }

@@ -1,4 +1,4 @@
-//! What is written on a film: lead letters, boxes with letters, lines of text, and the dark boxes left where text was removed.
+//! Writing on a film: lead letters, boxes with letters, lines of text, and the dark boxes that removed text leaves behind.
 
 use coxa_schema::Side;
 
@@ -6,8 +6,8 @@ use crate::random::{FilmRng, chance, choose, normal, uniform};
 
 use super::font;
 
-/// Writes markers and labels on display values 0..=1 (bone bright). `side` is that of the marker's letter, which lies on that
-/// side of a frontal film (the patient's right at the image's left). Each kind has a probability in proportion to `clutter`.
+/// Writes markers and labels on display values 0..=1 (bone bright). The marker's letter names `side` and lies on that side of
+/// a frontal film (the patient's right at the image's left). Each kind has a probability in proportion to `clutter`.
 ///
 /// Returns whether text is in the picture: initials or a line of print. A side letter alone is none.
 #[must_use]
@@ -148,4 +148,27 @@ fn redaction(rng: &mut FilmRng, page: &mut Page<'_>) {
     page.paint([x * page.width as f32, y * page.height as f32], 0.0, half[0] + half[1], |u, w| {
         (u.abs() < half[0] && w.abs() < half[1]).then_some((shade, 1.0))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Stream, stream};
+
+    #[test]
+    fn text_is_reported_as_often_as_it_is_drawn_and_never_on_a_blank_film() {
+        let gray = vec![0.5_f32; 256 * 256];
+        let mut with_text = 0;
+        for index in 0..1000 {
+            let mut value = gray.clone();
+            let has_text = draw(&mut stream(3, index, Stream::Annotation), &mut value, 256, 256, Side::Left, 1.0);
+            assert!(!has_text || value != gray, "{index}");
+            with_text += usize::from(has_text);
+        }
+        // Initials beside nine letters in ten times one in four, lines on half the films: 1 − (1 − 0.225)·(1 − 0.5) = 0.61 ± 0.015.
+        assert!((550..675).contains(&with_text), "{with_text}");
+        let mut value = gray.clone();
+        assert!(!draw(&mut stream(3, 0, Stream::Annotation), &mut value, 256, 256, Side::Left, 0.0));
+        assert_eq!(value, gray);
+    }
 }

@@ -1,4 +1,4 @@
-//! Clothing, buttons, zips, lines, tubes, electrodes and what was left in a pocket.
+//! Clothing, buttons, zips, lines, tubes, electrodes and the contents of pockets.
 
 use super::landmarks::Landmarks;
 use crate::film::scene::{Material, Scene};
@@ -42,7 +42,7 @@ fn on_skin(rng: &mut FilmRng, landmarks: &Landmarks) -> Vec3 {
     )
 }
 
-/// Adds a thing that lies outside the body: its own attenuation instead of taking the place of soft tissue.
+/// Adds an object outside the body: its attenuation is added in full, as it replaces no soft tissue.
 fn add_outside(scene: &mut Scene, mesh: &Mesh, material: Material, weight: f32) {
     scene.add(mesh, Material::Soft, weight);
     scene.add(mesh, material, weight);

@@ -4,7 +4,7 @@ use coxa_schema::Side;
 
 use crate::geometry::Vec3;
 
-/// Where things are in one hip of a posed, unfractured patient (world frame, millimeters): what hardware is placed by.
+/// Landmarks of one hip of a posed, unfractured patient (world frame, millimeters), by which hardware is placed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HipLandmarks {
     /// The patient's side.
@@ -33,7 +33,7 @@ pub struct HipLandmarks {
     pub shaft_radius: f32,
 }
 
-/// Where things are in a posed patient: what accessories are placed by.
+/// Landmarks of a posed patient, by which accessories are placed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Landmarks {
     /// The patient's right hip, then the left.

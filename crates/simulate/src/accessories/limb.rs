@@ -1,4 +1,4 @@
-//! What is on limb films besides the limb: plates, nails and wires, casts, bangles, sheets. The same for every part.
+//! Accessories of limb films: plates, nails and wires, casts, bangles, sheets. All parts have the same distribution.
 
 use crate::film::options::Domain;
 use crate::film::scene::{Material, Scene};

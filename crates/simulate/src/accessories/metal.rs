@@ -1,4 +1,4 @@
-//! Screws, plates, nails and wires as closed meshes in millimeters, for hips and limbs alike.
+//! Screws, plates, nails and wires as closed meshes in millimeters, for hips and limbs.
 
 use super::curve::across;
 use crate::geometry::grid::mesh_of;

@@ -1,6 +1,6 @@
-//! What is on films besides the patient: metal, gas, calcifications, lines, clothing, markers and labels.
+//! Everything on films besides the patient: metal, gas, calcifications, lines, clothing, markers and labels.
 //!
-//! Nothing here knows whether there is a fracture: accessories are drawn from streams of their own
+//! Nothing here depends on whether there is a fracture: accessories are drawn from streams of their own
 //! ([`crate::random::Stream::Accessories`], [`crate::random::Stream::Annotation`]) with the same probabilities for every class.
 
 pub mod annotation;
@@ -24,8 +24,8 @@ use landmarks::{HipLandmarks, Landmarks};
 
 /// Which hardware the film has, if any, and on which side.
 ///
-/// Screws, nails and plates stand in either hip, whether it is the one in question or not: a bone breaks beside and through them too.
-/// A prosthesis stands in the other one alone, as it leaves no neck that could break, and the label must not follow from the metal.
+/// Screws, nails and plates are placed in either hip, the one in question included, as a bone breaks beside and through them too. A
+/// prosthesis is placed in the opposite hip only: it leaves no neck that could break, and the label must not follow from the metal.
 pub fn choose_hardware(rng: &mut FilmRng, index_side: Side, domain: &Domain) -> Option<(Hardware, Side)> {
     let kind = choose(
         rng,
@@ -42,8 +42,8 @@ pub fn choose_hardware(rng: &mut FilmRng, index_side: Side, domain: &Domain) -> 
     wanted.then(|| (kind, if in_question { index_side } else { index_side.opposite() }))
 }
 
-/// Adds everything that lies in the beam of a pelvic film: hardware (as chosen by [`choose_hardware`], with the hip that holds it,
-/// as it lies now), bowel gas, calcifications, lines and clothing.
+/// Adds all accessories in the beam of a pelvic film: hardware (as chosen by [`choose_hardware`], with the present landmarks of the
+/// hip that holds it), bowel gas, calcifications, lines and clothing.
 pub fn draw(
     rng: &mut FilmRng,
     scene: &mut Scene,

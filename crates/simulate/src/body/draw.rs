@@ -1,4 +1,4 @@
-//! A posed patient into a scene: which bones and tissues go where, with their texture.
+//! Adds a posed patient to a scene: bones and soft tissue, with their texture.
 
 use coxa_schema::Side;
 
@@ -97,7 +97,7 @@ pub(crate) fn draw_fragment(
     let relief = &patient.relief[place(side)];
     let depths = relief.depths(shape);
     let pixel = block as f32 * camera.spacing / patient.femur_scale;
-    // What the lines add to a fragment's compact bone: they are on its surface, and so nowhere that it is thin.
+    // The compact bone that the lines add to a fragment: they are on its surface, so nowhere that it is thin.
     let mut lines = vec![0.0_f32; depth.len()];
     let plane = scene.plane_mut(Material::Spongy);
     // The fraction changes slowly: it is taken once for a film pixel, which is a block of the raster.

@@ -6,7 +6,7 @@ use crate::geometry::shape::{Element, Node, Skeleton};
 use crate::geometry::{Vec3, v};
 use crate::random::{FilmRng, chance, normal, uniform};
 
-/// What distinguishes one body from another.
+/// The measures in which bodies differ.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyShape {
     /// Half width at the trochanters, millimeters.

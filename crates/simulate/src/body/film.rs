@@ -91,7 +91,7 @@ pub(crate) fn pelvis_with(
     let spacing = view.camera.spacing * view.oversampling as f32;
     let mut display = develop(&signal, view.width, view.height, spacing, &development);
     let mut notes = stream(seed, index, Stream::Annotation);
-    // On a film of one hip the letter is that hip's; on one of both it lies on either's side.
+    // The letter is that of the hip on a close-up, of either side on a film of both hips.
     let either = if chance(&mut notes, 0.5) { Side::Left } else { Side::Right };
     let letter = if view.frame == Frame::CloseUp { patient.index_side } else { either };
     let burned_in_text =
@@ -131,7 +131,7 @@ pub fn kind_of(seed: u64, index: u64, options: &FilmOptions) -> Option<FractureT
     }
 }
 
-/// Where things are, with the bones unbroken.
+/// The landmarks, with the bones unbroken.
 fn landmarks(patient: &Patient) -> Landmarks {
     let pelvis = patient.pelvis_motion();
     let k = patient.pelvis.scale;
@@ -145,7 +145,7 @@ fn landmarks(patient: &Patient) -> Landmarks {
     }
 }
 
-/// Where things are in one hip whose femur has moved, in its rest frame, by `motion` as a whole.
+/// The landmarks of one hip whose femur has moved, in its rest frame, by `motion` as a whole.
 fn hip_landmarks(patient: &Patient, side: Side, motion: &Rigid) -> HipLandmarks {
     let shape = &patient.femora[place(side)];
     let at = |p: Vec3| patient.femur_point(side, motion.apply(p));
@@ -186,7 +186,7 @@ fn bounding_box(view: &Viewpoint, points: &[Vec3]) -> [f32; 4] {
     [x0, y0, x1 - x0, y1 - y0]
 }
 
-/// What is drawn for a film besides its class, by name: the same values for every [`FilmKind`].
+/// Values drawn for a film besides its class, by name: the same for every [`FilmKind`].
 #[must_use]
 pub fn covariates_of(seed: u64, index: u64, options: &FilmOptions) -> Vec<(&'static str, f32)> {
     let variation = options.domain.variation;

@@ -1,4 +1,4 @@
-//! A posed patient and the frontal film of the pelvis or of one hip: soft tissue, pose, viewpoint, and what is drawn of them.
+//! A posed patient and the frontal film of the pelvis or of one hip: soft tissue, pose, viewpoint, and their drawing.
 
 mod draw;
 pub mod envelope;

@@ -1,4 +1,4 @@
-//! What is drawn for a frontal film of the hips besides its fracture: patient, pose and view. None of it knows the class.
+//! The patient of a frontal film of the hips, and the pose. Neither depends on the class of the film.
 
 use coxa_schema::{Sex, Side};
 
@@ -32,13 +32,13 @@ pub struct Patient {
     pub index_side: Side,
     /// Number of the pelvis in the bank.
     pub pelvis_number: usize,
-    /// What makes it this person's.
+    /// Individual variation of the pelvis.
     pub pelvis: PelvisFit,
     /// Numbers of the femora in the bank, right then left.
     pub femur_numbers: [usize; 2],
     /// Femora, right then left, in the millimeters of the templates.
     pub femora: [FemurShape; 2],
-    /// What stands out on the femora, right then left.
+    /// Lines and ridges of the femora, right then left.
     pub relief: [Relief; 2],
     /// Millimeters of this patient per millimeter of the femur's template.
     pub femur_scale: f32,
@@ -78,7 +78,7 @@ impl Patient {
         let number = |rng: &mut FilmRng, n: usize| (uniform(rng, 0.0, n as f32) as usize).min(n - 1);
         let first = number(rng, FEMORA);
         let second = number(rng, FEMORA);
-        // Hips of a person are alike, but for old disease or injury of one of them.
+        // The hips of a person have the same shape, but for old disease or injury of one of them.
         let second = if chance(rng, 0.12 * variation) { second } else { first };
         let femur_numbers = if chance(rng, 0.5) { [first, second] } else { [second, first] };
         let aged = FemurShape::numbered(first).aged(rng, age, variation);

@@ -77,7 +77,7 @@ impl Viewpoint {
         };
         let magnification_at_hips = 1.14;
         let reach = [size[0] * 0.5 / magnification_at_hips, size[1] * 0.5 / magnification_at_hips];
-        // Keep what may break well inside: from above the greater trochanter to below the lesser, head to lateral cortex.
+        // The part that may break stays well inside: from above the greater trochanter to below the lesser, head to lateral cortex.
         let hip = patient.femur_point(patient.index_side, v(22.0, -30.0, 0.0));
         let slack = [(reach[0] - 62.0).max(4.0), (reach[1] - 75.0).max(4.0)];
         let aim =

@@ -13,7 +13,7 @@ use crate::geometry::mesh::Mesh;
 /// A pelvis and lumbar spine at their template's size.
 #[derive(Debug)]
 pub struct PelvisTemplate {
-    /// What was built.
+    /// The measures that it was built from.
     pub shape: PelvisShape,
     /// Outer and inner surface of the left hip bone.
     pub hip_bone: [Mesh; 2],
@@ -26,7 +26,7 @@ pub struct PelvisTemplate {
 /// A femur at its template's size.
 #[derive(Debug)]
 pub struct FemurTemplate {
-    /// What was built.
+    /// The measures that it was built from.
     pub shape: FemurShape,
     /// Its sampled surface and cortical thickness.
     pub field: FemurField,

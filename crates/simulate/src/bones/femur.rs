@@ -17,7 +17,7 @@ use crate::random::{FilmRng, normal, uniform};
 /// How many different proximal femora there are.
 pub const FEMORA: usize = 32;
 
-/// What distinguishes one proximal femur from another.
+/// The measures in which proximal femora differ.
 #[derive(Clone, Copy, Debug)]
 pub struct FemurShape {
     /// Radius of the head, millimeters.

@@ -65,7 +65,7 @@ impl Fragment {
         Self { outer: template.outer.clone(), inner, motion: Rigid::identity(), face: Vec::new() }
     }
 
-    /// What is left of a femur whose head has been taken out for a prosthesis.
+    /// A femur whose head has been resected for a prosthesis.
     #[must_use]
     pub fn resected(template: &FemurTemplate, shape: &FemurShape) -> Self {
         let field = &template.field;
@@ -366,7 +366,7 @@ impl Fracture {
         for (_, own) in [&self.lesser, &self.greater].into_iter().flatten() {
             motions.push(own.then(&self.distal));
         }
-        // The head stays in its socket: everything is shifted by what its center would have moved.
+        // The head stays in its socket: everything is shifted by the movement of its center.
         let home = Rigid::translate(-self.proximal.apply(Vec3::default()));
         regions
             .iter()

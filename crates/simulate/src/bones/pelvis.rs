@@ -20,7 +20,7 @@ use crate::random::{FilmRng, normal, uniform};
 /// How many different pelves there are.
 pub const PELVES: usize = 24;
 
-/// What distinguishes one template of the bank from another. Templates have hip centers 176 mm apart.
+/// The measures in which templates of the bank differ. Templates have hip centers 176 mm apart.
 #[derive(Clone, Copy, Debug)]
 pub struct PelvisShape {
     /// Radius of the acetabular cavity over that of a head of 44 mm.
@@ -268,7 +268,7 @@ impl PelvisShape {
         };
         let (i, a) = (self.opening[0].to_radians(), self.opening[1].to_radians());
         let outwards = v(i.cos() * a.cos(), -i.sin() * a.cos(), a.sin());
-        // Beyond the rim only what is near the head is taken away: the columns pass by.
+        // Beyond the rim, only bone near the head is removed; the columns stay.
         let rim = (2.0 - q.dot(outwards)).max(q.length() - self.cavity - 9.5);
         let hollow = cavity.min(fossa).min(notch).min(rim);
         smooth_max(d, -hollow, 2.5)

@@ -1,8 +1,8 @@
-//! What stands out on a proximal femur that its smooth shape does not have: the crest and lines between the trochanters, the
+//! Details of a proximal femur that its smooth shape does not have: the crest and lines between the trochanters, the
 //! edges of the fossa behind the neck, the lines of the shaft, and how coarse its spongy bone looks.
 //!
 //! On a frontal film these are thin bright lines across the trochanteric region, with the lucent fossa between them (Keats and
-//! Anderson, Atlas of Normal Roentgen Variants). A reader who has never seen them takes them for a fracture.
+//! Anderson, Atlas of Normal Roentgen Variants). A network that has never seen them mistakes them for a fracture.
 
 use super::femur::FemurShape;
 use crate::geometry::{Vec3, smoothstep};
@@ -30,7 +30,7 @@ struct Line {
     ends: [f32; 2],
 }
 
-/// What stands out on one femur.
+/// Lines and ridges of one femur.
 #[derive(Clone, Copy, Debug)]
 pub struct Relief {
     lines: [Line; LINES],

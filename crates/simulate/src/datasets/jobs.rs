@@ -11,7 +11,7 @@ use crate::film::truth::SimulatedFilm;
 use crate::limbs::{self, LimbBones, limb_with};
 use crate::random::{Stream, stream};
 
-/// What a film shows.
+/// The subject of a film.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Subject {
     Pelvis(FilmKind),

@@ -39,7 +39,7 @@ impl Default for Proportions {
     }
 }
 
-/// What to write.
+/// The dataset to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DatasetSpec {
     /// Which films.
@@ -98,4 +98,43 @@ pub(super) fn plan(spec: &DatasetSpec) -> String {
         FilmsPerPatient::Pairs => "ids in shuffled order\n",
     };
     format!("coxa-simulate {}\n{order}{spec:#?}\n", env!("CARGO_PKG_VERSION"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change here gives every simulated DICOM film other UIDs, and keeps unfinished runs from being resumed.
+    #[test]
+    fn the_plan_is_the_text_that_uids_are_made_of() {
+        let spec = DatasetSpec { patients: FilmsPerPatient::Pairs, ..DatasetSpec::default() };
+        let settings = [
+            "DatasetSpec {",
+            "    what: Pelvis,",
+            "    n: 1000,",
+            "    seed: 1,",
+            "    size: 512,",
+            "    format: Dicom,",
+            "    proportions: Proportions {",
+            "        normal: 0.5,",
+            "        femoral_neck: 0.25,",
+            "        trochanteric: 0.25,",
+            "    },",
+            "    patients: Pairs,",
+            "    domain: Domain {",
+            "        variation: 1.0,",
+            "        hardware: 0.08,",
+            "        close_up: 0.35,",
+            "        clutter: 0.3,",
+            "    },",
+            "    anatomy: None,",
+            "}",
+            "",
+        ]
+        .join("\n");
+        let version = format!("coxa-simulate {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(plan(&spec), format!("{version}ids in shuffled order\n{settings}"));
+        let single = DatasetSpec::default();
+        assert_eq!(plan(&single), format!("{version}{}", settings.replace("Pairs", "Single")));
+    }
 }

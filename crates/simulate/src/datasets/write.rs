@@ -67,8 +67,8 @@ fn save_film(
     Ok(FilmRows::new(id, patient, path, coxa_files::sha256(&bytes), film, spec.what))
 }
 
-/// Saves manifest and truth, then clears away what the run needed. A run stopped in between is finished all the same: its
-/// leftovers are only hidden files.
+/// Saves manifest and truth, then removes the notes and the plan. A run interrupted in between is complete all the same: only
+/// hidden files are left behind.
 fn finish(folder: &Path, rows: Vec<FilmRows>) -> Result<Dataset, SimulateError> {
     let mut dataset = Dataset::new(folder);
     for FilmRows { film, truth } in rows {

@@ -19,7 +19,7 @@ const COBALT_CHROME: [f32; 3] = [2.40, 1.25, 0.67];
 const CEMENT: [f32; 3] = [0.166, 0.097, 0.060];
 const PLASTIC: [f32; 3] = [0.0207, 0.0185, 0.0170];
 
-/// Attenuation of a material beyond that of the soft tissue it stands in for, 1/mm in the three bins.
+/// Attenuation of a material beyond that of the soft tissue it replaces, 1/mm in the three bins.
 #[must_use]
 pub fn coefficients(material: Material) -> [f32; 3] {
     let beyond = |of: [f32; 3]| [of[0] - SOFT[0], of[1] - SOFT[1], of[2] - SOFT[2]];

@@ -6,7 +6,7 @@ use super::beam::gaussian_blur;
 use super::truth::{FilmTruth, SimulatedFilm};
 use crate::random::{FilmRng, Stream, chance, normal, stream, uniform};
 
-/// What lies outside the collimated field.
+/// The area outside the collimated field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Surround {
     /// Blackened by the workstation.
@@ -40,7 +40,7 @@ pub struct Development {
     pub collimation: [f32; 4],
     /// Turn of the collimator against the film, degrees.
     pub collimator_turn: f32,
-    /// What the collimated border looks like.
+    /// Look of the collimated border.
     pub surround: Surround,
     /// Width of a bright line at the film's edges in fractions of the film, as scanned cassettes have.
     pub frame: f32,
@@ -121,7 +121,7 @@ pub fn develop(signal: &[f32], width: usize, height: usize, spacing: f32, d: &De
     value
 }
 
-/// Black and white points: quantiles of the optical depth over what is not open field.
+/// Black and white points: quantiles of the optical depth over the area that is not open field.
 fn range(depth: &[f32], quantiles: [f32; 2], body_from: f32) -> (f32, f32) {
     let step = (depth.len() / 20_000).max(1);
     let mut body: Vec<f32> = depth.iter().step_by(step).copied().filter(|x| *x > body_from).collect();

@@ -1,5 +1,5 @@
-//! From a scene to a film: path lengths ([`projection`], [`scene`]), exposure ([`beam`]) and processing ([`display`]); what can
-//! be requested of a film ([`options`]) and what is true of it ([`truth`]).
+//! From a scene to a film: path lengths ([`projection`], [`scene`]), exposure ([`beam`]) and processing ([`display`]); the
+//! request for a film ([`options`]), the film and its truth ([`truth`]).
 
 pub mod beam;
 pub mod display;

@@ -33,7 +33,7 @@ impl Default for Domain {
     }
 }
 
-/// What film to make.
+/// The film to make.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FilmOptions {
     /// Longest side of the film in pixels, 64 to 4096.

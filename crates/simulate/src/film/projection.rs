@@ -29,7 +29,7 @@ pub struct Camera {
     pub height: usize,
     /// Roll of the patient's picture about [`Camera::pivot`], as cosine and sine.
     pub roll: [f32; 2],
-    /// What the picture is rolled about, in raster pixels.
+    /// The point that the picture is rolled about, in raster pixels.
     pub pivot: [f32; 2],
 }
 

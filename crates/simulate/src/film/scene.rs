@@ -1,11 +1,11 @@
-//! What stands between the focal spot and the detector: path lengths of each material, pixel by pixel.
+//! The scene between focal spot and detector: path lengths of each material, pixel by pixel.
 
 use super::projection::Camera;
 use crate::geometry::mesh::Mesh;
 
 /// A material with an attenuation curve of its own ([`super::beam`]).
 ///
-/// Path lengths add. A thing that lies *inside* another takes its place: add it with weight 1 and the other with weight −1
+/// Path lengths add. An object *inside* another replaces a part of it: add it with weight 1 and the other with weight −1
 /// (bowel gas is `Soft` with weight −1, a nail in the canal is its metal alone, the marrow it displaces being negligible).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Material {

@@ -18,7 +18,7 @@ pub enum Hardware {
 }
 
 impl Hardware {
-    /// Whether it stands in the place of the femoral head.
+    /// Whether it replaces the femoral head.
     #[must_use]
     pub fn replaces_head(self) -> bool {
         matches!(self, Self::TotalHip | Self::Hemiarthroplasty)
@@ -38,7 +38,7 @@ pub struct SimulatedFracture {
     pub bbox: [f32; 4],
 }
 
-/// What is true of a simulated film.
+/// The truth of a simulated film.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilmTruth {
     /// Whether the film shows a fracture.
@@ -53,7 +53,7 @@ pub struct FilmTruth {
     pub burned_in_text: bool,
     /// Metal and the side that it is on.
     pub hardware: Option<(Hardware, Side)>,
-    /// What was drawn besides the class, by name, for tests that the classes do not differ in it.
+    /// Values drawn besides the class, by name: tests check that the classes do not differ in them.
     pub covariates: Vec<(&'static str, f32)>,
 }
 
@@ -72,9 +72,9 @@ pub struct SimulatedFilm {
     pub monochrome1: bool,
     /// Detector pixel spacing, millimeters.
     pub spacing_mm: f32,
-    /// What is shown.
+    /// The part of the body.
     pub body_part: BodyPart,
-    /// What is true of it.
+    /// The truth.
     pub truth: FilmTruth,
 }
 

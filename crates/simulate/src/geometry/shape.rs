@@ -143,7 +143,7 @@ impl Skeleton {
         Self::default()
     }
 
-    /// Adds an element that blends with what is there over `blend` millimeters.
+    /// Adds an element that blends with the earlier ones over `blend` millimeters.
     pub fn push(&mut self, element: Element, blend: f32) {
         self.group(&[element], blend);
     }
@@ -161,7 +161,7 @@ impl Skeleton {
         self.group(&slabs, blend);
     }
 
-    /// Elements whose union is sharp among themselves and blends with what is there.
+    /// Elements whose union is sharp among themselves and blends with the earlier ones.
     pub fn group(&mut self, elements: &[Element], blend: f32) {
         let elements: Vec<_> = elements
             .iter()

@@ -110,7 +110,7 @@ fn ankle_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Draw
 }
 
 fn foot_pose(rng: &mut FilmRng, projection: Projection, variation: f32) -> Drawn {
-    // From above, the leg leans back out of the beam; else its shadow lies on the tarsus.
+    // From above, the leg leans back out of the beam: it would overlie the tarsus.
     let mean = if projection == Projection::Lateral { 5.0 } else { 38.0 };
     let segments = ankle_segments(rng, mean, 5.0 + 10.0 * variation);
     let flexion = segments[foot::FOOT];

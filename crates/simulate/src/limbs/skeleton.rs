@@ -169,7 +169,7 @@ fn outward(inner: &Mesh, shell: &Shell) -> Vec<Vec3> {
     inner.normals().iter().zip(&inner.vertices).map(|(n, p)| *n * shell.thickness(*p)).collect()
 }
 
-/// What makes one limb different from another.
+/// The measures in which limbs differ.
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
     /// Size along x, y, z.
@@ -222,7 +222,7 @@ impl Variant {
     }
 }
 
-/// How the segments stand and how the limb is seen.
+/// Pose of the segments and direction of view.
 #[derive(Clone, Debug)]
 pub(crate) struct Pose {
     /// A motion for each segment, in the part's frame.
@@ -231,7 +231,7 @@ pub(crate) struct Pose {
     pub(crate) view: Rigid,
     /// Point of the part's frame that the central ray is aimed at.
     pub(crate) center: Vec3,
-    /// What the longest side of the film covers at the patient, millimeters.
+    /// Length that the longest side of the film covers at the patient, millimeters.
     pub(crate) field: f32,
 }
 

@@ -1,4 +1,4 @@
-//! Solids for limb bones and skin: what [`crate::geometry::shape::Element`] lacks (ellipsoids, rounded blocks, flat-ended cylinders,
+//! Solids for limb bones and skin that [`crate::geometry::shape::Element`] lacks (ellipsoids, rounded blocks, flat-ended cylinders,
 //! lofts and half spaces), and a part made of solids that are added and cut away in order.
 //!
 //! Distances are signed, negative inside, in millimeters; they are exact for elements, blocks, cylinders and half spaces
@@ -148,7 +148,7 @@ fn loft_distance(sections: &[CrossSection], p: Vec3) -> f32 {
     if side > 0.0 && end > 0.0 { side.hypot(end) } else { smooth_max(side, end, LOFT_RIM) }
 }
 
-/// What is done with a solid.
+/// How a solid is combined with the earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Add,

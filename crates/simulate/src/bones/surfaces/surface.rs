@@ -1,4 +1,4 @@
-//! From points and polygons to closed triangle meshes in the world's axes: what path lengths need.
+//! From points and polygons to closed triangle meshes in the world's axes, as path lengths need them.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! What a registry says of an injury: codes of ICD-9-CM or ICD-10-CM, and operations.
+//! Diagnoses and operations of an injury: codes of ICD-9-CM or ICD-10-CM, and the words of a registry.
 
 use coxa_schema::{FractureType, Side};
 use rand::RngExt;

@@ -15,7 +15,7 @@ use crate::error::SimulateError;
 use crate::film::options::{Domain, FilmKind, FilmOptions};
 use crate::film::truth::SimulatedFilm;
 
-/// What the table of films says of where they are from.
+/// The origin of every film in the table of films.
 const SOURCE: &str = "simulated";
 
 /// Makes the films of an injury and returns their rows.
@@ -43,7 +43,7 @@ pub(super) fn films_of(
     if let Flaw::Defect(note) = row.flaw {
         spoil(&mut film, note);
     }
-    // The film's own patient is only near the registry's: the file says what the registry says.
+    // The patient drawn for the film is only near the registry's; the file has the registry's age and sex.
     film.truth.age = row.age as f32;
     film.truth.sex = row.sex;
     let path = format!("images/P{i:06}.{}", extension(spec.format));

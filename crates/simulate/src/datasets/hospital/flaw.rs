@@ -1,9 +1,9 @@
-//! Why a collection should leave an injury out.
+//! Why linkage of the registry should leave an injury out.
 
-/// Why a collection should leave an injury out.
+/// Why linkage should leave an injury out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// None: it belongs into the cohort.
+    /// None: it belongs in the cohort.
     None,
     /// The patient was not admitted.
     NotAdmitted,

@@ -13,10 +13,10 @@ use crate::body::patient::Patient;
 use crate::film::options::Domain;
 use crate::random::{Stream, chance, choose, stream};
 
-/// A row of the registry, with what is to be drawn for it.
+/// A row of the registry, with the settings of its film.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimulatedInjury {
-    /// Made-up patient.
+    /// Identifier of the invented patient.
     pub patient: String,
     /// Day of the injury.
     pub day: Day,

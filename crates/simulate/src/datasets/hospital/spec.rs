@@ -3,7 +3,7 @@
 use crate::datasets::spec::FilmFormat;
 use crate::film::options::Domain;
 
-/// What hospital to make up.
+/// The hospital to simulate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HospitalSpec {
     /// Injuries in the registry, 1 to 1,000,000.
