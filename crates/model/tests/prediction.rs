@@ -238,7 +238,7 @@ fn with_text(mut bytes: Vec<u8>, tag: [u8; 4], value: &str) -> Vec<u8> {
     let header = [&tag[..], b"CS"].concat();
     let at = bytes.windows(header.len()).position(|window| window == header).unwrap() + header.len();
     let old = usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-    let padded = if value.len() % 2 == 0 { value.to_owned() } else { format!("{value} ") };
+    let padded = if value.len().is_multiple_of(2) { value.to_owned() } else { format!("{value} ") };
     let new = [&(padded.len() as u16).to_le_bytes()[..], padded.as_bytes()].concat();
     bytes.splice(at..at + 2 + old, new);
     bytes
