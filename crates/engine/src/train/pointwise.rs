@@ -6,8 +6,8 @@ use crate::kernels::planes::{PLANE, Pass, Planes, ops, words};
 use crate::kernels::{Affine, PanelProduct, Simd};
 use crate::threads::SharedMut;
 
-/// The backward pass of [`crate::kernels::planes::pointwise::PointwiseForward`]: weight gradient, and the gradient at the input before the normalization's
-/// own subtraction (see `norm.rs`).
+/// The backward pass of [`crate::kernels::planes::pointwise::PointwiseForward`]: weight gradient, and the gradient at the input before
+/// the normalization's own subtraction (see `norm.rs`).
 pub(crate) struct PointwiseBackward<'a> {
     /// With `correction`, the gradient at the output: from a gradient and the output's values.
     pub gradient: Planes,

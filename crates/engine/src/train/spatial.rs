@@ -13,7 +13,8 @@ pub(crate) fn backward_tiles(filtering: Filtering, images: usize, side: usize) -
     Tiles::new(filtering, images, side, 24 * 36 / filtering.points(), 16, 4)
 }
 
-/// The backward pass of [`crate::kernels::planes::spatial::SpatialForward`]: weight gradient, and the gradient before the normalization's own subtraction.
+/// The backward pass of [`crate::kernels::planes::spatial::SpatialForward`]: weight gradient, and the gradient before the normalization's
+/// own subtraction.
 pub(crate) struct SpatialBackward<'a> {
     /// With `correction`, the gradient at the output: from a gradient and the output's values, a plane each.
     pub gradient: Planes,
