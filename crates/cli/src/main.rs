@@ -88,6 +88,7 @@ fn main() -> ExitCode {
             eprintln!("{n} of the inputs failed; each is named above.");
             ExitCode::from(1)
         }
+        Ok(Err(error)) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Ok(Err(error)) => ExitCode::from(output::report_error(&error)),
         Err(_) => ExitCode::from(output::report_panic()),
     }

@@ -97,6 +97,12 @@ pub fn report_error(error: &anyhow::Error) -> u8 {
     kind.exit_status()
 }
 
+/// Whether an error is a closed standard output, as in `coxa predict … --json | head`: the end, and no fault.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(is_closed))
+}
+
 /// Writes that the program panicked, after the panic's own lines, and returns the exit status.
 pub fn report_panic() -> u8 {
     eprintln!("hint: {OUR_FAULT}");
@@ -129,5 +135,42 @@ pub fn some_of<T>(all: &[T], name: impl Fn(&T) -> String) -> String {
     match all.len().saturating_sub(MOST) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_s_kind_and_hint_are_found_below_its_context() {
+        let status = |error: anyhow::Error| judge(&error.context("importing")).kind.exit_status();
+        assert_eq!(status(usage("--size 33", "a multiple of 32")), 2);
+        assert_eq!(status(WorkflowError::from(ModelError::Setting("the threshold is 7".into())).into()), 2);
+        assert_eq!(status(ModelError::Setting("the threshold is 7".into()).into()), 2);
+        assert_eq!(status(WorkflowError::Stopped("reading".into()).into()), 1);
+        assert_eq!(status(anyhow::anyhow!("of no crate")), 1);
+        let internal = anyhow::Error::new(WorkflowError::Internal("no prediction".into()));
+        let Judgment { kind, hint } = judge(&internal);
+        assert_eq!((kind.exit_status(), hint.as_deref()), (70, Some(OUR_FAULT)));
+        let hint = judge(&usage("--size 33", "a multiple of 32")).hint;
+        assert_eq!(hint.as_deref(), Some("a multiple of 32"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_known_below_other_errors() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&WorkflowError::Results(closed()).into()));
+        assert!(is_closed_pipe(&Err::<(), _>(closed()).context("printing").unwrap_err()));
+        assert!(!is_closed_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
+    }
+
+    #[test]
+    fn of_many_names_some_are_listed() {
+        let name = |n: &usize| n.to_string();
+        assert_eq!(some_of(&[1, 2], name), "1, 2");
+        assert_eq!(some_of(&(0..10).collect::<Vec<_>>(), name), "0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
     }
 }

@@ -9,15 +9,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// How often a plain line is written where there is no terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Progress of one piece of work of known length, on standard error.
-pub struct Progress {
+/// A progress bar of one piece of work of known length, on standard error.
+pub struct Bar {
     label: String,
     total: u64,
     bar: Option<ProgressBar>,
     plain: Mutex<(Instant, Instant)>,
 }
 
-impl Progress {
+impl Bar {
     /// A bar named `label` over `total` steps.
     pub fn new(label: impl Into<String>, total: usize) -> Self {
         let label = label.into();

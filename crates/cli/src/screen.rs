@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use coxa_model::{Control, Event};
 use coxa_workflow::{WorkEvent, WorkObserver};
 
-use crate::progress::Progress;
+use crate::progress::Bar;
 
 /// Work that takes no longer than this shows no bar.
 const SHORT: Duration = Duration::from_secs(1);
@@ -13,7 +13,7 @@ const SHORT: Duration = Duration::from_secs(1);
 /// Shows events as they come; never stops the work.
 #[derive(Default)]
 pub struct Screen {
-    bar: Option<(String, Progress)>,
+    bar: Option<(String, Bar)>,
     /// The work that may get a bar, and when it began.
     waiting: Option<(String, Instant)>,
 }
@@ -142,11 +142,11 @@ impl Screen {
         }
     }
 
-    fn bar(&mut self, label: &str, total: usize) -> &Progress {
+    fn bar(&mut self, label: &str, total: usize) -> &Bar {
         if let Some((_, old)) = self.bar.take_if(|(name, _)| name != label) {
             old.finish();
         }
-        let (_, bar) = self.bar.get_or_insert_with(|| (label.to_owned(), Progress::new(label, total)));
+        let (_, bar) = self.bar.get_or_insert_with(|| (label.to_owned(), Bar::new(label, total)));
         bar
     }
 }

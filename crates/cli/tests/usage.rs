@@ -56,12 +56,15 @@ fn a_full_disk_is_one_line() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_panic() {
+fn a_closed_pipe_is_the_end_and_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("p.csv");
     fs::write(&table, "image_id,label,probability\na,1,0.9\nb,0,0.2\n").unwrap();
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let output = coxa(&["evaluate", "--predictions", text(&table)]).stdout(writer).output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    for more in [&[][..], &["--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let arguments = [&["evaluate", "--predictions", text(&table)][..], more].concat();
+        let output = coxa(&arguments).stdout(writer).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{}", errors(&output));
+    }
 }

@@ -1,6 +1,6 @@
 //! STARD-AI and TRIPOD+AI: what the run knows is filled in, what only the study's authors know is left for them, and says so.
 
-use crate::page::{Block, Section, Table};
+use crate::page::{Block, Section, PageTable};
 use crate::report::{Study, measures_by_name, percent};
 
 /// An item: its number, what it asks for, and the answer where the run knows it.
@@ -180,7 +180,7 @@ pub fn section(study: &Study<'_>) -> Section {
     let table = |name: &str, caption: &str, items: Vec<Item>| {
         let said = |answer: Option<String>| answer.unwrap_or_else(|| "for the authors to say".to_owned());
         let rows = items.into_iter().map(|(item, topic, answer)| vec![item.to_owned(), topic.to_owned(), said(answer)]);
-        Block::Table(Table {
+        Block::Table(PageTable {
             name: name.to_owned(),
             caption: caption.to_owned(),
             header: ["item", "topic", "this study"].map(str::to_owned).to_vec(),

@@ -6,10 +6,10 @@ use coxa_stats::Level;
 use coxa_stats::contingency::{Continuity, chi_square};
 use coxa_stats::means::{Summary, Variances, t_test};
 
-use crate::page::Table;
+use crate::page::PageTable;
 
 /// Table 1 of a dataset's films that are not excluded; `None` where neither age nor sex is known of any.
-pub fn table(dataset: &Dataset) -> Option<Table> {
+pub fn table(dataset: &Dataset) -> Option<PageTable> {
     let of = |label: Label| -> Vec<&Film> {
         dataset.films.iter().filter(|film| !film.excluded && film.label == label).collect()
     };
@@ -32,7 +32,7 @@ pub fn table(dataset: &Dataset) -> Option<Table> {
         let n = with.iter().filter(|film| film.fracture_type == Some(kind)).count();
         rows.push(vec![name.to_owned(), share(n, with.len()), String::new(), String::new()]);
     }
-    Some(Table {
+    Some(PageTable {
         name: "table1".into(),
         caption: "Table 1. Student's t test and the chi-square test with continuity correction, as in the paper."
             .into(),

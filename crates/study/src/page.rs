@@ -52,14 +52,14 @@ pub enum Block {
         caption: String,
     },
     /// A table.
-    Table(Table),
+    Table(PageTable),
     /// Films with their findings.
     Films(Vec<FilmCard>),
 }
 
 /// A table: a header and rows of the same length.
 #[derive(Debug, Clone, Default)]
-pub struct Table {
+pub struct PageTable {
     /// File name without its ending.
     pub name: String,
     /// What it shows.
@@ -204,7 +204,7 @@ impl Page {
     }
 }
 
-impl Table {
+impl PageTable {
     fn csv(&self) -> io::Result<Vec<u8>> {
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
         let (header, rows) = self.data.as_ref().map_or((&self.header, &self.rows), |(header, rows)| (header, rows));
@@ -234,7 +234,7 @@ impl Block {
     }
 }
 
-fn write_table(table: &Table, out: &mut impl Write) -> io::Result<()> {
+fn write_table(table: &PageTable, out: &mut impl Write) -> io::Result<()> {
     write!(out, "<div class=\"scroll\"><table><caption>{}</caption><thead><tr>", escape(&table.caption))?;
     for name in &table.header {
         write!(out, "<th scope=\"col\">{}</th>", escape(name))?;
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     fn page() -> Page {
-        let table = Table {
+        let table = PageTable {
             name: "confusion".into(),
             caption: "c".into(),
             header: vec!["a".into(), "b".into()],

@@ -6,7 +6,7 @@ use std::path::Path;
 use coxa_cohort::{Dataset, Film};
 use coxa_schema::{BodyPart, Finding, Label};
 use coxa_stats::{Level, Plan};
-use coxa_study::page::{Block, Page, Table};
+use coxa_study::page::{Block, Page, PageTable};
 use coxa_study::report::{Study, report};
 use coxa_study::{Clustering, EvaluationOptions, LocalizationOptions, Predictions, Subgroups, evaluate, localize};
 
@@ -75,7 +75,7 @@ fn options() -> EvaluationOptions {
     }
 }
 
-fn table<'a>(page: &'a Page, name: &str) -> &'a Table {
+fn table<'a>(page: &'a Page, name: &str) -> &'a PageTable {
     let blocks = page.sections.iter().flat_map(|section| &section.blocks);
     let tables = blocks.filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
     tables.into_iter().find(|table| table.name == name).unwrap()

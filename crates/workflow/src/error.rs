@@ -47,7 +47,7 @@ pub enum WorkflowError {
     },
     /// What takes the results does not take them any more, as a pipe that is closed.
     #[error("the results cannot be written: {0}")]
-    Results(io::Error),
+    Results(#[source] io::Error),
     /// The request cannot be meant so.
     #[error("{message}")]
     Request {

@@ -16,7 +16,7 @@ use coxa_study::subgroups::Subgroups;
 use serde::Serialize;
 
 use crate::output::{Outcome, json_line};
-use crate::progress::Progress;
+use crate::progress::Bar;
 
 /// Evaluate predictions (image_id, patient, label, probability; further columns are subgroups): accuracy, sensitivity, specificity,
 /// predictive values, F1, AUC, likelihood ratios, each with its interval, and calibration.
@@ -227,7 +227,7 @@ impl Evaluate {
 /// Progress bars of work that takes more than a second; shorter work shows none.
 struct LateBars {
     start: Instant,
-    shown: RefCell<Option<(String, Progress)>>,
+    shown: RefCell<Option<(String, Bar)>>,
 }
 
 impl LateBars {
@@ -244,7 +244,7 @@ impl LateBars {
             if let Some((_, bar)) = shown.take() {
                 bar.finish();
             }
-            *shown = Some((what.to_owned(), Progress::new(what, of)));
+            *shown = Some((what.to_owned(), Bar::new(what, of)));
         }
         if let Some((_, bar)) = shown.as_ref() {
             bar.set(done, "replicates");

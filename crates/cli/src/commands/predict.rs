@@ -9,10 +9,10 @@ use coxa_schema::{FilmPrediction, Finding, LineOutcome, NOTICE, PredictionLine, 
 use coxa_workflow::inputs::{Inputs, find_inputs};
 use coxa_workflow::models::{open_bundle, ready};
 use coxa_workflow::predict::{Outputs, Predicted, predict};
-use coxa_workflow::{Failure, WorkEvent, WorkObserver};
+use coxa_workflow::{Failure, WorkEvent, WorkObserver, WorkflowError};
 
 use super::bench::PrecisionName;
-use crate::output::{Outcome, json_line, some_of, usage, write_json_line};
+use crate::output::{Outcome, json_line, some_of, write_json_line};
 use crate::screen::Screen;
 
 /// Read films (DICOM, PNG, JPEG, TIFF): a probability, a finding, a heat map and regions for each, in the film's own pixels.
@@ -167,6 +167,7 @@ fn note_doubts(predicted: &Predicted) {
 }
 
 fn no_film(inputs: &Inputs) -> anyhow::Error {
-    let found = if inputs.others.is_empty() { "no film was found" } else { "no film was found among the files" };
-    usage(found, "name a file, or a folder with DICOM, PNG, JPEG or TIFF files in it")
+    let message = if inputs.others.is_empty() { "no film was found" } else { "no film was found among the files" };
+    let hint = "name a file, or a folder with DICOM, PNG, JPEG or TIFF files in it";
+    WorkflowError::Refused { message: message.to_owned(), hint: hint.to_owned() }.into()
 }

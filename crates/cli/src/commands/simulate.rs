@@ -10,7 +10,7 @@ use coxa_simulate::datasets::hospital::{self, HospitalSpec};
 use coxa_simulate::datasets::{self, DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions};
 
 use crate::output::Outcome;
-use crate::progress::Progress;
+use crate::progress::Bar;
 
 /// Simulate radiographs with their truth: pelves and hips with and without a fracture, limbs, or a hospital's registry.
 ///
@@ -164,7 +164,7 @@ impl Simulate {
                     format: format.format(),
                     ..HospitalSpec::default()
                 };
-                let progress = Progress::new("simulating a hospital", *n);
+                let progress = Bar::new("simulating a hospital", *n);
                 hospital::write(out, &hospital, &|done| progress.set(done, ""))?;
                 progress.finish();
                 println!("{}: {n} injuries with their simulated films", out.display());
@@ -189,7 +189,7 @@ impl Simulate {
 /// # Errors
 /// When the folder holds something else, a setting is out of range, or the disk refuses.
 fn write(label: &str, folder: &Path, spec: &DatasetSpec) -> anyhow::Result<Dataset> {
-    let progress = Progress::new(label, spec.n);
+    let progress = Bar::new(label, spec.n);
     let dataset = datasets::write(folder, spec, &|done| progress.set(done, ""))?;
     progress.finish();
     Ok(dataset)

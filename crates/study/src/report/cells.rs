@@ -1,4 +1,4 @@
-//! Statistics as cells of tables, for people and for programs.
+//! Statistics as cells of tables, for readers and for programs.
 
 use coxa_stats::Level;
 

@@ -6,7 +6,7 @@ use super::cells::{figure, section};
 use super::{Epoch, Study};
 use crate::figures::curves::{self, Series};
 use crate::figures::flow::{self, Step};
-use crate::page::{Block, FilmCard, Page, Section, Table};
+use crate::page::{Block, FilmCard, Page, Section, PageTable};
 
 const BOXES: &str = "True boxes are drawn in white on the film at the left.";
 
@@ -39,7 +39,7 @@ pub(super) fn wrong_section(wrong: &[FilmCard], n: usize) -> Section {
     section("Wrong films", vec![Block::Text(text), Block::Films(wrong[..shown].to_vec())])
 }
 
-pub(super) fn films_section(selected: Option<&Flow>, demographics: Option<Table>) -> Section {
+pub(super) fn films_section(selected: Option<&Flow>, demographics: Option<PageTable>) -> Section {
     let mut blocks = Vec::new();
     if let Some(selected) = selected {
         let mut steps: Vec<Step> = selected

@@ -6,7 +6,7 @@ use super::paper::PAPER_LOCALIZATION;
 use crate::evaluate::Dependence;
 use crate::figures::froc;
 use crate::localize::LocalizationMeasures;
-use crate::page::{Block, Section, Table};
+use crate::page::{Block, Section, PageTable};
 
 pub(super) fn localization_section(l: &LocalizationMeasures, study: &Study<'_>) -> Section {
     let sites = &l.sites;
@@ -29,7 +29,7 @@ pub(super) fn localization_section(l: &LocalizationMeasures, study: &Study<'_>) 
     );
     rows.push(vec!["sites of the peak in called fractures".into(), counts]);
     rows.push(vec!["margin, share of the film's width".into(), l.margin.to_string()]);
-    let table = Table {
+    let table = PageTable {
         name: "localization".into(),
         caption: format!(
             "Heatmaps against the true boxes, with {} intervals by {}. The paper's radiologist found {:.1}% of 49 right.",

@@ -5,15 +5,10 @@ mod films;
 mod localization;
 mod paper;
 mod results;
+mod study;
 mod subgroups;
 
-use coxa_cohort::flow::Flow;
-
-use crate::evaluate::{Evaluation, EvaluationOptions};
-use crate::figures::roc::ReaderPoint;
-use crate::localize::LocalizationMeasures;
-use crate::page::{Block, FilmCard, Page, Table};
-use crate::predictions::Predictions;
+use crate::page::{Block, Page, PageTable};
 use cells::{section, strings};
 use films::{films_section, training_section, wrong_section};
 use localization::localization_section;
@@ -24,61 +19,7 @@ pub use cells::cell;
 pub(crate) use cells::{measures_by_name, percent};
 pub use films::wrong_page;
 pub use paper::{PAPER, PAPER_LOCALIZATION};
-
-/// An epoch of a training, for the curves of Fig. 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Epoch {
-    /// From 1.
-    pub epoch: usize,
-    /// Accuracy on the training films.
-    pub train_accuracy: f64,
-    /// Loss on the training films.
-    pub train_loss: f64,
-    /// Accuracy on the validation films.
-    pub validation_accuracy: f64,
-    /// Loss on the validation films.
-    pub validation_loss: f64,
-}
-
-/// What a report is made of; what is not known is left empty, and its section out.
-pub struct Study<'a> {
-    /// The title.
-    pub title: String,
-    /// A line below it: which films, which model.
-    pub subtitle: String,
-    /// Whether the films are simulated.
-    pub simulated: bool,
-    /// The predictions.
-    pub predictions: &'a Predictions,
-    /// How they were evaluated.
-    pub options: &'a EvaluationOptions,
-    /// Files that could not be opened or decoded.
-    pub failed: usize,
-    /// Films that were refused as no frontal film of pelvis or hip.
-    pub not_read: usize,
-    /// Their evaluation.
-    pub evaluation: &'a Evaluation,
-    /// Whether the heat maps are in the right place.
-    pub localization: Option<&'a LocalizationMeasures>,
-    /// The stages of the training with their epochs.
-    pub training: Vec<(String, Vec<Epoch>)>,
-    /// How the films were selected.
-    pub flow: Option<&'a Flow>,
-    /// Table 1.
-    pub demographics: Option<Table>,
-    /// Readers to draw beside the curve.
-    pub readers: Vec<ReaderPoint>,
-    /// Films to show.
-    pub films: Vec<FilmCard>,
-    /// Films that were classified wrongly or marked in the wrong place; the first of them, where they are many.
-    pub wrong: Vec<FilmCard>,
-    /// How many there are of these in all.
-    pub n_wrong: usize,
-    /// The model's card: name and value.
-    pub card: Vec<(String, String)>,
-    /// Commands to try next, each with what it does.
-    pub next: Vec<(String, String)>,
-}
+pub use study::{Epoch, Study};
 
 /// Builds the page.
 pub fn report(study: Study<'_>) -> Page {
@@ -103,7 +44,7 @@ pub fn report(study: Study<'_>) -> Page {
     sections.push(crate::checklist::section(&study));
     if !study.card.is_empty() {
         let rows = study.card.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
-        let table = Table {
+        let table = PageTable {
             name: "model-card".into(),
             caption: "The bundle's own words.".into(),
             header: strings(["item", "value"]),

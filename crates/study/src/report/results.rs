@@ -10,13 +10,13 @@ use crate::evaluate::Evaluation;
 use crate::figures::calibration::Bin;
 use crate::figures::roc::{self, RocCurve};
 use crate::figures::{calibration, decision};
-use crate::page::{Block, Section, Table};
+use crate::page::{Block, Section, PageTable};
 use crate::predictions::Predictions;
 
 pub(super) fn results(study: &Study<'_>) -> Section {
     let measures = &study.evaluation.measures;
     let c = &measures.confusion;
-    let confusion = Table {
+    let confusion = PageTable {
         name: "confusion".into(),
         caption: format!(
             "{} films; called positive at a probability of {:.4} or more.",
@@ -35,7 +35,7 @@ pub(super) fn results(study: &Study<'_>) -> Section {
         vec![name.to_owned(), cell(statistic), paper_cell(name), method]
     });
     let data = measures_by_name(measures).map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic]));
-    let table = Table {
+    let table = PageTable {
         name: "measures".into(),
         caption: format!(
             "Value and {} interval; the paper's column has 95% intervals throughout. * Computed from the paper's table: 49 fractures \

@@ -3,7 +3,7 @@
 use super::cells::{cell, field_names, figure, section, strings, with_fields};
 use crate::evaluate::Evaluation;
 use crate::figures::forest::{self, ForestRow};
-use crate::page::{Block, Section, Table};
+use crate::page::{Block, Section, PageTable};
 use crate::statistic::Statistic;
 use crate::subgroups::Subgroup;
 
@@ -54,7 +54,7 @@ pub(super) fn subgroups(evaluation: &Evaluation) -> Option<Section> {
         let cells = [group.column.clone(), group.value.clone()].into_iter().chain(counts).chain([controls.to_owned()]);
         with_fields(cells.collect(), &[auc_of(group), &m.sensitivity, &m.specificity, &m.accuracy])
     });
-    let table = Table {
+    let table = PageTable {
         name: "subgroups".into(),
         caption: format!("Each subgroup on its own, but for AUCs with a star; no correction for their number. {STAR}"),
         header: strings(["column", "value", "films", "fractures", "AUC", "sensitivity", "specificity", "accuracy"]),

@@ -68,9 +68,10 @@ pub fn assess(
 ) -> Result<Assessment, WorkflowError> {
     refuse_existing(request.out)?;
     let training = request.run.map(runs::curves).transpose()?.unwrap_or_default();
-    let partial = Partial::folder(request.out).map_err(WorkflowError::io(request.out))?;
+    let out = request.out;
+    let partial = Partial::folder(out).map_err(WorkflowError::io(out))?;
     let assessment = write_report(request, partial.path(), training, detector, observer)?;
-    partial.keep().map_err(WorkflowError::Results)?;
+    partial.keep().map_err(WorkflowError::io(out))?;
     Ok(assessment)
 }
 
