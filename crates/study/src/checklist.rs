@@ -1,6 +1,6 @@
 //! STARD-AI and TRIPOD+AI: what the run knows is filled in, what only the study's authors know is left for them, and says so.
 
-use crate::page::{Block, Section, PageTable};
+use crate::page::{Block, PageTable, Section};
 use crate::report::{Study, measures_by_name, percent};
 
 /// An item: its number, what it asks for, and the answer where the run knows it.

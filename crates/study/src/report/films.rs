@@ -6,7 +6,7 @@ use super::cells::{figure, section};
 use super::{Epoch, Study};
 use crate::figures::curves::{self, Series};
 use crate::figures::flow::{self, Step};
-use crate::page::{Block, FilmCard, Page, Section, PageTable};
+use crate::page::{Block, FilmCard, Page, PageTable, Section};
 
 const BOXES: &str = "True boxes are drawn in white on the film at the left.";
 

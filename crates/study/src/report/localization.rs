@@ -6,7 +6,7 @@ use super::paper::PAPER_LOCALIZATION;
 use crate::evaluate::Dependence;
 use crate::figures::froc;
 use crate::localize::LocalizationMeasures;
-use crate::page::{Block, Section, PageTable};
+use crate::page::{Block, PageTable, Section};
 
 pub(super) fn localization_section(l: &LocalizationMeasures, study: &Study<'_>) -> Section {
     let sites = &l.sites;

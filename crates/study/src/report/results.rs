@@ -10,7 +10,7 @@ use crate::evaluate::Evaluation;
 use crate::figures::calibration::Bin;
 use crate::figures::roc::{self, RocCurve};
 use crate::figures::{calibration, decision};
-use crate::page::{Block, Section, PageTable};
+use crate::page::{Block, PageTable, Section};
 use crate::predictions::Predictions;
 
 pub(super) fn results(study: &Study<'_>) -> Section {

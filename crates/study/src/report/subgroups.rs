@@ -3,7 +3,7 @@
 use super::cells::{cell, field_names, figure, section, strings, with_fields};
 use crate::evaluate::Evaluation;
 use crate::figures::forest::{self, ForestRow};
-use crate::page::{Block, Section, PageTable};
+use crate::page::{Block, PageTable, Section};
 use crate::statistic::Statistic;
 use crate::subgroups::Subgroup;
 
