@@ -247,7 +247,8 @@ mod tests {
             (20_000, 1, vec![0.0; 20_000]),
         ] {
             let error = Radiograph::from_display(width, height, pixels).unwrap_err();
-            assert!(error.to_string().contains("; give width×height values"), "{error}");
+            assert_eq!(error.hint(), "give width×height values from 0 to 255");
+            assert!(error.to_string().contains("cannot be made a film"), "{error}");
         }
     }
 

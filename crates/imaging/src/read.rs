@@ -126,13 +126,13 @@ mod tests {
         assert_eq!(sniff(&dual, "x").unwrap(), FileFormat::Dicom);
         assert_eq!(sniff(b"\xff\xd8\xff\xe0", "x").unwrap(), FileFormat::Jpeg);
         assert!(matches!(sniff(b"", "x"), Err(ReadError::Empty { .. })));
-        let big = sniff(b"II+\0\x08\0", "x.tif").unwrap_err().to_string();
-        assert_eq!(big, "x.tif: BigTIFF is not supported; save the film as plain TIFF, which holds up to 4 GB");
+        let big = sniff(b"II+\0\x08\0", "x.tif").unwrap_err();
+        assert_eq!(big.to_string(), "x.tif: BigTIFF is not supported");
+        assert_eq!(big.hint(), "save the film as plain TIFF, which holds up to 4 GB");
         let text = sniff(b"Dear colleague,\n", "letter.dcm").unwrap_err();
-        assert_eq!(
-            text.to_string(),
-            "letter.dcm: not a DICOM, PNG, JPEG or TIFF file; it looks like text; give the film itself"
-        );
+        assert_eq!(text.to_string(), "letter.dcm: not a DICOM, PNG, JPEG or TIFF file");
+        assert_eq!(text.hint(), "it looks like text; give the film itself");
+        assert_eq!(file_format(b"MM\0*"), Some(FileFormat::Tiff));
     }
 
     #[test]

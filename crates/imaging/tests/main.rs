@@ -3,11 +3,13 @@
 
 #![expect(clippy::print_stdout, reason = "a test says what it skipped and what it measured")]
 
+mod cases;
 mod conformance;
 mod golden;
 mod malformed;
 mod mutation;
 mod raster;
+mod variants;
 
 use std::path::PathBuf;
 
