@@ -105,6 +105,7 @@ impl Hint for ModelError {
             Self::Setting(_) | Self::Recipe { .. } | Self::NoDataset { .. } => ErrorKind::Usage,
             Self::Internal(_) => ErrorKind::Internal,
             Self::Cohort(error) => error.kind(),
+            Self::Film(error) => error.kind(),
             _ => ErrorKind::Input,
         }
     }
@@ -122,6 +123,7 @@ impl Hint for ModelError {
             }
             Self::Resume { .. } => "start a new run; runs never overwrite one another",
             Self::Cohort(error) => return error.hint(),
+            Self::Film(error) => return Hint::hint(error),
             _ => return None,
         };
         Some(hint.to_owned())

@@ -124,6 +124,7 @@ fn scan(
             }
         }
     }
+    bits.finish()?;
     Ok(pixels)
 }
 
