@@ -145,6 +145,7 @@ impl<'a> Decoder<'a> {
             pixels.extend(current[1..=width].iter().map(|&v| v as u16));
             std::mem::swap(&mut previous, &mut current);
         }
+        self.bits.finish()?;
         Ok(pixels)
     }
 
