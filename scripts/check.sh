@@ -32,7 +32,7 @@ rm -f "$skipped"
 cargo test --workspace --locked
 
 step "second opinion: Burn's CPU back end beside the engine"
-cargo test -p coxa-model --features flex --locked --test main second_opinion
+cargo test -p coxa-model --features flex --locked --lib second_opinion
 
 if cargo +nightly --version >/dev/null 2>&1; then
     step "the engine under AddressSanitizer"
