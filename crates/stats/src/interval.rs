@@ -35,7 +35,7 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// The name used in [`Estimate::method`].
+    /// The name used in [`Limits::method`](crate::Limits).
     pub fn name(self) -> &'static str {
         match self {
             Self::ClopperPearson => "exact (Clopper-Pearson)",

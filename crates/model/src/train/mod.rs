@@ -1,7 +1,7 @@
 //! Training: the recipe's stages one after the other, each a loop over epochs that can be interrupted at any moment and resumed to the
 //! same weights, bit for bit.
 //!
-//! [`epochs`] is the loop; [`data`] loads, splits and prepares its films, [`start`] gives its first weights, and [`card`] puts the bundle
+//! `epochs` is the loop; `data` loads, splits and prepares its films, `start` gives its first weights, and `card` puts the bundle
 //! together.
 
 mod anchors;

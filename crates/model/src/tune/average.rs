@@ -7,7 +7,7 @@ use crate::{Bundle, ModelError};
 
 /// The mean of the weights of bundles that were trained from one another or from a common start (Izmailov et al. 2018; Wortsman et
 /// al. 2022), with the last one's card. Its running statistics are the mean of theirs, which are not those of the mean network:
-/// [`crate::adapt`] measures these. The threshold and the calibration are the last one's too.
+/// [`crate::tune::adapt`] measures these. The threshold and the calibration are the last one's too.
 ///
 /// # Errors
 /// When there are fewer than two bundles, or they differ in their classes, input size or way of fitting films.
