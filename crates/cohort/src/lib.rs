@@ -19,8 +19,6 @@ pub mod sample;
 pub mod split;
 mod truth;
 
-pub use coxa_files::whole as disk;
-pub use coxa_schema::{BodyPart, FractureType, Label, Sex, Side};
 pub use dataset::Dataset;
 pub use error::CohortError;
 pub use film::{Film, TruthBox};

@@ -73,7 +73,7 @@ pub fn is_predictions(head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BodyPart, Label};
+    use coxa_schema::{BodyPart, Label};
 
     fn row() -> PredictionRow {
         PredictionRow {

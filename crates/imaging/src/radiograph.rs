@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
 use crate::error::ReadError;
 use crate::exam::{Exam, ExamPart, ExamView};
 
@@ -111,7 +109,7 @@ impl Radiograph {
             exam: None,
             laterality: None,
             facing: Facing::Usual,
-            sha256: sha256_hex(&bytes),
+            sha256: coxa_files::sha256(&bytes),
         })
     }
 
@@ -222,15 +220,6 @@ pub(crate) fn round_to_u8(value: f32) -> u8 {
     (value + 0.5) as u8
 }
 
-/// SHA-256 as 64 lower-case hexadecimal digits.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +243,6 @@ mod tests {
 
     #[test]
     fn hash_is_the_published_one() {
-        assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(coxa_files::sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

@@ -13,7 +13,7 @@ use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, Im
 use crate::codec::{jpeg_check, jpeg_extended, jpeg_header, jpeg_lossless};
 use crate::error::{FileFormat, ReadError};
 use crate::limits::{MAX_SIDE, check_size};
-use crate::radiograph::{Facing, Photometric, Radiograph, sha256_hex};
+use crate::radiograph::{Facing, Photometric, Radiograph};
 use crate::read::guarded;
 use crate::{tiff, window};
 
@@ -97,7 +97,7 @@ fn film(
         exam: None,
         laterality: None,
         facing: Facing::Usual,
-        sha256: sha256_hex(bytes),
+        sha256: coxa_files::sha256(bytes),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use coxa_cohort::{BodyPart, Dataset, Film, Label, TruthBox};
+use coxa_cohort::{Dataset, Film, TruthBox};
+use coxa_schema::{BodyPart, Label};
 
 /// A film with a gradient, some grain and, if `present`, a bright square.
 pub fn pixels(index: usize, side: usize, present: bool) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::{Dataset, Label, Target};
+use coxa_cohort::{Dataset, Target};
 use coxa_engine::{Architecture, Normalization, Parameters};
 use coxa_model::bundle::PatientKey;
 use coxa_model::recipe::{LocalizationLoss, Patch, Schedule, ScheduleKind, Start, TrainingPrecision};
@@ -11,7 +11,7 @@ use coxa_model::train::RunLayout;
 use coxa_model::{
     Bundle, Card, Control, Event, ModelError, Quiet, Recipe, RunOutcome, TrainOptions, WeightsFormat, resume, train,
 };
-use coxa_schema::{ErrorKind, Hint};
+use coxa_schema::{ErrorKind, Hint, Label};
 
 use crate::films::{write_boxes, write_dataset};
 

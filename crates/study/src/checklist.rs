@@ -1,7 +1,7 @@
 //! STARD-AI and TRIPOD+AI: what the run knows is filled in, what only the study's authors know is left for them, and says so.
 
 use crate::page::{Block, PageTable, Section};
-use crate::report::{Study, measures_by_name, percent};
+use crate::report::{Study, percent};
 
 /// An item: its number, what it asks for, and the answer where the run knows it.
 type Item = (&'static str, &'static str, Option<String>);
@@ -161,7 +161,7 @@ const KIND: &str = "fracture_type";
 /// How the intervals were made, each method with its measures; `None` where no measure has an interval.
 fn intervals(study: &Study<'_>) -> Option<String> {
     let mut methods: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (name, statistic) in measures_by_name(&study.evaluation.measures) {
+    for (name, statistic) in study.evaluation.measures.by_name() {
         let Some(limits) = statistic.limits() else {
             continue;
         };

@@ -122,6 +122,26 @@ pub struct Measures {
     pub youden: Statistic,
 }
 
+impl Measures {
+    /// The statistics with their names, in the order of tables and forests.
+    pub fn by_name(&self) -> [(&'static str, &Statistic); 12] {
+        [
+            ("accuracy", &self.accuracy),
+            ("sensitivity", &self.sensitivity),
+            ("specificity", &self.specificity),
+            ("false-negative rate", &self.false_negative_rate),
+            ("false-positive rate", &self.false_positive_rate),
+            ("positive predictive value", &self.ppv),
+            ("negative predictive value", &self.npv),
+            ("F1", &self.f1),
+            ("AUC", &self.auc),
+            ("likelihood ratio +", &self.likelihood_ratio_positive),
+            ("likelihood ratio −", &self.likelihood_ratio_negative),
+            ("Youden's index", &self.youden),
+        ]
+    }
+}
+
 /// An evaluation: the measures of all films, how well the probabilities are calibrated, and the subgroups.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {

@@ -7,7 +7,7 @@ use clap::Args;
 use coxa_study::report::{PAPER, PAPER_LOCALIZATION};
 use coxa_workflow::demo::{DemoRequest, Demonstration, Network, demonstrate};
 
-use super::evaluate::{rows, words};
+use super::evaluate::words;
 use crate::output::Outcome;
 use crate::screen::Screen;
 
@@ -67,7 +67,8 @@ fn print(demo: &Demonstration, network: Network) {
     println!();
     println!("{:<24} {:<28} paper, 100 real films", "", "simulated films");
     for (name, value, low, high) in PAPER {
-        let ours = rows(measures).into_iter().find(|(known, _)| *known == name).map(|(_, statistic)| words(statistic));
+        let ours =
+            measures.by_name().into_iter().find(|(known, _)| *known == name).map(|(_, statistic)| words(statistic));
         println!("{name:<24} {:<28} {value} ({low}–{high})", ours.unwrap_or_default());
     }
     if let Some(place) = &assessment.localization {

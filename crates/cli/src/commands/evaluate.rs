@@ -9,7 +9,7 @@ use coxa_stats::auc::AucInterval;
 use coxa_stats::roc::{Correction, Focus, Part};
 use coxa_stats::{Interval, Level};
 use coxa_study::curve::{CurveStatistic, OnCurve, on_curve};
-use coxa_study::evaluate::{Clustering, Dependence, Evaluation, EvaluationOptions, Measures, evaluate_watched};
+use coxa_study::evaluate::{Clustering, Dependence, Evaluation, EvaluationOptions, evaluate_watched};
 use coxa_study::predictions::Predictions;
 use coxa_study::statistic::Statistic;
 use coxa_study::subgroups::Subgroups;
@@ -265,24 +265,6 @@ pub fn threshold_of(predictions: &Predictions) -> f64 {
     predictions.threshold().unwrap_or(EvaluationOptions::default().threshold)
 }
 
-/// The rows of a table of measures: name and statistic.
-pub fn rows(measures: &Measures) -> [(&'static str, &Statistic); 12] {
-    [
-        ("accuracy", &measures.accuracy),
-        ("sensitivity", &measures.sensitivity),
-        ("specificity", &measures.specificity),
-        ("false-negative rate", &measures.false_negative_rate),
-        ("false-positive rate", &measures.false_positive_rate),
-        ("positive predictive value", &measures.ppv),
-        ("negative predictive value", &measures.npv),
-        ("F1", &measures.f1),
-        ("AUC", &measures.auc),
-        ("likelihood ratio +", &measures.likelihood_ratio_positive),
-        ("likelihood ratio −", &measures.likelihood_ratio_negative),
-        ("Youden's index", &measures.youden),
-    ]
-}
-
 /// A statistic in words: value and interval, or why there is none.
 pub fn words(statistic: &Statistic) -> String {
     match &statistic.0 {
@@ -321,7 +303,7 @@ fn print(evaluation: &Evaluation) {
     println!("                called positive   called negative");
     println!("fracture        {:>15}   {:>15}", c.tp, c.fn_);
     println!("no fracture     {:>15}   {:>15}", c.fp, c.tn);
-    for (name, statistic) in rows(measures) {
+    for (name, statistic) in measures.by_name() {
         println!("{name:<26} {:<28} {}", words(statistic), method(statistic));
     }
     let calibration = &evaluation.calibration;

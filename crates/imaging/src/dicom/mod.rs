@@ -15,7 +15,7 @@ mod walk;
 
 use crate::error::ReadError;
 use crate::limits::check_size;
-use crate::radiograph::{Photometric, Radiograph, sha256_hex};
+use crate::radiograph::{Photometric, Radiograph};
 use crate::window;
 use header::Header;
 use pixels::Samples;
@@ -64,7 +64,7 @@ pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, 
         exam: Some(header.exam),
         laterality: header.laterality,
         facing: header.facing,
-        sha256: sha256_hex(bytes),
+        sha256: coxa_files::sha256(bytes),
     };
     Ok((film, dataset.names_patient))
 }

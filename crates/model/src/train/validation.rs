@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use coxa_cohort::{CohortError, Label, PredictionWriter, Sample};
+use coxa_cohort::{CohortError, PredictionWriter, Sample};
 use coxa_engine::Output;
 use coxa_files::TableError;
-use coxa_schema::PredictionRow;
+use coxa_schema::{Label, PredictionRow};
 use coxa_stats::{Scored, auc};
 
 use super::batches::{Batch, Films};

@@ -2,7 +2,6 @@
 
 use coxa_stats::Level;
 
-use crate::evaluate::Measures;
 use crate::figures::Figure;
 use crate::page::{Block, Section};
 use crate::statistic::Statistic;
@@ -52,23 +51,6 @@ pub fn cell(statistic: &Statistic) -> String {
         },
         Err(undefined) => format!("undefined: {}", undefined.reason),
     }
-}
-
-pub(crate) fn measures_by_name(measures: &Measures) -> [(&'static str, &Statistic); 12] {
-    [
-        ("accuracy", &measures.accuracy),
-        ("sensitivity", &measures.sensitivity),
-        ("specificity", &measures.specificity),
-        ("false-negative rate", &measures.false_negative_rate),
-        ("false-positive rate", &measures.false_positive_rate),
-        ("positive predictive value", &measures.ppv),
-        ("negative predictive value", &measures.npv),
-        ("F1", &measures.f1),
-        ("AUC", &measures.auc),
-        ("likelihood ratio +", &measures.likelihood_ratio_positive),
-        ("likelihood ratio −", &measures.likelihood_ratio_negative),
-        ("Youden's index", &measures.youden),
-    ]
 }
 
 pub(super) fn figure(name: &str, figure: Figure, caption: &str) -> Block {

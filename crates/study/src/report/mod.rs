@@ -16,7 +16,7 @@ use results::{calibration_section, curve, results};
 use subgroups::subgroups;
 
 pub use cells::cell;
-pub(crate) use cells::{measures_by_name, percent};
+pub(crate) use cells::percent;
 pub use films::wrong_page;
 pub use paper::{PAPER, PAPER_LOCALIZATION};
 pub use study::{Epoch, Study};

@@ -4,7 +4,7 @@ use coxa_stats::roc::{Roc, sensitivity_at_specificity};
 use coxa_stats::{Bootstrap, Plan, Resampling};
 
 use super::Study;
-use super::cells::{cell, field_names, figure, measures_by_name, percent, section, strings, with_fields};
+use super::cells::{cell, field_names, figure, percent, section, strings, with_fields};
 use super::paper::paper_cell;
 use crate::evaluate::Evaluation;
 use crate::figures::calibration::Bin;
@@ -30,11 +30,11 @@ pub(super) fn results(study: &Study<'_>) -> Section {
         data: None,
     };
     let kind = if study.simulated { "simulated films" } else { "these films" };
-    let rows = measures_by_name(measures).map(|(name, statistic)| {
+    let rows = measures.by_name().map(|(name, statistic)| {
         let method = statistic.limits().map_or(String::new(), |limits| limits.method.to_owned());
         vec![name.to_owned(), cell(statistic), paper_cell(name), method]
     });
-    let data = measures_by_name(measures).map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic]));
+    let data = measures.by_name().map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic]));
     let table = PageTable {
         name: "measures".into(),
         caption: format!(
