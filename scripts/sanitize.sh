@@ -9,4 +9,5 @@ export RUSTFLAGS="-Zsanitizer=address -Cdebug-assertions=on"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/sanitize"
 # Threads of the pool live until the process ends.
 export ASAN_OPTIONS="detect_leaks=0"
-exec cargo +nightly test --locked -p coxa-engine --target "$host" "$@"
+# Doc tests are linked by rustdoc, which does not take the flags above.
+exec cargo +nightly test --locked -p coxa-engine --lib --tests --target "$host" "$@"
