@@ -21,7 +21,9 @@ cohort="schema files"
 simulate="dicom cohort $dicom"
 model="engine stats imaging cohort schema files"
 study="stats cohort schema files imaging"
-workflow="model $model $study $simulate study simulate"
+deidentify="dicom $dicom"
+workflow="model $model $study $simulate study simulate dimse deidentify $deidentify"
+serve="workflow $workflow"
 for leaf in $leaves testing; do allowed "$leaf" ""; done
 allowed dimse "$dimse"
 allowed imaging "$imaging"
@@ -30,7 +32,9 @@ allowed cohort "$cohort"
 allowed simulate "$simulate"
 allowed model "$model"
 allowed study "$study"
+allowed deidentify "$deidentify"
 allowed workflow "$workflow"
+allowed serve "$serve"
 
 # Only the binary knows a command line; a library's error is a type of its own.
 for manifest in crates/*/Cargo.toml; do

@@ -1,0 +1,1 @@
+//! Takes every identity off a DICOM file.

@@ -1,0 +1,1 @@
+//! Coxa beside the PACS.
