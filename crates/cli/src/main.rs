@@ -42,6 +42,8 @@ enum Command {
     Power(commands::power::Power),
     Readers(commands::readers::Readers),
     Report(commands::report::Report),
+    Serve(Box<commands::serve::Serve>),
+    Token(commands::token::Token),
     Model(commands::model::Model),
     Bench(commands::bench::Bench),
 }
@@ -107,6 +109,8 @@ impl Command {
             Command::Power(command) => command.run(),
             Command::Readers(command) => command.run(),
             Command::Report(command) => command.run(),
+            Command::Serve(command) => command.run(),
+            Command::Token(command) => command.run(),
             Command::Model(command) => command.run(),
             Command::Bench(command) => command.run(),
         }

@@ -72,7 +72,10 @@ impl Acceptor {
     }
 
     /// The handshake; with it, the SHA-256 of the peer's certificate, where it showed one.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<(Box<dyn Connection>, Option<String>)> {
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<(Box<dyn Connection>, Option<String>)> {
         let config = Arc::clone(&self.config.read().unwrap_or_else(std::sync::PoisonError::into_inner));
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(fingerprint);

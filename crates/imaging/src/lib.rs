@@ -30,7 +30,7 @@ mod read;
 mod tiff;
 mod window;
 
-pub use dicom::SIMULATED_NAME;
+pub use dicom::{DicomHeader, SIMULATED_NAME, dicom_header};
 pub use error::{FileFormat, ReadError};
 pub use geometry::{Fit, Geometry};
 pub use limits::{MAX_FILE_BYTES, MAX_PIXELS, MAX_SIDE, MIN_SIDE};

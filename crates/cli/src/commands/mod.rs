@@ -10,5 +10,7 @@ pub mod power;
 pub mod predict;
 pub mod readers;
 pub mod report;
+pub mod serve;
 pub mod simulate;
+pub mod token;
 pub mod train;

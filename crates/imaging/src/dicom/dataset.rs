@@ -12,7 +12,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::SIMULATED_NAME;
 use super::part10::{EXPLICIT_BIG, IMPLICIT_LITTLE, Part10};
-use super::walk::{Encoding, Flow, Stop, Visit, walk};
+use super::walk::{Encoding, Flow, Stop, Visit, header_end, walk};
 use crate::error::{FileFormat, ReadError};
 
 /// The elements kept, besides those of the two LUT sequences and the pixels.
@@ -177,11 +177,6 @@ pub(super) fn collect<'a>(part10: &'a Part10, file: &str) -> (Dataset<'a>, Optio
 }
 
 fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -> Result<(), ReadError> {
-    let encoding = match uid {
-        IMPLICIT_LITTLE => Encoding::ImplicitLittle,
-        EXPLICIT_BIG => Encoding::ExplicitBig,
-        _ => Encoding::ExplicitLittle,
-    };
     if syntax(uid).is_none() {
         return Err(ReadError::Unsupported {
             file: file.to_owned(),
@@ -199,7 +194,25 @@ fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -
             hint: "its pixels are elsewhere; export the film with its pixels",
         });
     }
-    walk(bytes, encoding, dataset).map_err(|stop| match stop {
+    walk(bytes, encoding_of(uid), dataset).map_err(|stop| error_of(stop, file))
+}
+
+/// The data set up to its pixel data, every length in it checked.
+pub(super) fn header<'a>(part10: &'a Part10, file: &str) -> Result<&'a [u8], ReadError> {
+    let end = header_end(&part10.dataset, encoding_of(&part10.transfer_syntax)).map_err(|stop| error_of(stop, file))?;
+    Ok(&part10.dataset[..end])
+}
+
+fn encoding_of(uid: &str) -> Encoding {
+    match uid {
+        IMPLICIT_LITTLE => Encoding::ImplicitLittle,
+        EXPLICIT_BIG => Encoding::ExplicitBig,
+        _ => Encoding::ExplicitLittle,
+    }
+}
+
+fn error_of(stop: Stop, file: &str) -> ReadError {
+    match stop {
         Stop::Truncated { what, at } => ReadError::Truncated {
             file: file.to_owned(),
             format: FileFormat::Dicom,
@@ -210,7 +223,7 @@ fn fill<'a>(dataset: &mut Dataset<'a>, bytes: &'a [u8], uid: &str, file: &str) -
             format: FileFormat::Dicom,
             detail: format!("no element can be read at byte {at} of the data set"),
         },
-    })
+    }
 }
 
 impl<'a> Visit<'a> for Dataset<'a> {

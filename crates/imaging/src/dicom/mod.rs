@@ -69,6 +69,30 @@ pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, 
     Ok((film, dataset.names_patient))
 }
 
+/// The part of a DICOM file before its pixel data, for a parser that trusts lengths: every one in it was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DicomHeader {
+    /// Transfer Syntax UID as the file names it.
+    pub transfer_syntax: String,
+    /// Transfer Syntax UID of `dataset`: another one where the file is deflated.
+    pub encoding: String,
+    /// The data set up to its pixel data.
+    pub dataset: Vec<u8>,
+}
+
+/// The header of a DICOM file, which may have any SOP class; `file` is named in errors.
+///
+/// # Errors
+/// No DICOM file, a data set that ends inside of an element or has none where one must be, a deflated one that is too large.
+pub fn dicom_header(bytes: &[u8], file: &str) -> Result<DicomHeader, ReadError> {
+    if !is_dicom(bytes) {
+        return Err(ReadError::UnknownFormat { file: file.to_owned(), hint: "a DICOM file is needed here" });
+    }
+    let part10 = part10::split(bytes, file)?;
+    let dataset = dataset::header(&part10, file)?.to_vec();
+    Ok(DicomHeader { transfer_syntax: part10.named_syntax, encoding: part10.transfer_syntax, dataset })
+}
+
 /// The display value, 0 to 255, of each code (bit pattern).
 ///
 /// Stored value, then modality LUT or rescale, then VOI LUT or window, then polarity (PS3.3 C.11.1, C.11.2, C.11.6). Without a

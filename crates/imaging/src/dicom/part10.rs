@@ -19,6 +19,8 @@ const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 pub(super) struct Part10<'a> {
     /// Transfer Syntax UID; of a deflated file, that of its inflated data set.
     pub(super) transfer_syntax: String,
+    /// Transfer Syntax UID as the file names it.
+    pub(super) named_syntax: String,
     /// Media Storage SOP Class UID, where the file meta information has it.
     pub(super) media_class: Option<String>,
     /// The data set.
@@ -57,7 +59,8 @@ pub(super) fn split<'a>(bytes: &'a [u8], file: &str) -> Result<Part10<'a>, ReadE
         4
     } else {
         let transfer_syntax = bare_syntax(bytes).unwrap_or(IMPLICIT_LITTLE).to_owned();
-        return Ok(Part10 { transfer_syntax, media_class: None, dataset: Cow::Borrowed(bytes) });
+        let named_syntax = transfer_syntax.clone();
+        return Ok(Part10 { transfer_syntax, named_syntax, media_class: None, dataset: Cow::Borrowed(bytes) });
     };
     let meta = FileMeta::parse(bytes, start, file)?;
     let transfer_syntax = meta.transfer_syntax.ok_or_else(|| ReadError::MissingAttribute {
@@ -68,10 +71,13 @@ pub(super) fn split<'a>(bytes: &'a [u8], file: &str) -> Result<Part10<'a>, ReadE
     })?;
     let dataset = &bytes[meta.end..];
     if transfer_syntax != DEFLATED {
-        return Ok(Part10 { transfer_syntax, media_class: meta.media_class, dataset: Cow::Borrowed(dataset) });
+        let named_syntax = transfer_syntax.clone();
+        let dataset = Cow::Borrowed(dataset);
+        return Ok(Part10 { transfer_syntax, named_syntax, media_class: meta.media_class, dataset });
     }
-    let inflated = inflate(dataset, file)?;
-    Ok(Part10 { transfer_syntax: EXPLICIT_LITTLE.into(), media_class: meta.media_class, dataset: Cow::Owned(inflated) })
+    let dataset = Cow::Owned(inflate(dataset, file)?);
+    let named_syntax = transfer_syntax;
+    Ok(Part10 { transfer_syntax: EXPLICIT_LITTLE.into(), named_syntax, media_class: meta.media_class, dataset })
 }
 
 /// Inflates a deflated stream of at most [`MAX_FILE_BYTES`].

@@ -6,8 +6,10 @@
 //! A value of VR UN and undefined length holds items in Implicit VR Little Endian whatever the encoding around it (PS3.5, 6.2.2
 //! note 2): archives make such values of private sequences. Some writers keep the encoding around it, which is tried second.
 
+use dicom_core::DataDictionary as _;
+use dicom_core::dictionary::{DataDictionaryEntry as _, VirtualVr};
 use dicom_core::header::{Tag, VR};
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{StandardDataDictionary, tags};
 
 use super::dataset::Level;
 
@@ -54,8 +56,34 @@ pub(super) trait Visit<'a> {
 
 /// Walks a data set until the visitor has what it wants.
 pub(super) fn walk<'a>(bytes: &'a [u8], encoding: Encoding, visitor: &mut dyn Visit<'a>) -> Result<(), Stop> {
-    let mut walk = Walk { bytes, visitor, done: false };
+    let mut walk = Walk { bytes, visitor, done: false, depth: Depth::Needed };
     walk.elements(0, Some(bytes.len()), encoding, 0, Some(Level::Top)).map(|_| ())
+}
+
+/// Where the pixel data (group 7FE0) begin, or the end of the bytes, having checked the length of every element before it, at any
+/// depth: what a parser that trusts lengths may be given.
+pub(super) fn header_end(bytes: &[u8], encoding: Encoding) -> Result<usize, Stop> {
+    struct Nothing;
+    impl<'a> Visit<'a> for Nothing {
+        fn value(&mut self, _: Level, _: Tag, _: VR, _: &'a [u8]) -> Flow {
+            Flow::On
+        }
+        fn fragments(&mut self, _: Vec<&'a [u8]>) -> Flow {
+            Flow::On
+        }
+        fn again(&mut self, _: Level) {}
+    }
+    let mut walk = Walk { bytes, visitor: &mut Nothing, done: false, depth: Depth::All };
+    walk.elements(0, Some(bytes.len()), encoding, 0, Some(Level::Top))
+}
+
+/// How deep a walk looks into sequences of defined length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Into those whose elements are taken.
+    Needed,
+    /// Into all, up to the pixel data; elements without a VR among those that have one are an error.
+    All,
 }
 
 /// The tag, VR and length of an element or item.
@@ -72,6 +100,7 @@ struct Walk<'v, 'a> {
     bytes: &'a [u8],
     visitor: &'v mut dyn Visit<'a>,
     done: bool,
+    depth: Depth,
 }
 
 impl<'a> Walk<'_, 'a> {
@@ -87,6 +116,9 @@ impl<'a> Walk<'_, 'a> {
         let limit = end.unwrap_or(self.bytes.len());
         while end.is_none_or(|end| at < end) {
             let head = self.head(at, limit, encoding)?;
+            if self.depth == Depth::All && depth == 0 && matches!(head.tag.group(), 0x7FE0..0xFFFC) {
+                return Ok(at);
+            }
             match (head.tag, head.length) {
                 (ITEM_END, _) if end.is_none() => return Ok(head.value),
                 // Left over after a sequence of defined length.
@@ -114,6 +146,11 @@ impl<'a> Walk<'_, 'a> {
         let end = head.value.checked_add(length).filter(|&end| end <= limit);
         let end = end.ok_or(Stop::Truncated { what: "an element", at: head.value })?;
         match level {
+            _ if self.depth == Depth::All => {
+                if is_sequence(head, encoding) {
+                    self.sequence(head.value, Some(end), encoding, depth + 1, None)?;
+                }
+            }
             Some(Level::Top) if lut_level(head.tag).is_some() => {
                 let inside = if head.vr == VR::UN { Encoding::ImplicitLittle } else { encoding };
                 self.sequence(head.value, Some(end), inside, depth + 1, lut_level(head.tag))?;
@@ -145,8 +182,8 @@ impl<'a> Walk<'_, 'a> {
             return self.sequence(head.value, None, encoding, depth + 1, inner);
         }
         match self.sequence(head.value, None, Encoding::ImplicitLittle, depth + 1, inner) {
-            // Tried at the top level alone, so that nesting cannot multiply the tries.
-            Err(first) if depth == 0 => {
+            // Tried at the top level alone, so that nesting cannot multiply the tries; a parser of the standard tries the first alone.
+            Err(first) if depth == 0 && self.is_lenient() => {
                 if let Some(inner) = inner {
                     self.visitor.again(inner);
                 }
@@ -177,7 +214,7 @@ impl<'a> Walk<'_, 'a> {
                 (ITEM, Some(length)) => {
                     let end = item.value.checked_add(length).filter(|&end| end <= limit);
                     let end = end.ok_or(Stop::Truncated { what: "a sequence", at: item.value })?;
-                    if level.is_some() {
+                    if level.is_some() || self.depth == Depth::All {
                         self.elements(item.value, Some(end), encoding, depth, level)?;
                     }
                     end
@@ -219,6 +256,10 @@ impl<'a> Walk<'_, 'a> {
         if head.tag.group() == 0xFFFE { Ok(head) } else { Err(Stop::Malformed { at }) }
     }
 
+    fn is_lenient(&self) -> bool {
+        self.depth == Depth::Needed
+    }
+
     fn head(&self, at: usize, limit: usize, encoding: Encoding) -> Result<Head, Stop> {
         let truncated = Stop::Truncated { what: "an element", at };
         let rest = self.bytes[..limit].get(at..).ok_or(truncated)?;
@@ -232,7 +273,7 @@ impl<'a> Walk<'_, 'a> {
         let is_vr = v0.is_ascii_uppercase() && v1.is_ascii_uppercase();
         // Items have no VR; and some writers leave single elements implicit among explicit ones.
         let (vr, length, value) =
-            if encoding == Encoding::ImplicitLittle || tag.group() == 0xFFFE || (!is_big && !is_vr) {
+            if encoding == Encoding::ImplicitLittle || tag.group() == 0xFFFE || (!is_big && !is_vr && self.is_lenient()) {
                 (VR::UN, long([v0, v1, l0, l1]), at + 8)
             } else if !is_vr {
                 return Err(Stop::Malformed { at });
@@ -246,6 +287,15 @@ impl<'a> Walk<'_, 'a> {
             };
         Ok(Head { tag, vr, length: (length != u32::MAX).then_some(length as usize), value })
     }
+}
+
+/// Whether a parser takes the value for a sequence: by its VR, or, where there is none, by the dictionary.
+fn is_sequence(head: &Head, encoding: Encoding) -> bool {
+    let by_dictionary = || {
+        encoding == Encoding::ImplicitLittle
+            && StandardDataDictionary.by_tag(head.tag).is_some_and(|entry| entry.vr() == VirtualVr::Exact(VR::SQ))
+    };
+    head.vr == VR::SQ || by_dictionary()
 }
 
 /// The level of a LUT sequence's first item.

@@ -1,0 +1,523 @@
+//! Objects that were received, and those that were made for them.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use super::{Database, DbError, JobKind, now};
+
+/// An object's attributes that are looked up, each empty where the object does not have it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the attribute of its name")]
+pub struct NewFilm {
+    pub sop_instance_uid: String,
+    pub sop_class_uid: String,
+    pub transfer_syntax: String,
+    pub study_uid: String,
+    pub series_uid: String,
+    /// Of the file as it is kept.
+    pub sha256: String,
+    pub bytes: u64,
+    /// The node on whose disk it lies.
+    pub home: String,
+    /// Whoever sent it: `AETITLE@address`, `stow`, `folder`.
+    pub source: String,
+    pub patient_name: String,
+    pub patient_id: String,
+    pub patient_birth_date: String,
+    pub patient_sex: String,
+    pub accession_number: String,
+    pub study_id: String,
+    pub study_date: String,
+    pub study_time: String,
+    pub study_description: String,
+    pub referring_physician: String,
+    pub modality: String,
+    pub series_number: String,
+    pub series_description: String,
+    pub instance_number: String,
+    pub body_part: String,
+    pub view_position: String,
+    pub laterality: String,
+    pub rows: i64,
+    pub columns: i64,
+    /// The header as DICOM JSON.
+    pub metadata: String,
+}
+
+/// What became of an object that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It was not here before.
+    New(i64),
+    /// The same bytes are here already.
+    Same(i64),
+    /// Another object has its UID: it is kept apart.
+    Conflict(i64),
+}
+
+impl Stored {
+    /// The row of the object with this UID.
+    pub fn id(self) -> i64 {
+        match self {
+            Self::New(id) | Self::Same(id) | Self::Conflict(id) => id,
+        }
+    }
+}
+
+/// How far a film has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FilmState {
+    /// It waits.
+    Received,
+    /// It is being read.
+    Reading,
+    /// It has a finding.
+    Read,
+    /// It is not read, with a reason: a result.
+    NotRead,
+    /// It could not be read for a fault that a person must look at.
+    Failed,
+}
+
+impl FilmState {
+    /// All.
+    pub const ALL: [Self; 5] = [Self::Received, Self::Reading, Self::Read, Self::NotRead, Self::Failed];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Reading => "reading",
+            Self::Read => "read",
+            Self::NotRead => "not_read",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An object as the database has it.
+#[derive(Debug, Clone)]
+pub struct Film {
+    /// Its row.
+    pub id: i64,
+    /// `film`, or the kind of a result.
+    pub kind: String,
+    /// How far it has come; empty for a result.
+    pub state: String,
+    /// When it came, microseconds since 1970.
+    pub received_at: i64,
+    /// Whether the bucket has it.
+    pub in_bucket: bool,
+    /// Its attributes.
+    pub attributes: NewFilm,
+}
+
+/// Which objects are asked for. What is empty asks for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the attribute of its name")]
+pub struct FilmQuery {
+    pub study_uid: Vec<String>,
+    pub series_uid: Vec<String>,
+    pub sop_instance_uid: Vec<String>,
+    pub sop_class_uid: String,
+    pub patient_id: String,
+    /// With `*` and `?`.
+    pub patient_name: String,
+    pub accession_number: String,
+    pub study_id: String,
+    pub modality: Vec<String>,
+    /// From and to, `YYYYMMDD`, each may be empty.
+    pub study_date: (String, String),
+    pub limit: i64,
+    pub offset: i64,
+}
+
+const COLUMNS: &str = "id, kind, state, received_at, in_bucket, sop_instance_uid, sop_class_uid, transfer_syntax, study_uid, \
+     series_uid, sha256, bytes, home, source, patient_name, patient_id, patient_birth_date, patient_sex, accession_number, study_id, \
+     study_date, study_time, study_description, referring_physician, modality, series_number, series_description, instance_number, \
+     body_part, view_position, laterality, image_rows, image_columns, metadata";
+
+impl Database {
+    /// Stores a film's row with its jobs, in one transaction that has reached the disk when this returns.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn store_film(&self, film: &NewFilm, jobs: &[(JobKind, &str)]) -> Result<Stored, DbError> {
+        let mut transaction = self.write.begin().await?;
+        let stored = match insert(&mut transaction, film, "film", None).await? {
+            Some(id) => {
+                for (kind, home) in jobs {
+                    sqlx::query(
+                        "INSERT INTO job (kind, film_id, home, state, run_at, lease_until, lease_owner, attempts, error) \
+                         VALUES ($1, $2, $3, 'due', 0, 0, '', 0, '')",
+                    )
+                    .bind(kind.as_str())
+                    .bind(id)
+                    .bind((*home).to_owned())
+                    .execute(&mut *transaction)
+                    .await?;
+                }
+                Stored::New(id)
+            }
+            None => held_apart(&mut transaction, film).await?,
+        };
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    /// Objects by a query, in the order of study, series and number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn films(&self, query: &FilmQuery) -> Result<Vec<Film>, DbError> {
+        let (which, values) = condition(query);
+        let sql = format!("SELECT {COLUMNS} FROM instance {which} ORDER BY study_uid, series_uid, id LIMIT {} OFFSET {}", query.limit, query.offset);
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for value in values {
+            statement = statement.bind(value);
+        }
+        statement.fetch_all(&self.read).await?.iter().map(of_row).collect()
+    }
+
+    /// The first object of each study (`by` is `study_uid`) or series (`series_uid`) that a query finds.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn firsts(&self, query: &FilmQuery, by: Level) -> Result<Vec<Film>, DbError> {
+        let (which, values) = condition(query);
+        let by = by.column();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM instance WHERE id IN (SELECT MIN(id) FROM instance {which} GROUP BY {by} ORDER BY {by} LIMIT {} OFFSET {}) \
+             ORDER BY {by}",
+            query.limit, query.offset
+        );
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for value in values {
+            statement = statement.bind(value);
+        }
+        statement.fetch_all(&self.read).await?.iter().map(of_row).collect()
+    }
+
+    /// Of studies or series: how many series and objects each has, and its modalities.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn contents(&self, by: Level, uid: &str) -> Result<Contents, DbError> {
+        let by = by.column();
+        let sql = format!("SELECT modality, series_uid, COUNT(*) FROM instance WHERE {by} = $1 GROUP BY modality, series_uid");
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(uid.to_owned()).fetch_all(&self.read).await?;
+        let mut contents = Contents::default();
+        for row in rows {
+            let modality: String = row.try_get(0)?;
+            if !contents.modalities.contains(&modality) {
+                contents.modalities.push(modality);
+            }
+            contents.series += 1;
+            contents.instances += row.try_get::<i64, _>(2)?;
+        }
+        contents.modalities.sort();
+        Ok(contents)
+    }
+
+    /// An object by its row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn film(&self, id: i64) -> Result<Option<Film>, DbError> {
+        let sql = format!("SELECT {COLUMNS} FROM instance WHERE id = $1");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(id).fetch_optional(&self.read).await?;
+        row.as_ref().map(of_row).transpose()
+    }
+
+    /// An object by its SOP Instance UID.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn film_by_uid(&self, uid: &str) -> Result<Option<Film>, DbError> {
+        let sql = format!("SELECT {COLUMNS} FROM instance WHERE sop_instance_uid = $1");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(uid.to_owned()).fetch_optional(&self.read).await?;
+        row.as_ref().map(of_row).transpose()
+    }
+
+    /// How many films are in each state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn film_states(&self) -> Result<Vec<(String, i64)>, DbError> {
+        let rows = sqlx::query("SELECT state, COUNT(*) FROM instance WHERE kind = 'film' GROUP BY state").fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Notes that an object is in the bucket.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn in_bucket(&self, id: i64) -> Result<(), DbError> {
+        let mut transaction = self.write.begin().await?;
+        sqlx::query("UPDATE instance SET in_bucket = 1 WHERE id = $1").bind(id).execute(&mut *transaction).await?;
+        // From now on any node can read it.
+        sqlx::query("UPDATE job SET home = '' WHERE film_id = $1").bind(id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Films that came before a moment and are done with, the oldest first: those that retention removes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn done_before(&self, moment: i64, most: i64) -> Result<Vec<Film>, DbError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM instance AS film WHERE kind = 'film' AND received_at < $1 AND state IN ('read', 'not_read') AND NOT EXISTS (\
+             SELECT 1 FROM send JOIN instance AS result ON result.id = send.object_id \
+             WHERE result.film_id = film.id AND send.state IN ('due', 'leased')) ORDER BY received_at LIMIT $2"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(moment).bind(most).fetch_all(&self.read).await?;
+        rows.iter().map(of_row).collect()
+    }
+
+    /// Removes a film's row with all that belongs to it; the hashes of the files that no row names any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove_film(&self, id: i64) -> Result<Vec<String>, DbError> {
+        let mut transaction = self.write.begin().await?;
+        let rows = sqlx::query(
+            "SELECT sha256 FROM instance WHERE id = $1 OR film_id = $1 UNION SELECT sha256 FROM conflict WHERE film_id = $1",
+        )
+        .bind(id)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let mut hashes: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        sqlx::query("DELETE FROM instance WHERE id = $1").bind(id).execute(&mut *transaction).await?;
+        let mut kept = Vec::new();
+        for hash in &hashes {
+            let row = sqlx::query("SELECT (SELECT COUNT(*) FROM instance WHERE sha256 = $1) + (SELECT COUNT(*) FROM conflict WHERE sha256 = $1)")
+                .bind(hash.clone())
+                .fetch_one(&mut *transaction)
+                .await?;
+            if row.try_get::<i64, _>(0)? > 0 {
+                kept.push(hash.clone());
+            }
+        }
+        transaction.commit().await?;
+        hashes.retain(|hash| !kept.contains(hash));
+        Ok(hashes)
+    }
+
+    /// Objects that came with another's UID: the UID's row, hash, moment and source, the latest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn conflicts(&self, most: i64) -> Result<Vec<(i64, String, i64, String)>, DbError> {
+        let rows = sqlx::query("SELECT film_id, sha256, received_at, source FROM conflict ORDER BY id DESC LIMIT $1")
+            .bind(most)
+            .fetch_all(&self.read)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))).collect()
+    }
+}
+
+/// What a group of objects is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Modalities in it, sorted.
+    pub modalities: Vec<String>,
+    /// Series.
+    pub series: i64,
+    /// Objects.
+    pub instances: i64,
+}
+
+/// By what objects are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Study Instance UID.
+    Study,
+    /// Series Instance UID.
+    Series,
+}
+
+impl Level {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Study => "study_uid",
+            Self::Series => "series_uid",
+        }
+    }
+}
+
+/// Inserts an object; `None` where its UID is taken.
+pub(super) async fn insert(
+    connection: &mut AnyConnection,
+    film: &NewFilm,
+    kind: &str,
+    of: Option<i64>,
+) -> Result<Option<i64>, DbError> {
+    let row = sqlx::query(
+        "INSERT INTO instance (kind, film_id, sop_instance_uid, sop_class_uid, transfer_syntax, study_uid, series_uid, sha256, bytes, home, \
+         received_at, source, state, patient_name, patient_id, patient_birth_date, patient_sex, accession_number, study_id, study_date, \
+         study_time, study_description, referring_physician, modality, series_number, series_description, instance_number, body_part, \
+         view_position, laterality, image_rows, image_columns, metadata) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, \
+         $27, $28, $29, $30, $31, $32, $33) ON CONFLICT (sop_instance_uid) DO NOTHING RETURNING id",
+    )
+    .bind(kind.to_owned())
+    .bind(of)
+    .bind(film.sop_instance_uid.clone())
+    .bind(film.sop_class_uid.clone())
+    .bind(film.transfer_syntax.clone())
+    .bind(film.study_uid.clone())
+    .bind(film.series_uid.clone())
+    .bind(film.sha256.clone())
+    .bind(film.bytes as i64)
+    .bind(film.home.clone())
+    .bind(now())
+    .bind(film.source.clone())
+    .bind(if of.is_none() { FilmState::Received.as_str() } else { "" })
+    .bind(film.patient_name.clone())
+    .bind(film.patient_id.clone())
+    .bind(film.patient_birth_date.clone())
+    .bind(film.patient_sex.clone())
+    .bind(film.accession_number.clone())
+    .bind(film.study_id.clone())
+    .bind(film.study_date.clone())
+    .bind(film.study_time.clone())
+    .bind(film.study_description.clone())
+    .bind(film.referring_physician.clone())
+    .bind(film.modality.clone())
+    .bind(film.series_number.clone())
+    .bind(film.series_description.clone())
+    .bind(film.instance_number.clone())
+    .bind(film.body_part.clone())
+    .bind(film.view_position.clone())
+    .bind(film.laterality.clone())
+    .bind(film.rows)
+    .bind(film.columns)
+    .bind(film.metadata.clone())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| row.try_get(0)).transpose().map_err(DbError::from)
+}
+
+/// An object whose UID is taken: the same one again, or another that is kept apart.
+async fn held_apart(connection: &mut AnyConnection, film: &NewFilm) -> Result<Stored, DbError> {
+    let row = sqlx::query("SELECT id, sha256 FROM instance WHERE sop_instance_uid = $1")
+        .bind(film.sop_instance_uid.clone())
+        .fetch_one(&mut *connection)
+        .await?;
+    let (id, sha256): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+    if sha256 == film.sha256 {
+        return Ok(Stored::Same(id));
+    }
+    sqlx::query(
+        "INSERT INTO conflict (film_id, sha256, bytes, received_at, source) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (film_id, sha256) DO NOTHING",
+    )
+    .bind(id)
+    .bind(film.sha256.clone())
+    .bind(film.bytes as i64)
+    .bind(now())
+    .bind(film.source.clone())
+    .execute(connection)
+    .await?;
+    Ok(Stored::Conflict(id))
+}
+
+/// The condition of a query, and its values from `$1` on.
+fn condition(query: &FilmQuery) -> (String, Vec<String>) {
+    let mut parts: Vec<String> = Vec::new();
+    let mut values: Vec<String> = Vec::new();
+    let mut one_of = |column: &str, wanted: &[String]| {
+        if !wanted.is_empty() {
+            let marks: Vec<_> = wanted.iter().map(|value| { values.push(value.clone()); format!("${}", values.len()) }).collect();
+            parts.push(format!("{column} IN ({})", marks.join(", ")));
+        }
+    };
+    one_of("study_uid", &query.study_uid);
+    one_of("series_uid", &query.series_uid);
+    one_of("sop_instance_uid", &query.sop_instance_uid);
+    one_of("modality", &query.modality);
+    for (column, value) in [
+        ("sop_class_uid", &query.sop_class_uid),
+        ("patient_id", &query.patient_id),
+        ("accession_number", &query.accession_number),
+        ("study_id", &query.study_id),
+    ] {
+        if !value.is_empty() {
+            one_of(column, std::slice::from_ref(value));
+        }
+    }
+    let mut compare = |condition: &str, value: String| {
+        values.push(value);
+        parts.push(condition.replace("{}", &format!("${}", values.len())));
+    };
+    if !query.patient_name.is_empty() {
+        compare("UPPER(patient_name) LIKE {} ESCAPE '\\'", like(&query.patient_name.to_uppercase()));
+    }
+    let (from, to) = &query.study_date;
+    if !from.is_empty() {
+        compare("study_date >= {}", from.clone());
+    }
+    if !to.is_empty() {
+        compare("study_date <= {}", to.clone());
+    }
+    let which = if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
+    (which, values)
+}
+
+/// DICOM's wild cards (PS3.4, C.2.2.2.4) as those of SQL.
+fn like(pattern: &str) -> String {
+    pattern
+        .chars()
+        .fold(String::new(), |mut text, c| {
+            match c {
+                '*' => text.push('%'),
+                '?' => text.push('_'),
+                '%' | '_' | '\\' => text.extend(['\\', c]),
+                c => text.push(c),
+            }
+            text
+        })
+}
+
+fn of_row(row: &AnyRow) -> Result<Film, DbError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    Ok(Film {
+        id: row.try_get("id")?,
+        kind: text("kind")?,
+        state: text("state")?,
+        received_at: row.try_get("received_at")?,
+        in_bucket: row.try_get::<i64, _>("in_bucket")? != 0,
+        attributes: NewFilm {
+            sop_instance_uid: text("sop_instance_uid")?,
+            sop_class_uid: text("sop_class_uid")?,
+            transfer_syntax: text("transfer_syntax")?,
+            study_uid: text("study_uid")?,
+            series_uid: text("series_uid")?,
+            sha256: text("sha256")?,
+            bytes: row.try_get::<i64, _>("bytes")? as u64,
+            home: text("home")?,
+            source: text("source")?,
+            patient_name: text("patient_name")?,
+            patient_id: text("patient_id")?,
+            patient_birth_date: text("patient_birth_date")?,
+            patient_sex: text("patient_sex")?,
+            accession_number: text("accession_number")?,
+            study_id: text("study_id")?,
+            study_date: text("study_date")?,
+            study_time: text("study_time")?,
+            study_description: text("study_description")?,
+            referring_physician: text("referring_physician")?,
+            modality: text("modality")?,
+            series_number: text("series_number")?,
+            series_description: text("series_description")?,
+            instance_number: text("instance_number")?,
+            body_part: text("body_part")?,
+            view_position: text("view_position")?,
+            laterality: text("laterality")?,
+            rows: row.try_get("image_rows")?,
+            columns: row.try_get("image_columns")?,
+            metadata: text("metadata")?,
+        },
+    })
+}

@@ -1,0 +1,94 @@
+//! Associations that were refused: the same peer's for the same reason are one row that counts.
+
+use coxa_dimse::Refusal;
+use sqlx::Row as _;
+
+use super::{Database, DbError, micros};
+
+/// Rows that are kept; the oldest go first, so that a peer that tries every title fills no disk.
+const MOST: i64 = 1000;
+
+/// A refusal as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SeenRefusal {
+    /// The calling AE title.
+    pub calling: String,
+    /// The called AE title.
+    pub called: String,
+    /// Where it came from.
+    pub address: String,
+    /// Why it was refused.
+    pub reason: String,
+    /// What it asked for.
+    pub asked: String,
+    /// The peer's implementation.
+    pub implementation: String,
+    /// The line of configuration that would allow it.
+    pub remedy: String,
+    /// First, microseconds since 1970.
+    pub first_at: i64,
+    /// Last.
+    pub last_at: i64,
+    /// How often.
+    pub times: i64,
+}
+
+impl Database {
+    /// Notes a refusal.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_refusal(&self, refusal: &Refusal) -> Result<(), DbError> {
+        let at = micros(refusal.at);
+        sqlx::query(
+            "INSERT INTO refusal (calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1) \
+             ON CONFLICT (calling, called, address, reason) DO UPDATE SET last_at = excluded.last_at, times = refusal.times + 1, \
+             asked = excluded.asked, remedy = excluded.remedy, implementation = excluded.implementation",
+        )
+        .bind(refusal.calling.clone())
+        .bind(refusal.called.clone())
+        .bind(refusal.address.ip().to_string())
+        .bind(refusal.to_string())
+        .bind(refusal.asked.iter().take(16).cloned().collect::<Vec<_>>().join(" "))
+        .bind(format!("{} {}", refusal.implementation.0, refusal.implementation.1))
+        .bind(refusal.remedy())
+        .bind(at)
+        .execute(&self.write)
+        .await?;
+        sqlx::query("DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY last_at DESC LIMIT 100 OFFSET $1)")
+            .bind(MOST)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Refusals, the latest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refusals(&self, most: i64) -> Result<Vec<SeenRefusal>, DbError> {
+        let rows = sqlx::query(
+            "SELECT calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times FROM refusal \
+             ORDER BY last_at DESC LIMIT $1",
+        )
+        .bind(most)
+        .fetch_all(&self.read)
+        .await?;
+        let seen = |row: &sqlx::any::AnyRow| {
+            Ok(SeenRefusal {
+                calling: row.try_get(0)?,
+                called: row.try_get(1)?,
+                address: row.try_get(2)?,
+                reason: row.try_get(3)?,
+                asked: row.try_get(4)?,
+                implementation: row.try_get(5)?,
+                remedy: row.try_get(6)?,
+                first_at: row.try_get(7)?,
+                last_at: row.try_get(8)?,
+                times: row.try_get(9)?,
+            })
+        };
+        rows.iter().map(seen).collect()
+    }
+}

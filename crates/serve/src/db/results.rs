@@ -1,0 +1,186 @@
+//! What became of films: written in one transaction with the objects that tell of it and their way to the destinations.
+
+use sqlx::Row as _;
+
+use super::claims::finish;
+use super::films::insert;
+use super::{Database, DbError, FilmState, Job, NewObject, now};
+
+/// What became of a film.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Whether it is called positive.
+    pub is_positive: bool,
+    /// Why it was not read, in words for a physician.
+    pub not_read: Option<String>,
+    /// The short hash of the network.
+    pub model: String,
+    /// How long reading took.
+    pub milliseconds: i64,
+    /// The prediction as JSON.
+    pub prediction: String,
+}
+
+/// A film's result, as the interfaces give it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The film's row.
+    pub film: i64,
+    /// SOP Instance UID of the film.
+    pub sop_instance_uid: String,
+    /// How far it has come.
+    pub state: String,
+    /// Why it failed, where it did.
+    pub error: String,
+    /// When it was read, microseconds since 1970; 0 where it is not yet.
+    pub read_at: i64,
+    /// When it came.
+    pub received_at: i64,
+    /// Short hash of the network; empty where it is not yet read.
+    pub model: String,
+    /// The prediction as JSON; empty where there is none.
+    pub prediction: String,
+    /// Why it was not read; empty where it was.
+    pub not_read: String,
+    /// Where its result objects have got: destination, object, state, the last status (−1: none) with its meaning.
+    pub sent: Vec<Sent>,
+}
+
+/// How far an object has come to a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The destination's name.
+    pub destination: String,
+    /// The object's kind.
+    pub object: String,
+    /// `due`, `leased`, `done`, `dead`.
+    pub state: String,
+    /// The last status; −1 where there was none.
+    pub status: i64,
+    /// Its meaning.
+    pub explained: String,
+}
+
+impl Database {
+    /// Notes that a film is being read.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reading_begins(&self, film: i64) -> Result<(), DbError> {
+        sqlx::query("UPDATE instance SET state = 'reading' WHERE id = $1 AND state = 'received'").bind(film).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// Ends a job with its result; `false` where the job has gone to another worker, and nothing is changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish_reading(&self, job: &Job, outcome: &Outcome, objects: &[NewObject]) -> Result<bool, DbError> {
+        let mut transaction = self.write.begin().await?;
+        if !finish(&mut transaction, &job.claim).await? {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        let state = if outcome.not_read.is_some() { FilmState::NotRead } else { FilmState::Read };
+        sqlx::query("UPDATE instance SET state = $1 WHERE id = $2")
+            .bind(state.as_str())
+            .bind(job.film)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO reading (film_id, read_at, milliseconds, is_positive, not_read, model, prediction) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (film_id) DO NOTHING",
+        )
+        .bind(job.film)
+        .bind(now())
+        .bind(outcome.milliseconds)
+        .bind(i64::from(outcome.is_positive))
+        .bind(outcome.not_read.clone().unwrap_or_default())
+        .bind(outcome.model.clone())
+        .bind(outcome.prediction.clone())
+        .execute(&mut *transaction)
+        .await?;
+        for object in objects {
+            let kind = object.kind.as_str();
+            // A UID that is taken is the same object's, of a reading before.
+            let Some(id) = insert(&mut transaction, &object.attributes, kind, Some(job.film)).await? else { continue };
+            for destination in &object.destinations {
+                sqlx::query(
+                    "INSERT INTO send (object_id, destination, priority, state, run_at, lease_until, lease_owner, attempts, status, \
+                     explained, done_at) VALUES ($1, $2, $3, 'due', 0, 0, '', 0, -1, '', 0) ON CONFLICT (object_id, destination) DO NOTHING",
+                )
+                .bind(id)
+                .bind(destination.clone())
+                .bind(i64::from(outcome.is_positive))
+                .execute(&mut *transaction)
+                .await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Films that came or were read at a moment or after it, in the order of their rows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn readings(&self, since: i64, after: i64, most: i64) -> Result<Vec<Reading>, DbError> {
+        let rows = sqlx::query(READINGS)
+            .bind(since)
+            .bind(after)
+            .bind(most)
+            .fetch_all(&self.read)
+            .await?;
+        let mut readings = Vec::with_capacity(rows.len());
+        for row in rows {
+            let film: i64 = row.try_get("id")?;
+            readings.push(Reading {
+                film,
+                sop_instance_uid: row.try_get("sop_instance_uid")?,
+                state: row.try_get("state")?,
+                error: row.try_get("error")?,
+                read_at: row.try_get("read_at")?,
+                received_at: row.try_get("received_at")?,
+                model: row.try_get("model")?,
+                prediction: row.try_get("prediction")?,
+                not_read: row.try_get("not_read")?,
+                sent: self.sent(film).await?,
+            });
+        }
+        Ok(readings)
+    }
+
+    /// The result of one film.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reading_of(&self, film: i64) -> Result<Option<Reading>, DbError> {
+        Ok(self.readings(0, film - 1, 1).await?.into_iter().find(|reading| reading.film == film))
+    }
+
+    async fn sent(&self, film: i64) -> Result<Vec<Sent>, DbError> {
+        let rows = sqlx::query(
+            "SELECT send.destination, instance.kind, send.state, send.status, send.explained FROM send \
+             JOIN instance ON instance.id = send.object_id WHERE instance.film_id = $1 ORDER BY send.id",
+        )
+        .bind(film)
+        .fetch_all(&self.read)
+        .await?;
+        let sent = |row: &sqlx::any::AnyRow| {
+            Ok(Sent {
+                destination: row.try_get(0)?,
+                object: row.try_get(1)?,
+                state: row.try_get(2)?,
+                status: row.try_get(3)?,
+                explained: row.try_get(4)?,
+            })
+        };
+        rows.iter().map(sent).collect()
+    }
+}
+
+const READINGS: &str = "SELECT film.id, film.sop_instance_uid, film.state, film.received_at, COALESCE(job.error, '') AS error, \
+     COALESCE(reading.read_at, 0) AS read_at, COALESCE(reading.model, '') AS model, COALESCE(reading.prediction, '') AS prediction, \
+     COALESCE(reading.not_read, '') AS not_read FROM instance AS film LEFT JOIN reading ON reading.film_id = film.id \
+     LEFT JOIN job ON job.film_id = film.id AND job.kind = 'read' WHERE film.kind = 'film' AND film.id > $2 \
+     AND (film.received_at >= $1 OR COALESCE(reading.read_at, 0) >= $1) ORDER BY film.id LIMIT $3";

@@ -1,0 +1,250 @@
+//! Reading: jobs are leased, films decoded beside the network, results written with their objects in one transaction.
+//!
+//! Two threads pass films on: one leases a job, fetches the bytes and decodes them, the other runs the network and makes the objects.
+//! While the network has a film, the next is being decoded.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use coxa_imaging::{Radiograph, read_bytes};
+use coxa_model::detect::gate::GateRule;
+use coxa_model::{Bundle, Control, Detection, Detector, DetectorOptions};
+use coxa_schema::FilmPrediction;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+use crate::config::{Config, Destination};
+use crate::db::{Database, DbError, Film, Job, JobKind, NewObject, Outcome, Outlook, now};
+use crate::metrics::Metrics;
+use crate::results::{Made, Maker};
+use crate::store::Store;
+
+/// How often the database is asked where nobody wakes this node: another node may have received a film.
+const POLL: Duration = Duration::from_millis(500);
+
+/// What the readers of a node share.
+pub struct ReaderParts {
+    /// The database.
+    pub db: Database,
+    /// The films.
+    pub store: Store,
+    /// The figures.
+    pub metrics: Arc<Metrics>,
+    /// Woken when a film has come.
+    pub work: Arc<Notify>,
+    /// Woken when there is something to send.
+    pub outbox: Arc<Notify>,
+    /// The node's name.
+    pub node: String,
+    /// Where results go.
+    pub destinations: Vec<Destination>,
+    /// Tries before a person must look.
+    pub tries: i64,
+    /// Makes result objects.
+    pub maker: Maker,
+}
+
+/// A film that is ready for the network.
+struct Ready {
+    job: Job,
+    film: Film,
+    bytes: bytes::Bytes,
+    decoded: Result<Radiograph, coxa_imaging::ReadError>,
+    begun: Instant,
+}
+
+/// Opens the network as the configuration says.
+///
+/// # Errors
+/// When the bundle cannot be read, or lacks what is asked for.
+pub fn open_detector(config: &Config) -> Result<Detector, crate::NodeError> {
+    let mut observer = Notes;
+    let bundle: Bundle = coxa_workflow::models::open_bundle(config.network.bundle.as_deref(), &mut observer)?;
+    let options = DetectorOptions {
+        precision: config.network.precision()?,
+        threads: config.network.threads,
+        threshold: config.network.threshold,
+        gate: if config.gate.any_film { GateRule::Disabled } else { GateRule::Enforced },
+        ..DetectorOptions::default()
+    };
+    Ok(coxa_workflow::models::ready(&bundle, &options, &mut observer)?)
+}
+
+/// Notes of opening a network go to the log.
+struct Notes;
+
+impl coxa_workflow::WorkObserver for Notes {
+    fn on(&mut self, event: &coxa_workflow::WorkEvent<'_>) -> Control {
+        if let coxa_workflow::WorkEvent::Note(note) = event {
+            tracing::info!("{note}");
+        }
+        Control::Continue
+    }
+}
+
+/// Reads films until `stop`; returns when the film in hand is finished.
+pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Receiver<bool>) {
+    let runtime = Handle::current();
+    let (ready, films) = sync_channel(1);
+    let decoding = std::thread::spawn({
+        let (parts, runtime) = (Arc::clone(&parts), runtime.clone());
+        move || decode(&parts, &runtime, &ready, stop)
+    });
+    let reading = std::thread::spawn(move || run(&parts, &runtime, detector, &films));
+    let joined = tokio::task::spawn_blocking(move || (decoding.join(), reading.join())).await;
+    if !matches!(joined, Ok((Ok(()), Ok(())))) {
+        tracing::error!("a reader's thread ended with a panic; what it had in hand is read again when its lease ends");
+    }
+}
+
+/// Leases jobs and decodes their films.
+fn decode(parts: &ReaderParts, runtime: &Handle, ready: &SyncSender<Ready>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let claimed = runtime.block_on(parts.db.claim_job(JobKind::Read, &parts.node));
+        let job = match claimed {
+            Ok(Some(job)) => job,
+            Ok(None) => {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = parts.work.notified() => {}
+                        () = tokio::time::sleep(POLL) => {}
+                        _ = stop.wait_for(|stop| *stop) => {}
+                    }
+                });
+                continue;
+            }
+            Err(error) => {
+                tracing::error!("no job could be leased: {error}");
+                std::thread::sleep(POLL);
+                continue;
+            }
+        };
+        let begun = Instant::now();
+        match runtime.block_on(fetch(parts, &job)) {
+            Ok(Some((film, bytes))) => {
+                let decoded = read_bytes(&bytes, "the film");
+                if ready.send(Ready { job, film, bytes, decoded, begun }).is_err() {
+                    return;
+                }
+            }
+            // Retention removed it.
+            Ok(None) => {}
+            Err(error) => runtime.block_on(give_up(parts, &job, &error.to_string(), Outlook::Again { most: parts.tries })),
+        }
+    }
+}
+
+/// Why a film could not be fetched.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}
+
+async fn fetch(parts: &ReaderParts, job: &Job) -> Result<Option<(Film, bytes::Bytes)>, FetchError> {
+    let Some(film) = parts.db.film(job.film).await? else { return Ok(None) };
+    parts.db.reading_begins(job.film).await?;
+    let bytes = parts.store.get(&film.attributes.sha256).await?;
+    Ok(Some((film, bytes)))
+}
+
+async fn give_up(parts: &ReaderParts, job: &Job, error: &str, outlook: Outlook) {
+    tracing::warn!(job = job.claim.id, attempt = job.claim.attempts, "a film could not be read: {error}");
+    match parts.db.fail_job(job, error, outlook).await {
+        Ok(true) => parts.metrics.count(&parts.metrics.read, "failed"),
+        Ok(false) => {}
+        // The lease ends by itself.
+        Err(error) => tracing::error!("that a job failed could not be noted: {error}"),
+    }
+}
+
+/// Runs the network on films that are ready.
+fn run(parts: &ReaderParts, runtime: &Handle, mut detector: Detector, films: &Receiver<Ready>) {
+    while let Ok(ready) = films.recv() {
+        let prediction = match &ready.decoded {
+            Ok(film) => detector.read(film.clone()).map(Read::Detected).map_err(|error| error.to_string()),
+            // What the file is and what is wrong with it, in words without a value of the patient: a result, not a failure.
+            Err(error) => Ok(Read::Undecodable(reason_of(error))),
+        };
+        match prediction {
+            Ok(read) => runtime.block_on(write(parts, &detector, &ready, read)),
+            Err(error) => runtime.block_on(give_up(parts, &ready.job, &error, Outlook::Again { most: parts.tries })),
+        }
+    }
+}
+
+/// What became of a film.
+enum Read {
+    Detected(Detection),
+    Undecodable(String),
+}
+
+async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Read) {
+    let prediction = match &read {
+        Read::Detected(detection) => detection.prediction().clone(),
+        Read::Undecodable(reason) => FilmPrediction::NotRead { not_read: reason.clone() },
+    };
+    let detection = match &read {
+        Read::Detected(detection) => Some(detection),
+        Read::Undecodable(_) => None,
+    };
+    let made = match parts.maker.make(&ready.bytes, &prediction, detection, detector) {
+        Ok(made) => made,
+        Err(error) => return give_up(parts, &ready.job, &error.to_string(), Outlook::Again { most: parts.tries }).await,
+    };
+    let objects = match keep(parts, made).await {
+        Ok(objects) => objects,
+        Err(error) => return give_up(parts, &ready.job, &error.to_string(), Outlook::AgainAlways).await,
+    };
+    let finding = prediction.finding();
+    let outcome = Outcome {
+        is_positive: finding.is_some_and(|finding| finding.is_positive),
+        not_read: match &prediction {
+            FilmPrediction::NotRead { not_read } => Some(not_read.clone()),
+            FilmPrediction::Read(_) => None,
+        },
+        model: detector.model().to_owned(),
+        milliseconds: i64::try_from(ready.begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+        prediction: serde_json::to_string(&prediction).unwrap_or_default(),
+    };
+    match parts.db.finish_reading(&ready.job, &outcome, &objects).await {
+        Ok(true) => {
+            let kind = match (&outcome.not_read, outcome.is_positive) {
+                (Some(_), _) => "not_read",
+                (None, true) => "positive",
+                (None, false) => "negative",
+            };
+            parts.metrics.count(&parts.metrics.read, kind);
+            parts.metrics.reading.observe(ready.begun.elapsed().as_secs_f64());
+            parts.metrics.latency.observe((now() - ready.film.received_at).max(0) as f64 / 1e6);
+            parts.outbox.notify_waiters();
+        }
+        Ok(false) => tracing::warn!(job = ready.job.claim.id, "the lease of a job had ended: its result is another worker's"),
+        Err(error) => {
+            tracing::error!("a result could not be written: {error}");
+            give_up(parts, &ready.job, &error.to_string(), Outlook::AgainAlways).await;
+        }
+    }
+}
+
+/// Puts objects on the disk; their rows are written with the result.
+async fn keep(parts: &ReaderParts, made: Vec<Made>) -> Result<Vec<NewObject>, crate::store::StoreError> {
+    let mut objects = Vec::new();
+    for Made { kind, bytes, mut attributes } in made {
+        let kept = parts.store.put(&bytes).await?;
+        (attributes.sha256, attributes.bytes, attributes.home) = (kept.sha256, kept.bytes, parts.node.clone());
+        let destinations =
+            parts.destinations.iter().filter(|to| to.sends.contains(&kind)).map(|to| to.name.clone()).collect();
+        objects.push(NewObject { kind, attributes, destinations });
+    }
+    Ok(objects)
+}
+
+/// Why a film cannot be decoded, without the name that the error begins with.
+fn reason_of(error: &coxa_imaging::ReadError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("the film: ").unwrap_or(&text).to_owned()
+}
