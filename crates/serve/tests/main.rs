@@ -1,1 +1,7 @@
-//! Tests.
+//! A node as its peers see it.
+
+mod dicomweb;
+mod films;
+mod queue;
+mod receive;
+mod support;

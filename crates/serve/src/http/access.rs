@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn names_of_this_machine() {
-        for name in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "::1", "LOCALHOST"] {
+        for name in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "[::1]", "LOCALHOST"] {
             assert!(is_loopback(name), "{name}");
         }
         for name in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8080", "10.0.0.1", "null", ""] {

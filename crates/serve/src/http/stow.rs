@@ -43,7 +43,7 @@ async fn take(State(app): Shared, headers: &HeaderMap, body: Body, study: Option
         let part = match parts.next_field().await {
             Ok(Some(part)) => part,
             Ok(None) => break,
-            Err(error) => return Err(HttpError::bad(format!("the body is no multipart of whole parts: {}", plain(&error)))),
+            Err(error) => return Err(broken(&error)),
         };
         count += 1;
         if count > MOST {
@@ -70,7 +70,7 @@ impl Answer {
                 match part.chunk().await {
                     Ok(Some(piece)) => incoming.write(&piece).await?,
                     Ok(None) => break,
-                    Err(error) => return Ok(Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, plain(&error)))),
+                    Err(error) => return Ok(Err(broken(&error))),
                 }
             }
             Ok(Ok(app.intake.finish(incoming, None, "stow").await?))
@@ -167,12 +167,14 @@ fn boundary(headers: &HeaderMap) -> Result<String, HttpError> {
 }
 
 /// An error of the body, without the text of the body.
-fn plain(error: &multer::Error) -> String {
-    match error {
-        multer::Error::FieldSizeExceeded { limit, .. } => format!("a part is larger than {limit} bytes"),
-        multer::Error::StreamSizeExceeded { limit } => format!("the body is larger than {limit} bytes"),
-        multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream => "it ends too early".into(),
-        multer::Error::IncompleteHeaders | multer::Error::ReadHeaderFailed(_) => "a part's headers cannot be read".into(),
-        _ => "it cannot be read".into(),
-    }
+fn broken(error: &multer::Error) -> HttpError {
+    let too_large = |what: &str, limit: u64| HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("{what} is larger than {limit} bytes"));
+    let why = match error {
+        multer::Error::FieldSizeExceeded { limit, .. } => return too_large("a part", *limit),
+        multer::Error::StreamSizeExceeded { limit } => return too_large("the body", *limit),
+        multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream => "it ends too early",
+        multer::Error::IncompleteHeaders | multer::Error::ReadHeaderFailed(_) => "a part's headers cannot be read",
+        _ => "it cannot be read",
+    };
+    HttpError::bad(format!("the body is no multipart of whole parts: {why}"))
 }
