@@ -2,13 +2,12 @@
 
 use dicom_core::header::VR;
 use dicom_core::Tag;
-use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileDicomObject, FileMetaTableBuilder, InMemDicomObject};
 
 use super::code::{OWN_SCHEME, PROCESSING_EQUIPMENT};
 use super::{ReadFilm, ResultError};
-use crate::element::{put, put_items};
+use crate::element::{put, put_items, texts};
 use crate::uid::{self, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 /// The kinds of result objects.
@@ -173,7 +172,7 @@ pub(super) fn film_series(result: &ReadFilm<'_>, list: Tag) -> InMemDicomObject 
 
 /// Image Type, and compression with loss as the film states it.
 pub(super) fn derived_image(object: &mut InMemDicomObject, result: &ReadFilm<'_>, image_type: &[&str]) {
-    put(object, tags::IMAGE_TYPE, VR::CS, PrimitiveValue::Strs(image_type.iter().map(|&term| term.to_owned()).collect()));
+    put(object, tags::IMAGE_TYPE, VR::CS, texts(image_type));
     for element in &result.source.lossy {
         object.put(element.clone());
     }

@@ -6,15 +6,14 @@
 
 use coxa_imaging::{Geometry, MAX_SIDE};
 use coxa_schema::{HeatMap, NOTICE};
-use dicom_core::dicom_value;
 use dicom_core::header::VR;
 use dicom_core::value::PrimitiveValue;
-use dicom_dictionary_std::{tags, uids};
+use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::object::{self, ResultKind, ResultObject, part_uid};
 use super::{ReadFilm, ResultError, code};
-use crate::element::{decimal, put, put_empty, put_items};
+use crate::element::{decimal, put, put_empty, put_items, texts};
 
 const IMAGE_TYPE: [&str; 4] = ["DERIVED", "PRIMARY", "PROJECTION IMAGE", "QUANTITY"];
 
@@ -135,14 +134,14 @@ fn shared(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> InMemDicomOb
     let [down, across] = spacing(result);
     put_group(&mut groups, tags::PIXEL_MEASURES_SEQUENCE, |item| {
         let cell = [place.cell[1] * down, place.cell[0] * across].map(decimal);
-        put(item, tags::PIXEL_SPACING, VR::DS, dicom_value!(Strs, cell));
+        put(item, tags::PIXEL_SPACING, VR::DS, texts(&cell));
         put(item, tags::SLICE_THICKNESS, VR::DS, "1");
     });
     put_group(&mut groups, tags::PLANE_ORIENTATION_SEQUENCE, |item| {
-        put(item, tags::IMAGE_ORIENTATION_PATIENT, VR::DS, dicom_value!(Strs, result.source.orientation.map(decimal)));
+        put(item, tags::IMAGE_ORIENTATION_PATIENT, VR::DS, texts(&result.source.orientation.map(decimal)));
     });
     put_group(&mut groups, tags::PARAMETRIC_MAP_FRAME_TYPE_SEQUENCE, |item| {
-        put(item, tags::FRAME_TYPE, VR::CS, dicom_value!(Strs, IMAGE_TYPE));
+        put(item, tags::FRAME_TYPE, VR::CS, texts(&IMAGE_TYPE));
         frame_description(item);
     });
     put_group(&mut groups, tags::DERIVATION_IMAGE_SEQUENCE, |item| {
@@ -187,7 +186,7 @@ fn frame(result: &ReadFilm<'_>, place: MapPlace) -> InMemDicomObject {
         put(item, tags::DIMENSION_INDEX_VALUES, VR::UL, 1u32);
     });
     put_group(&mut groups, tags::PLANE_POSITION_SEQUENCE, |item| {
-        put(item, tags::IMAGE_POSITION_PATIENT, VR::DS, dicom_value!(Strs, position(result, place).map(decimal)));
+        put(item, tags::IMAGE_POSITION_PATIENT, VR::DS, texts(&position(result, place).map(decimal)));
     });
     groups
 }

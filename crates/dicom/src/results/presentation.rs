@@ -13,7 +13,7 @@ use dicom_object::InMemDicomObject;
 
 use super::object::{self, ResultKind, ResultObject};
 use super::{Call, ReadFilm, ResultError};
-use crate::element::{put, put_items};
+use crate::element::{decimal, put, put_items, texts};
 
 /// Dashes and gaps of one side of a suspected region's outline: an odd number, so that each side begins and ends with a dash.
 const DASHES: usize = 13;
@@ -100,10 +100,10 @@ fn display(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
     put(&mut area, tags::PRESENTATION_SIZE_MODE, VR::CS, "SCALE TO FIT");
     match source.spacing_mm {
         Some([down, across]) => {
-            let spacing = [down, across].map(crate::element::decimal);
-            put(&mut area, tags::PRESENTATION_PIXEL_SPACING, VR::DS, dicom_value!(Strs, spacing));
+            let spacing = [down, across].map(decimal);
+            put(&mut area, tags::PRESENTATION_PIXEL_SPACING, VR::DS, texts(&spacing));
         }
-        None => put(&mut area, tags::PRESENTATION_PIXEL_ASPECT_RATIO, VR::IS, dicom_value!(Strs, ["1", "1"])),
+        None => put(&mut area, tags::PRESENTATION_PIXEL_ASPECT_RATIO, VR::IS, texts(&["1", "1"])),
     }
     put_items(object, tags::DISPLAYED_AREA_SELECTION_SEQUENCE, vec![area]);
 }

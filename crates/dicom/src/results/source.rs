@@ -1,6 +1,6 @@
 //! What result objects need of the film that they are about.
 
-use dicom_core::header::{Header, Tag, VR};
+use dicom_core::header::{HasLength as _, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
