@@ -19,7 +19,7 @@ pub(super) fn write(result: &ReadFilm<'_>, picture: &RgbImage) -> Result<ResultO
     object::put_moment(&mut object, [tags::DATE_OF_SECONDARY_CAPTURE, tags::TIME_OF_SECONDARY_CAPTURE], result);
     put(&mut object, tags::CONVERSION_TYPE, VR::CS, "WSD");
     put_empty(&mut object, tags::PATIENT_ORIENTATION, VR::CS);
-    put_empty(&mut object, tags::LATERALITY, VR::CS);
+    object::laterality(&mut object, result);
     object::derived_image(&mut object, result, &["DERIVED", "SECONDARY"]);
     // The picture adds no identity to what is burned into the film; whether the film has any is known only where it states so.
     if let Some(burned_in) = &result.source.burned_in_annotation {

@@ -70,10 +70,11 @@ pub(super) const MEASUREMENT_GROUP: Code = dcm("125007", "Measurement Group");
 pub(super) const NO_UNITS: Code = Code { value: "1", scheme: "UCUM", meaning: "no units" };
 pub(super) const OBSERVER_TYPE: Code = dcm("121005", "Observer Type");
 pub(super) const PERCENT: Code = Code { value: "%", scheme: "UCUM", meaning: "Percent" };
-pub(super) const PRESENCE: Code = sct("705057003", "Presence");
 pub(super) const PRESENT: Code = sct("52101004", "Present");
 pub(super) const PROCEDURE_REPORTED: Code = dcm("121058", "Procedure reported");
 pub(super) const PROCESSING_EQUIPMENT: Code = dcm("109102", "Processing Equipment");
+pub(super) const QUALITATIVE_EVALUATIONS: Code =
+    Code { value: "C0034375", scheme: "UMLS", meaning: "Qualitative Evaluations" };
 pub(super) const QUANTITY: Code = sct("246205007", "Quantity");
 pub(super) const RAW_GRAD_CAM: Code = own("GRADCAM", "Raw gradient-weighted class activation");
 pub(super) const REGION_SCORE: Code = own("REGIONSCORE", "Strength of finding in region, 0 to 1");

@@ -7,7 +7,7 @@ use dicom_object::{FileDicomObject, FileMetaTableBuilder, InMemDicomObject};
 
 use super::code::{OWN_SCHEME, PROCESSING_EQUIPMENT};
 use super::{ReadFilm, ResultError};
-use crate::element::{put, put_items, texts};
+use crate::element::{put, put_empty, put_items, texts};
 use crate::uid::{self, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 /// The kinds of result objects.
@@ -169,6 +169,26 @@ pub(super) fn film_series(result: &ReadFilm<'_>, list: Tag) -> InMemDicomObject 
     put_items(&mut series, list, vec![film_reference(result)]);
     series
 }
+
+/// Body part and side of the series, as the film has them (PS3.3 C.7.3.1): the side is empty where a part may be paired and the film
+/// does not tell which it is, or shows both.
+pub(super) fn laterality(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
+    let source = result.source;
+    if let Some(part) = &source.body_part {
+        put(object, tags::BODY_PART_EXAMINED, VR::CS, part.as_str());
+    }
+    match source.laterality.as_deref() {
+        Some(side @ ("L" | "R")) => put(object, tags::LATERALITY, VR::CS, side),
+        Some("U") => {}
+        _ if source.body_part.as_deref().is_some_and(|part| UNPAIRED.contains(&part)) => {}
+        _ => put_empty(object, tags::LATERALITY, VR::CS),
+    }
+}
+
+/// Body parts that have no side, of those that are seen on radiographs.
+const UNPAIRED: [&str; 12] = [
+    "PELVIS", "ABDOMEN", "CHEST", "COCCYX", "CSPINE", "HEAD", "LSPINE", "NECK", "SACRUM", "SKULL", "SPINE", "TSPINE",
+];
 
 /// Image Type, and compression with loss as the film states it.
 pub(super) fn derived_image(object: &mut InMemDicomObject, result: &ReadFilm<'_>, image_type: &[&str]) {

@@ -15,7 +15,7 @@ use super::object::{self, ResultKind, ResultObject, part_uid};
 use super::{ReadFilm, ResultError, code};
 use crate::element::{decimal, put, put_empty, put_items, texts};
 
-const IMAGE_TYPE: [&str; 4] = ["DERIVED", "PRIMARY", "PROJECTION IMAGE", "QUANTITY"];
+const IMAGE_TYPE: [&str; 4] = ["DERIVED", "PRIMARY", "STATIC", "QUANTITY"];
 
 /// Where a map's cells lie on the film, in the film's pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +42,7 @@ pub(super) fn write(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> Re
     let kind = ResultKind::ParametricMap;
     let mut object = object::begin(kind, result);
     object::put_moment(&mut object, [tags::CONTENT_DATE, tags::CONTENT_TIME], result);
+    object::laterality(&mut object, result);
     image(&mut object, result, place);
     put(&mut object, tags::FRAME_OF_REFERENCE_UID, VR::UI, part_uid("frame of reference", result));
     put_empty(&mut object, tags::POSITION_REFERENCE_INDICATOR, VR::LO);
@@ -82,7 +83,7 @@ fn image(object: &mut InMemDicomObject, result: &ReadFilm<'_>, place: MapPlace) 
     put(object, tags::CONTENT_DESCRIPTION, VR::LO, format!("Raw Grad-CAM; {NOTICE}"));
     put(object, tags::CONTENT_CREATOR_NAME, VR::PN, "Coxa^");
     put(object, tags::CONTENT_QUALIFICATION, VR::CS, "RESEARCH");
-    put(object, tags::IMAGE_COMMENTS, VR::LT, where_it_lies(place));
+    put(object, tags::IMAGE_COMMENTS, VR::LT, where_it_lies(result, place));
     put(object, tags::SAMPLES_PER_PIXEL, VR::US, 1u16);
     put(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
     put(object, tags::BITS_ALLOCATED, VR::US, 32u16);
@@ -90,22 +91,20 @@ fn image(object: &mut InMemDicomObject, result: &ReadFilm<'_>, place: MapPlace) 
     put(object, tags::PRESENTATION_LUT_SHAPE, VR::CS, "IDENTITY");
     put(object, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
     put(object, tags::RECOGNIZABLE_VISUAL_FEATURES, VR::CS, "NO");
-    frame_description(object);
-}
-
-/// Frame-level description, which the image repeats.
-fn frame_description(object: &mut InMemDicomObject) {
     put(object, tags::PIXEL_PRESENTATION, VR::CS, "MONOCHROME");
-    put(object, tags::VOLUMETRIC_PROPERTIES, VR::CS, "SAMPLED");
-    put(object, tags::VOLUME_BASED_CALCULATION_TECHNIQUE, VR::CS, "NONE");
+    put_items(object, tags::ACQUISITION_CONTEXT_SEQUENCE, Vec::new());
 }
 
 /// The map's place in the film's pixels.
-fn where_it_lies(place: MapPlace) -> String {
+fn where_it_lies(result: &ReadFilm<'_>, place: MapPlace) -> String {
     let [x, y, width, height] = [place.corner[0], place.corner[1], place.cell[0], place.cell[1]].map(decimal);
+    let lengths = match result.source.spacing_mm {
+        Some(_) => "",
+        None => " The film states no pixel spacing: lengths given in mm are in its pixels.",
+    };
     format!(
         "Upper left corner of cell (0,0) at column {x}, row {y} of the film (its upper left corner is 0, 0); a cell is {width} columns \
-         wide and {height} rows high. {NOTICE}"
+         wide and {height} rows high.{lengths} {NOTICE}"
     )
 }
 
@@ -142,7 +141,11 @@ fn shared(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> InMemDicomOb
     });
     put_group(&mut groups, tags::PARAMETRIC_MAP_FRAME_TYPE_SEQUENCE, |item| {
         put(item, tags::FRAME_TYPE, VR::CS, texts(&IMAGE_TYPE));
-        frame_description(item);
+    });
+    put_group(&mut groups, tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, |item| {
+        put(item, tags::RESCALE_INTERCEPT, VR::DS, "0");
+        put(item, tags::RESCALE_SLOPE, VR::DS, "1");
+        put(item, tags::RESCALE_TYPE, VR::LO, "US");
     });
     put_group(&mut groups, tags::DERIVATION_IMAGE_SEQUENCE, |item| {
         put(item, tags::DERIVATION_DESCRIPTION, VR::ST, format!("Grad-CAM of network {}", result.algorithm.network()));

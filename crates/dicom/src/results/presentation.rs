@@ -51,6 +51,7 @@ pub(super) fn write(result: &ReadFilm<'_>) -> Result<ResultObject, ResultError> 
     }
     let kind = ResultKind::PresentationState;
     let mut object = object::begin(kind, result);
+    object::laterality(&mut object, result);
     identification(&mut object, result);
     let series = object::film_series(result, tags::REFERENCED_IMAGE_SEQUENCE);
     put_items(&mut object, tags::REFERENCED_SERIES_SEQUENCE, vec![series]);

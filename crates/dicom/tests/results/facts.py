@@ -15,7 +15,7 @@ def report(path):
     document = highdicom.sr.srread(path)
     content = document.content
     reference, = document.get_evidence()
-    assert content.template_id == "1500", content.template_id
+    assert document.ContentTemplateSequence[0].TemplateIdentifier == "1500"
     film, = content.get_image_measurement_groups()
     assert film.finding_type.value == "72704001", film.finding_type
     regions = []
@@ -34,15 +34,17 @@ def report(path):
             "score": float(measurement.value),
         })
     certainty = [float(m.value) for m in film.get_measurements(name=codes.DCM.CertaintyOfFinding)]
-    presence, = film.get_qualitative_evaluations(name=highdicom.sr.CodedConcept("705057003", "SCT", "Presence"))
+    evaluations = document.ContentSequence[-1].ContentSequence
+    presence, = (item for item in evaluations if item.ValueType == "CODE")
+    assert presence.ConceptNameCodeSequence[0].CodeValue == "72704001"
     texts = {}
-    for item in film[0].ContentSequence:
+    for item in [*film[0].ContentSequence, *evaluations]:
         if item.ValueType == "TEXT":
             texts.setdefault(item.ConceptNameCodeSequence[0].CodeMeaning, []).append(item.TextValue)
     return {
         "evidence": [str(uid) for uid in reference],
         "certainty": certainty,
-        "presence": presence.value.meaning,
+        "presence": presence.ConceptCodeSequence[0].CodeMeaning,
         "tracking_uid": str(film.tracking_uid),
         "film": str(film.source_images[0].referenced_sop_instance_uid),
         "texts": texts,
@@ -87,6 +89,7 @@ def capture(data):
 
 def parametric_map(path):
     image = highdicom.imread(path)
+    assert image.pixel_array.dtype == "float32"
     measured = image.get_frame(1, apply_real_world_transform=True)
     volume = image.get_volume()
     mapping = image.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]

@@ -1,7 +1,7 @@
 //! The structured report: Comprehensive 3D SR (PS3.3 A.35.13) by TID 1500 "Measurement Report" (PS3.16).
 //!
-//! One measurement group (TID 1501) is about the film: whether there is a fracture, how certain, or why the film was not read. Each
-//! region is a group of its own with its outline (TID 1410).
+//! One measurement group (TID 1501) is about the film: how certain a fracture is. Each region is a group of its own with its outline
+//! (TID 1410). Whether there is a fracture, or why the film was not read, is in the qualitative evaluations (TID 1500 row 12).
 
 mod content;
 
@@ -50,6 +50,7 @@ fn root(result: &ReadFilm<'_>) -> Item {
     observer(root, result)
         .with(Relation::HasConceptModifier, Item::code(code::PROCEDURE_REPORTED, code::IMAGING_PROCEDURE))
         .with(Relation::Contains, measurements)
+        .with(Relation::Contains, evaluations(result))
 }
 
 /// The observer is a device (TID 1004).
@@ -67,6 +68,16 @@ fn observer(root: Item, result: &ReadFilm<'_>) -> Item {
 
 /// TID 1501 about the whole film.
 fn film_group(result: &ReadFilm<'_>) -> Item {
+    let mut group = algorithm(group("1501", "Film", "tracking film", result), result);
+    if let Some(finding) = result.prediction.finding() {
+        let percent = round_to_tenth(100.0 * finding.probability);
+        group = group.with(Relation::Contains, Item::number(code::CERTAINTY_OF_FINDING, percent, code::PERCENT));
+    }
+    group.with(Relation::Contains, Item::image(code::SOURCE_OF_MEASUREMENT, object::film_reference(result)))
+}
+
+/// Whether there is a fracture, and the notice. They stand outside the film's group: TID 1501 has no row for either.
+fn evaluations(result: &ReadFilm<'_>) -> Item {
     let presence = match result.call() {
         Call::NotRead => code::TEST_NOT_DONE,
         Call::Negative => code::ABSENT,
@@ -77,15 +88,8 @@ fn film_group(result: &ReadFilm<'_>) -> Item {
         FilmPrediction::Read(_) => NOTICE.to_owned(),
         FilmPrediction::NotRead { not_read } => format!("Not read: {not_read}; {NOTICE}"),
     };
-    let mut group = algorithm(group("1501", "Film", "tracking film", result), result);
-    if let Some(finding) = result.prediction.finding() {
-        let percent = round_to_tenth(100.0 * finding.probability);
-        group = group.with(Relation::Contains, Item::number(code::CERTAINTY_OF_FINDING, percent, code::PERCENT));
-    }
-    let image = Item::image(code::SOURCE_OF_MEASUREMENT, object::film_reference(result));
-    group
-        .with(Relation::Contains, Item::code(code::PRESENCE, presence))
-        .with(Relation::Contains, image)
+    Item::container(code::QUALITATIVE_EVALUATIONS, None)
+        .with(Relation::Contains, Item::code(code::FRACTURE, presence))
         .with(Relation::Contains, Item::text(code::COMMENT, &comment))
 }
 
