@@ -11,6 +11,11 @@ pub(crate) fn put(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: impl I
     object.put(DataElement::new(tag, vr, value.into()));
 }
 
+/// A value of several texts.
+pub(crate) fn texts<T: AsRef<str>>(values: &[T]) -> PrimitiveValue {
+    PrimitiveValue::Strs(values.iter().map(|value| value.as_ref().to_owned()).collect())
+}
+
 /// Puts an element without a value (type 2).
 pub(crate) fn put_empty(object: &mut InMemDicomObject, tag: Tag, vr: VR) {
     object.put(DataElement::new(tag, vr, PrimitiveValue::Empty));
