@@ -116,13 +116,16 @@ impl Node {
     ///
     /// # Errors
     /// Whatever it lacks.
-    pub async fn start(config: Config) -> Result<Self, NodeError> {
+    pub async fn start(mut config: Config) -> Result<Self, NodeError> {
         config.validate()?;
-        let folder = |source| NodeError::Folder { folder: config.data.clone(), source };
-        std::fs::create_dir_all(&config.data).map_err(folder)?;
-        only_ours(&config.data).map_err(folder)?;
+        std::fs::create_dir_all(&config.data)
+            .and_then(|()| only_ours(&config.data))
+            .map_err(|source| NodeError::Folder { folder: config.data.clone(), source })?;
         let lock = lock(&config.data)?;
+        config.node = Some(identity(&config).map_err(|source| NodeError::Folder { folder: config.data.clone(), source })?);
         let db = Database::open(&config.database_url()).await?;
+        // This node's process before this one was killed: what it had in hand is free again.
+        db.reclaim(&config.node_name()).await?;
         let store = Store::open(&config.data, config.objects.as_deref())?;
         let metrics = Arc::new(Metrics::default());
         let (work, outbox, shelf) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(RwLock::new(())));
@@ -434,6 +437,20 @@ fn only_ours(folder: &std::path::Path) -> std::io::Result<()> {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// The node's name with what tells its folder from every other: whose disk a film lies on must be certain.
+fn identity(config: &Config) -> std::io::Result<String> {
+    let file = config.data.join("node");
+    match std::fs::read_to_string(&file) {
+        Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => {
+            let name = format!("{}-{}", config.node_name(), &crate::secret()[..8]);
+            coxa_files::write_whole(&file, name.as_bytes())?;
+            Ok(name)
+        }
+    }
 }
 
 /// One process a folder, as the store removes what it did not begin itself.

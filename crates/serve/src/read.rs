@@ -165,6 +165,7 @@ async fn give_up(parts: &ReaderParts, job: &Job, error: &str, outlook: Outlook) 
 fn run(parts: &ReaderParts, runtime: &Handle, mut detector: Detector, films: &Receiver<Ready>) {
     while let Ok(ready) = films.recv() {
         let prediction = match &ready.decoded {
+            _ if is_own(&ready.film) => Ok(Read::Undecodable("a result object of this program".into())),
             Ok(film) => detector.read(film.clone()).map(Read::Detected).map_err(|error| error.to_string()),
             // What the file is and what is wrong with it, in words without a value of the patient: a result, not a failure.
             Err(error) => Ok(Read::Undecodable(reason_of(error))),
@@ -174,6 +175,13 @@ fn run(parts: &ReaderParts, runtime: &Handle, mut detector: Detector, films: &Re
             Err(error) => runtime.block_on(give_up(parts, &ready.job, &error, Outlook::Again { most: parts.tries })),
         }
     }
+}
+
+/// A picture that this program made, on any node: a PACS that forwards all it gets would have it read again and again.
+fn is_own(film: &Film) -> bool {
+    let attribute = |metadata: &serde_json::Value, tag: &str| metadata[tag]["Value"][0].as_str().map(str::to_owned);
+    let Ok(metadata) = serde_json::from_str(&film.attributes.metadata) else { return false };
+    attribute(&metadata, "00080070").as_deref() == Some("Coxa") && film.attributes.modality != "DX"
 }
 
 /// What became of a film.
@@ -191,7 +199,7 @@ async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Re
         Read::Detected(detection) => Some(detection),
         Read::Undecodable(_) => None,
     };
-    let made = match parts.maker.make(&ready.bytes, &prediction, detection, detector) {
+    let made = match parts.maker.make((&ready.film, &ready.bytes), &prediction, detection, detector) {
         Ok(made) => made,
         Err(error) => return give_up(parts, &ready.job, &error.to_string(), Outlook::Again { most: parts.tries }).await,
     };

@@ -29,6 +29,22 @@ pub struct RgbImage {
     pub pixels: Vec<u8>,
 }
 
+impl RgbImage {
+    /// This picture with another at its right, their upper edges level; what neither covers is black.
+    #[must_use]
+    pub fn beside(&self, right: &Self) -> Self {
+        let (width, height) = (self.width + right.width, self.height.max(right.height));
+        let mut pixels = vec![0; 3 * width * height];
+        for (picture, left) in [(self, 0), (right, self.width)] {
+            for (y, row) in picture.pixels.chunks_exact(3 * picture.width.max(1)).enumerate() {
+                let start = 3 * (y * width + left);
+                pixels[start..start + row.len()].copy_from_slice(row);
+            }
+        }
+        Self { width, height, pixels }
+    }
+}
+
 /// Longest side of the drawn film, in pixels.
 const LONGEST_SIDE: usize = 1024;
 

@@ -20,6 +20,13 @@ pub fn draw(detection: &Detection) -> Option<RgbImage> {
     Some(render(&detection.film, evidence.as_ref(), finding.probability as f32, finding.threshold as f32))
 }
 
+/// The film as it is, and [`draw`] at its right. `None` for a film that was not read.
+pub fn draw_beside(detection: &Detection) -> Option<RgbImage> {
+    let (finding, drawn) = (detection.finding()?, draw(detection)?);
+    let plain = render(&detection.film, None, finding.probability as f32, finding.threshold as f32);
+    Some(plain.beside(&drawn))
+}
+
 /// The picture of [`draw`] as the bytes of a PNG.
 ///
 /// # Errors

@@ -133,6 +133,23 @@ impl Database {
         Ok(query.execute(&self.write).await?.rows_affected() == 1)
     }
 
+    /// Frees what a node had leased, when it starts: the process that had it is no more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reclaim(&self, node: &str) -> Result<(), DbError> {
+        for table in ["job", "send"] {
+            let sql = format!(
+                "UPDATE {table} SET state = 'due', run_at = 0, lease_owner = '', lease_until = 0 \
+                 WHERE state = 'leased' AND SUBSTR(lease_owner, 1, $1) = $2"
+            );
+            let owner = format!("{node}/");
+            let length = i32::try_from(owner.chars().count()).unwrap_or(i32::MAX);
+            sqlx::query(AssertSqlSafe(sql)).bind(length).bind(owner).execute(&self.write).await?;
+        }
+        Ok(())
+    }
+
     /// Gives a row back as if it had not been taken: at a stop.
     ///
     /// # Errors

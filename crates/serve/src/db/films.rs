@@ -401,12 +401,13 @@ pub(super) async fn insert(
 
 /// An object whose UID is taken: the same one again, or another that is kept apart.
 async fn held_apart(connection: &mut AnyConnection, film: &NewFilm) -> Result<Stored, DbError> {
-    let row = sqlx::query("SELECT id, sha256 FROM instance WHERE sop_instance_uid = $1")
+    let row = sqlx::query("SELECT id, sha256, kind FROM instance WHERE sop_instance_uid = $1")
         .bind(film.sop_instance_uid.clone())
         .fetch_one(&mut *connection)
         .await?;
     let (id, sha256): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-    if sha256 == film.sha256 {
+    // A result of ours that a PACS sends back may have been changed on the way; it is no film.
+    if sha256 == film.sha256 || row.try_get::<String, _>(2)? != "film" {
         return Ok(Stored::Same(id));
     }
     sqlx::query(

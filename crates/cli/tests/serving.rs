@@ -1,0 +1,284 @@
+//! `coxa serve`: it starts on nothing, says what is wrong, and survives being killed at any moment.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use coxa_dicom::dx::{AnatomicRegion, DxOptions, NO_DATE, Projection, to_vec};
+use coxa_dimse::{
+    Call, Data, DimseError, Handler, Limits, Object, Offer, Peer, Permission, Policy, Proposal, Server, Status, StoreRequest, Uid,
+    connect, interactive,
+};
+use coxa_imaging::Laterality;
+use serde_json::Value;
+
+const DX: &str = "1.2.840.10008.5.1.4.1.1.1.1";
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+
+fn coxa() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_coxa"))
+}
+
+/// A port that is free now.
+fn port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A node in a process of its own.
+struct Serving {
+    child: Child,
+    http: String,
+    dicom: SocketAddr,
+}
+
+impl Serving {
+    /// Starts a node and waits for the line that says so.
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = coxa()
+            .arg("serve")
+            .current_dir(folder)
+            .args(["--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let ready = loop {
+            let line = lines.next().expect("the node starts").unwrap();
+            if line.starts_with("ready ") {
+                break line;
+            }
+        };
+        // What it says later must not block it.
+        std::thread::spawn(move || lines.for_each(drop));
+        let part = |scheme: &str| ready.split(scheme).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        let dicom = part("dicom://").split('@').nth(1).unwrap().parse().unwrap();
+        Self { child, http: part("http://"), dicom }
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.http).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        let host = &self.http;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        head.contains(" 200 ").then(|| body.to_owned())
+    }
+
+    fn readings(&self) -> Vec<Value> {
+        let text = self.get("/api/v1/readings").unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_node_starts_on_nothing_and_ends_when_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Serving::start(folder.path(), &[]);
+    assert_eq!(node.get("/health").as_deref(), Some("ok\n"));
+    assert_eq!(node.get("/ready").as_deref(), Some("ready\n"));
+    // A second one in the same folder would remove what the first is receiving.
+    let second = coxa().arg("serve").args(["--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another coxa serve works here"));
+    let asked = Command::new("kill").args(["-TERM", &node.child.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    assert!(node.child.wait().unwrap().success(), "a graceful end is a success");
+}
+
+#[test]
+fn what_is_wrong_with_the_settings_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("coxa.toml");
+    std::fs::write(&file, "ae_title = \"COXA\"\n[gaet]\nany_film = true\n").unwrap();
+    let output = coxa().args(["serve", "--config"]).arg(&file).current_dir(folder.path()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("line 2") && error.contains("gaet") && error.contains("docs/serve.md"), "{error}");
+
+    let nobody = port();
+    std::fs::write(
+        &file,
+        format!("[[destination]]\nname = \"pacs\"\nae_title = \"PACS\"\nhost = \"127.0.0.1\"\nport = {nobody}\n"),
+    )
+    .unwrap();
+    let output = coxa()
+        .args(["serve", "--check", "--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0", "--config"])
+        .arg(&file)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("ok     network") && told.contains("wrong  destination pacs"), "{told}");
+
+    let output = coxa().args(["serve", "--http", "0.0.0.0:0"]).current_dir(folder.path()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("without TLS"), "{error}");
+}
+
+/// A PACS that counts what it gets, by SOP Instance UID.
+#[derive(Clone, Default)]
+struct Pacs(Arc<Mutex<BTreeMap<String, usize>>>);
+
+impl Handler for Pacs {
+    async fn store(&self, _: &Peer, request: &StoreRequest, data: &mut Data<'_>) -> Result<Status, DimseError> {
+        while data.next().await?.is_some() {}
+        *self.0.lock().unwrap().entry(request.sop_instance.as_str().to_owned()).or_default() += 1;
+        Ok(Status::SUCCESS)
+    }
+}
+
+async fn pacs() -> (Pacs, u16) {
+    let pacs = Pacs::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let offers = ["1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.7", coxa_dimse::VERIFICATION];
+    let policy = Policy {
+        ae_title: "PACS".into(),
+        peers: Vec::new(),
+        offers: offers
+            .into_iter()
+            .map(|class| Offer {
+                abstract_syntax: class.into(),
+                transfer_syntaxes: vec![EXPLICIT.into()],
+                permission: Some(Permission::Store),
+            })
+            .collect(),
+        deadlines: interactive(),
+        limits: Limits::default(),
+        implementation: ("2.25.1".into(), "PACS".into()),
+    };
+    let (handler, (stop, stopped)) = (pacs.clone(), tokio::sync::watch::channel(false));
+    tokio::spawn(async move {
+        let _stop = stop;
+        Server::new(policy, handler, None).serve(listener, stopped, Duration::from_secs(1)).await
+    });
+    (pacs, port)
+}
+
+fn film(index: usize) -> (Vec<u8>, String) {
+    let pixels: Vec<u16> = (0..160 * 160).map(|i| ((i * (3 + index)) % 4096) as u16).collect();
+    let seed = format!("kill {index}");
+    let bytes = to_vec(&DxOptions {
+        rows: 160,
+        columns: 160,
+        bits_stored: 12,
+        monochrome1: false,
+        pixels: &pixels,
+        window: None,
+        spacing_mm: 2.0,
+        view_position: Projection::AnteroPosterior,
+        laterality: Laterality::Both,
+        body_part: AnatomicRegion::Pelvis,
+        seed_uid: &seed,
+        study_date: NO_DATE,
+        patient_id: "SIM1",
+        age: None,
+        sex: None,
+        burned_in_annotation: false,
+    })
+    .unwrap();
+    (bytes, coxa_dicom::uid::derived("instance", &seed))
+}
+
+/// Stores films until each was answered 0000H, whatever happens to the node meanwhile.
+async fn store(films: &[(Vec<u8>, String)], to: &Mutex<SocketAddr>) {
+    for (bytes, uid) in films {
+        let meta = u32::from_le_bytes(bytes[140..144].try_into().unwrap()) as usize;
+        loop {
+            let call = Call {
+                to: to.lock().unwrap().to_string(),
+                called: "COXA".into(),
+                calling: "TEST".into(),
+                proposals: vec![Proposal::new(DX, &[EXPLICIT])],
+                tls: None,
+                deadlines: interactive(),
+                limits: Limits::default(),
+                implementation: ("2.25.1".into(), "TEST".into()),
+            };
+            let object = Object { sop_class: Uid::parse(DX).unwrap(), sop_instance: Uid::parse(uid).unwrap(), transfer_syntax: EXPLICIT.into() };
+            let stored = async {
+                let mut association = connect(&call).await?;
+                association.store(&object, &bytes[144 + meta..]).await
+            };
+            if stored.await.is_ok_and(|status| status == Status::SUCCESS) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// `bench/kill.sh` runs this with 500 films and 50 kills, on both databases.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_killed_each_film_has_one_result_and_no_object_is_lost() {
+    let (count, kills) = (number("COXA_KILL_FILMS", 24), number("COXA_KILLS", 4));
+    let folder = tempfile::tempdir().unwrap();
+    let (pacs, pacs_port) = pacs().await;
+    std::fs::write(
+        folder.path().join("coxa.toml"),
+        format!("[[destination]]\nname = \"pacs\"\nae_title = \"PACS\"\nhost = \"127.0.0.1\"\nport = {pacs_port}\nsends = [\"sr\", \"gsps\"]\n[limits]\nfree_disk_mib = 1\n"),
+    )
+    .unwrap();
+    let database = std::env::var("COXA_KILL_DATABASE").ok();
+    let mut arguments = vec!["--config", "coxa.toml"];
+    arguments.extend(database.as_deref().into_iter().flat_map(|url| ["--database", url]));
+    let films: Arc<Vec<_>> = Arc::new((0..count).map(film).collect());
+    let mut node = Serving::start(folder.path(), &arguments);
+    let address = Arc::new(Mutex::new(node.dicom));
+    let sending = tokio::spawn({
+        let (films, address) = (Arc::clone(&films), Arc::clone(&address));
+        async move { store(&films, &address).await }
+    });
+    for kill in 0..kills {
+        // Moments that fall on every part of the work, the same in every run of the test as far as the machine lets them be.
+        tokio::time::sleep(Duration::from_millis(150 + (kill as u64 * 7919) % 1500)).await;
+        node.kill();
+        node = Serving::start(folder.path(), &arguments);
+        *address.lock().unwrap() = node.dicom;
+    }
+    sending.await.unwrap();
+    let begun = Instant::now();
+    let readings = loop {
+        let readings = node.readings();
+        let done = |line: &Value| {
+            let sent = line["sent"].as_array().is_some_and(|sent| sent.len() == 2 && sent.iter().all(|one| one["state"] == "done"));
+            line["state"] == "read" && sent
+        };
+        if readings.len() == count && readings.iter().all(done) {
+            break readings;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(300 + 2 * count as u64), "not all is done: {readings:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let uids: std::collections::BTreeSet<_> = readings.iter().map(|line| line["sop_instance_uid"].as_str().unwrap()).collect();
+    assert_eq!(uids.len(), count, "one result a film");
+    assert!(films.iter().all(|(_, uid)| uids.contains(uid.as_str())), "none is lost");
+    assert_eq!(pacs.0.lock().unwrap().len(), 2 * count, "two objects a film, each under one UID");
+}

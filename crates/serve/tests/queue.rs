@@ -1,0 +1,252 @@
+//! Work in rows, on both databases: leased once, tried again, set aside, never lost.
+
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use coxa_serve::db::{Database, JobKind, NewFilm, NewObject, ObjectKind, Outcome, Outlook, SendState, Stored};
+
+/// A server that lives as long as the test program.
+struct Postgres {
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+/// The programs of PostgreSQL, which refuse to run as root.
+fn program(name: &str) -> Option<Command> {
+    let places = ["/usr/lib/postgresql".into()].into_iter().chain(std::env::var_os("PGBIN").map(std::path::PathBuf::from));
+    let versions = places.flat_map(|place: std::path::PathBuf| std::fs::read_dir(place).into_iter().flatten().flatten());
+    let found = versions.map(|entry| entry.path().join("bin").join(name)).find(|path| path.is_file())?;
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|data| std::os::unix::fs::MetadataExt::uid(&data) == 0);
+    if !is_root {
+        return Some(Command::new(found));
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(found);
+    Some(command)
+}
+
+fn postgres() -> Option<&'static Postgres> {
+    static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
+    SERVER.get_or_init(start).as_ref()
+}
+
+fn start() -> Option<Postgres> {
+    let (Some(mut initdb), Some(mut pg_ctl)) = (program("initdb"), program("pg_ctl")) else {
+        assert!(!coxa_testing::tools_are_required(), "PostgreSQL is not installed, and COXA_E2E=1 requires it");
+        coxa_testing::skip("PostgreSQL is not installed");
+        return None;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    let data = folder.path().join("data");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let run = |command: &mut Command| {
+        let status = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(status.success(), "{command:?}");
+    };
+    run(initdb.arg("-D").arg(&data).args(["-U", "coxa", "-A", "trust", "-E", "UTF8", "--no-sync"]));
+    let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={}", folder.path().display());
+    run(pg_ctl.arg("-D").arg(&data).args(["-w", "-l"]).arg(folder.path().join("log")).args(["-o", &options, "start"]));
+    // The server goes with the test program.
+    let (pid, mine) = (std::fs::read_to_string(data.join("postmaster.pid")).unwrap(), std::process::id());
+    let pid = pid.lines().next().unwrap().to_owned();
+    let guard = format!("while kill -0 {mine} 2>/dev/null; do sleep 1; done; kill -INT {pid}");
+    drop(Command::new("sh").args(["-c", &guard]).stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn());
+    Some(Postgres { folder, port })
+}
+
+impl Postgres {
+    /// A database of its own.
+    fn database(&self, name: &str) -> String {
+        let mut createdb = program("createdb").unwrap();
+        let status = createdb
+            .current_dir(self.folder.path())
+            .args(["-h", "127.0.0.1", "-U", "coxa", "-p", &self.port.to_string(), name])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        format!("postgres://coxa@127.0.0.1:{}/{name}?sslmode=disable", self.port)
+    }
+}
+
+/// The same test on SQLite, and on PostgreSQL where it is installed.
+async fn on_both(name: &str, test: impl AsyncFn(Database)) {
+    let folder = tempfile::tempdir().unwrap();
+    test(Database::in_folder(folder.path()).await.unwrap()).await;
+    if let Some(server) = postgres() {
+        test(Database::open(&server.database(name)).await.unwrap()).await;
+    }
+}
+
+fn film(uid: &str) -> NewFilm {
+    NewFilm {
+        sop_instance_uid: uid.into(),
+        sop_class_uid: "1.2".into(),
+        transfer_syntax: "1.2.840.10008.1.2.1".into(),
+        study_uid: "2.25.1".into(),
+        series_uid: "2.25.2".into(),
+        sha256: format!("{:0>64}", uid.trim_start_matches("2.25.")),
+        bytes: 10,
+        home: "here".into(),
+        patient_name: "Ünïcode^名前".into(),
+        metadata: "{}".into(),
+        ..NewFilm::default()
+    }
+}
+
+fn outcome() -> Outcome {
+    Outcome { is_positive: true, not_read: None, model: "abc".into(), milliseconds: 5, prediction: "{\"probability\":0.5}".into() }
+}
+
+fn object(uid: &str, destinations: &[&str]) -> NewObject {
+    let attributes = NewFilm { sop_instance_uid: uid.into(), ..film(uid) };
+    NewObject { kind: ObjectKind::Sr, attributes, destinations: destinations.iter().map(|&name| name.into()).collect() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_one_row_whoever_brings_it() {
+    on_both("one_row", async |db| {
+        let jobs = [(JobKind::Read, "here")];
+        let many: Vec<_> = (0..16)
+            .map(|_| {
+                let db = db.clone();
+                tokio::spawn(async move { db.store_film(&film("2.25.10"), &jobs).await.unwrap() })
+            })
+            .collect();
+        let mut new = 0;
+        for one in many {
+            new += usize::from(matches!(one.await.unwrap(), Stored::New(_)));
+        }
+        assert_eq!(new, 1, "sixteen associations at once bring it once");
+        assert!(db.claim_job(JobKind::Read, "here").await.unwrap().is_some());
+        assert!(db.claim_job(JobKind::Read, "here").await.unwrap().is_none(), "one job");
+        let other = NewFilm { sha256: "f".repeat(64), ..film("2.25.10") };
+        assert!(matches!(db.store_film(&other, &jobs).await.unwrap(), Stored::Conflict(_)));
+        let kept = db.film_by_uid("2.25.10").await.unwrap().unwrap();
+        assert_eq!(kept.attributes.patient_name, "Ünïcode^名前");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_leased_to_one_and_done_once() {
+    on_both("leased", async |db| {
+        for i in 0..40 {
+            db.store_film(&film(&format!("2.25.{i}")), &[(JobKind::Read, "")]).await.unwrap();
+        }
+        let workers: Vec<_> = (0..8)
+            .map(|worker| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    let mut done = Vec::new();
+                    while let Some(job) = db.claim_job(JobKind::Read, &format!("w{worker}")).await.unwrap() {
+                        assert!(db.finish_reading(&job, &outcome(), &[object(&format!("2.26.{}", job.film), &["pacs"])]).await.unwrap());
+                        done.push(job.film);
+                    }
+                    done
+                })
+            })
+            .collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            all.extend(worker.await.unwrap());
+        }
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!((count, all.len()), (40, 40), "each film once");
+        let readings = db.readings(0, 0, 100).await.unwrap();
+        assert!(readings.iter().all(|reading| reading.state == "read" && reading.sent.len() == 1 && reading.sent[0].state == "due"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_finishes_late_changes_nothing() {
+    on_both("late", async |db| {
+        db.store_film(&film("2.25.1"), &[(JobKind::Read, "")]).await.unwrap();
+        let first = db.claim_job(JobKind::Read, "slow").await.unwrap().unwrap();
+        db.hand_back(&first.claim).await.unwrap();
+        let second = db.claim_job(JobKind::Read, "quick").await.unwrap().unwrap();
+        assert_eq!(second.claim.attempts, 1, "what is handed back was no try");
+        db.reclaim("qui").await.unwrap();
+        assert!(db.prolong(&second.claim).await.unwrap(), "a node frees its own alone");
+        assert!(!db.prolong(&first.claim).await.unwrap());
+        assert!(!db.finish_reading(&first, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+        assert!(db.film_by_uid("2.26.1").await.unwrap().is_none(), "nothing of it is written");
+        db.reclaim("quick").await.unwrap();
+        assert!(!db.finish_reading(&second, &outcome(), &[]).await.unwrap());
+        let third = db.claim_job(JobKind::Read, "quick").await.unwrap().unwrap();
+        assert!(db.finish_reading(&third, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_good_is_set_aside_and_can_be_revived() {
+    on_both("dead", async |db| {
+        db.store_film(&film("2.25.1"), &[(JobKind::Read, "")]).await.unwrap();
+        let job = db.claim_job(JobKind::Read, "w").await.unwrap().unwrap();
+        assert!(!db.fail_job(&job, "busy", Outlook::Again { most: 2 }).await.unwrap());
+        assert!(db.claim_job(JobKind::Read, "w").await.unwrap().is_none(), "it waits");
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let job = db.claim_job(JobKind::Read, "w").await.unwrap().unwrap();
+        assert!(db.fail_job(&job, "broken", Outlook::Again { most: 2 }).await.unwrap());
+        let reading = db.reading_of(job.film).await.unwrap().unwrap();
+        assert_eq!((reading.state.as_str(), reading.error.as_str()), ("failed", "broken"));
+        assert_eq!(db.revive().await.unwrap(), 1);
+        let job = db.claim_job(JobKind::Read, "w").await.unwrap().unwrap();
+        assert!(db.finish_reading(&job, &outcome(), &[]).await.unwrap());
+        assert_eq!(db.reading_of(job.film).await.unwrap().unwrap().state, "read");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_one_row_a_destination_and_every_status_is_kept() {
+    on_both("sends", async |db| {
+        db.store_film(&film("2.25.1"), &[(JobKind::Read, "")]).await.unwrap();
+        let job = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert!(db.finish_reading(&job, &outcome(), &[object("2.26.1", &["pacs", "lab"])]).await.unwrap());
+        assert!(db.claim_send("pacs", "elsewhere").await.unwrap().is_none(), "its bytes lie on another node");
+        let send = db.claim_send("pacs", "here").await.unwrap().unwrap();
+        assert!(db.claim_send("pacs", "here").await.unwrap().is_none());
+        assert!(db.finish_send(&send, SendState::Failed(Outlook::Never), 0xC000, "cannot understand").await.unwrap());
+        let other = db.claim_send("lab", "here").await.unwrap().unwrap();
+        assert!(db.finish_send(&other, SendState::Done, 0xB000, "changed").await.unwrap());
+        let sent = db.reading_of(job.film).await.unwrap().unwrap().sent;
+        let shown: Vec<_> = sent.iter().map(|sent| (sent.destination.as_str(), sent.state.as_str(), sent.status)).collect();
+        assert_eq!(shown, [("pacs", "dead", 0xC000), ("lab", "done", 0xB000)]);
+        let destined = db.destined(&["pacs".into(), "lab".into()]).await.unwrap();
+        assert_eq!((destined[0].dead, destined[0].last_error.as_str()), (1, "cannot understand"));
+        assert_eq!((destined[1].done, destined[1].last_error.as_str()), (1, ""));
+        assert!(destined[1].last_success > 0);
+        assert_eq!(db.revive().await.unwrap(), 1);
+        assert!(db.claim_send("pacs", "here").await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_that_is_removed_takes_all_of_its_rows_and_no_file_of_another() {
+    on_both("removed", async |db| {
+        let shared = "e".repeat(64);
+        for uid in ["2.25.1", "2.25.2"] {
+            db.store_film(&NewFilm { sha256: shared.clone(), ..film(uid) }, &[(JobKind::Read, "")]).await.unwrap();
+        }
+        let job = db.claim_job(JobKind::Read, "w").await.unwrap().unwrap();
+        assert!(db.finish_reading(&job, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+        let future = coxa_serve::db::now() + 1_000_000;
+        assert!(db.done_before(future, 10).await.unwrap().is_empty(), "an object is still on its way");
+        let send = db.claim_send("pacs", "here").await.unwrap().unwrap();
+        db.finish_send(&send, SendState::Done, 0, "success").await.unwrap();
+        let done = db.done_before(future, 10).await.unwrap();
+        assert_eq!(done.len(), 1);
+        let files = db.remove_film(done[0].id).await.unwrap();
+        assert!(!files.contains(&shared) && files.len() == 1, "{files:?}");
+        assert!(db.film_by_uid("2.26.1").await.unwrap().is_none());
+        assert_eq!(db.readings(0, 0, 10).await.unwrap().len(), 1);
+    })
+    .await;
+}

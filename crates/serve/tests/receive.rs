@@ -1,0 +1,198 @@
+//! Films arrive, whole or not at all.
+
+use coxa_dimse::Status;
+use coxa_serve::config::{Role, Watch};
+
+use super::support::{Film, Running, client};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_kept_as_it_came_and_its_state_is_told() {
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    let film = Film::new("receive one", 0);
+    assert_eq!(node.store(&film).await, Status::SUCCESS);
+    // Again: the same film, once.
+    assert_eq!(node.store(&film).await, Status::SUCCESS);
+    let text = node.get("/api/v1/readings").await.text().await.unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert!(lines[0].contains(&film.uid) && lines[0].contains("\"state\":\"received\""), "{text}");
+    let kept = node.app.db.film_by_uid(&film.uid).await.unwrap().unwrap();
+    let bytes = node.app.store.get(&kept.attributes.sha256).await.unwrap();
+    assert!(bytes.ends_with(film.data_set()), "the data set's bytes are those that came");
+    assert_eq!(&bytes[..128], [0; 128], "a preamble of a peer could carry anything");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_film_with_a_taken_uid_is_kept_apart_and_shown() {
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    let (first, second) = (Film::new("taken", 0), Film::new("taken", 7));
+    assert_eq!(first.uid, second.uid);
+    assert_eq!(node.store(&first).await, Status::SUCCESS);
+    assert_eq!(node.store(&second).await, Status::SUCCESS);
+    let status = node.json("/api/v1/status").await;
+    let conflicts = status["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1);
+    let apart = node.app.store.get(conflicts[0]["sha256"].as_str().unwrap()).await.unwrap();
+    assert!(apart.ends_with(second.data_set()));
+    let kept = node.app.db.film_by_uid(&first.uid).await.unwrap().unwrap();
+    assert!(node.app.store.get(&kept.attributes.sha256).await.unwrap().ends_with(first.data_set()), "the first one stays");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_film_is_refused_and_leaves_nothing() {
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    let film = Film::new("announced", 0);
+    let other = Film::new("another", 0);
+    let mut association = node.association().await;
+    // Announced with another UID than the data set has.
+    let status = association.store(&film.object(), other.data_set()).await.unwrap();
+    assert_eq!(status, Status::DATA_SET_MISMATCH);
+    // A length that goes beyond the end.
+    let mut broken = film.data_set().to_vec();
+    broken.truncate(60);
+    assert_eq!(association.store(&film.object(), &broken[..]).await.unwrap(), Status::CANNOT_UNDERSTAND);
+    // An element of almost 4 GiB, which would be made room for.
+    let mut huge = film.data_set()[..18].to_vec();
+    huge.extend([0x08, 0, 0x08, 0, b'U', b'N', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF]);
+    assert_eq!(association.store(&film.object(), &huge[..]).await.unwrap(), Status::CANNOT_UNDERSTAND);
+    // The association goes on, and a good film is stored.
+    assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
+    association.release().await.unwrap();
+    let data = node.folder.path().join("data");
+    assert_eq!(std::fs::read_dir(data.join("incoming")).unwrap().count(), 0, "nothing half-received stays");
+    assert_eq!(files(&data.join("films")), 1);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_answered_with_busy() {
+    let node = Running::start(|config| {
+        config.roles = vec![Role::Receive, Role::Pages];
+        config.limits.free_disk_mib = u64::MAX >> 20;
+    })
+    .await;
+    let film = Film::new("full", 0);
+    assert_eq!(node.store(&film).await, Status::OUT_OF_RESOURCES);
+    assert_eq!(node.get("/ready").await.status(), 503);
+    assert_eq!(stow(&node, &[&film.bytes]).await.0, 503);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_association_is_shown_with_its_remedy() {
+    let node = Running::start(|config| {
+        config.roles = vec![Role::Receive, Role::Pages];
+        config.peers = vec![coxa_serve::config::Peer {
+            ae_title: "MODALITY".into(),
+            host: None,
+            port: None,
+            tls: false,
+            certificate: None,
+            may: vec![coxa_serve::config::May::Store],
+        }];
+    })
+    .await;
+    let mut call = super::support::call(node.dicom);
+    call.calling = "modality".into();
+    assert!(coxa_dimse::connect(&call).await.is_err());
+    assert!(coxa_dimse::connect(&call).await.is_err());
+    for _ in 0..100 {
+        let refused = node.json("/api/v1/status").await["refused"].clone();
+        if refused[0]["times"] == 2 {
+            assert_eq!(refused[0]["calling"], "modality");
+            assert!(refused[0]["remedy"].as_str().unwrap().contains("did you mean MODALITY?"), "{refused}");
+            node.stop().await;
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the refusal is not shown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_folder_is_taken_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let drop = folder.path().join("drop");
+    std::fs::create_dir_all(drop.join("below")).unwrap();
+    let film = Film::new("watched", 0);
+    std::fs::write(drop.join("below/film.dcm"), &film.bytes).unwrap();
+    std::fs::write(drop.join("notes.txt"), "no film").unwrap();
+    let node = Running::start(|config| {
+        config.roles = vec![Role::Receive, Role::Pages];
+        config.watch = Watch { folders: vec![drop.clone()], every_seconds: 1 };
+    })
+    .await;
+    for _ in 0..200 {
+        if let Some(kept) = node.app.db.film_by_uid(&film.uid).await.unwrap() {
+            assert_eq!(node.app.store.get(&kept.attributes.sha256).await.unwrap(), film.bytes, "byte for byte");
+            assert!(drop.join("below/film.dcm").is_file(), "the file stays where it is");
+            node.stop().await;
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the film was not taken in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stow_answers_for_each_part() {
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    let (one, two) = (Film::new("stow one", 0), Film::new("stow two", 0));
+    let (status, answer) = stow(&node, &[&one.bytes, &two.bytes]).await;
+    assert_eq!((status, answer["00081199"]["Value"].as_array().unwrap().len()), (200, 2), "{answer}");
+    // A good one and garbage.
+    let three = Film::new("stow three", 0);
+    let (status, answer) = stow(&node, &[&three.bytes, b"garbage"]).await;
+    assert_eq!(status, 202, "{answer}");
+    assert_eq!(answer["00081198"]["Value"][0]["00081197"]["Value"][0], 0xC000);
+    // Garbage alone.
+    assert_eq!(stow(&node, &[b"garbage"]).await.0, 409);
+    // A conflict.
+    assert_eq!(stow(&node, &[&Film::new("stow one", 9).bytes]).await.0, 409);
+    // What is no multipart, one that ends in the middle, and one of another type.
+    for (kind, body, status) in [
+        ("application/dicom", one.bytes.clone(), 415),
+        ("multipart/related; type=\"application/dicom\"; boundary=b", b"--b\r\nContent-Type: application/dicom\r\n\r\nhal".to_vec(), 400),
+        ("multipart/related; type=\"application/dicom+xml\"; boundary=b", Vec::new(), 415),
+        ("multipart/related; type=\"application/dicom\"; boundary=b", b"--b--\r\n".to_vec(), 400),
+    ] {
+        let answer = client().post(format!("{}/dicom-web/studies", node.http)).header("content-type", kind).body(body).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{kind}");
+    }
+    node.stop().await;
+}
+
+/// Stores by STOW-RS; the status and the answer.
+pub async fn stow(node: &Running, parts: &[&[u8]]) -> (u16, serde_json::Value) {
+    let mut body = Vec::new();
+    for part in parts {
+        body.extend_from_slice(b"--xyz\r\nContent-Type: application/dicom\r\n\r\n");
+        body.extend_from_slice(part);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--xyz--\r\n");
+    let answer = client()
+        .post(format!("{}/dicom-web/studies", node.http))
+        .header("content-type", "multipart/related; type=\"application/dicom\"; boundary=xyz")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let status = answer.status().as_u16();
+    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
+}
+
+fn files(folder: &std::path::Path) -> usize {
+    walk(folder).len()
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { all.extend(walk(&path)) } else { all.push(path) }
+    }
+    all
+}
