@@ -29,6 +29,8 @@ fn dciodvfy_finds_no_error() {
         ("plain", films::film()),
         ("chinese", films::named("GB18030", "Wang^XiaoDong=王^小东")),
         ("sparse", films::sparse()),
+        ("shutter", films::shuttered()),
+        ("hip", films::left_hip()),
     ];
     for (name, film) in &films {
         for case in Case::ALL {
@@ -45,6 +47,22 @@ fn dciodvfy_finds_no_error() {
                 assert!(report.contains(class), "{path:?}: {report}");
                 assert!(!report.contains("Error"), "{path:?}: {report}");
             }
+        }
+    }
+}
+
+/// dcmpschk knows neither UTF-8 nor an empty name, so the film that was not read, whose reason is not ASCII, is left out, and so is the
+/// film without a name.
+#[test]
+fn dcmpschk_finds_no_error_in_presentation_states() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, film) in [("plain", films::film()), ("shutter", films::shuttered())] {
+        for case in [Case::Called, Case::Between, Case::NotCalled] {
+            let result = films::result(&film, case, ResultKind::PresentationState).unwrap();
+            let path = write(folder.path(), &format!("{name}-{case:?}"), &result);
+            let Some(mut dcmpschk) = coxa_testing::tool("dcmpschk") else { return };
+            let report = output(dcmpschk.arg(&path));
+            assert!(report.contains("Test passed."), "{name} {case:?}: {report}");
         }
     }
 }
@@ -195,6 +213,8 @@ fn map(facts: &Value) {
     };
     close(&facts["spacing"], &[16.0 * SPACING, 16.0 * SPACING]);
     close(&facts["position"], &[7.5 * SPACING, 0.0, 0.5 * SPACING]);
+    // Of the reference, not of the map's own largest value, 1.5.
+    assert_eq!(facts["window"], json!([1.0, 2.0, "LINEAR_EXACT"]));
     let comments = facts["comments"].as_str().unwrap();
     assert!(comments.starts_with("Upper left corner of cell (0,0) at column 0, row -8 of the film"), "{comments}");
 }
@@ -216,8 +236,21 @@ fn names_in_any_character_set_survive() {
             files.push(write(folder.path(), &set.replace(' ', "_"), &result));
         }
     }
+    let japanese = films::code_extensions();
+    for case in Case::ALL {
+        for result in films::results(&japanese, case) {
+            let object = films::read(&result.to_vec().unwrap());
+            assert_eq!(text(&object, tags::SPECIFIC_CHARACTER_SET), "\\ISO 2022 IR 87");
+            files.push(write(folder.path(), &format!("japanese-{case:?}"), &result));
+        }
+    }
     let Some(facts) = facts(&files) else { return };
     for (index, facts) in facts.iter().enumerate() {
-        assert_eq!(facts["identity"][0], names[index / 4].1);
+        let name = names.get(index / 4).map_or("Yamada^Tarou=山田^太郎=やまだ^たろう", |(_, name)| name);
+        assert_eq!(facts["identity"][0], name);
     }
+    let not_read = facts.last().unwrap();
+    assert_eq!((&not_read["class"], facts.len()), (&json!("SecondaryCaptureImageStorage"), 31));
+    let comment = &facts[facts.len() - 3]["texts"]["Comment"][0];
+    assert_eq!(comment, "Not read: lateral view, 64x48 pixels; research use only");
 }
