@@ -88,7 +88,7 @@ impl<'a> FilmResult<'a> {
     ///
     /// # Errors
     /// - [`ResultError::OtherFilm`] where the finding is of a film of another size;
-    /// - [`ResultError::Argument`] where a probability is not within 0 to 1.
+    /// - [`ResultError::Argument`] where a probability is not within 0 to 1, or the finding is of another network.
     pub fn new(
         source: &'a ResultSource,
         prediction: &'a FilmPrediction,
@@ -103,6 +103,11 @@ impl<'a> FilmResult<'a> {
             if !(0.0..=1.0).contains(&value) {
                 return Err(ResultError::argument(name, value, "0 to 1"));
             }
+        }
+        if let Some(finding) = prediction.finding()
+            && !is_same_hash(&finding.model, algorithm.network())
+        {
+            return Err(ResultError::argument("the finding's network", &finding.model, "the algorithm's network"));
         }
         if let Some(finding) = prediction.finding()
             && (finding.width, finding.height) != (usize::from(source.columns), usize::from(source.rows))
@@ -179,6 +184,11 @@ impl<'a> FilmResult<'a> {
             _ => &[],
         }
     }
+}
+
+/// Whether two hashes, either of which may be short, name one network.
+fn is_same_hash(one: &str, other: &str) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// The corners of a region in the film's pixels, clockwise from the upper left and within the film. The upper left corner of the upper

@@ -191,7 +191,11 @@ pub(super) fn moment() -> Moment {
 /// One kind of result of a film.
 pub(super) fn result(film: &InMemDicomObject, case: Case, kind: ResultKind) -> Result<ResultObject, ResultError> {
     let source = ResultSource::of(film)?;
-    let (prediction, algorithm) = (case.prediction(), Algorithm::coxa(NETWORK)?);
+    let (mut prediction, algorithm) = (case.prediction(), Algorithm::coxa(NETWORK)?);
+    if let FilmPrediction::Read(finding) = &mut prediction {
+        let (columns, rows) = source.size();
+        (finding.width, finding.height) = (columns.into(), rows.into());
+    }
     let result = FilmResult::new(&source, &prediction, &algorithm, Some(0.9), moment())?;
     match kind {
         ResultKind::StructuredReport => result.structured_report(),

@@ -110,6 +110,8 @@ fn what_is_missing_or_out_of_range_is_named() {
     assert!(of(&wide, None).starts_with("the finding is of a film of 65×48 pixels and the data set of one of 64×48"));
     let certain = FilmPrediction::Read(coxa_schema::Finding { probability: f64::NAN, ..finding.clone() });
     assert!(of(&certain, None).contains("the probability is NaN"));
+    let foreign = FilmPrediction::Read(coxa_schema::Finding { model: "fedcba98".into(), ..finding.clone() });
+    assert!(of(&foreign, None).contains("the finding's network is fedcba98"));
     let read = FilmPrediction::Read(finding);
     assert!(of(&read, Some(1.5)).contains("the high-specificity point is 1.5"));
 
@@ -157,6 +159,19 @@ fn a_presentation_state_repeats_the_way_to_the_screen() {
     let area = item(tags::DISPLAYED_AREA_SELECTION_SEQUENCE);
     assert_eq!(text(&area, tags::PRESENTATION_PIXEL_ASPECT_RATIO), "2\\1");
     assert!(area.get(tags::PRESENTATION_PIXEL_SPACING).is_none());
+}
+
+#[test]
+fn without_a_high_specificity_point_a_called_film_is_definite() {
+    let film = films::film();
+    let (source, algorithm) = (ResultSource::of(&film).unwrap(), Algorithm::coxa(NETWORK).unwrap());
+    let prediction = Case::Between.prediction();
+    for (point, description) in [(None, "Fracture; "), (Some(0.6), "Fracture; "), (Some(0.61), "Fracture suspected; ")]
+    {
+        let result = FilmResult::new(&source, &prediction, &algorithm, point, films::moment()).unwrap();
+        let state = result.presentation_state().unwrap().object;
+        assert_eq!(text(&state, tags::CONTENT_DESCRIPTION), format!("{description}research use only"));
+    }
 }
 
 #[test]

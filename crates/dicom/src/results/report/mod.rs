@@ -70,7 +70,7 @@ fn observer(root: Item, result: &FilmResult<'_>) -> Item {
 fn film_group(result: &FilmResult<'_>) -> Item {
     let mut group = algorithm(group("1501", "Film", "tracking film", result), result);
     if let Some(finding) = result.prediction.finding() {
-        let percent = round_to_tenth(100.0 * finding.probability);
+        let percent = 100.0 * finding.probability;
         group = group.with(Relation::Contains, Item::number(code::CERTAINTY_OF_FINDING, percent, code::PERCENT));
     }
     group.with(Relation::Contains, Item::image(code::SOURCE_OF_MEASUREMENT, object::film_reference(result)))
@@ -140,8 +140,4 @@ fn parameters(result: &FilmResult<'_>) -> Vec<String> {
     parameters.extend(result.prediction.finding().map(|f: &Finding| format!("threshold={}", decimal(f.threshold))));
     parameters.extend(result.high_specificity.map(|point| format!("high-specificity threshold={}", decimal(point))));
     parameters
-}
-
-fn round_to_tenth(value: f64) -> f64 {
-    (10.0 * value).round() / 10.0
 }
