@@ -37,7 +37,30 @@ pub(crate) fn snomed(value: &str, meaning: &str) -> InMemDicomObject {
 
 /// A number as a decimal string: at most 16 characters (PS3.5 6.2).
 pub(crate) fn decimal(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-3 {
+        return format!("{value:.7e}");
+    }
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.').to_owned();
     if text.len() <= 16 { text } else { format!("{value:.7e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn a_decimal_string_has_at_most_16_characters_and_small_numbers_keep_their_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.143, "0.143"),
+            (-2048.0, "-2048"),
+            (0.000_012_345_678, "1.2345678e-5"),
+            (-1.0 / 3.0, "-0.333333"),
+            (1e12 / 3.0, "3.3333333e11"),
+        ] {
+            assert_eq!(decimal(value), text);
+            assert!(text.len() <= 16);
+        }
+    }
 }

@@ -7,11 +7,11 @@ use dicom_core::value::PrimitiveValue;
 use dicom_dictionary_std::tags;
 
 use super::object::{self, ResultKind, ResultObject};
-use super::{ReadFilm, ResultError, code};
+use super::{FilmResult, ResultError, code};
 use crate::element::{put, put_empty, put_items};
 
 /// The Secondary Capture of a picture.
-pub(super) fn write(result: &ReadFilm<'_>, picture: &RgbImage) -> Result<ResultObject, ResultError> {
+pub(super) fn write(result: &FilmResult<'_>, picture: &RgbImage) -> Result<ResultObject, ResultError> {
     check(picture)?;
     let kind = ResultKind::SecondaryCapture;
     let mut object = object::begin(kind, result);

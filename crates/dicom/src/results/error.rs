@@ -15,7 +15,9 @@ pub enum ResultError {
         name: &'static str,
     },
     /// The film's shades are not one gray channel.
-    #[error("a presentation state is for a grayscale film, and this one is in color: send the Secondary Capture instead")]
+    #[error(
+        "a presentation state is for a grayscale film, and this one is in color: send the Secondary Capture instead"
+    )]
     Color,
     /// The result and the film do not belong together.
     #[error(

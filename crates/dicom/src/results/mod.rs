@@ -2,16 +2,16 @@
 //!
 //! Four writers, each making an object in a series of its own that refers to the film and never alters it:
 //!
-//! - [`ReadFilm::structured_report`]: Comprehensive 3D SR by TID 1500, the primary result;
-//! - [`ReadFilm::presentation_state`]: outlines and text that a viewer lays over the film;
-//! - [`ReadFilm::secondary_capture`]: a picture for viewers that show neither;
-//! - [`ReadFilm::parametric_map`]: the raw heat map as numbers.
+//! - [`FilmResult::structured_report`]: Comprehensive 3D SR by TID 1500, the primary result;
+//! - [`FilmResult::presentation_state`]: outlines and text that a viewer lays over the film;
+//! - [`FilmResult::secondary_capture`]: a picture for viewers that show neither;
+//! - [`FilmResult::parametric_map`]: the raw heat map as numbers.
 //!
 //! Each names program, version and network, and carries "research use only". UIDs are made of the film's SOP Instance UID, the
 //! network's hash and the kind of object, and dates are an argument: the same arguments give the same bytes.
 //!
 //! ```
-//! use coxa_dicom::results::{Algorithm, Moment, ReadFilm, ResultSource};
+//! use coxa_dicom::results::{Algorithm, Moment, FilmResult, ResultSource};
 //! use coxa_schema::FilmPrediction;
 //! # use coxa_dicom::dx;
 //! # use dicom_dictionary_std::tags;
@@ -27,7 +27,7 @@
 //! let source = ResultSource::of(&film)?;
 //! let algorithm = Algorithm::coxa("0123456789abcdef")?;
 //! let prediction = FilmPrediction::NotRead { not_read: "lateral view".into() };
-//! let result = ReadFilm::new(&source, &prediction, &algorithm, None, Moment::new("20261128", "101500")?)?;
+//! let result = FilmResult::new(&source, &prediction, &algorithm, None, Moment::new("20261128", "101500")?)?;
 //! let report = result.structured_report()?;
 //! let bytes = report.to_vec()?;
 //! assert_eq!(report.sop_instance_uid, report.kind.instance_uid(source.sop_instance_uid(), algorithm.network()));
@@ -39,6 +39,7 @@
 mod algorithm;
 mod capture;
 mod code;
+mod display;
 mod error;
 mod object;
 mod parametric_map;
@@ -56,8 +57,11 @@ pub use parametric_map::MapPlace;
 pub use source::ResultSource;
 
 /// A film with what became of it: what all writers need.
+///
+/// Its UIDs depend on the film, the network and the kind of object alone, so a retried job must pass the moment of the first try:
+/// otherwise an object with the same UID has other bytes.
 #[derive(Debug, Clone)]
-pub struct ReadFilm<'a> {
+pub struct FilmResult<'a> {
     source: &'a ResultSource,
     prediction: &'a FilmPrediction,
     algorithm: &'a Algorithm,
@@ -78,13 +82,13 @@ enum Call {
     Positive,
 }
 
-impl<'a> ReadFilm<'a> {
+impl<'a> FilmResult<'a> {
     /// A film with its prediction. `high_specificity` is the probability from which a finding counts as definite: a called film
     /// below it is "suspected" and outlined differently. Without it every called film counts as definite.
     ///
     /// # Errors
     /// - [`ResultError::OtherFilm`] where the finding is of a film of another size;
-    /// - [`ResultError::Argument`] where a probability is not within 0 to 1.
+    /// - [`ResultError::Argument`] where a probability is not within 0 to 1, or the finding is of another network.
     pub fn new(
         source: &'a ResultSource,
         prediction: &'a FilmPrediction,
@@ -93,11 +97,17 @@ impl<'a> ReadFilm<'a> {
         created: Moment,
     ) -> Result<Self, ResultError> {
         let points = high_specificity.map(|point| ("the high-specificity point", point));
-        let of_finding = prediction.finding().map(|f| [("the probability", f.probability), ("the threshold", f.threshold)]);
+        let of_finding =
+            prediction.finding().map(|f| [("the probability", f.probability), ("the threshold", f.threshold)]);
         for (name, value) in points.into_iter().chain(of_finding.into_iter().flatten()) {
             if !(0.0..=1.0).contains(&value) {
                 return Err(ResultError::argument(name, value, "0 to 1"));
             }
+        }
+        if let Some(finding) = prediction.finding()
+            && !is_same_hash(&finding.model, algorithm.network())
+        {
+            return Err(ResultError::argument("the finding's network", &finding.model, "the algorithm's network"));
         }
         if let Some(finding) = prediction.finding()
             && (finding.width, finding.height) != (usize::from(source.columns), usize::from(source.rows))
@@ -138,15 +148,16 @@ impl<'a> ReadFilm<'a> {
     }
 
     /// The raw heat map of a film that was read as Parametric Map, whatever the film is called: the numbers are for research.
+    /// `reference` is the value that is shown brightest, the same for all films of a network (the bundle's reference).
     ///
     /// # Errors
-    /// - [`ResultError::Argument`] where the map has no values, one that is not finite, or no place, or the film was not read;
+    /// - [`ResultError::Argument`] where the map has no values, one that is not finite, no place or no reference above 0, or the film was not read;
     /// - [`ResultError::Encode`].
-    pub fn parametric_map(&self, map: &HeatMap, place: MapPlace) -> Result<ResultObject, ResultError> {
+    pub fn parametric_map(&self, map: &HeatMap, place: MapPlace, reference: f32) -> Result<ResultObject, ResultError> {
         if self.call() == Call::NotRead {
             return Err(ResultError::argument("the film", "not read", "a film that was read"));
         }
-        parametric_map::write(self, map, place)
+        parametric_map::write(self, map, place, reference)
     }
 
     fn call(&self) -> Call {
@@ -158,6 +169,14 @@ impl<'a> ReadFilm<'a> {
         }
     }
 
+    /// A text of the result as it can be written beside the film's: see [`ResultSource::of`].
+    fn own_text(&self, text: &str) -> String {
+        match self.source.character_set {
+            Some(_) => text.replace('×', "x").replace(|c: char| !c.is_ascii(), "?"),
+            None => text.to_owned(),
+        }
+    }
+
     /// The regions of a called film; none of any other.
     fn regions(&self) -> &'a [Region] {
         match self.prediction.finding() {
@@ -165,6 +184,11 @@ impl<'a> ReadFilm<'a> {
             _ => &[],
         }
     }
+}
+
+/// Whether two hashes, either of which may be short, name one network.
+fn is_same_hash(one: &str, other: &str) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// The corners of a region in the film's pixels, clockwise from the upper left and within the film. The upper left corner of the upper

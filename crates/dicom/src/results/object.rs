@@ -1,12 +1,12 @@
 //! What every result object has: patient and study of the film, a series of its own, the equipment, the references to the film.
 
-use dicom_core::header::VR;
 use dicom_core::Tag;
+use dicom_core::header::VR;
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileDicomObject, FileMetaTableBuilder, InMemDicomObject};
 
 use super::code::{OWN_SCHEME, PROCESSING_EQUIPMENT};
-use super::{ReadFilm, ResultError};
+use super::{FilmResult, ResultError};
 use crate::element::{put, put_empty, put_items, texts};
 use crate::uid::{self, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
@@ -100,16 +100,22 @@ impl ResultObject {
 }
 
 /// The UID of something in a result, such as a tracked region, that has no kind of its own.
-pub(super) fn part_uid(role: &str, result: &ReadFilm<'_>) -> String {
-    uid::derived(&format!("result {role}"), &format!("{} {}", result.source.sop_instance_uid, result.algorithm.network()))
+pub(super) fn part_uid(role: &str, result: &FilmResult<'_>) -> String {
+    uid::derived(
+        &format!("result {role}"),
+        &format!("{} {}", result.source.sop_instance_uid, result.algorithm.network()),
+    )
 }
 
 /// The modules that every object has.
-pub(super) fn begin(kind: ResultKind, result: &ReadFilm<'_>) -> InMemDicomObject {
+pub(super) fn begin(kind: ResultKind, result: &FilmResult<'_>) -> InMemDicomObject {
     let mut object = result.source.patient_and_study.clone();
     let film = &result.source.sop_instance_uid;
     let network = result.algorithm.network();
-    put(&mut object, tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
+    match &result.source.character_set {
+        Some(kept) => _ = object.put(kept.clone()),
+        None => put(&mut object, tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192"),
+    }
     put(&mut object, tags::SOP_CLASS_UID, VR::UI, kind.sop_class_uid());
     put(&mut object, tags::SOP_INSTANCE_UID, VR::UI, kind.instance_uid(film, network));
     put_moment(&mut object, [tags::INSTANCE_CREATION_DATE, tags::INSTANCE_CREATION_TIME], result);
@@ -132,7 +138,7 @@ pub(super) fn begin(kind: ResultKind, result: &ReadFilm<'_>) -> InMemDicomObject
 }
 
 /// Manufacturer, model, version and, in place of a serial number, the network's hash.
-fn equipment(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
+fn equipment(object: &mut InMemDicomObject, result: &FilmResult<'_>) {
     let algorithm = result.algorithm;
     put(object, tags::MANUFACTURER, VR::LO, algorithm.name());
     put(object, tags::MANUFACTURER_MODEL_NAME, VR::LO, "Coxa hip fracture detection");
@@ -149,13 +155,13 @@ fn own_scheme() -> InMemDicomObject {
 }
 
 /// A date and a time of the result's moment.
-pub(super) fn put_moment(object: &mut InMemDicomObject, [date, time]: [Tag; 2], result: &ReadFilm<'_>) {
+pub(super) fn put_moment(object: &mut InMemDicomObject, [date, time]: [Tag; 2], result: &FilmResult<'_>) {
     put(object, date, VR::DA, result.created.date.as_str());
     put(object, time, VR::TM, result.created.time.as_str());
 }
 
 /// The film by class and instance.
-pub(super) fn film_reference(result: &ReadFilm<'_>) -> InMemDicomObject {
+pub(super) fn film_reference(result: &FilmResult<'_>) -> InMemDicomObject {
     let mut item = InMemDicomObject::new_empty();
     put(&mut item, tags::REFERENCED_SOP_CLASS_UID, VR::UI, result.source.sop_class_uid.as_str());
     put(&mut item, tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, result.source.sop_instance_uid.as_str());
@@ -163,7 +169,7 @@ pub(super) fn film_reference(result: &ReadFilm<'_>) -> InMemDicomObject {
 }
 
 /// An item of a Referenced Series Sequence: the film's series with the film as the one instance under `list`.
-pub(super) fn film_series(result: &ReadFilm<'_>, list: Tag) -> InMemDicomObject {
+pub(super) fn film_series(result: &FilmResult<'_>, list: Tag) -> InMemDicomObject {
     let mut series = InMemDicomObject::new_empty();
     put(&mut series, tags::SERIES_INSTANCE_UID, VR::UI, result.source.series_uid.as_str());
     put_items(&mut series, list, vec![film_reference(result)]);
@@ -172,7 +178,7 @@ pub(super) fn film_series(result: &ReadFilm<'_>, list: Tag) -> InMemDicomObject 
 
 /// Body part and side of the series, as the film has them (PS3.3 C.7.3.1): the side is empty where a part may be paired and the film
 /// does not tell which it is, or shows both.
-pub(super) fn laterality(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
+pub(super) fn laterality(object: &mut InMemDicomObject, result: &FilmResult<'_>) {
     let source = result.source;
     if let Some(part) = &source.body_part {
         put(object, tags::BODY_PART_EXAMINED, VR::CS, part.as_str());
@@ -186,12 +192,11 @@ pub(super) fn laterality(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
 }
 
 /// Body parts that have no side, of those that are seen on radiographs.
-const UNPAIRED: [&str; 12] = [
-    "PELVIS", "ABDOMEN", "CHEST", "COCCYX", "CSPINE", "HEAD", "LSPINE", "NECK", "SACRUM", "SKULL", "SPINE", "TSPINE",
-];
+const UNPAIRED: [&str; 12] =
+    ["PELVIS", "ABDOMEN", "CHEST", "COCCYX", "CSPINE", "HEAD", "LSPINE", "NECK", "SACRUM", "SKULL", "SPINE", "TSPINE"];
 
 /// Image Type, and compression with loss as the film states it.
-pub(super) fn derived_image(object: &mut InMemDicomObject, result: &ReadFilm<'_>, image_type: &[&str]) {
+pub(super) fn derived_image(object: &mut InMemDicomObject, result: &FilmResult<'_>, image_type: &[&str]) {
     put(object, tags::IMAGE_TYPE, VR::CS, texts(image_type));
     for element in &result.source.lossy {
         object.put(element.clone());
@@ -199,7 +204,11 @@ pub(super) fn derived_image(object: &mut InMemDicomObject, result: &ReadFilm<'_>
 }
 
 /// Closes an object.
-pub(super) fn finish(kind: ResultKind, object: InMemDicomObject, result: &ReadFilm<'_>) -> Result<ResultObject, ResultError> {
+pub(super) fn finish(
+    kind: ResultKind,
+    object: InMemDicomObject,
+    result: &FilmResult<'_>,
+) -> Result<ResultObject, ResultError> {
     let (film, network) = (&result.source.sop_instance_uid, result.algorithm.network());
     let sop_instance_uid = kind.instance_uid(film, network);
     let meta = FileMetaTableBuilder::new()

@@ -12,7 +12,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::object::{self, ResultKind, ResultObject, part_uid};
-use super::{ReadFilm, ResultError, code};
+use super::{FilmResult, ResultError, code};
 use crate::element::{decimal, put, put_empty, put_items, texts};
 
 const IMAGE_TYPE: [&str; 4] = ["DERIVED", "PRIMARY", "STATIC", "QUANTITY"];
@@ -37,8 +37,13 @@ impl MapPlace {
 }
 
 /// The parametric map of a heat map.
-pub(super) fn write(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> Result<ResultObject, ResultError> {
-    check(map, place)?;
+pub(super) fn write(
+    result: &FilmResult<'_>,
+    map: &HeatMap,
+    place: MapPlace,
+    reference: f32,
+) -> Result<ResultObject, ResultError> {
+    check(map, place, reference)?;
     let kind = ResultKind::ParametricMap;
     let mut object = object::begin(kind, result);
     object::put_moment(&mut object, [tags::CONTENT_DATE, tags::CONTENT_TIME], result);
@@ -47,7 +52,7 @@ pub(super) fn write(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> Re
     put(&mut object, tags::FRAME_OF_REFERENCE_UID, VR::UI, part_uid("frame of reference", result));
     put_empty(&mut object, tags::POSITION_REFERENCE_INDICATOR, VR::LO);
     dimensions(&mut object, result);
-    put_items(&mut object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared(result, map, place)]);
+    put_items(&mut object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared(result, map, place, reference)]);
     put_items(&mut object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, vec![frame(result, place)]);
     let series = object::film_series(result, tags::REFERENCED_INSTANCE_SEQUENCE);
     put_items(&mut object, tags::REFERENCED_SERIES_SEQUENCE, vec![series]);
@@ -58,7 +63,7 @@ pub(super) fn write(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> Re
     object::finish(kind, object, result)
 }
 
-fn check(map: &HeatMap, place: MapPlace) -> Result<(), ResultError> {
+fn check(map: &HeatMap, place: MapPlace, reference: f32) -> Result<(), ResultError> {
     let sides = 1..=MAX_SIDE;
     if !sides.contains(&map.rows) || !sides.contains(&map.columns) || map.values.len() != map.rows * map.columns {
         let value = format!("{}×{} with {} values", map.columns, map.rows, map.values.len());
@@ -67,6 +72,9 @@ fn check(map: &HeatMap, place: MapPlace) -> Result<(), ResultError> {
     if let Some(value) = map.values.iter().find(|value| !value.is_finite()) {
         return Err(ResultError::argument("a value of the heat map", value, "a finite number"));
     }
+    if !(reference.is_finite() && reference > 0.0) {
+        return Err(ResultError::argument("the reference", reference, "a value above 0"));
+    }
     let is_size = |cell: &f64| cell.is_finite() && *cell > 0.0;
     if !place.cell.iter().all(is_size) || !place.corner.iter().all(|at| at.is_finite()) {
         return Err(ResultError::argument("the map's place", format!("{place:?}"), "a finite corner, cells above 0"));
@@ -74,7 +82,7 @@ fn check(map: &HeatMap, place: MapPlace) -> Result<(), ResultError> {
     Ok(())
 }
 
-fn image(object: &mut InMemDicomObject, result: &ReadFilm<'_>, place: MapPlace) {
+fn image(object: &mut InMemDicomObject, result: &FilmResult<'_>, place: MapPlace) {
     object::derived_image(object, result, &IMAGE_TYPE);
     if object.get(tags::LOSSY_IMAGE_COMPRESSION).is_none() {
         put(object, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
@@ -96,7 +104,7 @@ fn image(object: &mut InMemDicomObject, result: &ReadFilm<'_>, place: MapPlace) 
 }
 
 /// The map's place in the film's pixels.
-fn where_it_lies(result: &ReadFilm<'_>, place: MapPlace) -> String {
+fn where_it_lies(result: &FilmResult<'_>, place: MapPlace) -> String {
     let [x, y, width, height] = [place.corner[0], place.corner[1], place.cell[0], place.cell[1]].map(decimal);
     let lengths = match result.source.spacing_mm {
         Some(_) => "",
@@ -109,7 +117,7 @@ fn where_it_lies(result: &ReadFilm<'_>, place: MapPlace) -> String {
 }
 
 /// One dimension, the plane's position, with one value.
-fn dimensions(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
+fn dimensions(object: &mut InMemDicomObject, result: &FilmResult<'_>) {
     let uid = part_uid("dimension organization", result);
     let mut organization = InMemDicomObject::new_empty();
     put(&mut organization, tags::DIMENSION_ORGANIZATION_UID, VR::UI, uid.as_str());
@@ -128,7 +136,7 @@ fn put_group(groups: &mut InMemDicomObject, tag: dicom_core::Tag, fill: impl FnO
     put_items(groups, tag, vec![item]);
 }
 
-fn shared(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> InMemDicomObject {
+fn shared(result: &FilmResult<'_>, map: &HeatMap, place: MapPlace, reference: f32) -> InMemDicomObject {
     let mut groups = InMemDicomObject::new_empty();
     let [down, across] = spacing(result);
     put_group(&mut groups, tags::PIXEL_MEASURES_SEQUENCE, |item| {
@@ -156,9 +164,10 @@ fn shared(result: &ReadFilm<'_>, map: &HeatMap, place: MapPlace) -> InMemDicomOb
         put_items(item, tags::SOURCE_IMAGE_SEQUENCE, vec![film]);
     });
     put_group(&mut groups, tags::FRAME_VOILUT_SEQUENCE, |item| {
-        let largest = map.values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-        put(item, tags::WINDOW_CENTER, VR::DS, decimal(f64::from(largest) / 2.0));
-        put(item, tags::WINDOW_WIDTH, VR::DS, decimal(f64::from(largest)));
+        put(item, tags::WINDOW_CENTER, VR::DS, decimal(f64::from(reference) / 2.0));
+        put(item, tags::WINDOW_WIDTH, VR::DS, decimal(f64::from(reference)));
+        // LINEAR has no widths below 1 (PS3.3 C.11.2.1.2).
+        put(item, tags::VOILUT_FUNCTION, VR::CS, "LINEAR_EXACT");
     });
     put_items(&mut groups, tags::REAL_WORLD_VALUE_MAPPING_SEQUENCE, vec![real_world(map)]);
     groups
@@ -183,7 +192,7 @@ fn real_world(map: &HeatMap) -> InMemDicomObject {
     item
 }
 
-fn frame(result: &ReadFilm<'_>, place: MapPlace) -> InMemDicomObject {
+fn frame(result: &FilmResult<'_>, place: MapPlace) -> InMemDicomObject {
     let mut groups = InMemDicomObject::new_empty();
     put_group(&mut groups, tags::FRAME_CONTENT_SEQUENCE, |item| {
         put(item, tags::DIMENSION_INDEX_VALUES, VR::UL, 1u32);
@@ -195,7 +204,7 @@ fn frame(result: &ReadFilm<'_>, place: MapPlace) -> InMemDicomObject {
 }
 
 /// The center of the upper left cell in millimeters from the center of the film's upper left pixel.
-fn position(result: &ReadFilm<'_>, place: MapPlace) -> [f64; 3] {
+fn position(result: &FilmResult<'_>, place: MapPlace) -> [f64; 3] {
     let [down, across] = spacing(result);
     let x = (place.corner[0] + place.cell[0] / 2.0 - 0.5) * across;
     let y = (place.corner[1] + place.cell[1] / 2.0 - 0.5) * down;
@@ -204,6 +213,6 @@ fn position(result: &ReadFilm<'_>, place: MapPlace) -> [f64; 3] {
 }
 
 /// The film's spacing, down and across; 1 where the film states none, so that a millimeter of the map's frame of reference is a pixel.
-fn spacing(result: &ReadFilm<'_>) -> [f64; 2] {
+fn spacing(result: &FilmResult<'_>) -> [f64; 2] {
     result.source.spacing_mm.unwrap_or([1.0, 1.0])
 }

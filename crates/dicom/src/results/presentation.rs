@@ -1,18 +1,17 @@
 //! The presentation state: outlines and text over the film (Grayscale Softcopy Presentation State, PS3.3 A.33.1).
 //!
-//! A presentation state replaces the film's own way to the screen, so it repeats the film's Modality LUT, first VOI window or LUT and
-//! presentation LUT. The two styles of outlines are drawn with solid lines and with dashes that are line segments themselves: viewers
+//! The two styles of outlines are drawn with solid lines and with dashes that are line segments themselves: viewers
 //! ignore Line Style Sequence more often than not.
 
 use coxa_schema::{FilmPrediction, Finding, NOTICE, Region};
+use dicom_core::dicom_value;
 use dicom_core::header::VR;
 use dicom_core::value::PrimitiveValue;
-use dicom_core::{Tag, dicom_value};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 
 use super::object::{self, ResultKind, ResultObject};
-use super::{Call, ReadFilm, ResultError};
+use super::{Call, FilmResult, ResultError};
 use crate::element::{decimal, put, put_items, texts};
 
 /// Dashes and gaps of one side of a suspected region's outline: an odd number, so that each side begins and ends with a dash.
@@ -29,14 +28,14 @@ struct Layer {
 /// Amber.
 const FRACTURE: Layer = Layer {
     name: "COXA_FRACTURE",
-    description: "Regions at or above the high-specificity point",
+    description: "Film at or above the highest operating point",
     gray: 0xFFFF,
     cielab: [0xCCCC, 0x9999, 0xC8C8],
 };
 /// Cyan.
 const SUSPECTED: Layer = Layer {
     name: "COXA_SUSPECTED",
-    description: "Regions between the two operating points",
+    description: "Film between the two operating points",
     gray: 0xC000,
     cielab: [0xD6D6, 0x5A5A, 0x6E6E],
 };
@@ -45,8 +44,8 @@ const TEXT: Layer =
     Layer { name: "COXA_TEXT", description: "Result in words", gray: 0xFFFF, cielab: [0xFFFF, 0x8080, 0x8080] };
 
 /// The presentation state of a film that was read, or was not.
-pub(super) fn write(result: &ReadFilm<'_>) -> Result<ResultObject, ResultError> {
-    if !result.source.is_grayscale {
+pub(super) fn write(result: &FilmResult<'_>) -> Result<ResultObject, ResultError> {
+    if !result.source.display.is_grayscale {
         return Err(ResultError::Color);
     }
     let kind = ResultKind::PresentationState;
@@ -69,7 +68,7 @@ pub(super) fn write(result: &ReadFilm<'_>) -> Result<ResultObject, ResultError> 
     object::finish(kind, object, result)
 }
 
-fn identification(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
+fn identification(object: &mut InMemDicomObject, result: &FilmResult<'_>) {
     put(object, tags::CONTENT_LABEL, VR::CS, "COXA");
     let description = match result.call() {
         Call::NotRead => "Film not read",
@@ -83,16 +82,9 @@ fn identification(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
 }
 
 /// The way from stored values to the screen, and the displayed area: the whole film.
-fn display(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
+fn display(object: &mut InMemDicomObject, result: &FilmResult<'_>) {
     let source = result.source;
-    for element in &source.modality_lut {
-        object.put(element.clone());
-    }
-    if let Some(voi) = voi(&source.voi_lut) {
-        put_items(object, tags::SOFTCOPY_VOILUT_SEQUENCE, vec![voi]);
-    }
-    let shape = if source.is_inverse { "INVERSE" } else { "IDENTITY" };
-    put(object, tags::PRESENTATION_LUT_SHAPE, VR::CS, shape);
+    source.display.put(object);
     let mut area = InMemDicomObject::new_empty();
     put_items(&mut area, tags::REFERENCED_IMAGE_SEQUENCE, vec![object::film_reference(result)]);
     put(&mut area, tags::DISPLAYED_AREA_TOP_LEFT_HAND_CORNER, VR::SL, dicom_value!(I32, [1, 1]));
@@ -104,31 +96,12 @@ fn display(object: &mut InMemDicomObject, result: &ReadFilm<'_>) {
             let spacing = [down, across].map(decimal);
             put(&mut area, tags::PRESENTATION_PIXEL_SPACING, VR::DS, texts(&spacing));
         }
-        None => put(&mut area, tags::PRESENTATION_PIXEL_ASPECT_RATIO, VR::IS, texts(&["1", "1"])),
+        None => {
+            let aspect = source.aspect_ratio.clone().unwrap_or_else(|| ["1", "1"].map(str::to_owned));
+            put(&mut area, tags::PRESENTATION_PIXEL_ASPECT_RATIO, VR::IS, texts(&aspect));
+        }
     }
     put_items(object, tags::DISPLAYED_AREA_SELECTION_SEQUENCE, vec![area]);
-}
-
-/// The first window, or else the first LUT, of the film: a presentation state has one for each image (PS3.3 C.11.8).
-fn voi(film: &InMemDicomObject) -> Option<InMemDicomObject> {
-    let mut item = InMemDicomObject::new_empty();
-    let first = |tag: Tag| {
-        let values = film.get(tag)?.to_multi_str().ok()?.into_owned();
-        values.into_iter().next().filter(|value| !value.trim().is_empty())
-    };
-    if let (Some(center), Some(width)) = (first(tags::WINDOW_CENTER), first(tags::WINDOW_WIDTH)) {
-        put(&mut item, tags::WINDOW_CENTER, VR::DS, center);
-        put(&mut item, tags::WINDOW_WIDTH, VR::DS, width);
-        for (tag, vr) in [(tags::WINDOW_CENTER_WIDTH_EXPLANATION, VR::LO), (tags::VOILUT_FUNCTION, VR::CS)] {
-            if let Some(value) = first(tag) {
-                put(&mut item, tag, vr, value);
-            }
-        }
-        return Some(item);
-    }
-    let lut = film.get(tags::VOILUT_SEQUENCE)?.items()?.first()?.clone();
-    put_items(&mut item, tags::VOILUT_SEQUENCE, vec![lut]);
-    Some(item)
 }
 
 fn layer(layer: &Layer, order: usize) -> InMemDicomObject {
@@ -143,7 +116,7 @@ fn layer(layer: &Layer, order: usize) -> InMemDicomObject {
 }
 
 /// An item of the annotations: a layer over the film.
-fn annotation(layer: &Layer, result: &ReadFilm<'_>) -> InMemDicomObject {
+fn annotation(layer: &Layer, result: &FilmResult<'_>) -> InMemDicomObject {
     let mut item = InMemDicomObject::new_empty();
     put_items(&mut item, tags::REFERENCED_IMAGE_SEQUENCE, vec![object::film_reference(result)]);
     put(&mut item, tags::GRAPHIC_LAYER, VR::CS, layer.name);
@@ -151,7 +124,7 @@ fn annotation(layer: &Layer, result: &ReadFilm<'_>) -> InMemDicomObject {
 }
 
 /// The outlines and, beside each, its side.
-fn regions(layer: &Layer, result: &ReadFilm<'_>) -> InMemDicomObject {
+fn regions(layer: &Layer, result: &FilmResult<'_>) -> InMemDicomObject {
     let mut item = annotation(layer, result);
     let mut lines = Vec::new();
     let mut labels = Vec::new();
@@ -207,7 +180,7 @@ fn label(region: &Region, anchor: [f32; 2], call: Call) -> InMemDicomObject {
 }
 
 /// The result in words, in the upper left of the screen.
-fn summary(result: &ReadFilm<'_>) -> InMemDicomObject {
+fn summary(result: &FilmResult<'_>) -> InMemDicomObject {
     let mut item = InMemDicomObject::new_empty();
     put(&mut item, tags::BOUNDING_BOX_ANNOTATION_UNITS, VR::CS, "DISPLAY");
     put(&mut item, tags::UNFORMATTED_TEXT_VALUE, VR::ST, words(result));
@@ -218,10 +191,10 @@ fn summary(result: &ReadFilm<'_>) -> InMemDicomObject {
     item
 }
 
-fn words(result: &ReadFilm<'_>) -> String {
+fn words(result: &FilmResult<'_>) -> String {
     let percent = |finding: &Finding| format!("probability {:.1}%", 100.0 * finding.probability);
     let call = match (result.prediction, result.call()) {
-        (FilmPrediction::NotRead { not_read }, _) => format!("Not read: {not_read}"),
+        (FilmPrediction::NotRead { not_read }, _) => format!("Not read: {}", result.own_text(not_read)),
         (FilmPrediction::Read(finding), Call::Positive) => format!("Fracture, {}", percent(finding)),
         (FilmPrediction::Read(finding), Call::Suspected) => format!("Fracture suspected, {}", percent(finding)),
         (FilmPrediction::Read(finding), _) => format!("No fracture called, {}", percent(finding)),

@@ -3,9 +3,11 @@
 use dicom_core::header::{HasLength as _, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use dicom_object::mem::InMemElement;
 
 use super::ResultError;
-use crate::element::put_empty;
+use super::display::Display;
+use crate::element::{put, put_empty};
 
 /// Attributes of patient and study that result objects copy from the film: an object whose patient module differs from its study's is
 /// refused or corrected by archives. The first part is of type 2: written empty where the film has none (PS3.3 C.7.1.1 and C.7.2.1).
@@ -39,16 +41,6 @@ const OPTIONAL: [Tag; 14] = [
     tags::STUDY_INSTANCE_UID,
 ];
 
-/// How the film is brought to the screen: a presentation state replaces all of it, so it repeats what the film states.
-const MODALITY_LUT: [Tag; 4] =
-    [tags::MODALITY_LUT_SEQUENCE, tags::RESCALE_INTERCEPT, tags::RESCALE_SLOPE, tags::RESCALE_TYPE];
-const VOI_LUT: [Tag; 5] = [
-    tags::VOILUT_SEQUENCE,
-    tags::WINDOW_CENTER,
-    tags::WINDOW_WIDTH,
-    tags::WINDOW_CENTER_WIDTH_EXPLANATION,
-    tags::VOILUT_FUNCTION,
-];
 const LOSSY: [Tag; 3] =
     [tags::LOSSY_IMAGE_COMPRESSION, tags::LOSSY_IMAGE_COMPRESSION_RATIO, tags::LOSSY_IMAGE_COMPRESSION_METHOD];
 
@@ -56,6 +48,8 @@ const LOSSY: [Tag; 3] =
 /// the screen. It holds a patient's identity: it is for result objects, never for logs.
 #[derive(Clone)]
 pub struct ResultSource {
+    /// The Specific Character Set to write in, where it cannot be UTF-8: see [`ResultSource::of`].
+    pub(super) character_set: Option<InMemElement>,
     pub(super) patient_and_study: InMemDicomObject,
     pub(super) study_uid: String,
     pub(super) series_uid: String,
@@ -67,10 +61,8 @@ pub struct ResultSource {
     pub(super) orientation: [f64; 6],
     pub(super) body_part: Option<String>,
     pub(super) laterality: Option<String>,
-    pub(super) is_grayscale: bool,
-    pub(super) is_inverse: bool,
-    pub(super) modality_lut: InMemDicomObject,
-    pub(super) voi_lut: InMemDicomObject,
+    pub(super) aspect_ratio: Option<[String; 2]>,
+    pub(super) display: Display,
     pub(super) lossy: InMemDicomObject,
     pub(super) burned_in_annotation: Option<String>,
 }
@@ -83,19 +75,17 @@ impl std::fmt::Debug for ResultSource {
 }
 
 impl ResultSource {
-    /// Reads what is needed from a film's data set; pixel data may be absent. Text is taken as decoded by the film's Specific
-    /// Character Set and written as UTF-8 (`ISO_IR 192`).
+    /// Reads what is needed from a film's data set; pixel data may be absent.
+    ///
+    /// Results are written as UTF-8 (`ISO_IR 192`), from text that `dicom-rs` decoded by the film's Specific Character Set. It does
+    /// not decode sets with code extensions (`\\ISO 2022 IR 87`), and holds their bytes as they are: for these films results keep the
+    /// film's set and bytes, and the text of the result itself is reduced to ASCII.
     ///
     /// # Errors
     /// [`ResultError::Film`] where a UID is missing or malformed, or rows or columns are missing or 0.
     pub fn of(film: &InMemDicomObject) -> Result<Self, ResultError> {
-        let photometric = text(film, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
-        let is_inverse = match text(film, tags::PRESENTATION_LUT_SHAPE).as_deref() {
-            Some("INVERSE") => true,
-            Some("IDENTITY") => false,
-            _ => photometric == "MONOCHROME1",
-        };
         Ok(Self {
+            character_set: code_extensions(film),
             study_uid: uid(film, tags::STUDY_INSTANCE_UID, "Study Instance UID")?,
             series_uid: uid(film, tags::SERIES_INSTANCE_UID, "Series Instance UID")?,
             sop_class_uid: uid(film, tags::SOP_CLASS_UID, "SOP Class UID")?,
@@ -107,10 +97,8 @@ impl ResultSource {
             orientation: orientation(film),
             body_part: text(film, tags::BODY_PART_EXAMINED),
             laterality: text(film, tags::LATERALITY).or_else(|| text(film, tags::IMAGE_LATERALITY)),
-            is_grayscale: photometric.starts_with("MONOCHROME"),
-            is_inverse,
-            modality_lut: copied(film, &MODALITY_LUT),
-            voi_lut: copied(film, &VOI_LUT),
+            aspect_ratio: aspect_ratio(film),
+            display: Display::of(film),
             lossy: lossy(film),
             burned_in_annotation: text(film, tags::BURNED_IN_ANNOTATION).filter(|t| t == "YES" || t == "NO"),
         })
@@ -136,15 +124,29 @@ fn patient_and_study(film: &InMemDicomObject) -> InMemDicomObject {
     let mut copy = copied(film, &OPTIONAL);
     for (tag, vr) in TYPE_2 {
         match film.get(tag) {
-            Some(element) => _ = copy.put(element.clone()),
+            Some(element) if element.vr() == vr => _ = copy.put(element.clone()),
+            Some(element) => put(&mut copy, tag, vr, unusual(element)),
             None => put_empty(&mut copy, tag, vr),
         }
     }
     copy
 }
 
+/// The text of an element of another VR than its attribute's, as of one that a node passed on as unknown (UN).
+fn unusual(element: &InMemElement) -> String {
+    let bytes = element.to_bytes().map(|bytes| bytes.into_owned()).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default().trim_end_matches([' ', '\0']).to_owned()
+}
+
+/// The film's Specific Character Set if it has code extensions (PS3.3 C.12.1.1.2).
+fn code_extensions(film: &InMemDicomObject) -> Option<InMemElement> {
+    let element = film.get(tags::SPECIFIC_CHARACTER_SET)?;
+    let terms = element.to_multi_str().ok()?;
+    (terms.len() > 1 || terms.first()?.starts_with("ISO 2022")).then(|| element.clone())
+}
+
 /// The elements of these tags that the film has and that are not empty.
-fn copied(film: &InMemDicomObject, tags: &[Tag]) -> InMemDicomObject {
+pub(super) fn copied(film: &InMemDicomObject, tags: &[Tag]) -> InMemDicomObject {
     let present = tags.iter().filter_map(|&tag| film.get(tag)).filter(|element| !element.is_empty());
     InMemDicomObject::from_element_iter(present.cloned())
 }
@@ -159,7 +161,7 @@ fn lossy(film: &InMemDicomObject) -> InMemDicomObject {
 }
 
 /// The first value of a text element, without padding; `None` where it is absent or empty.
-fn text(film: &InMemDicomObject, tag: Tag) -> Option<String> {
+pub(super) fn text(film: &InMemDicomObject, tag: Tag) -> Option<String> {
     let value = film.get(tag)?.to_str().ok()?;
     let first = value.split('\\').next()?.trim_matches(|c: char| c == ' ' || c == '\0');
     (!first.is_empty()).then(|| first.to_owned())
@@ -182,6 +184,14 @@ fn spacing(film: &InMemDicomObject) -> Option<[f64; 2]> {
         _ => None,
     };
     of(tags::PIXEL_SPACING).or_else(|| of(tags::IMAGER_PIXEL_SPACING))
+}
+
+/// Pixel Aspect Ratio, down and across.
+fn aspect_ratio(film: &InMemDicomObject) -> Option<[String; 2]> {
+    match film.get(tags::PIXEL_ASPECT_RATIO)?.to_multi_int::<u32>().ok()?[..] {
+        [down, across] if down > 0 && across > 0 => Some([down.to_string(), across.to_string()]),
+        _ => None,
+    }
 }
 
 /// Image Orientation (Patient) by the first letters of Patient Orientation; that of a frontal film where these are no two axes.

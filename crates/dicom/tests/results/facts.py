@@ -93,6 +93,7 @@ def parametric_map(path):
     measured = image.get_frame(1, apply_real_world_transform=True)
     volume = image.get_volume()
     mapping = image.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
+    voi = image.SharedFunctionalGroupsSequence[0].FrameVOILUTSequence[0]
     quantity = mapping.QuantityDefinitionSequence[0]
     source = image.SharedFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence[0]
     return {
@@ -100,6 +101,7 @@ def parametric_map(path):
         "shape": list(measured.shape),
         "position": [float(value) for value in volume.position],
         "spacing": [float(value) for value in volume.spacing][1:],
+        "window": [float(voi.WindowCenter), float(voi.WindowWidth), voi.VOILUTFunction],
         "quantity": quantity.ConceptCodeSequence[0].CodeValue,
         "qualification": image.ContentQualification,
         "film": source.ReferencedSOPInstanceUID,

@@ -1,9 +1,12 @@
 //! Simulated films and predictions that the tests of result objects are about.
 
 use coxa_dicom::dx::{self, AnatomicRegion, DxOptions, Projection};
-use coxa_dicom::results::{Algorithm, MapPlace, Moment, ReadFilm, ResultError, ResultKind, ResultObject, ResultSource};
+use coxa_dicom::results::{
+    Algorithm, FilmResult, MapPlace, Moment, ResultError, ResultKind, ResultObject, ResultSource,
+};
 use coxa_imaging::{Fit, Geometry, Laterality, RgbImage};
 use coxa_schema::{FilmPrediction, Finding, HeatMap, NOTICE, Region, Sex, Side};
+use dicom_core::value::DataSetSequence;
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{FileDicomObject, InMemDicomObject};
@@ -76,10 +79,7 @@ pub(super) fn named(character_set: &str, name: &str) -> InMemDicomObject {
     let mut film = film();
     film.put(DataElement::new(tags::SPECIFIC_CHARACTER_SET, VR::CS, PrimitiveValue::from(character_set)));
     film.put(DataElement::new(tags::PATIENT_NAME, VR::PN, PrimitiveValue::from(name)));
-    let mut bytes = Vec::new();
-    let meta = dicom_object::FileMetaTableBuilder::new().transfer_syntax("1.2.840.10008.1.2.1");
-    film.with_meta(meta).unwrap().write_all(&mut bytes).unwrap();
-    read(&bytes)
+    written_and_read(film)
 }
 
 /// A film without what may be missing: the type 2 attributes are empty or absent, and there is neither window nor spacing.
@@ -116,6 +116,56 @@ pub(super) fn sparse() -> InMemDicomObject {
     film
 }
 
+/// A film with a shutter, MONOCHROME1, a LUT in place of a window, and pixels that are not square.
+pub(super) fn shuttered() -> InMemDicomObject {
+    let mut film = film();
+    let mut put = |tag, vr, value: PrimitiveValue| _ = film.put(DataElement::new(tag, vr, value));
+    put(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1".into());
+    put(tags::SHUTTER_SHAPE, VR::CS, "RECTANGULAR".into());
+    put(tags::SHUTTER_LEFT_VERTICAL_EDGE, VR::IS, "2".into());
+    put(tags::SHUTTER_RIGHT_VERTICAL_EDGE, VR::IS, "60".into());
+    put(tags::SHUTTER_UPPER_HORIZONTAL_EDGE, VR::IS, "3".into());
+    put(tags::SHUTTER_LOWER_HORIZONTAL_EDGE, VR::IS, "40".into());
+    put(tags::PIXEL_ASPECT_RATIO, VR::IS, dicom_core::dicom_value!(Strs, ["2", "1"]));
+    let lut = InMemDicomObject::from_element_iter([
+        DataElement::new(tags::LUT_DESCRIPTOR, VR::US, dicom_core::dicom_value!(U16, [4, 0, 16])),
+        DataElement::new(tags::LUT_DATA, VR::OW, dicom_core::dicom_value!(U16, [0, 10000, 30000, 65535])),
+    ]);
+    film.put(DataElement::new(tags::VOILUT_SEQUENCE, VR::SQ, DataSetSequence::from(vec![lut])));
+    for tag in [tags::WINDOW_CENTER, tags::WINDOW_WIDTH, tags::VOILUT_FUNCTION, tags::IMAGER_PIXEL_SPACING] {
+        film.remove_element(tag);
+    }
+    film.remove_element(tags::RESCALE_TYPE);
+    film
+}
+
+/// A film of a left hip, with study attributes of unusual VRs as after a node that did not know them.
+pub(super) fn left_hip() -> InMemDicomObject {
+    let mut film = film();
+    film.put(DataElement::new(tags::BODY_PART_EXAMINED, VR::CS, PrimitiveValue::from("HIP")));
+    film.put(DataElement::new(tags::IMAGE_LATERALITY, VR::CS, PrimitiveValue::from("L")));
+    film.put(DataElement::new(tags::STUDY_ID, VR::UN, PrimitiveValue::U8(b"77 ".as_slice().into())));
+    film.put(DataElement::new(tags::ACCESSION_NUMBER, VR::LO, PrimitiveValue::from("A-1")));
+    film
+}
+
+/// A film whose name is in Japanese by code extensions (PS3.5 H.3.2), which are held as bytes.
+pub(super) fn code_extensions() -> InMemDicomObject {
+    let name = "Yamada^Tarou=\u{1b}$B;3ED\u{1b}(B^\u{1b}$BB@O:\u{1b}(B=\u{1b}$B$d$^$@\u{1b}(B^\u{1b}$B$?$m$&\u{1b}(B";
+    let mut film = film();
+    let set = dicom_core::dicom_value!(Strs, ["", "ISO 2022 IR 87"]);
+    film.put(DataElement::new(tags::SPECIFIC_CHARACTER_SET, VR::CS, set));
+    film.put(DataElement::new(tags::PATIENT_NAME, VR::PN, PrimitiveValue::from(name)));
+    written_and_read(film)
+}
+
+fn written_and_read(film: InMemDicomObject) -> InMemDicomObject {
+    let mut bytes = Vec::new();
+    let meta = dicom_object::FileMetaTableBuilder::new().transfer_syntax("1.2.840.10008.1.2.1");
+    film.with_meta(meta).unwrap().write_all(&mut bytes).unwrap();
+    read(&bytes)
+}
+
 pub(super) fn read(bytes: &[u8]) -> InMemDicomObject {
     let file: FileDicomObject<InMemDicomObject> = dicom_object::from_reader(bytes).unwrap();
     file.into_inner()
@@ -141,13 +191,17 @@ pub(super) fn moment() -> Moment {
 /// One kind of result of a film.
 pub(super) fn result(film: &InMemDicomObject, case: Case, kind: ResultKind) -> Result<ResultObject, ResultError> {
     let source = ResultSource::of(film)?;
-    let (prediction, algorithm) = (case.prediction(), Algorithm::coxa(NETWORK)?);
-    let result = ReadFilm::new(&source, &prediction, &algorithm, Some(0.9), moment())?;
+    let (mut prediction, algorithm) = (case.prediction(), Algorithm::coxa(NETWORK)?);
+    if let FilmPrediction::Read(finding) = &mut prediction {
+        let (columns, rows) = source.size();
+        (finding.width, finding.height) = (columns.into(), rows.into());
+    }
+    let result = FilmResult::new(&source, &prediction, &algorithm, Some(0.9), moment())?;
     match kind {
         ResultKind::StructuredReport => result.structured_report(),
         ResultKind::PresentationState => result.presentation_state(),
         ResultKind::SecondaryCapture => result.secondary_capture(&picture()),
-        ResultKind::ParametricMap => result.parametric_map(&heat_map(), place()),
+        ResultKind::ParametricMap => result.parametric_map(&heat_map(), place(), 2.0),
     }
 }
 

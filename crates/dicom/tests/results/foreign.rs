@@ -29,6 +29,8 @@ fn dciodvfy_finds_no_error() {
         ("plain", films::film()),
         ("chinese", films::named("GB18030", "Wang^XiaoDong=王^小东")),
         ("sparse", films::sparse()),
+        ("shutter", films::shuttered()),
+        ("hip", films::left_hip()),
     ];
     for (name, film) in &films {
         for case in Case::ALL {
@@ -50,13 +52,50 @@ fn dciodvfy_finds_no_error() {
 }
 
 #[test]
+fn results_of_real_films_have_no_error_that_the_film_has_not() {
+    let Some(data) = coxa_testing::data("dicom") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["conformance/RG1_J2KI", "conformance/RG2_UNC", "conformance/RG3_UNC", "lut/mlut_18", "lut/vlut_04"] {
+        let original = data.join(format!("{name}.dcm"));
+        let film = dicom_object::OpenFileOptions::new().read_until(tags::PIXEL_DATA).open_file(&original).unwrap();
+        let Some(mut dciodvfy) = coxa_testing::tool("dciodvfy") else { return };
+        let known = output(dciodvfy.arg(&original));
+        for case in [Case::Called, Case::NotRead] {
+            for result in films::results(&film, case) {
+                let path = write(folder.path(), &format!("{}-{case:?}", name.replace('/', "-")), &result);
+                let Some(mut dciodvfy) = coxa_testing::tool("dciodvfy") else { return };
+                let report = output(dciodvfy.arg(&path));
+                let is_new = |line: &&str| line.starts_with("Error") && !known.contains(line);
+                assert_eq!(report.lines().find(is_new), None, "{name} {case:?} {:?}", result.kind);
+            }
+        }
+    }
+}
+
+/// dcmpschk knows neither UTF-8 nor an empty name, so the film that was not read, whose reason is not ASCII, is left out, and so is the
+/// film without a name.
+#[test]
+fn dcmpschk_finds_no_error_in_presentation_states() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, film) in [("plain", films::film()), ("shutter", films::shuttered())] {
+        for case in [Case::Called, Case::Between, Case::NotCalled] {
+            let result = films::result(&film, case, ResultKind::PresentationState).unwrap();
+            let path = write(folder.path(), &format!("{name}-{case:?}"), &result);
+            let Some(mut dcmpschk) = coxa_testing::tool("dcmpschk") else { return };
+            let report = output(dcmpschk.arg(&path));
+            assert!(report.contains("Test passed."), "{name} {case:?}: {report}");
+        }
+    }
+}
+
+#[test]
 fn dsrdump_prints_the_report() {
     let folder = tempfile::tempdir().unwrap();
     let film = films::film();
     for (case, expected, absent) in [
         (Case::Called, &["(52101004,SCT,\"Present\")", "=\"97.5\" (%,UCUM", "\"Right\"", "POLYLINE"][..], "Not read"),
         (Case::Between, &["\"Suspected\"", "=\"60\" (%,UCUM", "POLYLINE"], "Laterality"),
-        (Case::NotCalled, &["\"Absent\"", "=\"6.3\" (%,UCUM"], "POLYLINE"),
+        (Case::NotCalled, &["\"Absent\"", "=\"6.25\" (%,UCUM"], "POLYLINE"),
         (Case::NotRead, &["\"Test not done\"", "Not read: lateral view"], "Certainty"),
     ] {
         let result = films::result(&film, case, ResultKind::StructuredReport).unwrap();
@@ -195,6 +234,8 @@ fn map(facts: &Value) {
     };
     close(&facts["spacing"], &[16.0 * SPACING, 16.0 * SPACING]);
     close(&facts["position"], &[7.5 * SPACING, 0.0, 0.5 * SPACING]);
+    // Of the reference, not of the map's own largest value, 1.5.
+    assert_eq!(facts["window"], json!([1.0, 2.0, "LINEAR_EXACT"]));
     let comments = facts["comments"].as_str().unwrap();
     assert!(comments.starts_with("Upper left corner of cell (0,0) at column 0, row -8 of the film"), "{comments}");
 }
@@ -216,8 +257,21 @@ fn names_in_any_character_set_survive() {
             files.push(write(folder.path(), &set.replace(' ', "_"), &result));
         }
     }
+    let japanese = films::code_extensions();
+    for case in Case::ALL {
+        for result in films::results(&japanese, case) {
+            let object = films::read(&result.to_vec().unwrap());
+            assert_eq!(text(&object, tags::SPECIFIC_CHARACTER_SET), "\\ISO 2022 IR 87");
+            files.push(write(folder.path(), &format!("japanese-{case:?}"), &result));
+        }
+    }
     let Some(facts) = facts(&files) else { return };
     for (index, facts) in facts.iter().enumerate() {
-        assert_eq!(facts["identity"][0], names[index / 4].1);
+        let name = names.get(index / 4).map_or("Yamada^Tarou=山田^太郎=やまだ^たろう", |(_, name)| name);
+        assert_eq!(facts["identity"][0], name);
     }
+    let not_read = facts.last().unwrap();
+    assert_eq!((&not_read["class"], facts.len()), (&json!("SecondaryCaptureImageStorage"), 31));
+    let comment = &facts[facts.len() - 3]["texts"]["Comment"][0];
+    assert_eq!(comment, "Not read: lateral view, 64x48 pixels; research use only");
 }

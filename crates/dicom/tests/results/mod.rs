@@ -3,7 +3,7 @@
 mod films;
 mod foreign;
 
-use coxa_dicom::results::{Algorithm, ReadFilm, ResultError, ResultKind, ResultSource};
+use coxa_dicom::results::{Algorithm, FilmResult, ResultError, ResultKind, ResultSource};
 use coxa_imaging::RgbImage;
 use coxa_schema::{FilmPrediction, HeatMap};
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
@@ -104,22 +104,74 @@ fn what_is_missing_or_out_of_range_is_named() {
     let (source, algorithm) = (ResultSource::of(&film).unwrap(), Algorithm::coxa(NETWORK).unwrap());
     let FilmPrediction::Read(finding) = Case::Called.prediction() else { panic!("a film that was read") };
     let of = |prediction: &FilmPrediction, point| {
-        ReadFilm::new(&source, prediction, &algorithm, point, films::moment()).map(|_| ()).unwrap_err().to_string()
+        FilmResult::new(&source, prediction, &algorithm, point, films::moment()).map(|_| ()).unwrap_err().to_string()
     };
     let wide = FilmPrediction::Read(coxa_schema::Finding { width: 65, ..finding.clone() });
     assert!(of(&wide, None).starts_with("the finding is of a film of 65×48 pixels and the data set of one of 64×48"));
     let certain = FilmPrediction::Read(coxa_schema::Finding { probability: f64::NAN, ..finding.clone() });
     assert!(of(&certain, None).contains("the probability is NaN"));
+    let foreign = FilmPrediction::Read(coxa_schema::Finding { model: "fedcba98".into(), ..finding.clone() });
+    assert!(of(&foreign, None).contains("the finding's network is fedcba98"));
     let read = FilmPrediction::Read(finding);
     assert!(of(&read, Some(1.5)).contains("the high-specificity point is 1.5"));
 
-    let result = ReadFilm::new(&source, &read, &algorithm, None, films::moment()).unwrap();
+    let result = FilmResult::new(&source, &read, &algorithm, None, films::moment()).unwrap();
     let short = RgbImage { width: 2, height: 2, pixels: vec![0; 11] };
     assert!(result.secondary_capture(&short).unwrap_err().to_string().contains("the picture is of 11 samples"));
     let map = HeatMap { values: vec![f32::NAN; 16], ..films::heat_map() };
-    assert!(result.parametric_map(&map, films::place()).unwrap_err().to_string().contains("of the heat map is NaN"));
+    assert!(
+        result.parametric_map(&map, films::place(), 2.0).unwrap_err().to_string().contains("of the heat map is NaN")
+    );
     let map = HeatMap { rows: 5, ..films::heat_map() };
-    assert!(result.parametric_map(&map, films::place()).unwrap_err().to_string().contains("4×5 with 16 values"));
+    assert!(result.parametric_map(&map, films::place(), 2.0).unwrap_err().to_string().contains("4×5 with 16 values"));
+    let unscaled = result.parametric_map(&films::heat_map(), films::place(), 0.0).unwrap_err().to_string();
+    assert!(unscaled.contains("the reference is 0"), "{unscaled}");
+}
+
+#[test]
+fn a_film_of_one_hip_names_its_side_and_unusual_attributes_keep_their_text() {
+    let film = films::left_hip();
+    for result in films::results(&film, Case::Called) {
+        let object = films::read(&result.to_vec().unwrap());
+        assert_eq!((text(&object, tags::STUDY_ID), text(&object, tags::ACCESSION_NUMBER)), ("77".into(), "A-1".into()));
+        if result.kind != ResultKind::StructuredReport {
+            assert_eq!(
+                (text(&object, tags::BODY_PART_EXAMINED), text(&object, tags::LATERALITY)),
+                ("HIP".into(), "L".into())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_presentation_state_repeats_the_way_to_the_screen() {
+    let state = films::result(&films::shuttered(), Case::Called, ResultKind::PresentationState).unwrap().object;
+    assert_eq!(
+        (text(&state, tags::PRESENTATION_LUT_SHAPE), text(&state, tags::RESCALE_TYPE)),
+        ("INVERSE".into(), "US".into())
+    );
+    assert_eq!(
+        (text(&state, tags::SHUTTER_SHAPE), text(&state, tags::SHUTTER_RIGHT_VERTICAL_EDGE)),
+        ("RECTANGULAR".into(), "60".into())
+    );
+    let item = |tag| state.element(tag).unwrap().items().unwrap()[0].clone();
+    assert!(item(tags::SOFTCOPY_VOILUT_SEQUENCE).get(tags::VOILUT_SEQUENCE).is_some());
+    let area = item(tags::DISPLAYED_AREA_SELECTION_SEQUENCE);
+    assert_eq!(text(&area, tags::PRESENTATION_PIXEL_ASPECT_RATIO), "2\\1");
+    assert!(area.get(tags::PRESENTATION_PIXEL_SPACING).is_none());
+}
+
+#[test]
+fn without_a_high_specificity_point_a_called_film_is_definite() {
+    let film = films::film();
+    let (source, algorithm) = (ResultSource::of(&film).unwrap(), Algorithm::coxa(NETWORK).unwrap());
+    let prediction = Case::Between.prediction();
+    for (point, description) in [(None, "Fracture; "), (Some(0.6), "Fracture; "), (Some(0.61), "Fracture suspected; ")]
+    {
+        let result = FilmResult::new(&source, &prediction, &algorithm, point, films::moment()).unwrap();
+        let state = result.presentation_state().unwrap().object;
+        assert_eq!(text(&state, tags::CONTENT_DESCRIPTION), format!("{description}research use only"));
+    }
 }
 
 #[test]

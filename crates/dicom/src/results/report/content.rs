@@ -75,10 +75,15 @@ impl Item {
         item
     }
 
+    /// A number as it is shown, with at most two decimals, and in full beside it where that rounds.
     pub(super) fn number(concept: Code, value: f64, unit: Code) -> Self {
         let mut item = Self::new("NUM", Some(concept));
         let mut measured = InMemDicomObject::new_empty();
-        put(&mut measured, tags::NUMERIC_VALUE, VR::DS, decimal(value));
+        let shown = (100.0 * value).round() / 100.0;
+        put(&mut measured, tags::NUMERIC_VALUE, VR::DS, decimal(shown));
+        if shown != value {
+            put(&mut measured, tags::FLOATING_POINT_VALUE, VR::FD, value);
+        }
         put_items(&mut measured, tags::MEASUREMENT_UNITS_CODE_SEQUENCE, vec![unit.item()]);
         put_items(&mut item.object, tags::MEASURED_VALUE_SEQUENCE, vec![measured]);
         item

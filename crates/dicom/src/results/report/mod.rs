@@ -12,11 +12,11 @@ use dicom_object::InMemDicomObject;
 
 use self::content::{Item, Relation};
 use super::object::{self, ResultKind, ResultObject};
-use super::{Call, ReadFilm, ResultError, code};
+use super::{Call, FilmResult, ResultError, code};
 use crate::element::{decimal, put, put_items};
 
 /// The report of a film that was read, or was not.
-pub(super) fn write(result: &ReadFilm<'_>) -> Result<ResultObject, ResultError> {
+pub(super) fn write(result: &FilmResult<'_>) -> Result<ResultObject, ResultError> {
     let kind = ResultKind::StructuredReport;
     let mut object = object::begin(kind, result);
     object::put_moment(&mut object, [tags::CONTENT_DATE, tags::CONTENT_TIME], result);
@@ -31,7 +31,7 @@ pub(super) fn write(result: &ReadFilm<'_>) -> Result<ResultObject, ResultError> 
     object::finish(kind, object, result)
 }
 
-fn evidence(result: &ReadFilm<'_>) -> InMemDicomObject {
+fn evidence(result: &FilmResult<'_>) -> InMemDicomObject {
     let mut study = InMemDicomObject::new_empty();
     put(&mut study, tags::STUDY_INSTANCE_UID, VR::UI, result.source.study_uid.as_str());
     let series = object::film_series(result, tags::REFERENCED_SOP_SEQUENCE);
@@ -39,7 +39,7 @@ fn evidence(result: &ReadFilm<'_>) -> InMemDicomObject {
     study
 }
 
-fn root(result: &ReadFilm<'_>) -> Item {
+fn root(result: &FilmResult<'_>) -> Item {
     let mut measurements =
         Item::container(code::IMAGING_MEASUREMENTS, None).with(Relation::Contains, film_group(result));
     for (index, region) in result.regions().iter().enumerate() {
@@ -54,7 +54,7 @@ fn root(result: &ReadFilm<'_>) -> Item {
 }
 
 /// The observer is a device (TID 1004).
-fn observer(root: Item, result: &ReadFilm<'_>) -> Item {
+fn observer(root: Item, result: &FilmResult<'_>) -> Item {
     let algorithm = result.algorithm;
     let device = crate::uid::derived("device", algorithm.network());
     let context = Relation::HasObservationContext;
@@ -67,17 +67,17 @@ fn observer(root: Item, result: &ReadFilm<'_>) -> Item {
 }
 
 /// TID 1501 about the whole film.
-fn film_group(result: &ReadFilm<'_>) -> Item {
+fn film_group(result: &FilmResult<'_>) -> Item {
     let mut group = algorithm(group("1501", "Film", "tracking film", result), result);
     if let Some(finding) = result.prediction.finding() {
-        let percent = round_to_tenth(100.0 * finding.probability);
+        let percent = 100.0 * finding.probability;
         group = group.with(Relation::Contains, Item::number(code::CERTAINTY_OF_FINDING, percent, code::PERCENT));
     }
     group.with(Relation::Contains, Item::image(code::SOURCE_OF_MEASUREMENT, object::film_reference(result)))
 }
 
 /// Whether there is a fracture, and the notice. They stand outside the film's group: TID 1501 has no row for either.
-fn evaluations(result: &ReadFilm<'_>) -> Item {
+fn evaluations(result: &FilmResult<'_>) -> Item {
     let presence = match result.call() {
         Call::NotRead => code::TEST_NOT_DONE,
         Call::Negative => code::ABSENT,
@@ -86,7 +86,7 @@ fn evaluations(result: &ReadFilm<'_>) -> Item {
     };
     let comment = match result.prediction {
         FilmPrediction::Read(_) => NOTICE.to_owned(),
-        FilmPrediction::NotRead { not_read } => format!("Not read: {not_read}; {NOTICE}"),
+        FilmPrediction::NotRead { not_read } => format!("Not read: {}; {NOTICE}", result.own_text(not_read)),
     };
     Item::container(code::QUALITATIVE_EVALUATIONS, None)
         .with(Relation::Contains, Item::code(code::FRACTURE, presence))
@@ -94,7 +94,7 @@ fn evaluations(result: &ReadFilm<'_>) -> Item {
 }
 
 /// TID 1410 about a region.
-fn region_group(result: &ReadFilm<'_>, region: &Region, number: usize) -> Item {
+fn region_group(result: &FilmResult<'_>, region: &Region, number: usize) -> Item {
     let mut site = Item::code(code::FINDING_SITE, code::HIP_JOINT);
     if let Some(side) = region.side {
         let side = match side {
@@ -114,7 +114,7 @@ fn region_group(result: &ReadFilm<'_>, region: &Region, number: usize) -> Item {
 }
 
 /// A measurement group with its tracking identifiers and what it is about: a fracture.
-fn group(template: &str, name: &str, role: &str, result: &ReadFilm<'_>) -> Item {
+fn group(template: &str, name: &str, role: &str, result: &FilmResult<'_>) -> Item {
     let context = Relation::HasObservationContext;
     Item::container(code::MEASUREMENT_GROUP, Some(template))
         .with(context, Item::text(code::TRACKING_IDENTIFIER, name))
@@ -123,7 +123,7 @@ fn group(template: &str, name: &str, role: &str, result: &ReadFilm<'_>) -> Item 
 }
 
 /// TID 4019.
-fn algorithm(group: Item, result: &ReadFilm<'_>) -> Item {
+fn algorithm(group: Item, result: &FilmResult<'_>) -> Item {
     let relation = Relation::HasConceptModifier;
     let mut group = group
         .with(relation, Item::text(code::ALGORITHM_NAME, result.algorithm.name()))
@@ -135,13 +135,9 @@ fn algorithm(group: Item, result: &ReadFilm<'_>) -> Item {
 }
 
 /// The network and the operating points.
-fn parameters(result: &ReadFilm<'_>) -> Vec<String> {
+fn parameters(result: &FilmResult<'_>) -> Vec<String> {
     let mut parameters = vec![format!("network={}", result.algorithm.network())];
     parameters.extend(result.prediction.finding().map(|f: &Finding| format!("threshold={}", decimal(f.threshold))));
     parameters.extend(result.high_specificity.map(|point| format!("high-specificity threshold={}", decimal(point))));
     parameters
-}
-
-fn round_to_tenth(value: f64) -> f64 {
-    (10.0 * value).round() / 10.0
 }
