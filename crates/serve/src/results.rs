@@ -1,6 +1,6 @@
 //! Results: the objects that tell of a film in its own study.
 
-use coxa_dicom::results::{Algorithm, ReadFilm, MapPlace, Moment, ResultError, ResultObject, ResultSource};
+use coxa_dicom::results::{Algorithm, FilmResult, MapPlace, Moment, ResultError, ResultObject, ResultSource};
 use coxa_model::detect::overlay::draw_beside;
 use coxa_model::{Detection, Detector};
 use coxa_schema::FilmPrediction;
@@ -77,7 +77,7 @@ impl Maker {
             Err(error) => return Err(error.into()),
         };
         let algorithm = Algorithm::coxa(detector.model())?;
-        let result = ReadFilm::new(&source, prediction, &algorithm, self.high_specificity, moment(film.received_at)?)?;
+        let result = FilmResult::new(&source, prediction, &algorithm, self.high_specificity, moment(film.received_at)?)?;
         let mut all = Vec::new();
         for kind in &self.kinds {
             let made = match kind {
@@ -95,19 +95,19 @@ impl Maker {
 }
 
 /// A film in color has no presentation state of ours: the report and the picture tell of it.
-fn presentation(result: &ReadFilm<'_>) -> Result<Option<ResultObject>, ResultError> {
+fn presentation(result: &FilmResult<'_>) -> Result<Option<ResultObject>, ResultError> {
     match result.presentation_state() {
         Err(ResultError::Color) => Ok(None),
         made => made.map(Some),
     }
 }
 
-fn map(result: &ReadFilm<'_>, detection: Option<&Detection>) -> Result<Option<ResultObject>, ResultError> {
+fn map(result: &FilmResult<'_>, detection: Option<&Detection>) -> Result<Option<ResultObject>, ResultError> {
     let Some(detection) = detection else { return Ok(None) };
     let heat_map = detection.finding().and_then(|finding| finding.heat_map.as_ref());
     match (heat_map, detection.geometry(), detection.reference()) {
-        (Some(heat_map), Some(geometry), Some(_)) => {
-            result.parametric_map(heat_map, MapPlace::of(heat_map, geometry)).map(Some)
+        (Some(heat_map), Some(geometry), Some(reference)) => {
+            result.parametric_map(heat_map, MapPlace::of(heat_map, geometry), reference).map(Some)
         }
         _ => Ok(None),
     }
