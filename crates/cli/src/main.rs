@@ -44,6 +44,8 @@ enum Command {
     Report(commands::report::Report),
     Serve(Box<commands::serve::Serve>),
     Token(commands::token::Token),
+    Backup(commands::backup::Backup),
+    Restore(commands::backup::Restore),
     Model(commands::model::Model),
     Bench(commands::bench::Bench),
 }
@@ -111,6 +113,8 @@ impl Command {
             Command::Report(command) => command.run(),
             Command::Serve(command) => command.run(),
             Command::Token(command) => command.run(),
+            Command::Backup(command) => command.run(),
+            Command::Restore(command) => command.run(),
             Command::Model(command) => command.run(),
             Command::Bench(command) => command.run(),
         }

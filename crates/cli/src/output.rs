@@ -7,6 +7,7 @@ use coxa_cohort::CohortError;
 use coxa_model::ModelError;
 use coxa_schema::{ErrorKind, Hint};
 use coxa_serve::NodeError;
+use coxa_serve::backup::BackupError;
 use coxa_simulate::SimulateError;
 use coxa_study::StudyError;
 use coxa_workflow::WorkflowError;
@@ -67,6 +68,7 @@ fn judge(error: &anyhow::Error) -> Judgment {
             .or_else(|| of::<SimulateError>(cause))
             .or_else(|| of::<ModelError>(cause))
             .or_else(|| of::<NodeError>(cause))
+            .or_else(|| of::<BackupError>(cause))
     });
     let Judgment { kind, hint } = judged.unwrap_or(Judgment { kind: ErrorKind::Input, hint: None });
     let hint = if kind == ErrorKind::Internal { Some(OUR_FAULT.to_owned()) } else { hint };

@@ -6,10 +6,12 @@
 //! - [`send`]: objects to destinations, each status kept.
 //! - [`http`]: `/health`, `/ready`, `/metrics`, `/dicom-web`, `/api/v1`, `/fhir`.
 //! - [`db`]: one SQL text for SQLite and PostgreSQL; work that waits in rows.
+//! - [`backup`]: a copy of all of it, and the way back.
 //! - [`node`]: all of it in one process, and its graceful end.
 //!
 //! Research use only; not a medical device.
 
+pub mod backup;
 pub mod config;
 pub mod db;
 pub mod http;

@@ -62,3 +62,34 @@ async fn a_node_that_is_stopped_goes_on_where_it_was() {
     assert!(lines.iter().all(|line| line["state"] == "read"), "{lines:?}");
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_working_node_is_a_node_again() {
+    use coxa_serve::backup::{BackupError, backup, restore};
+    let node = Running::start(|config| config.roles = vec![coxa_serve::config::Role::Receive, coxa_serve::config::Role::Pages]).await;
+    let film = Film::new("backed up", 0);
+    assert_eq!(node.store(&film).await, Status::SUCCESS);
+    let (data, copy) = (node.folder.path().join("data"), node.folder.path().join("copy"));
+    assert_eq!(backup(&data, &copy, |_| {}).await.unwrap(), 1);
+    assert!(matches!(backup(&data, &copy, |_| {}).await, Err(BackupError::Taken(_))));
+    let folder = node.stop().await;
+    std::fs::remove_dir_all(&data).unwrap();
+    assert_eq!(restore(&copy, &data, |_| {}).unwrap(), 1);
+    assert!(matches!(restore(&copy, &data, |_| {}), Err(BackupError::Taken(_))));
+    let config = super::support::config(folder.path());
+    let node = Running::start_in(folder, config).await;
+    assert_eq!(node.done(1).await[0]["state"], "read");
+    let folder = node.stop().await;
+    // A damaged film is no backup.
+    let (copy, again) = (folder.path().join("copy"), folder.path().join("again"));
+    let damaged = std::fs::read_dir(copy.join("films"))
+        .unwrap()
+        .flat_map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap())
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    std::fs::write(damaged, "other bytes").unwrap();
+    assert!(matches!(restore(&copy, &again, |_| {}), Err(BackupError::Damaged(_))));
+    assert!(!again.exists(), "nothing half-restored");
+}

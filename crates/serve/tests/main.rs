@@ -2,6 +2,7 @@
 
 mod dicomweb;
 mod films;
+mod orthanc;
 mod queue;
 mod receive;
 mod support;
