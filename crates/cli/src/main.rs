@@ -43,6 +43,7 @@ enum Command {
     Readers(commands::readers::Readers),
     Report(commands::report::Report),
     Model(commands::model::Model),
+    Send(commands::send::Send),
     Bench(commands::bench::Bench),
 }
 
@@ -108,6 +109,7 @@ impl Command {
             Command::Readers(command) => command.run(),
             Command::Report(command) => command.run(),
             Command::Model(command) => command.run(),
+            Command::Send(command) => command.run(),
             Command::Bench(command) => command.run(),
         }
     }

@@ -86,7 +86,7 @@ const MOVE: &str = "1.2.840.10008.5.1.4.1.2.2.2";
 const GET: &str = "1.2.840.10008.5.1.4.1.2.2.3";
 
 /// The configuration of an archive that knows two movers: this test's node, and nobody.
-fn archive_configuration(folder: &std::path::Path, port: u16, node: u16) -> std::path::PathBuf {
+pub(crate) fn archive_configuration(folder: &std::path::Path, port: u16, node: u16) -> std::path::PathBuf {
     let place = folder.join("dcmqrscp.cfg");
     let text = format!(
         "NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n\

@@ -2,9 +2,13 @@
 
 mod commitment;
 mod dcmtk;
+mod holes;
 mod hostile;
 mod loopback;
 mod orthanc;
+mod sending;
+mod tls;
+mod web;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -198,4 +202,24 @@ pub(crate) fn explicit(group: u16, element: u16, vr: &str, text: &str) -> Vec<u8
     bytes.extend((value.len() as u16).to_le_bytes());
     bytes.extend(value.as_bytes());
     bytes
+}
+
+/// A file of [`smallest`], its instance `2.25.N`.
+pub(crate) fn dicom_file(folder: &std::path::Path, n: u32) -> std::path::PathBuf {
+    let instance = format!("2.25.{n}");
+    let meta: Vec<u8> = [
+        explicit(2, 2, "UI", CAPTURE),
+        explicit(2, 3, "UI", &instance),
+        explicit(2, 0x10, "UI", EXPLICIT_VR),
+        explicit(2, 0x12, "UI", "2.25.1"),
+    ]
+    .concat();
+    let mut bytes = vec![0; 128];
+    bytes.extend(b"DICM\x02\0\0\0UL\x04\0");
+    bytes.extend((meta.len() as u32).to_le_bytes());
+    bytes.extend(meta);
+    bytes.extend(smallest(&instance));
+    let place = folder.join(format!("{n}.dcm"));
+    std::fs::write(&place, bytes).unwrap();
+    place
 }

@@ -10,5 +10,6 @@ pub mod power;
 pub mod predict;
 pub mod readers;
 pub mod report;
+pub mod send;
 pub mod simulate;
 pub mod train;

@@ -192,8 +192,11 @@ impl Service {
             .read_timeout(settings.deadlines.idle)
             .timeout(settings.deadlines.total)
             .pool_idle_timeout(Duration::from_secs(30));
+        if settings.own.is_some() && settings.authorities.is_none() {
+            return Err(WebError::Tls(TlsError::Config("a server that asks for it needs `authorities` too".to_owned())));
+        }
         // The system's authorities are read only for a server that needs them.
-        if root.scheme() == "http" || settings.authorities.is_some() || settings.own.is_some() {
+        if root.scheme() == "http" || settings.authorities.is_some() {
             let config = client_config(settings.authorities.as_deref(), settings.own.as_ref())?;
             builder = builder.tls_backend_preconfigured(config);
         } else {
