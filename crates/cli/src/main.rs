@@ -47,6 +47,7 @@ enum Command {
     Backup(commands::backup::Backup),
     Restore(commands::backup::Restore),
     Model(commands::model::Model),
+    Send(commands::send::Send),
     Bench(commands::bench::Bench),
 }
 
@@ -116,6 +117,7 @@ impl Command {
             Command::Backup(command) => command.run(),
             Command::Restore(command) => command.run(),
             Command::Model(command) => command.run(),
+            Command::Send(command) => command.run(),
             Command::Bench(command) => command.run(),
         }
     }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use coxa_cohort::CohortError;
+use coxa_dimse::DimseError;
 use coxa_model::ModelError;
 use coxa_schema::{ErrorKind, Hint};
 use coxa_serve::NodeError;
@@ -69,6 +70,7 @@ fn judge(error: &anyhow::Error) -> Judgment {
             .or_else(|| of::<ModelError>(cause))
             .or_else(|| of::<NodeError>(cause))
             .or_else(|| of::<BackupError>(cause))
+            .or_else(|| of::<DimseError>(cause))
     });
     let Judgment { kind, hint } = judged.unwrap_or(Judgment { kind: ErrorKind::Input, hint: None });
     let hint = if kind == ErrorKind::Internal { Some(OUR_FAULT.to_owned()) } else { hint };

@@ -5,6 +5,7 @@ mod evaluating;
 mod importing;
 mod predicting;
 mod reporting;
+mod sending;
 mod serving;
 mod simulating;
 mod statistics;

@@ -11,6 +11,7 @@ use dicom_ul::pdu::{
 };
 
 use crate::association::{Association, Connection, Context, Peer, Wire, kind_of};
+use crate::commitment::STORAGE_COMMITMENT;
 use crate::error::{DimseError, Malformed};
 use crate::policy::{PeerRule, Policy};
 use crate::refusal::{Refusal, RefusalReason, similar};
@@ -313,13 +314,15 @@ pub(crate) fn user_information(max_receive: u32, implementation: &(String, Strin
     ]
 }
 
-/// The default roles are confirmed: the requestor is SCU.
+/// The roles that are confirmed: the requestor is SCU, and SCP of storage commitment alone, whose reports come on associations of the
+/// provider.
 fn roles(asked: &[UserVariableItem], contexts: &[Context]) -> Vec<UserVariableItem> {
     let confirmed = asked.iter().filter_map(|item| match item {
         UserVariableItem::ScuScpRoleSelectionSubItem(class, roles)
             if contexts.iter().any(|context| context.abstract_syntax == class.trim_end_matches(['\0', ' '])) =>
         {
-            let roles = RequestorRoles { scu: roles.scu, scp: false };
+            let is_reporter = class.trim_end_matches(['\0', ' ']) == STORAGE_COMMITMENT;
+            let roles = RequestorRoles { scu: roles.scu, scp: roles.scp && is_reporter };
             Some(UserVariableItem::ScuScpRoleSelectionSubItem(class.clone(), roles))
         }
         _ => None,

@@ -6,10 +6,12 @@ use std::panic::catch_unwind;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use dicom_ul::pdu::{self, AbortRQServiceProviderReason, AbortRQSource, PDataValue, PDataValueType, Pdu};
+use dicom_ul::pdu::{self, AbortRQServiceProviderReason, AbortRQSource, PDataValue, PDataValueType, Pdu, PresentationContextResultReason};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
+use crate::client::Proposal;
+use crate::commitment::Report;
 use crate::command::{CommandSet, MAX_COMMAND_BYTES};
 use crate::error::{DimseError, Malformed};
 use crate::policy::{Deadlines, Limits};
@@ -51,6 +53,32 @@ pub struct Context {
     pub abstract_syntax: String,
     /// The transfer syntax UID.
     pub transfer_syntax: String,
+}
+
+/// Why a peer does not accept a presentation context (PS3.8 table 9-18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Denial {
+    /// It knows the service, but does not allow it.
+    User,
+    /// It gives no reason.
+    NoReason,
+    /// It does not offer the service.
+    AbstractSyntax,
+    /// It offers the service, but in other transfer syntaxes.
+    TransferSyntaxes,
+}
+
+impl Denial {
+    /// The reason of an answer; `None` for an acceptance.
+    pub(crate) fn of(reason: &PresentationContextResultReason) -> Option<Self> {
+        match reason {
+            PresentationContextResultReason::Acceptance => None,
+            PresentationContextResultReason::UserRejection => Some(Self::User),
+            PresentationContextResultReason::NoReason => Some(Self::NoReason),
+            PresentationContextResultReason::AbstractSyntaxNotSupported => Some(Self::AbstractSyntax),
+            PresentationContextResultReason::TransferSyntaxesNotSupported => Some(Self::TransferSyntaxes),
+        }
+    }
 }
 
 /// What arrives next.
@@ -200,6 +228,10 @@ pub struct Association {
     pending: VecDeque<PDataValue>,
     open_data: Option<OpenData>,
     next_message: u16,
+    /// What the peer did not accept of what was proposed.
+    pub(crate) denied: Vec<(Proposal, Denial)>,
+    /// Reports that came before they were asked for.
+    pub(crate) early_reports: VecDeque<Report>,
 }
 
 /// A data set that has begun to arrive.
@@ -219,6 +251,8 @@ impl Association {
             pending: VecDeque::new(),
             open_data: None,
             next_message: 0,
+            denied: Vec::new(),
+            early_reports: VecDeque::new(),
         }
     }
 
@@ -230,6 +264,11 @@ impl Association {
     /// The contexts that were agreed on.
     pub fn contexts(&self) -> &[Context] {
         &self.contexts
+    }
+
+    /// The proposals that the peer did not accept, each with its reason; none where the peer requested the association.
+    pub fn denied(&self) -> &[(Proposal, Denial)] {
+        &self.denied
     }
 
     /// A number for the next request; never 0.

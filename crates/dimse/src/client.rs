@@ -10,7 +10,7 @@ use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 
 use crate::accept::{APPLICATION_CONTEXT, implementation, max_length, user_information};
-use crate::association::{Association, Connection, Context, Incoming, Peer, Wire, kind_of};
+use crate::association::{Association, Connection, Context, Denial, Incoming, Peer, Wire, kind_of};
 use crate::command::{CommandSet, DataSet, Operation, element};
 use crate::error::{DimseError, Malformed};
 use crate::policy::{Deadlines, Limits};
@@ -21,6 +21,8 @@ use crate::{Status, Uid};
 pub const VERIFICATION: &str = "1.2.840.10008.1.1";
 /// Implicit VR Little Endian.
 pub const IMPLICIT_VR: &str = "1.2.840.10008.1.2";
+/// Explicit VR Little Endian.
+pub const EXPLICIT_VR: &str = "1.2.840.10008.1.2.1";
 
 /// How an association is requested.
 #[derive(Clone)]
@@ -60,7 +62,8 @@ pub struct Proposal {
 pub enum Direction {
     /// The requestor.
     Ours,
-    /// The acceptor, in answer to a C-GET.
+    /// The acceptor, in answer to a C-GET. The requestor is then the provider of the service, as one that reports storage commitment is
+    /// too ([`commitment::reporting`](crate::commitment::reporting)).
     Theirs,
 }
 
@@ -112,6 +115,12 @@ pub async fn connect(call: &Call) -> Result<Association, DimseError> {
                     is_ours.then_some(Context { id: context.id, abstract_syntax, transfer_syntax })
                 })
                 .collect();
+            let refused = answer.presentation_contexts.iter().filter_map(|context| {
+                let denial = Denial::of(&context.reason)?;
+                let place = usize::from(context.id / 2);
+                Some((call.proposals.get(place)?.clone(), denial))
+            });
+            let denied = refused.collect();
             let max_send = max_length(&answer.user_variables, wire.max_receive);
             let peer = Peer {
                 address,
@@ -120,7 +129,9 @@ pub async fn connect(call: &Call) -> Result<Association, DimseError> {
                 implementation: implementation(&answer.user_variables),
                 certificate: None,
             };
-            Ok(Association::new(wire, peer, contexts, max_send, call.limits.data_set))
+            let mut association = Association::new(wire, peer, contexts, max_send, call.limits.data_set);
+            association.denied = denied;
+            Ok(association)
         }
         Pdu::AssociationRJ(rejection) => {
             wire.close().await;
@@ -165,7 +176,7 @@ fn request(call: &Call, max_receive: u32) -> Result<AssociationRQ, DimseError> {
 }
 
 /// An object to store.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     /// The SOP class.
     pub sop_class: Uid,
@@ -333,7 +344,7 @@ impl Association {
         }
     }
 
-    fn context(&self, abstract_syntax: &str, transfer_syntax: Option<&str>) -> Result<Context, DimseError> {
+    pub(crate) fn context(&self, abstract_syntax: &str, transfer_syntax: Option<&str>) -> Result<Context, DimseError> {
         let fits = |context: &&Context| {
             context.abstract_syntax == abstract_syntax
                 && transfer_syntax.is_none_or(|syntax| context.transfer_syntax == syntax)
@@ -342,7 +353,7 @@ impl Association {
         found.ok_or_else(|| DimseError::NoContext(transfer_syntax.unwrap_or(abstract_syntax).to_owned()))
     }
 
-    async fn response(&mut self, id: u16) -> Result<(Context, CommandSet), DimseError> {
+    pub(crate) async fn response(&mut self, id: u16) -> Result<(Context, CommandSet), DimseError> {
         match self.receive().await? {
             Incoming::Released => Err(DimseError::Closed("a response was due")),
             Incoming::Command { context, command } => {
@@ -353,7 +364,7 @@ impl Association {
     }
 
     /// The status of a response to message `id`.
-    fn expected(&self, id: u16, command: &CommandSet) -> Result<Status, DimseError> {
+    pub(crate) fn expected(&self, id: u16, command: &CommandSet) -> Result<Status, DimseError> {
         if !command.is_response() || command.u16(element::RESPONDED_MESSAGE_ID) != Some(id) {
             return Err(Malformed::Unexpected("command where a response was due").into());
         }
@@ -361,7 +372,7 @@ impl Association {
     }
 }
 
-fn status_of(response: &CommandSet) -> Result<Status, DimseError> {
+pub(crate) fn status_of(response: &CommandSet) -> Result<Status, DimseError> {
     response.status().ok_or_else(|| Malformed::Command("of a response has no Status (0000,0900)").into())
 }
 
@@ -374,7 +385,7 @@ fn counts(response: &CommandSet) -> SubOperations {
     }
 }
 
-fn standard(uid: &str) -> Result<Uid, DimseError> {
+pub(crate) fn standard(uid: &str) -> Result<Uid, DimseError> {
     Uid::parse(uid).ok_or(DimseError::Misuse("an abstract syntax that is no UID"))
 }
 

@@ -36,6 +36,9 @@ pub enum Malformed {
     /// A command set that is none.
     #[error("the command set {0}")]
     Command(&'static str),
+    /// A data set that cannot be read, or lacks what its service needs.
+    #[error("the data set {0}")]
+    DataSet(&'static str),
 }
 
 /// An error of an association.

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::accept::{Origin, accept, refuse_for_congestion};
 use crate::association::{Association, Connection, Context, Incoming, Peer};
+use crate::commitment::MAX_BYTES;
 use crate::command::{CommandSet, Operation, element};
 use crate::error::DimseError;
 use crate::policy::Policy;
@@ -45,6 +46,19 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Carries out an action (storage commitment's N-ACTION); the data set is Implicit or Explicit VR as `transfer_syntax` says.
     fn action(
+        &self,
+        peer: &Peer,
+        command: &CommandSet,
+        transfer_syntax: &str,
+        data: Vec<u8>,
+    ) -> impl Future<Output = Status> + Send {
+        let _ = (peer, command, transfer_syntax, data);
+        async { Status::UNRECOGNIZED_OPERATION }
+    }
+
+    /// Gets an event that a peer reports ([`commitment::Report::of_event`](crate::commitment::Report::of_event) reads storage
+    /// commitment's); the data set is as for [`Handler::action`].
+    fn event_report(
         &self,
         peer: &Peer,
         command: &CommandSet,
@@ -231,8 +245,12 @@ impl<H: Handler> Worker<H> {
             Some(Operation::Echo) => Status::SUCCESS,
             Some(Operation::Store) => self.store(association, &context, &command).await?,
             Some(Operation::Action) => {
-                let data = association.data_whole(1 << 20).await?;
+                let data = association.data_whole(MAX_BYTES).await?;
                 self.handler.action(&association.peer, &command, &context.transfer_syntax, data).await
+            }
+            Some(Operation::EventReport) => {
+                let data = association.data_whole(MAX_BYTES).await?;
+                self.handler.event_report(&association.peer, &command, &context.transfer_syntax, data).await
             }
             // Nothing is under way that could be canceled.
             Some(Operation::Cancel) => return Ok(()),

@@ -44,6 +44,14 @@ impl Status {
     pub const NOT_AUTHORIZED: Self = Self(0x0124);
     /// A failure in processing.
     pub const PROCESSING_FAILURE: Self = Self(0x0110);
+    /// No such SOP instance.
+    pub const NO_SUCH_INSTANCE: Self = Self(0x0112);
+    /// No such event type.
+    pub const NO_SUCH_EVENT: Self = Self(0x0113);
+    /// No such action type.
+    pub const NO_SUCH_ACTION: Self = Self(0x0123);
+    /// An argument of an event or an action is wrong.
+    pub const INVALID_ARGUMENT: Self = Self(0x0115);
 
     /// What becomes of an object that was sent.
     pub fn outcome(self) -> Outcome {
@@ -69,10 +77,15 @@ impl Status {
             0x0110 => "a failure in processing",
             0x0111 => "the instance exists already",
             0x0112 => "no such instance",
+            0x0113 => "no such event",
+            0x0115 => "an argument is invalid",
             0x0117 => "the instance's UID is invalid",
             0x0118 => "no such SOP class",
+            0x0119 => "the instance is of another SOP class",
             0x0122 => "the SOP class is not supported",
+            0x0123 => "no such action",
             0x0124 => "not authorized",
+            0x0131 => "the transaction exists already",
             0x0210 => "the message was sent twice",
             0x0211 => "the operation is not supported",
             0x0212 => "an argument is wrong",

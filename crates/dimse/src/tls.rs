@@ -95,17 +95,7 @@ impl Connector {
     /// # Errors
     /// [`TlsError`], naming the file.
     pub fn new(authorities: &Path, own: Option<&TlsFiles>) -> Result<Self, TlsError> {
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::Config(error.to_string()))?
-            .with_root_certificates(roots(authorities)?);
-        let config = match own {
-            None => builder.with_no_client_auth(),
-            Some(files) => builder
-                .with_client_auth_cert(chain(&files.certificate)?, key(&files.key)?)
-                .map_err(|error| TlsError::Config(error.to_string()))?,
-        };
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(client_config(Some(authorities), own)?) })
     }
 
     pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<Box<dyn Connection>> {
@@ -113,6 +103,20 @@ impl Connector {
         let name = ServerName::try_from(host)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is no name or address"))?;
         Ok(Box::new(TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await?))
+    }
+}
+
+/// A client's configuration; without authorities, it trusts no server.
+pub(crate) fn client_config(authorities: Option<&Path>, own: Option<&TlsFiles>) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::Config(error.to_string()))?
+        .with_root_certificates(authorities.map_or_else(|| Ok(RootCertStore::empty()), roots)?);
+    match own {
+        None => Ok(builder.with_no_client_auth()),
+        Some(files) => builder
+            .with_client_auth_cert(chain(&files.certificate)?, key(&files.key)?)
+            .map_err(|error| TlsError::Config(error.to_string())),
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use coxa_dimse::{Object, Status, Uid, connect};
 
-use super::{CAPTURE, EXPLICIT_VR, Node, call, policy};
+use super::{CAPTURE, EXPLICIT_VR, Node, call, explicit, policy};
 
 /// A Secondary Capture of four pixels, made by dcmtk of a dump.
 fn film(folder: &std::path::Path) -> Option<std::path::PathBuf> {
@@ -85,25 +85,8 @@ const FIND: &str = "1.2.840.10008.5.1.4.1.2.2.1";
 const MOVE: &str = "1.2.840.10008.5.1.4.1.2.2.2";
 const GET: &str = "1.2.840.10008.5.1.4.1.2.2.3";
 
-/// An element of a short value representation, Explicit VR Little Endian.
-fn explicit(group: u16, element: u16, vr: &str, text: &str) -> Vec<u8> {
-    let padding = if text.len().is_multiple_of(2) {
-        ""
-    } else if vr == "UI" {
-        "\0"
-    } else {
-        " "
-    };
-    let value = format!("{text}{padding}");
-    let mut bytes = [group.to_le_bytes(), element.to_le_bytes()].concat();
-    bytes.extend(vr.as_bytes());
-    bytes.extend((value.len() as u16).to_le_bytes());
-    bytes.extend(value.as_bytes());
-    bytes
-}
-
 /// The configuration of an archive that knows two movers: this test's node, and nobody.
-fn archive_configuration(folder: &std::path::Path, port: u16, node: u16) -> std::path::PathBuf {
+pub(crate) fn archive_configuration(folder: &std::path::Path, port: u16, node: u16) -> std::path::PathBuf {
     let place = folder.join("dcmqrscp.cfg");
     let text = format!(
         "NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n\

@@ -15,7 +15,7 @@ async fn impatient() -> Node {
 }
 
 /// Sends bytes and reads until the node closes the connection.
-async fn end_of(node: &Node, bytes: &[u8]) -> Vec<u8> {
+pub(crate) async fn end_of(node: &Node, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(node.address).await.unwrap();
     // The node may have closed already.
     let _ = stream.write_all(bytes).await;
@@ -84,7 +84,7 @@ async fn mutations_of_a_request_neither_crash_nor_stall_a_node() {
 }
 
 /// The association request that this crate's client sends.
-async fn recorded_request() -> Vec<u8> {
+pub(crate) async fn recorded_request() -> Vec<u8> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let call = call(listener.local_addr().unwrap(), None);
     let client = tokio::spawn(async move { connect(&call).await.is_ok() });

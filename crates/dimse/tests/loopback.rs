@@ -100,7 +100,7 @@ async fn a_data_set_over_the_limit_ends_the_association() {
 }
 
 /// An authority, and a certificate of it for 127.0.0.1, as files.
-fn certificates(folder: &std::path::Path, name: &str) -> TlsFiles {
+pub(crate) fn certificates(folder: &std::path::Path, name: &str) -> TlsFiles {
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();

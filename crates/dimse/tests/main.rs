@@ -1,13 +1,21 @@
-//! Associations over loopback: both roles with each other and with dcmtk, what a hostile peer gets, and TLS.
+//! Associations over loopback: both roles with each other and with foreign peers, what a hostile peer gets, and TLS.
 
+mod commitment;
 mod dcmtk;
+mod holes;
 mod hostile;
 mod loopback;
+mod orthanc;
+mod sending;
+mod tls;
+mod web;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use coxa_dimse::command::CommandSet;
+use coxa_dimse::commitment::{Report, Request, STORAGE_COMMITMENT};
 use coxa_dimse::tls::{Acceptor, Connector};
 use coxa_dimse::{
     Call, Data, Deadlines, DimseError, Handler, IMPLICIT_VR, Limits, Offer, Peer, Permission, Policy, Proposal,
@@ -27,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) stored: Mutex<Vec<(StoreRequest, Vec<u8>, Peer)>>,
     pub(crate) refused: Mutex<Vec<Refusal>>,
     pub(crate) ended: Mutex<Vec<String>>,
+    pub(crate) requests: Mutex<Vec<Request>>,
+    pub(crate) reports: Mutex<Vec<Report>>,
 }
 
 /// A handler that keeps what it gets in memory.
@@ -44,6 +54,26 @@ impl Handler for Keeper {
         }
         self.seen.stored.lock().unwrap().push((request.clone(), bytes, peer.clone()));
         Ok(self.status)
+    }
+
+    async fn action(&self, _: &Peer, command: &CommandSet, transfer_syntax: &str, data: Vec<u8>) -> Status {
+        match Request::of_action(command, transfer_syntax, &data) {
+            Ok(request) => {
+                self.seen.requests.lock().unwrap().push(request);
+                Status::SUCCESS
+            }
+            Err(invalid) => invalid.status,
+        }
+    }
+
+    async fn event_report(&self, _: &Peer, command: &CommandSet, transfer_syntax: &str, data: Vec<u8>) -> Status {
+        match Report::of_event(command, transfer_syntax, &data) {
+            Ok(report) => {
+                self.seen.reports.lock().unwrap().push(report);
+                Status::SUCCESS
+            }
+            Err(invalid) => invalid.status,
+        }
     }
 
     fn refused(&self, refusal: Refusal) {
@@ -100,7 +130,11 @@ pub(crate) fn policy() -> Policy {
     Policy {
         ae_title: "COXA".to_owned(),
         peers: Vec::new(),
-        offers: vec![offer(VERIFICATION, None), offer(CAPTURE, Some(Permission::Store))],
+        offers: vec![
+            offer(VERIFICATION, None),
+            offer(CAPTURE, Some(Permission::Store)),
+            offer(STORAGE_COMMITMENT, Some(Permission::Store)),
+        ],
         deadlines: Deadlines {
             opening: Duration::from_secs(2),
             idle: Duration::from_secs(5),
@@ -123,4 +157,69 @@ pub(crate) fn call(to: impl ToString, tls: Option<Connector>) -> Call {
         limits: Limits::default(),
         implementation: policy().implementation,
     }
+}
+
+/// A port that is free now.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A Python with a package: `$COXA_PYTHON`, or else `python3`. `None`, with a line, where it lacks the package, which Debian may not have.
+pub(crate) fn python(package: &str) -> Option<std::process::Command> {
+    let program = std::env::var("COXA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut probe = coxa_testing::tool(&program)?;
+    if probe.args(["-c", &format!("import {package}")]).stderr(std::process::Stdio::null()).status().unwrap().success() {
+        return Some(std::process::Command::new(program));
+    }
+    coxa_testing::skip(&format!("{program} has no {package}: set COXA_PYTHON to one that has"));
+    None
+}
+
+/// The data set of a Secondary Capture without pixels, Explicit VR Little Endian.
+pub(crate) fn smallest(instance: &str) -> Vec<u8> {
+    let elements = [
+        (0x0008, 0x0016, "UI", CAPTURE),
+        (0x0008, 0x0018, "UI", instance),
+        (0x0010, 0x0020, "LO", "SIMULATED"),
+        (0x0020, 0x000D, "UI", "2.25.100"),
+        (0x0020, 0x000E, "UI", "2.25.200"),
+    ];
+    elements.into_iter().flat_map(|(group, element, vr, text)| explicit(group, element, vr, text)).collect()
+}
+
+/// An element of a short value representation, Explicit VR Little Endian.
+pub(crate) fn explicit(group: u16, element: u16, vr: &str, text: &str) -> Vec<u8> {
+    let padding = if text.len().is_multiple_of(2) {
+        ""
+    } else if vr == "UI" {
+        "\0"
+    } else {
+        " "
+    };
+    let value = format!("{text}{padding}");
+    let mut bytes = [group.to_le_bytes(), element.to_le_bytes()].concat();
+    bytes.extend(vr.as_bytes());
+    bytes.extend((value.len() as u16).to_le_bytes());
+    bytes.extend(value.as_bytes());
+    bytes
+}
+
+/// A file of [`smallest`], its instance `2.25.N`.
+pub(crate) fn dicom_file(folder: &std::path::Path, n: u32) -> std::path::PathBuf {
+    let instance = format!("2.25.{n}");
+    let meta: Vec<u8> = [
+        explicit(2, 2, "UI", CAPTURE),
+        explicit(2, 3, "UI", &instance),
+        explicit(2, 0x10, "UI", EXPLICIT_VR),
+        explicit(2, 0x12, "UI", "2.25.1"),
+    ]
+    .concat();
+    let mut bytes = vec![0; 128];
+    bytes.extend(b"DICM\x02\0\0\0UL\x04\0");
+    bytes.extend((meta.len() as u32).to_le_bytes());
+    bytes.extend(meta);
+    bytes.extend(smallest(&instance));
+    let place = folder.join(format!("{n}.dcm"));
+    std::fs::write(&place, bytes).unwrap();
+    place
 }

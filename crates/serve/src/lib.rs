@@ -4,6 +4,7 @@
 //! - [`receive`]: C-STORE, STOW-RS and watched folders; every byte is kept under its hash before an answer.
 //! - [`read`]: jobs, the network, results in one transaction with their objects.
 //! - [`send`]: objects to destinations, each status kept.
+//! - [`commit`]: storage commitment's answers.
 //! - [`http`]: `/health`, `/ready`, `/metrics`, `/dicom-web`, `/api/v1`, `/fhir`.
 //! - [`db`]: one SQL text for SQLite and PostgreSQL; work that waits in rows.
 //! - [`backup`]: a copy of all of it, and the way back.
@@ -12,6 +13,7 @@
 //! Research use only; not a medical device.
 
 pub mod backup;
+pub mod commit;
 pub mod config;
 pub mod db;
 pub mod http;

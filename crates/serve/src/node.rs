@@ -126,7 +126,7 @@ impl Node {
         let db = Database::open(&config.database_url()).await?;
         // This node's process before this one was killed: what it had in hand is free again.
         db.reclaim(&config.node_name()).await?;
-        let store = Store::open(&config.data, config.objects.as_deref())?;
+        let store = Store::open(&config.data, &config.node_name(), config.objects.as_deref())?;
         let metrics = Arc::new(Metrics::default());
         let (work, outbox, shelf) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(RwLock::new(())));
         let intake =
@@ -234,7 +234,19 @@ impl Node {
             self.reload_certificates(&tls);
             let (listener, bound) = bind(config.dicom).await?;
             self.dicom = Some(bound);
-            let receiver = Receiver::new(self.app.intake.clone(), self.app.db.clone(), Arc::clone(&self.app.metrics));
+            let asked = Arc::new(Notify::new());
+            let receiver = Receiver::new(
+                config.clone(),
+                self.app.intake.clone(),
+                self.app.db.clone(),
+                Arc::clone(&asked),
+                Arc::clone(&self.app.metrics),
+            );
+            let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
+            self.parts.spawn(async move {
+                crate::commit::answer(app.config.clone(), app.db.clone(), app.store.clone(), asked, stop).await;
+                Ok(())
+            });
             let (server, stop) = (Server::new(policy(&config), receiver, tls), self.stop.subscribe());
             self.parts.spawn(async move { server.serve(listener, stop, GRACE).await.map_err(|error| format!("DICOM: {error}")) });
             if !config.watch.folders.is_empty() {
@@ -393,7 +405,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     };
     note("database".into(), database.await.map_err(|error| error.to_string()));
     if let Some(url) = &config.objects {
-        let bucket = async { Store::open(&config.data, Some(url))?.check().await };
+        let bucket = async { Store::open(&config.data, "check", Some(url))?.check().await };
         note("bucket".into(), bucket.await.map_err(|error: StoreError| error.to_string()));
     }
     if config.has(Role::Read) {

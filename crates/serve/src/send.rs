@@ -53,17 +53,24 @@ pub struct Sender {
 /// # Errors
 /// When its certificates cannot be used.
 pub fn call_of(config: &Config, destination: &Destination) -> Result<Call, String> {
-    let tls = if destination.tls { Some(connector(config)?) } else { None };
     let host = if destination.host.contains(':') { format!("[{}]", destination.host) } else { destination.host.clone() };
     let mut proposals: Vec<Proposal> =
         destination.sends.iter().map(|kind| Proposal::new(sop_class(*kind), &[EXPLICIT_LITTLE])).collect();
     proposals.push(Proposal::new(coxa_dimse::VERIFICATION, &[EXPLICIT_LITTLE, coxa_dimse::IMPLICIT_VR]));
+    call_peer(config, &destination.ae_title, &format!("{host}:{}", destination.port), destination.tls, proposals)
+}
+
+/// How a peer is called.
+///
+/// # Errors
+/// When the node's certificates cannot be used.
+pub(crate) fn call_peer(config: &Config, called: &str, to: &str, by_tls: bool, proposals: Vec<Proposal>) -> Result<Call, String> {
     Ok(Call {
-        to: format!("{host}:{}", destination.port),
-        called: destination.ae_title.clone(),
+        to: to.to_owned(),
+        called: called.to_owned(),
         calling: config.ae_title.clone(),
         proposals,
-        tls,
+        tls: if by_tls { Some(connector(config)?) } else { None },
         deadlines: Deadlines { opening: Duration::from_secs(10), idle: Duration::from_secs(60), total: Duration::from_secs(3600) },
         limits: Limits::default(),
         implementation: (IMPLEMENTATION_CLASS_UID.to_owned(), IMPLEMENTATION_VERSION_NAME.to_owned()),

@@ -36,15 +36,16 @@ pub enum StoreError {
 pub struct Store {
     films: PathBuf,
     incoming: PathBuf,
+    node: String,
     bucket: Option<(Arc<dyn ObjectStore>, Key)>,
 }
 
 impl Store {
-    /// Opens the store of a data folder, and removes what was left half-received.
+    /// Opens the store of a node's data folder, and removes what was left half-received.
     ///
     /// # Errors
     /// When the folder cannot be made or written.
-    pub fn open(data: &Path, bucket: Option<&str>) -> Result<Self, StoreError> {
+    pub fn open(data: &Path, node: &str, bucket: Option<&str>) -> Result<Self, StoreError> {
         let (films, incoming) = (data.join("films"), data.join("incoming"));
         std::fs::create_dir_all(&films)?;
         std::fs::create_dir_all(&incoming)?;
@@ -62,7 +63,12 @@ impl Store {
             }
         }
         std::fs::File::open(&films)?.sync_all()?;
-        Ok(Self { films, incoming, bucket: bucket.map(open_bucket).transpose()? })
+        Ok(Self { films, incoming, node: node.to_owned(), bucket: bucket.map(open_bucket).transpose()? })
+    }
+
+    /// The node whose disk it is.
+    pub fn node(&self) -> &str {
+        &self.node
     }
 
     /// Begins a file.

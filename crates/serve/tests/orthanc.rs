@@ -184,3 +184,55 @@ async fn foreign_programs_read(archive: &Orthanc, instances: &Value, folder: &Pa
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storage_commitment_is_answered_on_an_association_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    if program().is_none() {
+        return;
+    }
+    let archive_port = port();
+    let node = Running::start(|config| {
+        config.roles = vec![coxa_serve::config::Role::Receive, coxa_serve::config::Role::Pages];
+        config.peers = vec![coxa_serve::config::Peer {
+            ae_title: "ORTHANC".into(),
+            host: Some([127, 0, 0, 1].into()),
+            port: Some(archive_port),
+            tls: false,
+            certificate: None,
+            may: vec![coxa_serve::config::May::Store],
+        }];
+    })
+    .await;
+    let script = "function OnStoredInstance(instanceId, tags, metadata, origin) SendToModality(instanceId, 'coxa') end\n";
+    let Some(archive) = Orthanc::start(folder.path(), node.dicom, archive_port, script).await else { return };
+    let film = Film::new("commitment", 0);
+    archive.put(&film).await;
+    let begun = Instant::now();
+    while node.app.db.film_by_uid(&film.uid).await.unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the film does not come");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // One that is kept, and one that never came.
+    let absent = Film::new("never sent", 0);
+    let body = json!({ "DicomInstances": [
+        { "SOPClassUID": super::support::DX, "SOPInstanceUID": film.uid },
+        { "SOPClassUID": super::support::DX, "SOPInstanceUID": absent.uid },
+    ]});
+    let asked = client().post(format!("{}/modalities/coxa/storage-commitment", archive.http)).body(body.to_string()).send().await.unwrap();
+    let asked: Value = serde_json::from_str(&asked.text().await.unwrap()).unwrap();
+    let path = asked["Path"].as_str().unwrap().to_owned();
+    let state = loop {
+        let state = archive.get(&path).await;
+        if state["Status"] != "Pending" {
+            break state;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "no report: {state}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(state["Success"][0]["SOPInstanceUID"], *film.uid, "{state}");
+    assert_eq!(state["Failures"][0]["SOPInstanceUID"], *absent.uid, "{state}");
+    let status = node.json("/api/v1/status").await;
+    assert_eq!(status["commitments"], json!([]));
+    node.stop().await;
+}

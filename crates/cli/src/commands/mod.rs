@@ -11,6 +11,7 @@ pub mod power;
 pub mod predict;
 pub mod readers;
 pub mod report;
+pub mod send;
 pub mod serve;
 pub mod simulate;
 pub mod token;

@@ -138,7 +138,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn reclaim(&self, node: &str) -> Result<(), DbError> {
-        for table in ["job", "send"] {
+        for table in ["job", "send", "commitment"] {
             let sql = format!(
                 "UPDATE {table} SET state = 'due', run_at = 0, lease_owner = '', lease_until = 0 \
                  WHERE state = 'leased' AND SUBSTR(lease_owner, 1, $1) = $2"

@@ -7,6 +7,7 @@
 //! (`synchronous = FULL`).
 
 mod claims;
+mod commitments;
 mod films;
 mod migrations;
 mod objects;
@@ -22,6 +23,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Row as _};
 
 pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
+pub use commitments::Commitment;
 pub use films::{Contents, Film, FilmQuery, FilmState, Level, NewFilm, Stored};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use refusals::SeenRefusal;

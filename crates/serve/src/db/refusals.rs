@@ -40,20 +40,40 @@ impl Database {
     /// When the database fails.
     pub async fn note_refusal(&self, refusal: &Refusal) -> Result<(), DbError> {
         let at = micros(refusal.at);
+        self.note(&SeenRefusal {
+            calling: refusal.calling.clone(),
+            called: refusal.called.clone(),
+            address: refusal.address.ip().to_string(),
+            reason: refusal.to_string(),
+            asked: refusal.asked.iter().take(16).cloned().collect::<Vec<_>>().join(" "),
+            implementation: format!("{} {}", refusal.implementation.0, refusal.implementation.1),
+            remedy: refusal.remedy(),
+            first_at: at,
+            last_at: at,
+            times: 1,
+        })
+        .await
+    }
+
+    /// Notes something that was refused: an association, or a request on one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note(&self, refused: &SeenRefusal) -> Result<(), DbError> {
         sqlx::query(
             "INSERT INTO refusal (calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1) \
              ON CONFLICT (calling, called, address, reason) DO UPDATE SET last_at = excluded.last_at, times = refusal.times + 1, \
              asked = excluded.asked, remedy = excluded.remedy, implementation = excluded.implementation",
         )
-        .bind(refusal.calling.clone())
-        .bind(refusal.called.clone())
-        .bind(refusal.address.ip().to_string())
-        .bind(refusal.to_string())
-        .bind(refusal.asked.iter().take(16).cloned().collect::<Vec<_>>().join(" "))
-        .bind(format!("{} {}", refusal.implementation.0, refusal.implementation.1))
-        .bind(refusal.remedy())
-        .bind(at)
+        .bind(refused.calling.clone())
+        .bind(refused.called.clone())
+        .bind(refused.address.clone())
+        .bind(refused.reason.clone())
+        .bind(refused.asked.clone())
+        .bind(refused.implementation.clone())
+        .bind(refused.remedy.clone())
+        .bind(refused.last_at)
         .execute(&self.write)
         .await?;
         sqlx::query("DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY last_at DESC LIMIT 100 OFFSET $1)")

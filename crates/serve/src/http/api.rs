@@ -102,6 +102,9 @@ pub(super) async fn status(State(app): Shared) -> Result<axum::Json<Value>, Http
         "films": app.db.film_states().await?.into_iter().map(|(state, films)| (state, json!(films))).collect::<serde_json::Map<_, _>>(),
         "queues": queues,
         "destinations": destinations,
+        "commitments": app.db.open_commitments().await?.into_iter()
+            .map(|(peer, attempts, explained)| json!({ "peer": peer, "attempts": attempts, "explained": explained }))
+            .collect::<Vec<_>>(),
         "refused": app.db.refusals(100).await?,
         "conflicts": conflicts,
     })))

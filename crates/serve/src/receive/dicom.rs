@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
+use coxa_dimse::command::CommandSet;
+use coxa_dimse::commitment::{Request, STORAGE_COMMITMENT};
 use coxa_dimse::{Data, Deadlines, DimseError, Handler, Limits, Offer, Peer, Permission, Policy, Refusal, Status, StoreRequest};
 
 use super::{Announced, Intake, IntakeError};
 use crate::config::Config;
-use crate::db::Database;
+use crate::db::{Database, SeenRefusal};
 use crate::log::Redacted;
 
 /// Films and what a PACS may send beside them.
@@ -78,10 +80,15 @@ pub fn policy(config: &Config) -> Policy {
         transfer_syntaxes: texts(&SYNTAXES[..2]),
         permission: None,
     };
+    let commitment = Offer {
+        abstract_syntax: STORAGE_COMMITMENT.to_owned(),
+        transfer_syntaxes: texts(&SYNTAXES[..2]),
+        permission: Some(Permission::Store),
+    };
     Policy {
         ae_title: config.ae_title.clone(),
         peers: config.peer_rules(),
-        offers: storage.chain([verification]).collect(),
+        offers: storage.chain([verification, commitment]).collect(),
         deadlines: Deadlines::default(),
         limits: Limits {
             associations: config.limits.associations,
@@ -95,16 +102,45 @@ pub fn policy(config: &Config) -> Policy {
 /// What a node does with commands of its peers.
 #[derive(Debug)]
 pub struct Receiver {
+    config: Config,
     intake: Intake,
     db: Database,
+    asked: Arc<tokio::sync::Notify>,
     runtime: tokio::runtime::Handle,
     metrics: Arc<crate::metrics::Metrics>,
 }
 
 impl Receiver {
-    /// A receiver that stores by an intake.
-    pub fn new(intake: Intake, db: Database, metrics: Arc<crate::metrics::Metrics>) -> Self {
-        Self { intake, db, runtime: tokio::runtime::Handle::current(), metrics }
+    /// A receiver that stores by an intake; `asked` is woken when storage commitment was asked for.
+    pub fn new(
+        config: Config,
+        intake: Intake,
+        db: Database,
+        asked: Arc<tokio::sync::Notify>,
+        metrics: Arc<crate::metrics::Metrics>,
+    ) -> Self {
+        Self { config, intake, db, asked, runtime: tokio::runtime::Handle::current(), metrics }
+    }
+
+    /// A peer that cannot be answered is refused at once, and an administrator sees why.
+    async fn refuse_commitment(&self, peer: &Peer, remedy: String) -> Status {
+        let at = crate::db::now();
+        let refused = SeenRefusal {
+            calling: peer.ae_title.clone(),
+            called: peer.called.clone(),
+            address: peer.address.ip().to_string(),
+            reason: format!("{} asked for storage commitment, but where to answer is not known", peer.ae_title),
+            asked: STORAGE_COMMITMENT.to_owned(),
+            implementation: format!("{} {}", peer.implementation.0, peer.implementation.1),
+            remedy,
+            first_at: at,
+            last_at: at,
+            times: 1,
+        };
+        if let Err(error) = self.db.note(&refused).await {
+            tracing::error!("a refusal could not be noted: {error}");
+        }
+        Status::NOT_AUTHORIZED
     }
 
     async fn take(&self, peer: &Peer, request: &StoreRequest, data: &mut Data<'_>) -> Result<Result<(), IntakeError>, DimseError> {
@@ -136,6 +172,31 @@ impl Handler for Receiver {
                 self.metrics.not_stored.inc();
                 // What is left of the data set is read by the association before the answer.
                 Ok(status_of(&error))
+            }
+        }
+    }
+
+    async fn action(&self, peer: &Peer, command: &CommandSet, transfer_syntax: &str, data: Vec<u8>) -> Status {
+        let request = match Request::of_action(command, transfer_syntax, &data) {
+            Ok(request) => request,
+            Err(invalid) => return invalid.status,
+        };
+        if let Err(remedy) = crate::commit::answerable(&self.config, &peer.ae_title) {
+            return self.refuse_commitment(peer, remedy).await;
+        }
+        let references: Vec<_> = request
+            .references
+            .iter()
+            .map(|one| (one.sop_class.as_str().to_owned(), one.sop_instance.as_str().to_owned()))
+            .collect();
+        match self.db.ask_commitment(&peer.ae_title, request.transaction.as_str(), &references).await {
+            Ok(()) => {
+                self.asked.notify_waiters();
+                Status::SUCCESS
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                Status::PROCESSING_FAILURE
             }
         }
     }
