@@ -216,8 +216,8 @@ async fn storage_commitment_is_answered_on_an_association_of_its_own() {
     // One that is kept, and one that never came.
     let absent = Film::new("never sent", 0);
     let body = json!({ "DicomInstances": [
-        { "SOPClassUID": super::support::DX, "SOPInstanceUID": film.uid },
-        { "SOPClassUID": super::support::DX, "SOPInstanceUID": absent.uid },
+        [super::support::DX, film.uid],
+        [super::support::DX, absent.uid],
     ]});
     let asked = client().post(format!("{}/modalities/coxa/storage-commitment", archive.http)).body(body.to_string()).send().await.unwrap();
     let asked: Value = serde_json::from_str(&asked.text().await.unwrap()).unwrap();
