@@ -43,7 +43,7 @@ for manifest in crates/*/Cargo.toml; do
 done
 
 # Modules that import each other in a circle cannot be read, tested or moved one at a time.
-python3 scripts/modules.py cycles cohort model simulate workflow || fail=1
+python3 scripts/modules.py cycles cohort model serve simulate workflow || fail=1
 
 if grep -rlE '\bunsafe\b *(\{|fn|impl|extern)' crates --include='*.rs' | grep -v '^crates/engine/'; then
     complain "unsafe code outside crates/engine"

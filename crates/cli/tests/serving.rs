@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use coxa_dicom::dx::{AnatomicRegion, DxOptions, NO_DATE, Projection, to_vec};
 use coxa_dimse::{
-    Call, Data, DimseError, Handler, Limits, Object, Offer, Peer, Permission, Policy, Proposal, Server, Status, StoreRequest, Uid,
-    connect, interactive,
+    Call, Data, DimseError, Handler, Limits, Object, Offer, Peer, Permission, Policy, Proposal, Server, Status,
+    StoreRequest, Uid, connect, interactive,
 };
 use coxa_imaging::Laterality;
 use serde_json::Value;
@@ -98,7 +98,12 @@ fn a_node_starts_on_nothing_and_ends_when_it_is_told_to() {
     assert_eq!(node.get("/health").as_deref(), Some("ok\n"));
     assert_eq!(node.get("/ready").as_deref(), Some("ready\n"));
     // A second one in the same folder would remove what the first is receiving.
-    let second = coxa().arg("serve").args(["--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0"]).current_dir(folder.path()).output().unwrap();
+    let second = coxa()
+        .arg("serve")
+        .args(["--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&second.stderr).contains("another coxa serve works here"));
     let asked = Command::new("kill").args(["-TERM", &node.child.id().to_string()]).status().unwrap();
@@ -154,7 +159,12 @@ async fn pacs() -> (Pacs, u16) {
     let pacs = Pacs::default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let offers = ["1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.7", coxa_dimse::VERIFICATION];
+    let offers = [
+        "1.2.840.10008.5.1.4.1.1.88.34",
+        "1.2.840.10008.5.1.4.1.1.11.1",
+        "1.2.840.10008.5.1.4.1.1.7",
+        coxa_dimse::VERIFICATION,
+    ];
     let policy = Policy {
         ae_title: "PACS".into(),
         peers: Vec::new(),
@@ -218,7 +228,11 @@ async fn store(films: &[(Vec<u8>, String)], to: &Mutex<SocketAddr>) {
                 limits: Limits::default(),
                 implementation: ("2.25.1".into(), "TEST".into()),
             };
-            let object = Object { sop_class: Uid::parse(DX).unwrap(), sop_instance: Uid::parse(uid).unwrap(), transfer_syntax: EXPLICIT.into() };
+            let object = Object {
+                sop_class: Uid::parse(DX).unwrap(),
+                sop_instance: Uid::parse(uid).unwrap(),
+                transfer_syntax: EXPLICIT.into(),
+            };
             let stored = async {
                 let mut association = connect(&call).await?;
                 association.store(&object, &bytes[144 + meta..]).await
@@ -268,7 +282,9 @@ async fn whatever_is_killed_each_film_has_one_result_and_no_object_is_lost() {
     let readings = loop {
         let readings = node.readings();
         let done = |line: &Value| {
-            let sent = line["sent"].as_array().is_some_and(|sent| sent.len() == 2 && sent.iter().all(|one| one["state"] == "done"));
+            let sent = line["sent"]
+                .as_array()
+                .is_some_and(|sent| sent.len() == 2 && sent.iter().all(|one| one["state"] == "done"));
             line["state"] == "read" && sent
         };
         if readings.len() == count && readings.iter().all(done) {
@@ -277,7 +293,8 @@ async fn whatever_is_killed_each_film_has_one_result_and_no_object_is_lost() {
         assert!(begun.elapsed() < Duration::from_secs(300 + 2 * count as u64), "not all is done: {readings:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    let uids: std::collections::BTreeSet<_> = readings.iter().map(|line| line["sop_instance_uid"].as_str().unwrap()).collect();
+    let uids: std::collections::BTreeSet<_> =
+        readings.iter().map(|line| line["sop_instance_uid"].as_str().unwrap()).collect();
     assert_eq!(uids.len(), count, "one result a film");
     assert!(films.iter().all(|(_, uid)| uids.contains(uid.as_str())), "none is lost");
     assert_eq!(pacs.0.lock().unwrap().len(), 2 * count, "two objects a film, each under one UID");

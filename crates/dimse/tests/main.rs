@@ -168,7 +168,8 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) fn python(package: &str) -> Option<std::process::Command> {
     let program = std::env::var("COXA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut probe = coxa_testing::tool(&program)?;
-    if probe.args(["-c", &format!("import {package}")]).stderr(std::process::Stdio::null()).status().unwrap().success() {
+    if probe.args(["-c", &format!("import {package}")]).stderr(std::process::Stdio::null()).status().unwrap().success()
+    {
         return Some(std::process::Command::new(program));
     }
     coxa_testing::skip(&format!("{program} has no {package}: set COXA_PYTHON to one that has"));

@@ -26,7 +26,10 @@ impl Orthanc {
     pub(crate) async fn start(node: u16, plugin: Plugin) -> Option<Self> {
         let mut command = coxa_testing::tool("Orthanc")?;
         if plugin == Plugin::DicomWeb && !Path::new(PLUGIN).exists() {
-            assert!(!coxa_testing::tools_are_required(), "orthanc-dicomweb is not installed, and COXA_E2E=1 requires it");
+            assert!(
+                !coxa_testing::tools_are_required(),
+                "orthanc-dicomweb is not installed, and COXA_E2E=1 requires it"
+            );
             coxa_testing::skip("orthanc-dicomweb is not installed");
             return None;
         }
@@ -45,7 +48,8 @@ impl Orthanc {
         let process = command.arg(configuration).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let orthanc = Self { http, dicom, process, _folder: folder };
         for _ in 0..1000 {
-            if TcpStream::connect(("127.0.0.1", http)).await.is_ok() && orthanc.ask("GET", "/system", "").await.0 == 200 {
+            if TcpStream::connect(("127.0.0.1", http)).await.is_ok() && orthanc.ask("GET", "/system", "").await.0 == 200
+            {
                 return Some(orthanc);
             }
             tokio::time::sleep(Duration::from_millis(30)).await;

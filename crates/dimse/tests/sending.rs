@@ -127,8 +127,10 @@ async fn files_arrive_whole_and_what_is_not_accepted_is_named() {
         results,
         [
             Ok(&Status::SUCCESS),
-            Err("the peer does not accept Secondary Capture Image Storage (1.2.840.10008.5.1.4.1.1.7) in JPEG 2000 Lossless \
-                 (1.2.840.10008.1.2.4.90)"),
+            Err(
+                "the peer does not accept Secondary Capture Image Storage (1.2.840.10008.5.1.4.1.1.7) in JPEG 2000 Lossless \
+                 (1.2.840.10008.1.2.4.90)"
+            ),
             Err("the peer does not accept the SOP class (1.2.840.10008.5.1.4.1.1.2)"),
         ]
     );
@@ -188,8 +190,7 @@ async fn a_provider_s_forged_uids_are_refused() {
             transfer_syntaxes: vec![coxa_dimse::IMPLICIT_VR.to_owned()],
             permission: None,
         });
-        let mut association =
-            accept(Box::new(stream), Origin { address, certificate: None }, &offers).await.unwrap();
+        let mut association = accept(Box::new(stream), Origin { address, certificate: None }, &offers).await.unwrap();
         let Incoming::Command { context, command } = association.receive().await.unwrap() else { panic!("a command") };
         association.skip_data().await.unwrap();
         let captures = association.contexts().iter().find(|context| context.abstract_syntax == super::CAPTURE);

@@ -114,7 +114,8 @@ async fn fixed(answer: Vec<u8>) -> (String, tokio::sync::mpsc::Receiver<String>)
 }
 
 fn http(head: &str, body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).into_bytes();
+    let mut bytes =
+        format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).into_bytes();
     bytes.extend(body);
     bytes
 }

@@ -5,6 +5,7 @@ mod bundle;
 mod cache;
 mod films;
 mod gradients;
+mod outside;
 mod prediction;
 mod pytorch;
 mod training;

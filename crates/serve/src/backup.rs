@@ -48,9 +48,13 @@ impl coxa_schema::Hint for BackupError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoDatabase(_) => Some("films in PostgreSQL's care are backed up by pg_dump and the bucket's own means".into()),
+            Self::NoDatabase(_) => {
+                Some("films in PostgreSQL's care are backed up by pg_dump and the bucket's own means".into())
+            }
             Self::Taken(_) => Some("name a folder that is not there yet".into()),
-            Self::Damaged(_) => Some("restore from another backup; the others of this one can still be read by hand".into()),
+            Self::Damaged(_) => {
+                Some("restore from another backup; the others of this one can still be read by hand".into())
+            }
             _ => None,
         }
     }

@@ -22,7 +22,9 @@ pub fn answerable<'a>(config: &'a Config, ae_title: &str) -> Result<(&'a Peer, s
     let peer = config.peers.iter().find(|peer| peer.ae_title == ae_title);
     match peer.map(|peer| (peer, peer.host, peer.port)) {
         Some((peer, Some(host), Some(port))) => Ok((peer, (host, port).into())),
-        _ => Err(format!("to answer it, add host and port: [[peer]] ae_title = \"{ae_title}\", host = \"…\", port = 104")),
+        _ => Err(format!(
+            "to answer it, add host and port: [[peer]] ae_title = \"{ae_title}\", host = \"…\", port = 104"
+        )),
     }
 }
 

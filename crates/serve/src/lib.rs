@@ -8,15 +8,20 @@
 //! - [`http`]: `/health`, `/ready`, `/metrics`, `/dicom-web`, `/api/v1`, `/fhir`.
 //! - [`db`]: one SQL text for SQLite and PostgreSQL; work that waits in rows.
 //! - [`backup`]: a copy of all of it, and the way back.
+//! - [`conformance`]: the DICOM conformance statement.
 //! - [`node`]: all of it in one process, and its graceful end.
 //!
 //! Research use only; not a medical device.
 
 pub mod backup;
+pub mod check;
 pub mod commit;
 pub mod config;
+pub mod conformance;
 pub mod db;
+mod error;
 pub mod http;
+mod keep;
 pub mod log;
 pub mod metrics;
 pub mod node;
@@ -28,5 +33,6 @@ pub mod send;
 pub mod store;
 
 pub use config::{Config, ConfigError};
-pub use node::{Node, NodeError};
+pub use error::NodeError;
+pub use node::Node;
 pub use secret::secret;

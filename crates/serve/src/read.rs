@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::{Config, Destination};
 use crate::db::{Database, DbError, Film, Job, JobKind, NewObject, Outcome, Outlook, now};
+use crate::error::NodeError;
 use crate::metrics::Metrics;
 use crate::results::{Made, Maker};
 use crate::store::Store;
@@ -58,7 +59,7 @@ struct Ready {
 ///
 /// # Errors
 /// When the bundle cannot be read, or lacks what is asked for.
-pub fn open_detector(config: &Config) -> Result<Detector, crate::NodeError> {
+pub fn open_detector(config: &Config) -> Result<Detector, NodeError> {
     let mut observer = Notes;
     let bundle: Bundle = coxa_workflow::models::open_bundle(config.network.bundle.as_deref(), &mut observer)?;
     let options = DetectorOptions {
@@ -130,7 +131,9 @@ fn decode(parts: &ReaderParts, runtime: &Handle, ready: &SyncSender<Ready>, mut 
             }
             // Retention removed it.
             Ok(None) => {}
-            Err(error) => runtime.block_on(give_up(parts, &job, &error.to_string(), Outlook::Again { most: parts.tries })),
+            Err(error) => {
+                runtime.block_on(give_up(parts, &job, &error.to_string(), Outlook::Again { most: parts.tries }))
+            }
         }
     }
 }
@@ -201,7 +204,9 @@ async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Re
     };
     let made = match parts.maker.make((&ready.film, &ready.bytes), &prediction, detection, detector) {
         Ok(made) => made,
-        Err(error) => return give_up(parts, &ready.job, &error.to_string(), Outlook::Again { most: parts.tries }).await,
+        Err(error) => {
+            return give_up(parts, &ready.job, &error.to_string(), Outlook::Again { most: parts.tries }).await;
+        }
     };
     let objects = match keep(parts, made).await {
         Ok(objects) => objects,
@@ -230,7 +235,9 @@ async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Re
             parts.metrics.latency.observe((now() - ready.film.received_at).max(0) as f64 / 1e6);
             parts.outbox.notify_waiters();
         }
-        Ok(false) => tracing::warn!(job = ready.job.claim.id, "the lease of a job had ended: its result is another worker's"),
+        Ok(false) => {
+            tracing::warn!(job = ready.job.claim.id, "the lease of a job had ended: its result is another worker's")
+        }
         Err(error) => {
             tracing::error!("a result could not be written: {error}");
             give_up(parts, &ready.job, &error.to_string(), Outlook::AgainAlways).await;
@@ -246,7 +253,7 @@ async fn keep(parts: &ReaderParts, made: Vec<Made>) -> Result<Vec<NewObject>, cr
         (attributes.sha256, attributes.bytes, attributes.home) = (kept.sha256, kept.bytes, parts.node.clone());
         let destinations =
             parts.destinations.iter().filter(|to| to.sends.contains(&kind)).map(|to| to.name.clone()).collect();
-        objects.push(NewObject { kind, attributes, destinations });
+        objects.push(NewObject { kind, attributes, destinations, is_copied: parts.store.has_bucket() });
     }
     Ok(objects)
 }

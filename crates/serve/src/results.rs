@@ -77,13 +77,16 @@ impl Maker {
             Err(error) => return Err(error.into()),
         };
         let algorithm = Algorithm::coxa(detector.model())?;
-        let result = FilmResult::new(&source, prediction, &algorithm, self.high_specificity, moment(film.received_at)?)?;
+        let result =
+            FilmResult::new(&source, prediction, &algorithm, self.high_specificity, moment(film.received_at)?)?;
         let mut all = Vec::new();
         for kind in &self.kinds {
             let made = match kind {
                 ObjectKind::Sr => Some(result.structured_report()?),
                 ObjectKind::Gsps => presentation(&result)?,
-                ObjectKind::Sc => detection.and_then(draw_beside).map(|picture| result.secondary_capture(&picture)).transpose()?,
+                ObjectKind::Sc => {
+                    detection.and_then(draw_beside).map(|picture| result.secondary_capture(&picture)).transpose()?
+                }
                 ObjectKind::ParametricMap => map(&result, detection)?,
             };
             if let Some(made) = made {

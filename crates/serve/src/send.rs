@@ -53,7 +53,8 @@ pub struct Sender {
 /// # Errors
 /// When its certificates cannot be used.
 pub fn call_of(config: &Config, destination: &Destination) -> Result<Call, String> {
-    let host = if destination.host.contains(':') { format!("[{}]", destination.host) } else { destination.host.clone() };
+    let host =
+        if destination.host.contains(':') { format!("[{}]", destination.host) } else { destination.host.clone() };
     let mut proposals: Vec<Proposal> =
         destination.sends.iter().map(|kind| Proposal::new(sop_class(*kind), &[EXPLICIT_LITTLE])).collect();
     proposals.push(Proposal::new(coxa_dimse::VERIFICATION, &[EXPLICIT_LITTLE, coxa_dimse::IMPLICIT_VR]));
@@ -64,14 +65,24 @@ pub fn call_of(config: &Config, destination: &Destination) -> Result<Call, Strin
 ///
 /// # Errors
 /// When the node's certificates cannot be used.
-pub(crate) fn call_peer(config: &Config, called: &str, to: &str, by_tls: bool, proposals: Vec<Proposal>) -> Result<Call, String> {
+pub(crate) fn call_peer(
+    config: &Config,
+    called: &str,
+    to: &str,
+    by_tls: bool,
+    proposals: Vec<Proposal>,
+) -> Result<Call, String> {
     Ok(Call {
         to: to.to_owned(),
         called: called.to_owned(),
         calling: config.ae_title.clone(),
         proposals,
         tls: if by_tls { Some(connector(config)?) } else { None },
-        deadlines: Deadlines { opening: Duration::from_secs(10), idle: Duration::from_secs(60), total: Duration::from_secs(3600) },
+        deadlines: Deadlines {
+            opening: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(3600),
+        },
         limits: Limits::default(),
         implementation: (IMPLEMENTATION_CLASS_UID.to_owned(), IMPLEMENTATION_VERSION_NAME.to_owned()),
     })
@@ -98,7 +109,9 @@ pub async fn echo(call: &Call) -> Result<(), String> {
     let missing: Vec<_> = call
         .proposals
         .iter()
-        .filter(|proposal| !association.contexts().iter().any(|context| context.abstract_syntax == proposal.abstract_syntax))
+        .filter(|proposal| {
+            !association.contexts().iter().any(|context| context.abstract_syntax == proposal.abstract_syntax)
+        })
         .map(|proposal| proposal.abstract_syntax.as_str())
         .collect();
     if !missing.is_empty() {
@@ -129,7 +142,16 @@ impl Sender {
         outbox: Arc<Notify>,
     ) -> Result<Self, String> {
         let call = call_of(config, &destination)?;
-        Ok(Self { destination, call, db, store, metrics, outbox, node: config.node_name(), tries: config.limits.send_tries })
+        Ok(Self {
+            destination,
+            call,
+            db,
+            store,
+            metrics,
+            outbox,
+            node: config.node_name(),
+            tries: config.limits.send_tries,
+        })
     }
 
     /// Sends until `stop`; the object in hand is finished.

@@ -46,9 +46,13 @@ async fn searches_find_what_they_name() {
         let answer = node.json(&format!("/dicom-web{path}")).await;
         assert_eq!(answer.as_array().unwrap().len(), found, "{path}: {answer}");
     }
-    for path in
-        ["/studies?Foo=1", "/studies?StudyDate=yesterday", "/studies?StudyInstanceUID=../x", "/studies?limit=-1", "/studies?includefield=Foo"]
-    {
+    for path in [
+        "/studies?Foo=1",
+        "/studies?StudyDate=yesterday",
+        "/studies?StudyInstanceUID=../x",
+        "/studies?limit=-1",
+        "/studies?includefield=Foo",
+    ] {
         assert_eq!(node.get(&format!("/dicom-web{path}")).await.status(), 400, "{path}");
     }
     let all = node.json(&format!("/dicom-web/studies/{study}/instances?includefield=all")).await;
@@ -66,7 +70,9 @@ async fn objects_metadata_frames_and_pictures_are_given() {
     let node = node_with(&[&film]).await;
     let row = node.app.db.film_by_uid(&film.uid).await.unwrap().unwrap().attributes;
     let base = format!("/dicom-web/studies/{}/series/{}/instances/{}", row.study_uid, row.series_uid, film.uid);
-    let get = async |path: &str, accept: &str| client().get(format!("{}{path}", node.http)).header("accept", accept).send().await.unwrap();
+    let get = async |path: &str, accept: &str| {
+        client().get(format!("{}{path}", node.http)).header("accept", accept).send().await.unwrap()
+    };
 
     let whole = get(&base, "application/dicom").await.bytes().await.unwrap();
     assert!(whole.ends_with(film.data_set()));
@@ -97,7 +103,9 @@ async fn objects_metadata_frames_and_pictures_are_given() {
 
     let picture = get(&format!("{base}/rendered"), "image/png").await.bytes().await.unwrap();
     assert!(picture.starts_with(b"\x89PNG"));
-    for path in [format!("{base}1"), format!("/dicom-web/studies/2.25.9/series/{}/instances/{}", row.series_uid, film.uid)] {
+    for path in
+        [format!("{base}1"), format!("/dicom-web/studies/2.25.9/series/{}/instances/{}", row.series_uid, film.uid)]
+    {
         assert_eq!(node.get(&path).await.status(), 404, "{path}");
     }
     node.stop().await;

@@ -66,7 +66,10 @@ async fn a_node_that_is_stopped_goes_on_where_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_working_node_is_a_node_again() {
     use coxa_serve::backup::{BackupError, backup, restore};
-    let node = Running::start(|config| config.roles = vec![coxa_serve::config::Role::Receive, coxa_serve::config::Role::Pages]).await;
+    let node = Running::start(|config| {
+        config.roles = vec![coxa_serve::config::Role::Receive, coxa_serve::config::Role::Pages]
+    })
+    .await;
     let film = Film::new("backed up", 0);
     assert_eq!(node.store(&film).await, Status::SUCCESS);
     let (data, copy) = (node.folder.path().join("data"), node.folder.path().join("copy"));

@@ -1,8 +1,11 @@
 //! A node as its peers see it.
 
 mod dicomweb;
+mod faults;
 mod films;
+mod nodes;
 mod orthanc;
+mod postgres;
 mod queue;
 mod receive;
 mod support;

@@ -66,7 +66,8 @@ impl Orthanc {
     }
 
     pub async fn get(&self, path: &str) -> Value {
-        let answer = client().get(format!("{}{path}", self.http)).header("accept", "application/json").send().await.unwrap();
+        let answer =
+            client().get(format!("{}{path}", self.http)).header("accept", "application/json").send().await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
@@ -77,7 +78,8 @@ impl Orthanc {
 }
 
 /// Sends what arrives, results of the node among it: as careless administrators do.
-const ROUTE_ALL: &str = "function OnStoredInstance(instanceId, tags, metadata, origin)\n  SendToModality(instanceId, 'coxa')\nend\n";
+const ROUTE_ALL: &str =
+    "function OnStoredInstance(instanceId, tags, metadata, origin)\n  SendToModality(instanceId, 'coxa')\nend\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_film_goes_from_the_archive_to_the_node_and_its_results_come_back() {
@@ -140,7 +142,8 @@ async fn in_the_films_study(node: &Running, archive: &Orthanc, film: &Film) {
         return;
     }
     let found = archive.get(&format!("/dicom-web/studies/{}/instances", row.study_uid)).await;
-    let mut classes: Vec<&str> = found.as_array().unwrap().iter().map(|one| one["00080016"]["Value"][0].as_str().unwrap()).collect();
+    let mut classes: Vec<&str> =
+        found.as_array().unwrap().iter().map(|one| one["00080016"]["Value"][0].as_str().unwrap()).collect();
     classes.sort_unstable();
     assert_eq!(
         classes,
@@ -163,7 +166,8 @@ async fn in_the_films_study(node: &Running, archive: &Orthanc, film: &Film) {
 async fn foreign_programs_read(archive: &Orthanc, instances: &Value, folder: &Path) {
     for (index, instance) in instances.as_array().unwrap().iter().enumerate() {
         let id = instance.as_str().unwrap();
-        let bytes = client().get(format!("{}/instances/{id}/file", archive.http)).send().await.unwrap().bytes().await.unwrap();
+        let bytes =
+            client().get(format!("{}/instances/{id}/file", archive.http)).send().await.unwrap().bytes().await.unwrap();
         let file = folder.join(format!("{index}.dcm"));
         std::fs::write(&file, &bytes).unwrap();
         if let Some(mut dciodvfy) = coxa_testing::tool("dciodvfy") {
@@ -204,7 +208,8 @@ async fn storage_commitment_is_answered_on_an_association_of_its_own() {
         }];
     })
     .await;
-    let script = "function OnStoredInstance(instanceId, tags, metadata, origin) SendToModality(instanceId, 'coxa') end\n";
+    let script =
+        "function OnStoredInstance(instanceId, tags, metadata, origin) SendToModality(instanceId, 'coxa') end\n";
     let Some(archive) = Orthanc::start(folder.path(), node.dicom, archive_port, script).await else { return };
     let film = Film::new("commitment", 0);
     archive.put(&film).await;
@@ -219,7 +224,12 @@ async fn storage_commitment_is_answered_on_an_association_of_its_own() {
         [super::support::DX, film.uid],
         [super::support::DX, absent.uid],
     ]});
-    let asked = client().post(format!("{}/modalities/coxa/storage-commitment", archive.http)).body(body.to_string()).send().await.unwrap();
+    let asked = client()
+        .post(format!("{}/modalities/coxa/storage-commitment", archive.http))
+        .body(body.to_string())
+        .send()
+        .await
+        .unwrap();
     let asked: Value = serde_json::from_str(&asked.text().await.unwrap()).unwrap();
     let path = asked["Path"].as_str().unwrap().to_owned();
     let state = loop {

@@ -1,74 +1,8 @@
 //! Work in rows, on both databases: leased once, tried again, set aside, never lost.
 
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-
 use coxa_serve::db::{Database, JobKind, NewFilm, NewObject, ObjectKind, Outcome, Outlook, SendState, Stored};
 
-/// A server that lives as long as the test program.
-struct Postgres {
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-/// The programs of PostgreSQL, which refuse to run as root.
-fn program(name: &str) -> Option<Command> {
-    let places = ["/usr/lib/postgresql".into()].into_iter().chain(std::env::var_os("PGBIN").map(std::path::PathBuf::from));
-    let versions = places.flat_map(|place: std::path::PathBuf| std::fs::read_dir(place).into_iter().flatten().flatten());
-    let found = versions.map(|entry| entry.path().join("bin").join(name)).find(|path| path.is_file())?;
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|data| std::os::unix::fs::MetadataExt::uid(&data) == 0);
-    if !is_root {
-        return Some(Command::new(found));
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(found);
-    Some(command)
-}
-
-fn postgres() -> Option<&'static Postgres> {
-    static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
-    SERVER.get_or_init(start).as_ref()
-}
-
-fn start() -> Option<Postgres> {
-    let (Some(mut initdb), Some(mut pg_ctl)) = (program("initdb"), program("pg_ctl")) else {
-        assert!(!coxa_testing::tools_are_required(), "PostgreSQL is not installed, and COXA_E2E=1 requires it");
-        coxa_testing::skip("PostgreSQL is not installed");
-        return None;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    std::fs::set_permissions(folder.path(), open).unwrap();
-    let data = folder.path().join("data");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let run = |command: &mut Command| {
-        let status = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        assert!(status.success(), "{command:?}");
-    };
-    run(initdb.arg("-D").arg(&data).args(["-U", "coxa", "-A", "trust", "-E", "UTF8", "--no-sync"]));
-    let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={}", folder.path().display());
-    run(pg_ctl.arg("-D").arg(&data).args(["-w", "-l"]).arg(folder.path().join("log")).args(["-o", &options, "start"]));
-    // The server goes with the test program.
-    let (pid, mine) = (std::fs::read_to_string(data.join("postmaster.pid")).unwrap(), std::process::id());
-    let pid = pid.lines().next().unwrap().to_owned();
-    let guard = format!("while kill -0 {mine} 2>/dev/null; do sleep 1; done; kill -INT {pid}");
-    drop(Command::new("sh").args(["-c", &guard]).stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn());
-    Some(Postgres { folder, port })
-}
-
-impl Postgres {
-    /// A database of its own.
-    fn database(&self, name: &str) -> String {
-        let mut createdb = program("createdb").unwrap();
-        let status = createdb
-            .current_dir(self.folder.path())
-            .args(["-h", "127.0.0.1", "-U", "coxa", "-p", &self.port.to_string(), name])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        format!("postgres://coxa@127.0.0.1:{}/{name}?sslmode=disable", self.port)
-    }
-}
+use super::postgres::postgres;
 
 /// The same test on SQLite, and on PostgreSQL where it is installed.
 async fn on_both(name: &str, test: impl AsyncFn(Database)) {
@@ -96,12 +30,23 @@ fn film(uid: &str) -> NewFilm {
 }
 
 fn outcome() -> Outcome {
-    Outcome { is_positive: true, not_read: None, model: "abc".into(), milliseconds: 5, prediction: "{\"probability\":0.5}".into() }
+    Outcome {
+        is_positive: true,
+        not_read: None,
+        model: "abc".into(),
+        milliseconds: 5,
+        prediction: "{\"probability\":0.5}".into(),
+    }
 }
 
 fn object(uid: &str, destinations: &[&str]) -> NewObject {
     let attributes = NewFilm { sop_instance_uid: uid.into(), ..film(uid) };
-    NewObject { kind: ObjectKind::Sr, attributes, destinations: destinations.iter().map(|&name| name.into()).collect() }
+    NewObject {
+        kind: ObjectKind::Sr,
+        attributes,
+        destinations: destinations.iter().map(|&name| name.into()).collect(),
+        is_copied: false,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +86,11 @@ async fn a_job_is_leased_to_one_and_done_once() {
                 tokio::spawn(async move {
                     let mut done = Vec::new();
                     while let Some(job) = db.claim_job(JobKind::Read, &format!("w{worker}")).await.unwrap() {
-                        assert!(db.finish_reading(&job, &outcome(), &[object(&format!("2.26.{}", job.film), &["pacs"])]).await.unwrap());
+                        assert!(
+                            db.finish_reading(&job, &outcome(), &[object(&format!("2.26.{}", job.film), &["pacs"])])
+                                .await
+                                .unwrap()
+                        );
                         done.push(job.film);
                     }
                     done
@@ -157,7 +106,11 @@ async fn a_job_is_leased_to_one_and_done_once() {
         all.dedup();
         assert_eq!((count, all.len()), (40, 40), "each film once");
         let readings = db.readings(0, 0, 100).await.unwrap();
-        assert!(readings.iter().all(|reading| reading.state == "read" && reading.sent.len() == 1 && reading.sent[0].state == "due"));
+        assert!(
+            readings
+                .iter()
+                .all(|reading| reading.state == "read" && reading.sent.len() == 1 && reading.sent[0].state == "due")
+        );
     })
     .await;
 }
@@ -216,7 +169,8 @@ async fn an_object_is_one_row_a_destination_and_every_status_is_kept() {
         let other = db.claim_send("lab", "here").await.unwrap().unwrap();
         assert!(db.finish_send(&other, SendState::Done, 0xB000, "changed").await.unwrap());
         let sent = db.reading_of(job.film).await.unwrap().unwrap().sent;
-        let shown: Vec<_> = sent.iter().map(|sent| (sent.destination.as_str(), sent.state.as_str(), sent.status)).collect();
+        let shown: Vec<_> =
+            sent.iter().map(|sent| (sent.destination.as_str(), sent.state.as_str(), sent.status)).collect();
         assert_eq!(shown, [("pacs", "dead", 0xC000), ("lab", "done", 0xB000)]);
         let destined = db.destined(&["pacs".into(), "lab".into()]).await.unwrap();
         assert_eq!((destined[0].dead, destined[0].last_error.as_str()), (1, "cannot understand"));

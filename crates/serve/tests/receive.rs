@@ -36,7 +36,10 @@ async fn another_film_with_a_taken_uid_is_kept_apart_and_shown() {
     let apart = node.app.store.get(conflicts[0]["sha256"].as_str().unwrap()).await.unwrap();
     assert!(apart.ends_with(second.data_set()));
     let kept = node.app.db.film_by_uid(&first.uid).await.unwrap().unwrap();
-    assert!(node.app.store.get(&kept.attributes.sha256).await.unwrap().ends_with(first.data_set()), "the first one stays");
+    assert!(
+        node.app.store.get(&kept.attributes.sha256).await.unwrap().ends_with(first.data_set()),
+        "the first one stays"
+    );
     node.stop().await;
 }
 
@@ -154,11 +157,21 @@ async fn stow_answers_for_each_part() {
     // What is no multipart, one that ends in the middle, and one of another type.
     for (kind, body, status) in [
         ("application/dicom", one.bytes.clone(), 415),
-        ("multipart/related; type=\"application/dicom\"; boundary=b", b"--b\r\nContent-Type: application/dicom\r\n\r\nhal".to_vec(), 400),
+        (
+            "multipart/related; type=\"application/dicom\"; boundary=b",
+            b"--b\r\nContent-Type: application/dicom\r\n\r\nhal".to_vec(),
+            400,
+        ),
         ("multipart/related; type=\"application/dicom+xml\"; boundary=b", Vec::new(), 415),
         ("multipart/related; type=\"application/dicom\"; boundary=b", b"--b--\r\n".to_vec(), 400),
     ] {
-        let answer = client().post(format!("{}/dicom-web/studies", node.http)).header("content-type", kind).body(body).send().await.unwrap();
+        let answer = client()
+            .post(format!("{}/dicom-web/studies", node.http))
+            .header("content-type", kind)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status().as_u16(), status, "{kind}");
     }
     node.stop().await;

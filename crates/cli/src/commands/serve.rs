@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use coxa_serve::config::Role;
 use coxa_serve::log::{LogFormat, begin};
-use coxa_serve::{Config, Node, node};
+use coxa_serve::{Config, Node, check, node};
 
 use crate::output::{Outcome, usage};
 
@@ -16,7 +16,9 @@ use crate::output::{Outcome, usage};
 /// network that comes with the program. A configuration file adds peers, destinations, certificates and more; flags and environment
 /// variables come before it. Research use only.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  coxa serve\n  coxa serve --config coxa.toml --check\n  coxa send film.dcm --to COXA@127.0.0.1:11112")]
+#[command(
+    after_help = "Examples:\n  coxa serve\n  coxa serve --config coxa.toml --check\n  coxa send film.dcm --to COXA@127.0.0.1:11112"
+)]
 pub struct Serve {
     /// Read settings from this file; docs/serve.md lists every key with its default.
     #[arg(long, value_name = "FILE.toml", env = "COXA_SERVE_CONFIG")]
@@ -48,6 +50,9 @@ pub struct Serve {
     /// Say what is wrong with the settings, try each destination, and end.
     #[arg(long)]
     check: bool,
+    /// Print the DICOM conformance statement as Markdown, and end.
+    #[arg(long)]
+    conformance: bool,
     /// Write the log as JSON lines.
     #[arg(long)]
     log_json: bool,
@@ -60,11 +65,15 @@ fn role(text: &str) -> Result<Role, String> {
 impl Serve {
     /// Runs the node until it is told to stop.
     pub fn run(self) -> anyhow::Result<Outcome> {
+        if self.conformance {
+            print!("{}", coxa_serve::conformance::statement());
+            return Ok(Outcome::Done);
+        }
         let config = self.settings()?;
         begin(if self.log_json { LogFormat::Json } else { LogFormat::Text });
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         if self.check {
-            return Ok(runtime.block_on(check(&config)));
+            return Ok(runtime.block_on(try_all(&config)));
         }
         runtime.block_on(async {
             let node = Node::start(config).await?;
@@ -78,7 +87,9 @@ impl Serve {
 
     fn settings(&self) -> anyhow::Result<Config> {
         let mut config = match &self.config {
-            Some(file) => Config::load(file).map_err(|error| usage(error.to_string(), error.hint().unwrap_or_default()))?,
+            Some(file) => {
+                Config::load(file).map_err(|error| usage(error.to_string(), error.hint().unwrap_or_default()))?
+            }
             None => Config::default(),
         };
         let Self { data, http, dicom, ae_title, roles, .. } = self;
@@ -87,9 +98,11 @@ impl Serve {
         set(&mut config.dicom, dicom);
         set(&mut config.ae_title, ae_title);
         set(&mut config.roles, roles);
-        for (setting, given) in
-            [(&mut config.database, &self.database), (&mut config.objects, &self.objects), (&mut config.node, &self.node)]
-        {
+        for (setting, given) in [
+            (&mut config.database, &self.database),
+            (&mut config.objects, &self.objects),
+            (&mut config.node, &self.node),
+        ] {
             if given.is_some() {
                 setting.clone_from(given);
             }
@@ -105,8 +118,8 @@ fn set<T: Clone>(setting: &mut T, given: &Option<T>) {
 }
 
 /// Prints a line for each thing that was tried.
-async fn check(config: &Config) -> Outcome {
-    let found = node::check(config).await;
+async fn try_all(config: &Config) -> Outcome {
+    let found = check::check(config).await;
     for finding in &found {
         match &finding.wrong {
             None => println!("ok     {}", finding.what),

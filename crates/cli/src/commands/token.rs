@@ -70,13 +70,19 @@ impl Token {
                     let scope = Scope::parse(&scope).unwrap_or(Scope::Read);
                     let token = coxa_serve::secret();
                     if !place.open().await?.add_token(&name, &token, scope).await? {
-                        return Err(usage(format!("there is a token {name}"), "choose another name, or revoke it first"));
+                        return Err(usage(
+                            format!("there is a token {name}"),
+                            "choose another name, or revoke it first",
+                        ));
                     }
                     println!("{token}");
                 }
                 Verb::Revoke { name, place } => {
                     if !place.open().await?.remove_token(&name).await? {
-                        return Err(usage(format!("there is no token {name}"), "tokens are named as they were created"));
+                        return Err(usage(
+                            format!("there is no token {name}"),
+                            "tokens are named as they were created",
+                        ));
                     }
                 }
             }

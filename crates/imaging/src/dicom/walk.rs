@@ -272,19 +272,21 @@ impl<'a> Walk<'_, 'a> {
         let tag = Tag(short([g0, g1]), short([e0, e1]));
         let is_vr = v0.is_ascii_uppercase() && v1.is_ascii_uppercase();
         // Items have no VR; and some writers leave single elements implicit among explicit ones.
-        let (vr, length, value) =
-            if encoding == Encoding::ImplicitLittle || tag.group() == 0xFFFE || (!is_big && !is_vr && self.is_lenient()) {
-                (VR::UN, long([v0, v1, l0, l1]), at + 8)
-            } else if !is_vr {
-                return Err(Stop::Malformed { at });
-            } else if is_short([v0, v1]) {
-                (VR::from_binary([v0, v1]).unwrap_or(VR::UN), u32::from(short([l0, l1])), at + 8)
-            } else {
-                let &[_, _, _, _, _, _, _, _, a, b, c, d, ..] = rest else {
-                    return Err(truncated);
-                };
-                (VR::from_binary([v0, v1]).unwrap_or(VR::UN), long([a, b, c, d]), at + 12)
+        let (vr, length, value) = if encoding == Encoding::ImplicitLittle
+            || tag.group() == 0xFFFE
+            || (!is_big && !is_vr && self.is_lenient())
+        {
+            (VR::UN, long([v0, v1, l0, l1]), at + 8)
+        } else if !is_vr {
+            return Err(Stop::Malformed { at });
+        } else if is_short([v0, v1]) {
+            (VR::from_binary([v0, v1]).unwrap_or(VR::UN), u32::from(short([l0, l1])), at + 8)
+        } else {
+            let &[_, _, _, _, _, _, _, _, a, b, c, d, ..] = rest else {
+                return Err(truncated);
             };
+            (VR::from_binary([v0, v1]).unwrap_or(VR::UN), long([a, b, c, d]), at + 12)
+        };
         Ok(Head { tag, vr, length: (length != u32::MAX).then_some(length as usize), value })
     }
 }

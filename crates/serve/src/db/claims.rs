@@ -128,7 +128,10 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn prolong(&self, claim: &Claim) -> Result<bool, DbError> {
-        let sql = format!("UPDATE {} SET lease_until = $1 WHERE id = $2 AND lease_owner = $3 AND state = 'leased'", claim.table);
+        let sql = format!(
+            "UPDATE {} SET lease_until = $1 WHERE id = $2 AND lease_owner = $3 AND state = 'leased'",
+            claim.table
+        );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(now() + span(LEASE)).bind(claim.id).bind(claim.owner.clone());
         Ok(query.execute(&self.write).await?.rows_affected() == 1)
     }

@@ -23,7 +23,12 @@ impl Database {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn ask_commitment(&self, peer: &str, transaction: &str, references: &[(String, String)]) -> Result<(), DbError> {
+    pub async fn ask_commitment(
+        &self,
+        peer: &str,
+        transaction: &str,
+        references: &[(String, String)],
+    ) -> Result<(), DbError> {
         sqlx::query(
             "INSERT INTO commitment (peer, transaction_uid, request, state, run_at, lease_until, lease_owner, attempts, explained) \
              VALUES ($1, $2, $3, 'due', 0, 0, '', 0, '') ON CONFLICT (peer, transaction_uid) DO NOTHING",
@@ -85,9 +90,10 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn open_commitments(&self) -> Result<Vec<(String, i64, String)>, DbError> {
-        let rows = sqlx::query("SELECT peer, attempts, explained FROM commitment WHERE state <> 'done' ORDER BY id LIMIT 100")
-            .fetch_all(&self.read)
-            .await?;
+        let rows =
+            sqlx::query("SELECT peer, attempts, explained FROM commitment WHERE state <> 'done' ORDER BY id LIMIT 100")
+                .fetch_all(&self.read)
+                .await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 }

@@ -16,7 +16,9 @@ impl Database {
         if self.dialect == Dialect::Postgres {
             sqlx::query(LOCK).execute(&mut *transaction).await?;
         }
-        sqlx::raw_sql("CREATE TABLE IF NOT EXISTS schema_step (step BIGINT PRIMARY KEY)").execute(&mut *transaction).await?;
+        sqlx::raw_sql("CREATE TABLE IF NOT EXISTS schema_step (step BIGINT PRIMARY KEY)")
+            .execute(&mut *transaction)
+            .await?;
         let row = sqlx::query("SELECT COALESCE(MAX(step), 0) FROM schema_step").fetch_one(&mut *transaction).await?;
         let (found, known) = (row.try_get::<i64, _>(0)?, STEPS.len() as i64);
         if found > known {
@@ -28,7 +30,10 @@ impl Database {
         };
         for (step, sql) in (1..).zip(STEPS).skip(found as usize) {
             sqlx::raw_sql(AssertSqlSafe(sql.replace("{id}", id))).execute(&mut *transaction).await?;
-            sqlx::query("INSERT INTO schema_step (step) VALUES ($1)").bind(step as i64).execute(&mut *transaction).await?;
+            sqlx::query("INSERT INTO schema_step (step) VALUES ($1)")
+                .bind(step as i64)
+                .execute(&mut *transaction)
+                .await?;
         }
         transaction.commit().await?;
         Ok(())

@@ -13,6 +13,7 @@ mod migrations;
 mod objects;
 mod refusals;
 mod results;
+mod search;
 mod tokens;
 
 use std::path::Path;
@@ -24,10 +25,11 @@ use sqlx::{AnyPool, Row as _};
 
 pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
 pub use commitments::Commitment;
-pub use films::{Contents, Film, FilmQuery, FilmState, Level, NewFilm, Stored};
+pub use films::{Film, FilmState, NewFilm, Stored};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use refusals::SeenRefusal;
 pub use results::{Outcome, Reading, Sent};
+pub use search::{Contents, FilmQuery, Level};
 pub use tokens::Scope;
 
 /// Connections that read SQLite beside the one that writes; on PostgreSQL all connections.
@@ -42,7 +44,9 @@ pub enum DbError {
     #[error("the database: {0}")]
     Sql(#[from] sqlx::Error),
     /// The database was made by a later version of this program.
-    #[error("the database has schema {found}, and this program knows {known}: start the version that made it, or a later one")]
+    #[error(
+        "the database has schema {found}, and this program knows {known}: start the version that made it, or a later one"
+    )]
     Newer {
         /// The schema's number there.
         found: i64,
@@ -102,7 +106,8 @@ impl Database {
                 })
             })
         };
-        let write = pool(if dialect == Dialect::Sqlite { 1 } else { 2 * READERS }).connect_with(options.clone()).await?;
+        let write =
+            pool(if dialect == Dialect::Sqlite { 1 } else { 2 * READERS }).connect_with(options.clone()).await?;
         let read = match dialect {
             Dialect::Sqlite => pool(READERS).connect_with(options).await?,
             Dialect::Postgres => write.clone(),

@@ -43,6 +43,8 @@ pub struct NewObject {
     pub attributes: NewFilm,
     /// Names of destinations.
     pub destinations: Vec<String>,
+    /// Whether it is to be copied to the bucket.
+    pub is_copied: bool,
 }
 
 /// An object that is to be sent, leased.
@@ -99,7 +101,13 @@ impl Database {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn finish_send(&self, send: &Send, state: SendState, status: i64, explained: &str) -> Result<bool, DbError> {
+    pub async fn finish_send(
+        &self,
+        send: &Send,
+        state: SendState,
+        status: i64,
+        explained: &str,
+    ) -> Result<bool, DbError> {
         let mut transaction = self.write.begin().await?;
         let pause = match state {
             SendState::Done => {
@@ -159,7 +167,8 @@ impl Database {
             destined.last_success = sqlx::query(last).bind(name.clone()).fetch_one(&self.read).await?.try_get(0)?;
             let error = "SELECT explained FROM send WHERE destination = $1 AND state <> 'done' AND explained <> '' AND done_at >= $2 \
                  ORDER BY done_at DESC LIMIT 1";
-            let error = sqlx::query(error).bind(name.clone()).bind(destined.last_success).fetch_optional(&self.read).await?;
+            let error =
+                sqlx::query(error).bind(name.clone()).bind(destined.last_success).fetch_optional(&self.read).await?;
             destined.last_error = error.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
             all.push(destined);
         }

@@ -76,10 +76,12 @@ impl Database {
         .bind(refused.last_at)
         .execute(&self.write)
         .await?;
-        sqlx::query("DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY last_at DESC LIMIT 100 OFFSET $1)")
-            .bind(MOST)
-            .execute(&self.write)
-            .await?;
+        sqlx::query(
+            "DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY last_at DESC LIMIT 100 OFFSET $1)",
+        )
+        .bind(MOST)
+        .execute(&self.write)
+        .await?;
         Ok(())
     }
 

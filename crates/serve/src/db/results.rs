@@ -3,8 +3,8 @@
 use sqlx::Row as _;
 
 use super::claims::finish;
-use super::films::insert;
-use super::{Database, DbError, FilmState, Job, NewObject, now};
+use super::films::{enqueue, insert};
+use super::{Database, DbError, FilmState, Job, JobKind, NewObject, now};
 
 /// What became of a film.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +67,10 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn reading_begins(&self, film: i64) -> Result<(), DbError> {
-        sqlx::query("UPDATE instance SET state = 'reading' WHERE id = $1 AND state = 'received'").bind(film).execute(&self.write).await?;
+        sqlx::query("UPDATE instance SET state = 'reading' WHERE id = $1 AND state = 'received'")
+            .bind(film)
+            .execute(&self.write)
+            .await?;
         Ok(())
     }
 
@@ -104,6 +107,9 @@ impl Database {
             let kind = object.kind.as_str();
             // A UID that is taken is the same object's, of a reading before.
             let Some(id) = insert(&mut transaction, &object.attributes, kind, Some(job.film)).await? else { continue };
+            if object.is_copied {
+                enqueue(&mut transaction, JobKind::Copy, id, &object.attributes.home).await?;
+            }
             for destination in &object.destinations {
                 sqlx::query(
                     "INSERT INTO send (object_id, destination, priority, state, run_at, lease_until, lease_owner, attempts, status, \
@@ -125,12 +131,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn readings(&self, since: i64, after: i64, most: i64) -> Result<Vec<Reading>, DbError> {
-        let rows = sqlx::query(READINGS)
-            .bind(since)
-            .bind(after)
-            .bind(most)
-            .fetch_all(&self.read)
-            .await?;
+        let rows = sqlx::query(READINGS).bind(since).bind(after).bind(most).fetch_all(&self.read).await?;
         let mut readings = Vec::with_capacity(rows.len());
         for row in rows {
             let film: i64 = row.try_get("id")?;

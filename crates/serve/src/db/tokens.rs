@@ -34,13 +34,15 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn add_token(&self, name: &str, token: &str, scope: Scope) -> Result<bool, DbError> {
-        let done = sqlx::query("INSERT INTO token (name, hash, scope, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING")
-            .bind(name.to_owned())
-            .bind(coxa_files::sha256(token.as_bytes()))
-            .bind(scope.as_str())
-            .bind(now())
-            .execute(&self.write)
-            .await?;
+        let done = sqlx::query(
+            "INSERT INTO token (name, hash, scope, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name.to_owned())
+        .bind(coxa_files::sha256(token.as_bytes()))
+        .bind(scope.as_str())
+        .bind(now())
+        .execute(&self.write)
+        .await?;
         Ok(done.rows_affected() == 1)
     }
 

@@ -15,7 +15,8 @@ pub(super) struct Accepted {
 
 /// The media types that a request accepts, the most wanted first; everything where it does not say.
 pub(super) fn accepted(headers: &HeaderMap) -> Vec<Accepted> {
-    let text = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let text =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
     let mut all: Vec<(f32, Accepted)> = split(&text, ',').into_iter().filter_map(one).collect();
     if all.is_empty() && text.trim().is_empty() {
         return vec![Accepted { media: "*/*".into(), part: None, transfer_syntax: None }];
@@ -80,7 +81,9 @@ mod tests {
 
     #[test]
     fn parameters_and_quality_are_read() {
-        let all = accepted(&headers("multipart/related; type=\"application/dicom\"; transfer-syntax=*;q=0.5, application/json"));
+        let all = accepted(&headers(
+            "multipart/related; type=\"application/dicom\"; transfer-syntax=*;q=0.5, application/json",
+        ));
         assert_eq!(all[0].media, "application/json");
         assert_eq!(all[1].part.as_deref(), Some("application/dicom"));
         assert_eq!(all[1].transfer_syntax.as_deref(), Some("*"));

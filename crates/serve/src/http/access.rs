@@ -7,12 +7,14 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::{App, HttpError};
+use super::app::App;
+use super::error::HttpError;
 use crate::db::Scope;
 
 /// Lets a request through whose token allows it.
 pub(super) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, HttpError> {
-    let needed = if request.method() == Method::GET || request.method() == Method::HEAD { Scope::Read } else { Scope::Admin };
+    let needed =
+        if request.method() == Method::GET || request.method() == Method::HEAD { Scope::Read } else { Scope::Admin };
     if app.config.require_token || !app.config.http.ip().is_loopback() {
         let token = bearer(&request).ok_or_else(unauthorized)?;
         let (_, scope) = app.db.token(token).await?.ok_or_else(unauthorized)?;

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{HttpError, Shared};
+use super::app::Shared;
+use super::error::HttpError;
 use crate::db::Reading;
 
 /// Rows that are fetched at once.

@@ -53,7 +53,11 @@ impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let mut message = self.message;
         message.push('\n');
-        (self.status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], message)
+        (
+            self.status,
+            [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")],
+            message,
+        )
             .into_response()
     }
 }

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::rfc3339;
-use super::{App, HttpError, Shared};
+use super::app::{App, Shared};
+use super::error::HttpError;
 use crate::db::{Film, Reading};
 
 const SNOMED: &str = "http://snomed.info/sct";
@@ -87,7 +88,8 @@ pub(super) async fn observation(State(app): Shared, Path(id): Path<i64>) -> Resu
 
 async fn find(app: &Arc<App>, id: i64) -> Result<(Film, Reading), HttpError> {
     let film = app.db.film(id).await?.filter(|film| film.kind == "film").ok_or_else(HttpError::not_found)?;
-    let reading = app.db.reading_of(id).await?.filter(|reading| reading.read_at > 0).ok_or_else(HttpError::not_found)?;
+    let reading =
+        app.db.reading_of(id).await?.filter(|reading| reading.read_at > 0).ok_or_else(HttpError::not_found)?;
     Ok((film, reading))
 }
 
@@ -161,10 +163,16 @@ fn conclusion(reading: &Reading) -> String {
             sides.sort_unstable();
             sides.dedup();
             let side = if sides.is_empty() { String::new() } else { format!(", {}", sides.join(" and ")) };
-            format!("Signs of a hip fracture{side}: probability {:.3}, threshold {:.3}.", finding.probability, finding.threshold)
+            format!(
+                "Signs of a hip fracture{side}: probability {:.3}, threshold {:.3}.",
+                finding.probability, finding.threshold
+            )
         }
         Some(FilmPrediction::Read(finding)) => {
-            format!("No signs of a hip fracture: probability {:.3}, threshold {:.3}.", finding.probability, finding.threshold)
+            format!(
+                "No signs of a hip fracture: probability {:.3}, threshold {:.3}.",
+                finding.probability, finding.threshold
+            )
         }
         Some(FilmPrediction::NotRead { not_read }) => format!("Not read: {not_read}."),
         None => "Not read.".to_owned(),

@@ -47,7 +47,8 @@ pub async fn listen(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (builder, watcher, service, tls) = (builder.clone(), graceful.watcher(), TowerToHyperService::new(router.clone()), tls.clone());
+        let (builder, watcher, service, tls) =
+            (builder.clone(), graceful.watcher(), TowerToHyperService::new(router.clone()), tls.clone());
         tokio::spawn(async move {
             // An error of a connection is its peer's: it has gone, or spoke something else.
             match tls {

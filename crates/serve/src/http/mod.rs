@@ -1,8 +1,9 @@
 //! The web's faces of a node: health, figures, DICOMweb, readings, FHIR.
 
-mod access;
 mod accept;
+mod access;
 mod api;
+mod app;
 mod error;
 mod fhir;
 mod listen;
@@ -11,44 +12,19 @@ mod stow;
 mod wado;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 
-use crate::config::{Config, Role};
-use crate::db::Database;
-use crate::metrics::Metrics;
-use crate::receive::Intake;
-use crate::store::Store;
+use crate::config::Role;
 
+pub use app::{App, Shared};
 pub use error::HttpError;
 pub use fhir::report_bundle;
 pub use listen::listen;
-
-/// What the handlers share.
-#[derive(Debug)]
-pub struct App {
-    /// The configuration.
-    pub config: Config,
-    /// The database.
-    pub db: Database,
-    /// The films.
-    pub store: Store,
-    /// The figures.
-    pub metrics: Arc<Metrics>,
-    /// How films are taken in.
-    pub intake: Intake,
-    /// Woken when something may be sent again.
-    pub outbox: Arc<tokio::sync::Notify>,
-    /// Whether the node takes films.
-    pub is_ready: AtomicBool,
-}
-
-/// The handlers' state.
-pub type Shared = State<Arc<App>>;
 
 /// All routes of a node.
 pub fn router(app: &Arc<App>) -> Router {
@@ -67,10 +43,16 @@ pub fn router(app: &Arc<App>) -> Router {
             .route("/dicom-web/studies/{study}/series/{series}/metadata", get(wado::series_metadata))
             .route("/dicom-web/studies/{study}/series/{series}/instances", get(qido::instances_of_series))
             .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}", get(wado::instance))
-            .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata", get(wado::instance_metadata))
+            .route(
+                "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata",
+                get(wado::instance_metadata),
+            )
             .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", get(wado::frames))
             .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered", get(wado::rendered))
-            .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered", get(wado::rendered_frame))
+            .route(
+                "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered",
+                get(wado::rendered_frame),
+            )
             .route("/api/v1/readings", get(api::readings))
             .route("/api/v1/readings/{instance}", get(api::reading))
             .route("/api/v1/status", get(api::status))
@@ -81,7 +63,9 @@ pub fn router(app: &Arc<App>) -> Router {
             .route("/fhir/Observation/{id}", get(fhir::observation));
     }
     if app.config.has(Role::Receive) {
-        closed = closed.route("/dicom-web/studies", post(stow::store)).route("/dicom-web/studies/{study}", post(stow::store_in));
+        closed = closed
+            .route("/dicom-web/studies", post(stow::store))
+            .route("/dicom-web/studies/{study}", post(stow::store_in));
     }
     let closed = closed.layer(axum::middleware::from_fn_with_state(Arc::clone(app), access::check));
     open.merge(closed).fallback(error::nothing_here).with_state(Arc::clone(app))

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::accept::choose;
-use super::{App, HttpError, Shared};
+use super::app::{App, Shared};
+use super::error::HttpError;
 use crate::db::{Film, FilmQuery, Level};
 
 /// Matches that are given unless `limit` says otherwise, and the most.
@@ -39,7 +40,12 @@ pub(super) async fn instances(state: Shared, query: RawQuery, headers: HeaderMap
 }
 
 /// `GET /studies/{study}/series`.
-pub(super) async fn series_of(state: Shared, Path(study): Path<String>, query: RawQuery, headers: HeaderMap) -> Result<Response, HttpError> {
+pub(super) async fn series_of(
+    state: Shared,
+    Path(study): Path<String>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
     search(state, query, &headers, For::Series, &[("StudyInstanceUID", study)]).await
 }
 
@@ -125,7 +131,11 @@ impl Asked {
             if are_uids { Ok(uids) } else { Err(HttpError::bad(format!("{} wants UIDs", shown(key)))) }
         };
         let number = |most: i64| {
-            value.parse().ok().filter(|n| (0..=most).contains(n)).ok_or_else(|| HttpError::bad(format!("{key} wants a number from 0 to {most}")))
+            value
+                .parse()
+                .ok()
+                .filter(|n| (0..=most).contains(n))
+                .ok_or_else(|| HttpError::bad(format!("{key} wants a number from 0 to {most}")))
         };
         let query = &mut self.query;
         match key {
@@ -145,7 +155,9 @@ impl Asked {
             "offset" => query.offset = number(1_000_000_000)?,
             "fuzzymatching" => self.fuzzy = value == "true",
             "includefield" => self.include(value)?,
-            other => return Err(HttpError::bad(format!("{} is no attribute that can be searched for here", shown(other)))),
+            other => {
+                return Err(HttpError::bad(format!("{} is no attribute that can be searched for here", shown(other))));
+            }
         }
         Ok(())
     }

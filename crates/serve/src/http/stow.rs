@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use multer::{Constraints, Multipart, SizeLimit};
 use serde_json::{Map, Value, json};
 
-use super::{HttpError, Shared};
+use super::app::{App, Shared};
+use super::error::HttpError;
 use crate::db::{Film, Stored};
 use crate::receive::IntakeError;
 
@@ -20,7 +21,12 @@ pub(super) async fn store(state: Shared, headers: HeaderMap, body: Body) -> Resu
 }
 
 /// `POST /studies/{study}`: of this study alone.
-pub(super) async fn store_in(state: Shared, Path(study): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, HttpError> {
+pub(super) async fn store_in(
+    state: Shared,
+    Path(study): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
     take(state, &headers, body, Some(study)).await
 }
 
@@ -32,11 +38,17 @@ struct Answer {
     is_full: bool,
 }
 
-async fn take(State(app): Shared, headers: &HeaderMap, body: Body, study: Option<String>) -> Result<Response, HttpError> {
+async fn take(
+    State(app): Shared,
+    headers: &HeaderMap,
+    body: Body,
+    study: Option<String>,
+) -> Result<Response, HttpError> {
     let boundary = boundary(headers)?;
     let largest = app.intake.largest();
     let limits = SizeLimit::new().per_field(largest).whole_stream(largest.saturating_mul(8));
-    let mut parts = Multipart::with_constraints(body.into_data_stream(), boundary, Constraints::new().size_limit(limits));
+    let mut parts =
+        Multipart::with_constraints(body.into_data_stream(), boundary, Constraints::new().size_limit(limits));
     let mut answer = Answer::default();
     let mut count = 0;
     loop {
@@ -63,7 +75,7 @@ async fn take(State(app): Shared, headers: &HeaderMap, body: Body, study: Option
 }
 
 impl Answer {
-    async fn note(&mut self, app: &super::App, mut part: multer::Field<'_>, study: Option<&str>) -> Result<(), HttpError> {
+    async fn note(&mut self, app: &App, mut part: multer::Field<'_>, study: Option<&str>) -> Result<(), HttpError> {
         let result = async {
             let mut incoming = app.intake.begin().await?;
             loop {
@@ -168,7 +180,9 @@ fn boundary(headers: &HeaderMap) -> Result<String, HttpError> {
 
 /// An error of the body, without the text of the body.
 fn broken(error: &multer::Error) -> HttpError {
-    let too_large = |what: &str, limit: u64| HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("{what} is larger than {limit} bytes"));
+    let too_large = |what: &str, limit: u64| {
+        HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("{what} is larger than {limit} bytes"))
+    };
     let why = match error {
         multer::Error::FieldSizeExceeded { limit, .. } => return too_large("a part", *limit),
         multer::Error::StreamSizeExceeded { limit } => return too_large("the body", *limit),

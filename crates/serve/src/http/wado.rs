@@ -14,7 +14,8 @@ use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 
 use super::accept::{accepted, choose};
-use super::{App, HttpError, Shared};
+use super::app::{App, Shared};
+use super::error::HttpError;
 use crate::db::{Film, FilmQuery};
 
 /// The most objects of one answer; a study of films has few.
@@ -50,7 +51,11 @@ pub(super) async fn study(state: Shared, Path(study): Path<String>, headers: Hea
 }
 
 /// `GET /studies/{study}/series/{series}`.
-pub(super) async fn series(state: Shared, Path((study, series)): Path<(String, String)>, headers: HeaderMap) -> Result<Response, HttpError> {
+pub(super) async fn series(
+    state: Shared,
+    Path((study, series)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
     objects(state, Named { study, series: Some(series), instance: None }, &headers).await
 }
 
@@ -64,7 +69,11 @@ pub(super) async fn instance(
 }
 
 /// `GET /studies/{study}/metadata`.
-pub(super) async fn study_metadata(state: Shared, Path(study): Path<String>, headers: HeaderMap) -> Result<Response, HttpError> {
+pub(super) async fn study_metadata(
+    state: Shared,
+    Path(study): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
     metadata(state, Named { study, ..Named::default() }, &headers).await
 }
 
@@ -167,7 +176,8 @@ pub(super) async fn frames(
     let numbers = numbers.ok_or_else(|| HttpError::bad("frames are numbers from 1"))?;
     let bytes = app.store.get(&film.attributes.sha256).await?;
     let found = tokio::task::spawn_blocking(move || frames_of(&bytes, &numbers)).await;
-    let found = found.map_err(|_| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "the pixels cannot be taken apart"))??;
+    let found =
+        found.map_err(|_| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "the pixels cannot be taken apart"))??;
     let syntax = film.attributes.transfer_syntax.clone();
     let part = media_of(&syntax);
     let fits = accepted(&headers).iter().any(|wanted| match wanted.media.as_str() {
@@ -176,11 +186,15 @@ pub(super) async fn frames(
         media => media == part && found.len() == 1,
     });
     if !fits {
-        return Err(HttpError::not_acceptable(&format!("multipart/related; type=\"{part}\"; transfer-syntax={syntax}")));
+        return Err(HttpError::not_acceptable(&format!(
+            "multipart/related; type=\"{part}\"; transfer-syntax={syntax}"
+        )));
     }
     let mut body = Vec::new();
     for frame in found {
-        body.extend_from_slice(format!("--{BOUNDARY}\r\nContent-Type: {part}; transfer-syntax={syntax}\r\n\r\n").as_bytes());
+        body.extend_from_slice(
+            format!("--{BOUNDARY}\r\nContent-Type: {part}; transfer-syntax={syntax}\r\n\r\n").as_bytes(),
+        );
         body.extend_from_slice(&frame);
         body.extend_from_slice(b"\r\n");
     }
@@ -192,7 +206,9 @@ pub(super) async fn frames(
 /// The media type of a frame in a transfer syntax (PS3.18, table 8.7.3-4 and -5).
 fn media_of(syntax: &str) -> &'static str {
     match syntax {
-        "1.2.840.10008.1.2.4.50" | "1.2.840.10008.1.2.4.51" | "1.2.840.10008.1.2.4.57" | "1.2.840.10008.1.2.4.70" => "image/jpeg",
+        "1.2.840.10008.1.2.4.50" | "1.2.840.10008.1.2.4.51" | "1.2.840.10008.1.2.4.57" | "1.2.840.10008.1.2.4.70" => {
+            "image/jpeg"
+        }
         "1.2.840.10008.1.2.4.80" | "1.2.840.10008.1.2.4.81" => "image/jls",
         "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => "image/jp2",
         "1.2.840.10008.1.2.4.201" | "1.2.840.10008.1.2.4.202" | "1.2.840.10008.1.2.4.203" => "image/jphc",
@@ -202,7 +218,8 @@ fn media_of(syntax: &str) -> &'static str {
 }
 
 fn frames_of(bytes: &[u8], numbers: &[usize]) -> Result<Vec<Vec<u8>>, HttpError> {
-    let damaged = || HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "the object has no pixels that can be taken apart");
+    let damaged =
+        || HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "the object has no pixels that can be taken apart");
     // The film's structure was checked when it came; lengths beyond its end cannot be in it.
     coxa_imaging::dicom_header(bytes, "the object").map_err(|_| damaged())?;
     let object = dicom_object::from_reader(bytes).map_err(|_| damaged())?;
@@ -243,9 +260,8 @@ pub(super) async fn rendered(
     let film = one(&app, study, series, instance).await?;
     let bytes = app.store.get(&film.attributes.sha256).await?;
     let png = tokio::task::spawn_blocking(move || {
-        let film = coxa_imaging::read_bytes(&bytes, "the object").map_err(|error| {
-            HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
-        })?;
+        let film = coxa_imaging::read_bytes(&bytes, "the object")
+            .map_err(|error| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
         let pixels: Vec<u8> = film.pixels().iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect();
         encode::png_gray8_to_vec(film.width(), film.height(), &pixels)
             .map_err(|_| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "the picture cannot be encoded"))

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use coxa_dimse::command::CommandSet;
 use coxa_dimse::commitment::{Request, STORAGE_COMMITMENT};
-use coxa_dimse::{Data, Deadlines, DimseError, Handler, Limits, Offer, Peer, Permission, Policy, Refusal, Status, StoreRequest};
+use coxa_dimse::{
+    Data, Deadlines, DimseError, Handler, Limits, Offer, Peer, Permission, Policy, Refusal, Status, StoreRequest,
+};
 
 use super::{Announced, Intake, IntakeError};
 use crate::config::Config;
@@ -14,63 +16,63 @@ use crate::db::{Database, SeenRefusal};
 use crate::log::Redacted;
 
 /// Films and what a PACS may send beside them.
-const STORAGE: &[&str] = &[
-    "1.2.840.10008.5.1.4.1.1.1",         // Computed Radiography Image
-    "1.2.840.10008.5.1.4.1.1.1.1",       // Digital X-Ray Image, for presentation
-    "1.2.840.10008.5.1.4.1.1.1.1.1",     // Digital X-Ray Image, for processing
-    "1.2.840.10008.5.1.4.1.1.7",         // Secondary Capture Image
-    "1.2.840.10008.5.1.4.1.1.7.2",       // Multi-frame Grayscale Byte Secondary Capture Image
-    "1.2.840.10008.5.1.4.1.1.7.3",       // Multi-frame Grayscale Word Secondary Capture Image
-    "1.2.840.10008.5.1.4.1.1.7.4",       // Multi-frame True Color Secondary Capture Image
-    "1.2.840.10008.5.1.4.1.1.1.2",       // Digital Mammography X-Ray Image, for presentation
-    "1.2.840.10008.5.1.4.1.1.1.2.1",     // Digital Mammography X-Ray Image, for processing
-    "1.2.840.10008.5.1.4.1.1.2",         // CT Image
-    "1.2.840.10008.5.1.4.1.1.4",         // MR Image
-    "1.2.840.10008.5.1.4.1.1.11.1",      // Grayscale Softcopy Presentation State
-    "1.2.840.10008.5.1.4.1.1.88.11",     // Basic Text SR
-    "1.2.840.10008.5.1.4.1.1.88.22",     // Enhanced SR
-    "1.2.840.10008.5.1.4.1.1.88.33",     // Comprehensive SR
-    "1.2.840.10008.5.1.4.1.1.88.34",     // Comprehensive 3D SR
-    "1.2.840.10008.5.1.4.1.1.88.59",     // Key Object Selection
-    "1.2.840.10008.5.1.4.1.1.104.1",     // Encapsulated PDF
+const STORAGE: &[(&str, &str)] = &[
+    ("1.2.840.10008.5.1.4.1.1.1", "Computed Radiography Image"),
+    ("1.2.840.10008.5.1.4.1.1.1.1", "Digital X-Ray Image, for presentation"),
+    ("1.2.840.10008.5.1.4.1.1.1.1.1", "Digital X-Ray Image, for processing"),
+    ("1.2.840.10008.5.1.4.1.1.7", "Secondary Capture Image"),
+    ("1.2.840.10008.5.1.4.1.1.7.2", "Multi-frame Grayscale Byte Secondary Capture Image"),
+    ("1.2.840.10008.5.1.4.1.1.7.3", "Multi-frame Grayscale Word Secondary Capture Image"),
+    ("1.2.840.10008.5.1.4.1.1.7.4", "Multi-frame True Color Secondary Capture Image"),
+    ("1.2.840.10008.5.1.4.1.1.1.2", "Digital Mammography X-Ray Image, for presentation"),
+    ("1.2.840.10008.5.1.4.1.1.1.2.1", "Digital Mammography X-Ray Image, for processing"),
+    ("1.2.840.10008.5.1.4.1.1.2", "CT Image"),
+    ("1.2.840.10008.5.1.4.1.1.4", "MR Image"),
+    ("1.2.840.10008.5.1.4.1.1.11.1", "Grayscale Softcopy Presentation State"),
+    ("1.2.840.10008.5.1.4.1.1.88.11", "Basic Text SR"),
+    ("1.2.840.10008.5.1.4.1.1.88.22", "Enhanced SR"),
+    ("1.2.840.10008.5.1.4.1.1.88.33", "Comprehensive SR"),
+    ("1.2.840.10008.5.1.4.1.1.88.34", "Comprehensive 3D SR"),
+    ("1.2.840.10008.5.1.4.1.1.88.59", "Key Object Selection"),
+    ("1.2.840.10008.5.1.4.1.1.104.1", "Encapsulated PDF"),
 ];
 
 /// In the order of our preference: what imaging decodes, uncompressed first; then what is stored all the same.
-const SYNTAXES: &[&str] = &[
-    "1.2.840.10008.1.2.1",      // Explicit VR Little Endian
-    "1.2.840.10008.1.2",        // Implicit VR Little Endian
-    "1.2.840.10008.1.2.2",      // Explicit VR Big Endian
-    "1.2.840.10008.1.2.1.99",   // Deflated Explicit VR Little Endian
-    "1.2.840.10008.1.2.4.90",   // JPEG 2000, lossless only
-    "1.2.840.10008.1.2.4.201",  // HTJ2K, lossless only
-    "1.2.840.10008.1.2.4.202",  // HTJ2K, lossless RPCL
-    "1.2.840.10008.1.2.4.80",   // JPEG-LS, lossless
-    "1.2.840.10008.1.2.4.70",   // JPEG lossless, first-order prediction
-    "1.2.840.10008.1.2.4.57",   // JPEG lossless
-    "1.2.840.10008.1.2.5",      // RLE lossless
-    "1.2.840.10008.1.2.4.91",   // JPEG 2000
-    "1.2.840.10008.1.2.4.203",  // HTJ2K
-    "1.2.840.10008.1.2.4.81",   // JPEG-LS, near-lossless
-    "1.2.840.10008.1.2.4.51",   // JPEG extended
-    "1.2.840.10008.1.2.4.50",   // JPEG baseline
-    "1.2.840.10008.1.2.4.110",  // JPEG XL, lossless: stored, not read
-    "1.2.840.10008.1.2.4.112",  // JPEG XL: stored, not read
+const SYNTAXES: &[(&str, &str)] = &[
+    ("1.2.840.10008.1.2.1", "Explicit VR Little Endian"),
+    ("1.2.840.10008.1.2", "Implicit VR Little Endian"),
+    ("1.2.840.10008.1.2.2", "Explicit VR Big Endian"),
+    ("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"),
+    ("1.2.840.10008.1.2.4.90", "JPEG 2000, lossless only"),
+    ("1.2.840.10008.1.2.4.201", "HTJ2K, lossless only"),
+    ("1.2.840.10008.1.2.4.202", "HTJ2K, lossless RPCL"),
+    ("1.2.840.10008.1.2.4.80", "JPEG-LS, lossless"),
+    ("1.2.840.10008.1.2.4.70", "JPEG lossless, first-order prediction"),
+    ("1.2.840.10008.1.2.4.57", "JPEG lossless"),
+    ("1.2.840.10008.1.2.5", "RLE lossless"),
+    ("1.2.840.10008.1.2.4.91", "JPEG 2000"),
+    ("1.2.840.10008.1.2.4.203", "HTJ2K"),
+    ("1.2.840.10008.1.2.4.81", "JPEG-LS, near-lossless"),
+    ("1.2.840.10008.1.2.4.51", "JPEG extended"),
+    ("1.2.840.10008.1.2.4.50", "JPEG baseline"),
+    ("1.2.840.10008.1.2.4.110", "JPEG XL, lossless: stored, not read"),
+    ("1.2.840.10008.1.2.4.112", "JPEG XL: stored, not read"),
 ];
 
-/// The SOP classes that are stored.
-pub fn storage_classes() -> &'static [&'static str] {
+/// The SOP classes that are stored: UID and name.
+pub fn storage_classes() -> &'static [(&'static str, &'static str)] {
     STORAGE
 }
 
-/// The transfer syntaxes that are accepted, in the order of preference.
-pub fn transfer_syntaxes() -> &'static [&'static str] {
+/// The transfer syntaxes that are accepted, in the order of preference: UID and name.
+pub fn transfer_syntaxes() -> &'static [(&'static str, &'static str)] {
     SYNTAXES
 }
 
 /// The policy of a node's associations.
 pub fn policy(config: &Config) -> Policy {
-    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    let storage = STORAGE.iter().map(|class| Offer {
+    let texts = |list: &[(&str, &str)]| list.iter().map(|(uid, _)| (*uid).to_owned()).collect::<Vec<_>>();
+    let storage = STORAGE.iter().map(|(class, _)| Offer {
         abstract_syntax: (*class).to_owned(),
         transfer_syntaxes: texts(SYNTAXES),
         permission: Some(Permission::Store),
@@ -143,7 +145,12 @@ impl Receiver {
         Status::NOT_AUTHORIZED
     }
 
-    async fn take(&self, peer: &Peer, request: &StoreRequest, data: &mut Data<'_>) -> Result<Result<(), IntakeError>, DimseError> {
+    async fn take(
+        &self,
+        peer: &Peer,
+        request: &StoreRequest,
+        data: &mut Data<'_>,
+    ) -> Result<Result<(), IntakeError>, DimseError> {
         let mut incoming = match self.intake.begin().await {
             Ok(incoming) => incoming,
             Err(error) => return Ok(Err(error)),

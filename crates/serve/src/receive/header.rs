@@ -45,7 +45,8 @@ pub enum HeaderError {
 pub fn parse(bytes: &[u8]) -> Result<(String, InMemDicomObject), HeaderError> {
     let header = dicom_header(bytes, "the object").map_err(HeaderError::Malformed)?;
     let syntax = TransferSyntaxRegistry.get(&header.encoding).ok_or(HeaderError::Unparsable)?;
-    let object = InMemDicomObject::read_dataset_with_ts(header.dataset.as_slice(), syntax).map_err(|_| HeaderError::Unparsable)?;
+    let object = InMemDicomObject::read_dataset_with_ts(header.dataset.as_slice(), syntax)
+        .map_err(|_| HeaderError::Unparsable)?;
     Ok((header.transfer_syntax, object))
 }
 
@@ -60,9 +61,12 @@ pub fn attributes(object: &InMemDicomObject, transfer_syntax: &str) -> Result<Ne
         let value = element.and_then(|element| element.to_str().ok()).unwrap_or_default();
         value.chars().filter(|c| *c != '\0').take(1024).collect::<String>().trim().to_owned()
     };
-    let uid = |name: &'static str, tag: Tag| Uid::parse(&text(tag)).map(|uid| uid.as_str().to_owned()).ok_or(HeaderError::Uid { name, tag });
+    let uid = |name: &'static str, tag: Tag| {
+        Uid::parse(&text(tag)).map(|uid| uid.as_str().to_owned()).ok_or(HeaderError::Uid { name, tag })
+    };
     let number = |tag: Tag| object.element(tag).ok().and_then(|element| element.to_int::<i64>().ok()).unwrap_or(0);
-    let laterality = Some(text(tags::IMAGE_LATERALITY)).filter(|side| !side.is_empty()).unwrap_or_else(|| text(tags::LATERALITY));
+    let laterality =
+        Some(text(tags::IMAGE_LATERALITY)).filter(|side| !side.is_empty()).unwrap_or_else(|| text(tags::LATERALITY));
     Ok(NewFilm {
         sop_instance_uid: uid("SOP Instance UID", tags::SOP_INSTANCE_UID)?,
         sop_class_uid: uid("SOP Class UID", tags::SOP_CLASS_UID)?,

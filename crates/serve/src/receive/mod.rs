@@ -99,7 +99,10 @@ impl Intake {
         if free >= self.limits.free_disk_mib {
             return Ok(());
         }
-        Err(IntakeError::Full(format!("{free} MiB are free on the disk, and limits.free_disk_mib is {}", self.limits.free_disk_mib)))
+        Err(IntakeError::Full(format!(
+            "{free} MiB are free on the disk, and limits.free_disk_mib is {}",
+            self.limits.free_disk_mib
+        )))
     }
 
     /// Begins an object.
@@ -115,10 +118,16 @@ impl Intake {
     ///
     /// # Errors
     /// When it is no object, not the one that was announced, or cannot be kept.
-    pub async fn finish(&self, mut incoming: Incoming, announced: Option<Announced>, source: &str) -> Result<Stored, IntakeError> {
+    pub async fn finish(
+        &self,
+        mut incoming: Incoming,
+        announced: Option<Announced>,
+        source: &str,
+    ) -> Result<Stored, IntakeError> {
         incoming.flush().await?;
         let path = incoming.path().map(std::path::Path::to_owned).unwrap_or_default();
-        let mut film = tokio::task::spawn_blocking(move || header_of(&path)).await.map_err(|_| HeaderError::Crashed)??;
+        let mut film =
+            tokio::task::spawn_blocking(move || header_of(&path)).await.map_err(|_| HeaderError::Crashed)??;
         if let Some(announced) = &announced {
             if film.sop_class_uid != announced.sop_class.as_str() {
                 return Err(IntakeError::Mismatch("SOP Class UID"));

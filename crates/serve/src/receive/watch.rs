@@ -39,7 +39,9 @@ pub async fn watch(folders: Watch, intake: Intake, mut stop: Receiver<bool>) {
             });
             match seen.await {
                 Ok(Ok(files)) => known.settle(files, &intake).await,
-                Ok(Err(error)) => tracing::error!(folder = %folder.display(), "a watched folder cannot be read: {error}"),
+                Ok(Err(error)) => {
+                    tracing::error!(folder = %folder.display(), "a watched folder cannot be read: {error}")
+                }
                 Err(_) => tracing::error!("looking through a watched folder failed"),
             }
         }

@@ -1,13 +1,17 @@
 //! What a node is told: built-in defaults, over them a TOML file, over that environment variables and flags.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use coxa_dimse::{PeerRule, Permission};
 use coxa_model::Precision;
 use serde::Deserialize;
 
-use crate::db::{ObjectKind, sqlite_url};
+use crate::db::sqlite_url;
+
+mod peers;
+
+pub use peers::{Destination, May, Peer};
 
 /// All settings of a node, each with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,69 +109,6 @@ impl Role {
     }
 }
 
-/// A peer that may open associations.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Peer {
-    /// Its AE title, case-sensitive.
-    pub ae_title: String,
-    /// The address it calls from; any, unless given.
-    pub host: Option<IpAddr>,
-    /// Its port, where storage commitment is answered.
-    pub port: Option<u16>,
-    /// Whether answers to it are encrypted.
-    #[serde(default)]
-    pub tls: bool,
-    /// SHA-256 of the certificate that it must show, in hexadecimal.
-    pub certificate: Option<String>,
-    /// What it may do.
-    #[serde(default = "Peer::stores")]
-    pub may: Vec<May>,
-}
-
-impl Peer {
-    fn stores() -> Vec<May> {
-        vec![May::Store]
-    }
-}
-
-/// What a peer may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum May {
-    /// Store films.
-    Store,
-    /// Query and retrieve.
-    Query,
-}
-
-/// A node that results are sent to.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Destination {
-    /// What it is called here.
-    pub name: String,
-    /// Its AE title.
-    pub ae_title: String,
-    /// Its host.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// Whether it is called by TLS.
-    #[serde(default)]
-    pub tls: bool,
-    /// Which objects it gets.
-    #[serde(default = "Destination::usual")]
-    pub sends: Vec<ObjectKind>,
-}
-
-impl Destination {
-    /// What every viewer shows; the raw heat map only where it is asked for.
-    fn usual() -> Vec<ObjectKind> {
-        vec![ObjectKind::Sr, ObjectKind::Gsps, ObjectKind::Sc]
-    }
-}
-
 /// Folders that are watched.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -202,7 +143,13 @@ pub struct Network {
 
 impl Default for Network {
     fn default() -> Self {
-        Self { bundle: None, precision: "bf16".into(), threads: None, threshold: None, high_specificity_threshold: None }
+        Self {
+            bundle: None,
+            precision: "bf16".into(),
+            threads: None,
+            threshold: None,
+            high_specificity_threshold: None,
+        }
     }
 }
 
@@ -340,7 +287,8 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, an unknown key or a value of another type.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::File { file: file.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(file).map_err(|source| ConfigError::File { file: file.to_owned(), source })?;
         // The parser's message may quote the line, and a line may hold a password.
         let plain = |error: toml::de::Error| {
             let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
@@ -362,13 +310,25 @@ impl Config {
             is_title("destination.ae_title", &destination.ae_title)?;
             let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             if destination.name.is_empty() || !destination.name.chars().all(is_name) {
-                return Err(ConfigError::value("destination.name", &destination.name, "letters, digits, `-`, `_` and `.`"));
+                return Err(ConfigError::value(
+                    "destination.name",
+                    &destination.name,
+                    "letters, digits, `-`, `_` and `.`",
+                ));
             }
             if self.destinations[..index].iter().any(|other| other.name == destination.name) {
-                return Err(ConfigError::value("destination.name", &destination.name, "another name than the one before"));
+                return Err(ConfigError::value(
+                    "destination.name",
+                    &destination.name,
+                    "another name than the one before",
+                ));
             }
             if destination.sends.is_empty() {
-                return Err(ConfigError::value("destination.sends", "[]", "at least one of sr, gsps, sc, parametric_map"));
+                return Err(ConfigError::value(
+                    "destination.sends",
+                    "[]",
+                    "at least one of sr, gsps, sc, parametric_map",
+                ));
             }
         }
         self.network.precision()?;
@@ -453,12 +413,14 @@ fn is_title(key: &'static str, title: &str) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::ObjectKind;
 
     fn of(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("coxa.toml");
         std::fs::write(&file, text).unwrap();
-        let config = Config::load(&file).map_err(|error| error.to_string().replace(&*file.to_string_lossy(), "coxa.toml"))?;
+        let config =
+            Config::load(&file).map_err(|error| error.to_string().replace(&*file.to_string_lossy(), "coxa.toml"))?;
         config.validate().map_err(|error| error.to_string())?;
         Ok(config)
     }

@@ -1,0 +1,71 @@
+//! What is done with films besides reading: copies in the bucket, and the end of their time.
+
+use std::time::Duration;
+
+use tokio::sync::{Notify, RwLock, watch};
+
+use crate::db::{JobKind, Outlook, now};
+use crate::error::NodeError;
+use crate::http::App;
+
+/// How often films that are kept no longer are looked for.
+const RETENTION: Duration = Duration::from_secs(600);
+
+/// Copies films and results to the bucket.
+pub(crate) async fn copy(app: &App, work: &Notify, mut stop: watch::Receiver<bool>) {
+    let node = app.config.node_name();
+    while !*stop.borrow() {
+        let job = match app.db.claim_job(JobKind::Copy, &node).await {
+            Ok(Some(job)) => job,
+            other => {
+                if let Err(error) = other {
+                    tracing::error!("no job could be leased: {error}");
+                }
+                tokio::select! {
+                    () = work.notified() => {}
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+                continue;
+            }
+        };
+        let copied = async {
+            let Some(film) = app.db.film(job.film).await.map_err(|error| error.to_string())? else { return Ok(()) };
+            app.store.copy(&film.attributes.sha256).await.map_err(|error| error.to_string())?;
+            app.db.in_bucket(film.id).await.map_err(|error| error.to_string())
+        };
+        let noted = match copied.await {
+            Ok(()) => app.db.finish_job(&job).await.map(drop),
+            Err(error) => {
+                tracing::warn!("a film could not be copied to the bucket: {error}");
+                app.db.fail_job(&job, &error, Outlook::AgainAlways).await.map(drop)
+            }
+        };
+        if let Err(error) = noted {
+            tracing::error!("what became of a copy could not be noted: {error}");
+        }
+    }
+}
+
+/// Removes films that are kept no longer.
+pub(crate) async fn retain(app: &App, shelf: &RwLock<()>, days: u32, mut stop: watch::Receiver<bool>) {
+    loop {
+        let before = now() - i64::from(days) * 86_400_000_000;
+        let removed = async {
+            for film in app.db.done_before(before, 1000).await? {
+                let _closed = shelf.write().await;
+                for hash in app.db.remove_film(film.id).await? {
+                    app.store.remove(&hash).await?;
+                }
+            }
+            Ok::<_, NodeError>(())
+        };
+        if let Err(error) = removed.await {
+            tracing::error!("retention: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RETENTION) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
