@@ -6,13 +6,15 @@ use std::panic::catch_unwind;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use dicom_ul::pdu::{self, AbortRQServiceProviderReason, AbortRQSource, PDataValue, PDataValueType, Pdu, PresentationContextResultReason};
+use dicom_ul::pdu::{
+    self, AbortRQServiceProviderReason, AbortRQSource, PDataValue, PDataValueType, Pdu, PresentationContextResultReason,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Proposal;
-use crate::commitment::Report;
 use crate::command::{CommandSet, MAX_COMMAND_BYTES};
+use crate::commitment::Report;
 use crate::error::{DimseError, Malformed};
 use crate::policy::{Deadlines, Limits};
 

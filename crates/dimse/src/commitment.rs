@@ -105,8 +105,7 @@ impl Request {
         if command.u16(element::ACTION_TYPE) != Some(REQUEST) {
             return Err(invalid(Status::NO_SUCH_ACTION, "asks for another action than storage commitment"));
         }
-        Self::from_bytes(transfer_syntax, data)
-            .map_err(|reason| Invalid { status: Status::INVALID_ARGUMENT, reason })
+        Self::from_bytes(transfer_syntax, data).map_err(|reason| Invalid { status: Status::INVALID_ARGUMENT, reason })
     }
 
     /// Reads a data set.
@@ -151,8 +150,7 @@ impl Report {
         if !matches!(command.u16(element::EVENT_TYPE), Some(ALL_STORED | SOME_FAILED)) {
             return Err(invalid(Status::NO_SUCH_EVENT, "reports another event than storage commitment's"));
         }
-        Self::from_bytes(transfer_syntax, data)
-            .map_err(|reason| Invalid { status: Status::INVALID_ARGUMENT, reason })
+        Self::from_bytes(transfer_syntax, data).map_err(|reason| Invalid { status: Status::INVALID_ARGUMENT, reason })
     }
 
     /// Reads a data set.

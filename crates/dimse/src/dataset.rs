@@ -75,10 +75,7 @@ fn write_tag(out: &mut Vec<u8>, tag: Tag) {
 
 /// Whether a VR has a length of 32 bits in explicit encoding (PS3.5 table 7.1-1).
 fn is_long(vr: [u8; 2]) -> bool {
-    matches!(
-        &vr,
-        b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV"
-    )
+    matches!(&vr, b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV")
 }
 
 /// A reader of elements.
@@ -251,7 +248,8 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        let level = [[0x08, 0x00, 0x99, 0x11, 0xFF, 0xFF, 0xFF, 0xFF], [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]];
+        let level =
+            [[0x08, 0x00, 0x99, 0x11, 0xFF, 0xFF, 0xFF, 0xFF], [0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]];
         let bytes = level.concat().repeat(60_000);
         let result = Reader::new(&bytes, Encoding::Implicit).find(0);
         assert_eq!(result, Err(Malformed::DataSet("nests too deep")));

@@ -78,10 +78,8 @@ impl DicomFile {
         let (mut sop_class, mut sop_instance, mut transfer_syntax) = (None, None, None);
         // The group's length is not trusted: the group ends where another begins.
         while reader.peek().is_some_and(|tag| tag >> 16 == 2) {
-            let (tag, value) = reader
-                .next()
-                .map_err(|_| FileReason::Meta("is cut short, or longer than 64 KiB"))?
-                .unwrap_or_default();
+            let (tag, value) =
+                reader.next().map_err(|_| FileReason::Meta("is cut short, or longer than 64 KiB"))?.unwrap_or_default();
             let uid = std::str::from_utf8(value).ok().and_then(Uid::parse);
             match tag {
                 META_SOP_CLASS => sop_class = uid,
@@ -92,7 +90,8 @@ impl DicomFile {
         }
         let sop_class = sop_class.ok_or(FileReason::Meta("has no valid SOP class UID (0002,0002)"))?;
         let sop_instance = sop_instance.ok_or(FileReason::Meta("has no valid SOP instance UID (0002,0003)"))?;
-        let transfer_syntax = transfer_syntax.ok_or(FileReason::Meta("has no valid transfer syntax UID (0002,0010)"))?;
+        let transfer_syntax =
+            transfer_syntax.ok_or(FileReason::Meta("has no valid transfer syntax UID (0002,0010)"))?;
         if sop_class.as_str() == DIRECTORY {
             return Err(FileReason::Directory);
         }
@@ -186,7 +185,10 @@ mod tests {
         let explicit = crate::EXPLICIT_VR.as_bytes();
         let bytes = file(b"2.25.1", b"2.25.1", explicit);
         let read = DicomFile::of_head(Path::new("a"), &bytes).unwrap();
-        assert_eq!((read.object.sop_instance.as_str(), read.object.transfer_syntax.as_str()), ("2.25.1", crate::EXPLICIT_VR));
+        assert_eq!(
+            (read.object.sop_instance.as_str(), read.object.transfer_syntax.as_str()),
+            ("2.25.1", crate::EXPLICIT_VR)
+        );
         assert_eq!(bytes[read.data_at as usize..][..4], [8, 0, 0x16, 0]);
         for cut in 0..bytes.len() {
             // Never a panic.

@@ -32,7 +32,9 @@ pub mod web;
 
 pub use accept::{Origin, accept};
 pub use association::{Association, Connection, Context, Denial, Incoming, Peer};
-pub use client::{Call, Direction, EXPLICIT_VR, IMPLICIT_VR, Object, Proposal, SubOperations, VERIFICATION, connect, interactive};
+pub use client::{
+    Call, Direction, EXPLICIT_VR, IMPLICIT_VR, Object, Proposal, SubOperations, VERIFICATION, connect, interactive,
+};
 pub use error::{DimseError, Malformed};
 pub use policy::{Deadlines, Limits, Offer, PeerRule, Permission, Policy};
 pub use refusal::{Refusal, RefusalReason};

@@ -205,9 +205,8 @@ async fn store(association: &mut Association, file: &DicomFile) -> Result<Status
 /// Why the peer does not take a file over this association.
 fn denied(association: &Association, file: &DicomFile) -> Option<SendError> {
     let (class, syntax) = (&file.object.sop_class, &file.object.transfer_syntax);
-    let fits = |context: &crate::Context| {
-        context.abstract_syntax == class.as_str() && context.transfer_syntax == *syntax
-    };
+    let fits =
+        |context: &crate::Context| context.abstract_syntax == class.as_str() && context.transfer_syntax == *syntax;
     if association.contexts().iter().any(fits) {
         return None;
     }

@@ -93,11 +93,8 @@ async fn orthanc_is_asked_and_reports() {
     let node = Node::start(policy(), Status::SUCCESS, None).await;
     let Some(orthanc) = Orthanc::start(node.address.port(), Plugin::None).await else { return };
     let mut association = asking(orthanc.dicom, "ORTHANC").await;
-    let stored = Object {
-        sop_class: uid(CAPTURE),
-        sop_instance: uid("2.25.1"),
-        transfer_syntax: EXPLICIT_VR.to_owned(),
-    };
+    let stored =
+        Object { sop_class: uid(CAPTURE), sop_instance: uid("2.25.1"), transfer_syntax: EXPLICIT_VR.to_owned() };
     assert_eq!(association.store(&stored, &smallest("2.25.1")[..]).await.unwrap(), Status::SUCCESS);
     let request = Request { transaction: uid("2.25.8"), references: vec![object(1), object(2)] };
     assert_eq!(association.request_commitment(&request).await.unwrap(), Status::SUCCESS);
@@ -107,7 +104,9 @@ async fn orthanc_is_asked_and_reports() {
 }
 
 /// Starts the peer's script, and waits until it is ready.
-fn script(arguments: &[&str]) -> Option<(tokio::process::Child, tokio::io::Lines<BufReader<tokio::process::ChildStdout>>)> {
+fn script(
+    arguments: &[&str],
+) -> Option<(tokio::process::Child, tokio::io::Lines<BufReader<tokio::process::ChildStdout>>)> {
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/commitment.py");
     let mut command = tokio::process::Command::from(python("pynetdicom")?);
     let mut child = command.arg(place).args(arguments).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();

@@ -50,7 +50,13 @@ fn resident() -> u64 {
 
 /// One association that ends at a state of its own.
 async fn end_at(state: usize, node: &Node, request: &[u8]) {
-    let Ok(mut stream) = TcpStream::connect(node.address).await else { return };
+    let mut stream = loop {
+        match TcpStream::connect(node.address).await {
+            Ok(stream) => break stream,
+            // Every port of this side waits for its time to pass.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    };
     let mut answer = [0; 512];
     let n = match state % 8 {
         0 => 0,

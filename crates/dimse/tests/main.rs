@@ -168,7 +168,8 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) fn python(package: &str) -> Option<std::process::Command> {
     let program = std::env::var("COXA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut probe = coxa_testing::tool(&program)?;
-    if probe.args(["-c", &format!("import {package}")]).stderr(std::process::Stdio::null()).status().unwrap().success() {
+    if probe.args(["-c", &format!("import {package}")]).stderr(std::process::Stdio::null()).status().unwrap().success()
+    {
         return Some(std::process::Command::new(program));
     }
     coxa_testing::skip(&format!("{program} has no {package}: set COXA_PYTHON to one that has"));
@@ -222,4 +223,22 @@ pub(crate) fn dicom_file(folder: &std::path::Path, n: u32) -> std::path::PathBuf
     let place = folder.join(format!("{n}.dcm"));
     std::fs::write(&place, bytes).unwrap();
     place
+}
+
+/// A foreign program that ends with the value, however the test ends.
+pub(crate) struct Running(std::process::Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut std::process::Command) -> Self {
+        let quiet = command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+        Self(quiet.stderr(std::process::Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -300,7 +300,16 @@ mod tests {
         let read = |text: &str| text.parse::<Destination>();
         let expected = Destination { title: AeTitle("PACS 1".into()), address: "[::1]:104".into() };
         assert_eq!(read("PACS 1@[::1]:104"), Ok(expected));
-        for wrong in ["PACS", "PACS@host", "PACS@host:0", "PACS@host:99999", "@host:104", "A-TITLE-TOO-LONG-X@h:1", "A\\B@h:1", "A@:1"] {
+        for wrong in [
+            "PACS",
+            "PACS@host",
+            "PACS@host:0",
+            "PACS@host:99999",
+            "@host:104",
+            "A-TITLE-TOO-LONG-X@h:1",
+            "A\\B@h:1",
+            "A@:1",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -193,7 +193,9 @@ impl Service {
             .timeout(settings.deadlines.total)
             .pool_idle_timeout(Duration::from_secs(30));
         if settings.own.is_some() && settings.authorities.is_none() {
-            return Err(WebError::Tls(TlsError::Config("a server that asks for it needs `authorities` too".to_owned())));
+            return Err(WebError::Tls(TlsError::Config(
+                "a server that asks for it needs `authorities` too".to_owned(),
+            )));
         }
         // The system's authorities are read only for a server that needs them.
         if root.scheme() == "http" || settings.authorities.is_some() {
@@ -226,7 +228,11 @@ impl Service {
         let response = request.send().await.map_err(|error| self.broken(doing, &error))?;
         // What is compressed would have to be expanded within limits; no encoding was asked for.
         let is_encoded = response.headers().get(CONTENT_ENCODING).is_some_and(|value| value != "identity");
-        if is_encoded { Err(WebError::Answer("is compressed, though no compression was asked for")) } else { Ok(response) }
+        if is_encoded {
+            Err(WebError::Answer("is compressed, though no compression was asked for"))
+        } else {
+            Ok(response)
+        }
     }
 
     fn refused(&self, doing: &'static str, response: &Response) -> WebError {
@@ -302,7 +308,9 @@ mod tests {
     fn a_root_is_an_address_without_credentials() {
         let service = Service::new(&settings("http://127.0.0.1:8042/dicom-web/")).unwrap();
         assert_eq!(service.address(&["studies", "1.2"]).unwrap().path(), "/dicom-web/studies/1.2");
-        for base in ["dicom-web", "file:///etc/passwd", "http://coxa:hidden@host/", "http://host/?x=1", "data:text/plain,x"] {
+        for base in
+            ["dicom-web", "file:///etc/passwd", "http://coxa:hidden@host/", "http://host/?x=1", "data:text/plain,x"]
+        {
             let error = Service::new(&settings(base)).err().unwrap();
             assert!(matches!(error, WebError::Root(_)) && !error.to_string().contains("hidden"), "{error}");
         }

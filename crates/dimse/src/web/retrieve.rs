@@ -52,14 +52,9 @@ impl Service {
         let address = match what {
             Retrieve::Study(study) => self.address(&["studies", study.as_str()])?,
             Retrieve::Series(study, series) => self.address(&["studies", study.as_str(), "series", series.as_str()])?,
-            Retrieve::Instance(study, series, instance) => self.address(&[
-                "studies",
-                study.as_str(),
-                "series",
-                series.as_str(),
-                "instances",
-                instance.as_str(),
-            ])?,
+            Retrieve::Instance(study, series, instance) => {
+                self.address(&["studies", study.as_str(), "series", series.as_str(), "instances", instance.as_str()])?
+            }
         };
         let accept = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
         let response = self.send(self.http.get(address).header(ACCEPT, accept), DOING).await?;
@@ -79,8 +74,7 @@ impl Service {
             "application/dicom" => Source::Single(Some(pieces.boxed()), self.limits.object),
             "multipart/related" => {
                 let boundary = boundary(parameters).ok_or(WebError::Answer("is multipart without a boundary"))?;
-                let sizes =
-                    multer::SizeLimit::new().per_field(self.limits.object).whole_stream(self.limits.retrieve);
+                let sizes = multer::SizeLimit::new().per_field(self.limits.object).whole_stream(self.limits.retrieve);
                 let constraints = multer::Constraints::new().size_limit(sizes);
                 Source::Multipart(multer::Multipart::with_constraints(pieces, boundary, constraints))
             }
@@ -126,8 +120,12 @@ impl Parts {
                 Ok(stream.take().map(|stream| Part { pieces: Pieces::Whole(stream, *left) }))
             }
             Source::Multipart(multipart) => {
-                let field = multipart.next_field().await.map_err(unpack)?;
-                Ok(field.map(|field| Part { pieces: Pieces::Field(Box::new(field)) }))
+                let Some(field) = multipart.next_field().await.map_err(unpack)? else { return Ok(None) };
+                // The parser takes a part without headers for the headers of the next one; each part must have its type.
+                if field.content_type().is_none_or(|kind| kind.essence_str() != "application/dicom") {
+                    return Err(WebError::Answer("holds a part that is not application/dicom"));
+                }
+                Ok(Some(Part { pieces: Pieces::Field(Box::new(field)) }))
             }
         }
     }
