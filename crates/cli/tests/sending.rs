@@ -89,7 +89,7 @@ fn nothing_listens_and_nothing_is_named() {
     let output = run(&["send", text(&films), "--recursive", "--to", &to, "--json"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("cannot connect") && errors(&output).contains("hint: "), "{}", errors(&output));
-    assert!(json_lines(&output).iter().all(|line| line["explained"].as_str().unwrap().starts_with("not sent: ")));
+    assert!(json_lines(&output).iter().all(|line| line["explained"].as_str().unwrap().starts_with("not sent, or")));
     for wrong in [&["send", "a.dcm"][..], &["send", "a.dcm", "--to", "PACS"], &["send", "--to", "PACS@127.0.0.1:104"]] {
         assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
     }

@@ -1,4 +1,4 @@
-//! `coxa serve`: it starts on nothing, says what is wrong, and survives being killed at any moment.
+//! `coxa serve`: it starts without settings, reports what is wrong with them, and survives being killed at any moment.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -92,7 +92,7 @@ impl Drop for Serving {
 }
 
 #[test]
-fn a_node_starts_on_nothing_and_ends_when_it_is_told_to() {
+fn a_node_starts_without_settings_and_ends_on_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = Serving::start(folder.path(), &[]);
     assert_eq!(node.get("/health").as_deref(), Some("ok\n"));
@@ -112,7 +112,7 @@ fn a_node_starts_on_nothing_and_ends_when_it_is_told_to() {
 }
 
 #[test]
-fn what_is_wrong_with_the_settings_is_told() {
+fn wrong_settings_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("coxa.toml");
     std::fs::write(&file, "ae_title = \"COXA\"\n[gaet]\nany_film = true\n").unwrap();
@@ -133,9 +133,9 @@ fn what_is_wrong_with_the_settings_is_told() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("ok     network") && told.contains("wrong  destination pacs"), "{told}");
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{output_text}");
+    assert!(output_text.contains("ok     network") && output_text.contains("wrong  destination pacs"), "{output_text}");
 
     let output = coxa().args(["serve", "--http", "0.0.0.0:0"]).current_dir(folder.path()).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);

@@ -6,13 +6,11 @@ use std::panic::catch_unwind;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use dicom_ul::pdu::{
-    self, AbortRQServiceProviderReason, AbortRQSource, PDataValue, PDataValueType, Pdu, PresentationContextResultReason,
-};
+use dicom_ul::pdu::{self, AbortRQServiceProviderReason, AbortRQSource, PDataValue, PDataValueType, Pdu};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::Proposal;
+use crate::client::{Denial, Proposal};
 use crate::command::{CommandSet, MAX_COMMAND_BYTES};
 use crate::commitment::Report;
 use crate::error::{DimseError, Malformed};
@@ -55,32 +53,6 @@ pub struct Context {
     pub abstract_syntax: String,
     /// The transfer syntax UID.
     pub transfer_syntax: String,
-}
-
-/// Why a peer does not accept a presentation context (PS3.8 table 9-18).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Denial {
-    /// It knows the service, but does not allow it.
-    User,
-    /// It gives no reason.
-    NoReason,
-    /// It does not offer the service.
-    AbstractSyntax,
-    /// It offers the service, but in other transfer syntaxes.
-    TransferSyntaxes,
-}
-
-impl Denial {
-    /// The reason of an answer; `None` for an acceptance.
-    pub(crate) fn of(reason: &PresentationContextResultReason) -> Option<Self> {
-        match reason {
-            PresentationContextResultReason::Acceptance => None,
-            PresentationContextResultReason::UserRejection => Some(Self::User),
-            PresentationContextResultReason::NoReason => Some(Self::NoReason),
-            PresentationContextResultReason::AbstractSyntaxNotSupported => Some(Self::AbstractSyntax),
-            PresentationContextResultReason::TransferSyntaxesNotSupported => Some(Self::TransferSyntaxes),
-        }
-    }
 }
 
 /// What arrives next.

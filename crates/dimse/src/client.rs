@@ -10,7 +10,7 @@ use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 
 use crate::accept::{APPLICATION_CONTEXT, implementation, max_length, user_information};
-use crate::association::{Association, Connection, Context, Denial, Incoming, Peer, Wire, kind_of};
+use crate::association::{Association, Connection, Context, Incoming, Peer, Wire, kind_of};
 use crate::command::{CommandSet, DataSet, Operation, element};
 use crate::error::{DimseError, Malformed};
 use crate::policy::{Deadlines, Limits};
@@ -74,6 +74,32 @@ impl Proposal {
             abstract_syntax: abstract_syntax.to_owned(),
             transfer_syntaxes: transfer_syntaxes.iter().map(|&syntax| syntax.to_owned()).collect(),
             direction: Direction::Ours,
+        }
+    }
+}
+
+/// Why a peer does not accept a presentation context (PS3.8 table 9-18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Denial {
+    /// It knows the service, but does not allow it.
+    User,
+    /// It gives no reason.
+    NoReason,
+    /// It does not offer the service.
+    AbstractSyntax,
+    /// It offers the service, but in other transfer syntaxes.
+    TransferSyntaxes,
+}
+
+impl Denial {
+    /// The reason of an answer; `None` for an acceptance.
+    pub(crate) fn of(reason: &PresentationContextResultReason) -> Option<Self> {
+        match reason {
+            PresentationContextResultReason::Acceptance => None,
+            PresentationContextResultReason::UserRejection => Some(Self::User),
+            PresentationContextResultReason::NoReason => Some(Self::NoReason),
+            PresentationContextResultReason::AbstractSyntaxNotSupported => Some(Self::AbstractSyntax),
+            PresentationContextResultReason::TransferSyntaxesNotSupported => Some(Self::TransferSyntaxes),
         }
     }
 }

@@ -96,8 +96,12 @@ impl Request {
     /// Reads the data set of an N-ACTION.
     ///
     /// # Errors
-    /// [`Invalid`]: another action or instance than the standard's, or a data set without a transaction or an object.
+    /// [`Invalid`]: another class, instance or action than the standard's, or a data set without a transaction or an object.
     pub fn of_action(command: &CommandSet, transfer_syntax: &str, data: &[u8]) -> Result<Self, Invalid> {
+        let class = command.uid(element::REQUESTED_SOP_CLASS);
+        if class.is_none_or(|uid| uid.as_str() != STORAGE_COMMITMENT) {
+            return Err(invalid(Status::SOP_CLASS_NOT_SUPPORTED, "is of another SOP class than storage commitment"));
+        }
         let instance = command.uid(element::REQUESTED_SOP_INSTANCE);
         if instance.is_none_or(|uid| uid.as_str() != STORAGE_COMMITMENT_INSTANCE) {
             return Err(invalid(Status::NO_SUCH_INSTANCE, "names another instance than the standard's"));
@@ -141,8 +145,12 @@ impl Report {
     /// Reads the data set of an N-EVENT-REPORT.
     ///
     /// # Errors
-    /// [`Invalid`]: another event or instance than the standard's, or a data set without a transaction or an object.
+    /// [`Invalid`]: another class, instance or event than the standard's, or a data set without a transaction or an object.
     pub fn of_event(command: &CommandSet, transfer_syntax: &str, data: &[u8]) -> Result<Self, Invalid> {
+        let class = command.uid(element::AFFECTED_SOP_CLASS);
+        if class.is_none_or(|uid| uid.as_str() != STORAGE_COMMITMENT) {
+            return Err(invalid(Status::SOP_CLASS_NOT_SUPPORTED, "is of another SOP class than storage commitment"));
+        }
         let instance = command.uid(element::AFFECTED_SOP_INSTANCE);
         if instance.is_none_or(|uid| uid.as_str() != STORAGE_COMMITMENT_INSTANCE) {
             return Err(invalid(Status::NO_SUCH_INSTANCE, "names another instance than the standard's"));
@@ -366,6 +374,7 @@ mod tests {
         let data = request.to_bytes(IMPLICIT_VR).unwrap();
         let action = |instance: &str, action| {
             CommandSet::request(Operation::Action, 1, DataSet::Follows)
+                .with_text(element::REQUESTED_SOP_CLASS, STORAGE_COMMITMENT)
                 .with_text(element::REQUESTED_SOP_INSTANCE, instance)
                 .with_u16(element::ACTION_TYPE, action)
         };
@@ -375,6 +384,8 @@ mod tests {
         let good = action(STORAGE_COMMITMENT_INSTANCE, 1);
         assert_eq!(status(&good, &data), None);
         assert_eq!(status(&action("../../x", 1), &data), Some(Status::NO_SUCH_INSTANCE));
+        let other = good.clone().with_text(element::REQUESTED_SOP_CLASS, "1.2.840.10008.1.1");
+        assert_eq!(status(&other, &data), Some(Status::SOP_CLASS_NOT_SUPPORTED));
         assert_eq!(status(&action(STORAGE_COMMITMENT_INSTANCE, 2), &data), Some(Status::NO_SUCH_ACTION));
         for cut in 0..data.len() {
             assert_eq!(status(&good, &data[..cut]), Some(Status::INVALID_ARGUMENT), "{cut}");

@@ -31,7 +31,7 @@ mod uid;
 pub mod web;
 
 pub use accept::{Origin, accept};
-pub use association::{Association, Connection, Context, Denial, Incoming, Peer};
+pub use association::{Association, Connection, Context, Incoming, Peer};
 pub use client::{
     Call, Direction, EXPLICIT_VR, IMPLICIT_VR, Object, Proposal, SubOperations, VERIFICATION, connect, interactive,
 };

@@ -6,8 +6,8 @@ use tokio::io::AsyncSeekExt as _;
 
 use coxa_schema::{ErrorKind, Hint};
 
-use crate::association::{Association, Denial};
-use crate::client::{Call, Proposal, connect};
+use crate::association::Association;
+use crate::client::{Call, Denial, Proposal, connect};
 use crate::error::DimseError;
 use crate::file::{DicomFile, FileError, class_name, syntax_name};
 use crate::status::Outcome;
@@ -104,7 +104,7 @@ impl Sender {
     ///
     /// # Errors
     /// [`DimseError`] where going on is of no use: the peer cannot be reached or rejects associations, or ended the association at two
-    /// files in a row. The files that `done` did not get were not sent.
+    /// files in a row. The files that `done` did not get were not sent, or not answered.
     pub async fn send(
         &mut self,
         files: &[DicomFile],

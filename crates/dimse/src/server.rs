@@ -166,6 +166,11 @@ impl<H: Handler> Server<H> {
     }
 }
 
+/// Whether a command is of the service that its context was accepted for.
+fn is_of(context: &Context, command: &CommandSet, class: u16) -> bool {
+    command.uid(class).is_some_and(|class| class.as_str() == context.abstract_syntax)
+}
+
 /// Errors of `accept` that concern the one connection alone.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -244,6 +249,13 @@ impl<H: Handler> Worker<H> {
         let status = match command.operation() {
             Some(Operation::Echo) => Status::SUCCESS,
             Some(Operation::Store) => self.store(association, &context, &command).await?,
+            // A permission is for a context: a command of another service may not come on it.
+            Some(Operation::Action) if !is_of(&context, &command, element::REQUESTED_SOP_CLASS) => {
+                Status::SOP_CLASS_NOT_SUPPORTED
+            }
+            Some(Operation::EventReport) if !is_of(&context, &command, element::AFFECTED_SOP_CLASS) => {
+                Status::SOP_CLASS_NOT_SUPPORTED
+            }
             Some(Operation::Action) => {
                 let data = association.data_whole(MAX_BYTES).await?;
                 self.handler.action(&association.peer, &command, &context.transfer_syntax, data).await

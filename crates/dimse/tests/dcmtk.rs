@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use coxa_dimse::{Object, Status, Uid, connect};
 
-use super::{CAPTURE, EXPLICIT_VR, Node, call, explicit, policy};
+use super::{CAPTURE, EXPLICIT_VR, Node, Running, call, explicit, policy};
 
 /// A Secondary Capture of four pixels, made by dcmtk of a dump.
 fn film(folder: &std::path::Path) -> Option<std::path::PathBuf> {
@@ -49,7 +49,7 @@ async fn storescp_takes_an_object() {
     let Some(mut command) = coxa_testing::tool("storescp") else { return };
     // A port that is free now.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut storescp = command.args(["-aet", "COXA", "-od"]).arg(folder.path()).arg(port.to_string()).spawn().unwrap();
+    let storescp = Running::start(command.args(["-aet", "COXA", "-od"]).arg(folder.path()).arg(port.to_string()));
     let mut association = None;
     for _ in 0..200 {
         association = connect(&call(format!("127.0.0.1:{port}"), None)).await.ok();
@@ -75,8 +75,7 @@ async fn storescp_takes_an_object() {
     };
     assert_eq!(association.store(&object, &data[..]).await.unwrap(), Status::SUCCESS);
     association.release().await.unwrap();
-    storescp.kill().unwrap();
-    storescp.wait().unwrap();
+    drop(storescp);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -109,7 +108,7 @@ async fn dcmqrscp_is_queried_and_gives_its_objects_in_both_ways() {
     let node = Node::start(coxa_dimse::Policy { ae_title: "MOVER".into(), ..policy() }, Status::SUCCESS, None).await;
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let configuration = archive_configuration(folder.path(), port, node.address.port());
-    let mut archive = dcmqrscp.arg("-c").arg(configuration).stdout(Stdio::null()).spawn().unwrap();
+    let _archive = Running::start(dcmqrscp.arg("-c").arg(configuration));
     storescu.args(["-aec", "COXA", "127.0.0.1", &port.to_string()]).arg(&film).stderr(Stdio::null());
     let stored = tokio::task::spawn_blocking(move || {
         (0..200).any(|_| {
@@ -151,6 +150,4 @@ async fn dcmqrscp_is_queried_and_gives_its_objects_in_both_ways() {
     let (status, _) = association.move_to(MOVE, "NOBODY", &study, |_| {}).await.unwrap();
     assert_eq!(status.0, 0xA801);
     association.release().await.unwrap();
-    archive.kill().unwrap();
-    archive.wait().unwrap();
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use coxa_dimse::command::{CommandSet, DataSet, Operation, element};
+use coxa_dimse::commitment::{Reference, Request, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE};
 use coxa_dimse::tls::{Acceptor, Connector};
-use coxa_dimse::{Deadlines, Incoming, Limits, Policy, Proposal, Status, connect};
+use coxa_dimse::{
+    Deadlines, Incoming, Limits, PeerRule, Permission, Policy, Proposal, Status, Uid, VERIFICATION, connect,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -41,6 +44,40 @@ async fn forged_uids_reach_no_handler() {
     assert!(node.seen.stored.lock().unwrap().is_empty());
 }
 
+/// A peer that may only query cannot ask for commitment on the context of an echo, which is open to all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_on_the_context_of_another_service_is_refused() {
+    let rule =
+        PeerRule { ae_title: "TESTER".into(), addresses: Vec::new(), certificate: None, may: vec![Permission::Query] };
+    let node = Node::start(Policy { peers: vec![rule], ..policy() }, Status::SUCCESS, None).await;
+    let mut association = connect(&call(node.address, None)).await.unwrap();
+    let context = association.contexts()[0].clone();
+    assert_eq!((association.contexts().len(), context.abstract_syntax.as_str()), (1, VERIFICATION));
+    let uid = |text| Uid::parse(text).unwrap();
+    let sop_instance = uid("2.25.1");
+    let asked = Request {
+        transaction: uid("2.25.9"),
+        references: vec![Reference { sop_class: uid(CAPTURE), sop_instance: sop_instance.clone() }],
+    };
+    let data = asked.to_bytes(&context.transfer_syntax).unwrap();
+    let operations = [
+        (Operation::Action, element::REQUESTED_SOP_CLASS, element::REQUESTED_SOP_INSTANCE, element::ACTION_TYPE),
+        (Operation::EventReport, element::AFFECTED_SOP_CLASS, element::AFFECTED_SOP_INSTANCE, element::EVENT_TYPE),
+    ];
+    for (operation, class, instance, kind) in operations {
+        let command = CommandSet::request(operation, 3, DataSet::Follows)
+            .with_text(class, STORAGE_COMMITMENT)
+            .with_text(instance, STORAGE_COMMITMENT_INSTANCE)
+            .with_u16(kind, 1);
+        association.send_command(context.id, &command).await.unwrap();
+        association.send_data(context.id, &data).await.unwrap();
+        let Incoming::Command { command, .. } = association.receive().await.unwrap() else { panic!("an answer") };
+        assert_eq!(command.status(), Some(Status::SOP_CLASS_NOT_SUPPORTED));
+    }
+    association.release().await.unwrap();
+    assert!(node.seen.requests.lock().unwrap().is_empty() && node.seen.reports.lock().unwrap().is_empty());
+}
+
 /// Resident memory of this process in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -50,7 +87,13 @@ fn resident() -> u64 {
 
 /// One association that ends at a state of its own.
 async fn end_at(state: usize, node: &Node, request: &[u8]) {
-    let Ok(mut stream) = TcpStream::connect(node.address).await else { return };
+    let mut stream = loop {
+        match TcpStream::connect(node.address).await {
+            Ok(stream) => break stream,
+            // Every port of this side waits for its time to pass.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    };
     let mut answer = [0; 512];
     let n = match state % 8 {
         0 => 0,

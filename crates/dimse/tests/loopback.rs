@@ -102,6 +102,8 @@ async fn a_data_set_over_the_limit_ends_the_association() {
 /// An authority, and a certificate of it for 127.0.0.1, as files.
 pub(crate) fn certificates(folder: &std::path::Path, name: &str) -> TlsFiles {
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    // An issuer of its subject's name would be taken for the same certificate.
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, format!("authority of {name}"));
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let authority = parameters.self_signed(&authority_key).unwrap();

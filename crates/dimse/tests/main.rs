@@ -224,3 +224,21 @@ pub(crate) fn dicom_file(folder: &std::path::Path, n: u32) -> std::path::PathBuf
     std::fs::write(&place, bytes).unwrap();
     place
 }
+
+/// A foreign program that ends with the value, however the test ends.
+pub(crate) struct Running(std::process::Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut std::process::Command) -> Self {
+        let quiet = command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+        Self(quiet.stderr(std::process::Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

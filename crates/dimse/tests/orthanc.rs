@@ -1,13 +1,12 @@
 //! Orthanc as the peer: an archive of its own in a temporary folder, on loopback.
 
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::free_port;
+use super::{Running, free_port};
 
 /// Debian's DICOMweb plugin.
 const PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
@@ -16,7 +15,7 @@ const PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
 pub(crate) struct Orthanc {
     pub(crate) http: u16,
     pub(crate) dicom: u16,
-    process: Child,
+    _process: Running,
     _folder: tempfile::TempDir,
 }
 
@@ -45,8 +44,8 @@ impl Orthanc {
         );
         let configuration = folder.path().join("orthanc.json");
         std::fs::write(&configuration, text).unwrap();
-        let process = command.arg(configuration).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let orthanc = Self { http, dicom, process, _folder: folder };
+        let _process = Running::start(command.arg(configuration));
+        let orthanc = Self { http, dicom, _process, _folder: folder };
         for _ in 0..1000 {
             if TcpStream::connect(("127.0.0.1", http)).await.is_ok() && orthanc.ask("GET", "/system", "").await.0 == 200
             {
@@ -71,14 +70,6 @@ impl Orthanc {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         (status, answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned()))
-    }
-}
-
-impl Drop for Orthanc {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

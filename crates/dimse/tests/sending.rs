@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use coxa_dimse::send::{Retry, SendError, Sender};
 use coxa_dimse::{Deadlines, DimseError, Incoming, Origin, Status, accept};
 use tokio::net::TcpListener;
 
-use super::{Node, call, dicom_file, free_port, policy};
+use super::{Node, Running, call, dicom_file, free_port, policy};
 
 /// What a scripted peer does with an object, once all of it has arrived.
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +160,7 @@ async fn dcmqrscp_stores_files() {
     let Some(mut dcmqrscp) = coxa_testing::tool("dcmqrscp") else { return };
     let port = free_port();
     let configuration: PathBuf = super::dcmtk::archive_configuration(&archive, port, 0);
-    let mut process = dcmqrscp.arg("-c").arg(configuration).stdout(Stdio::null()).spawn().unwrap();
+    let _archive = Running::start(dcmqrscp.arg("-c").arg(configuration));
     let files = files(folder.path(), 3);
     let mut ends = Vec::new();
     for _ in 0..200 {
@@ -171,8 +170,6 @@ async fn dcmqrscp_stores_files() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    process.kill().unwrap();
-    process.wait().unwrap();
     assert_eq!(ends, [Status::SUCCESS; 3]);
 }
 

@@ -9,7 +9,7 @@ use coxa_dimse::{Association, Object, Status, Uid, connect};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::loopback::certificates;
-use super::{CAPTURE, EXPLICIT_VR, Node, call, dicom_file, free_port, policy, python, smallest};
+use super::{CAPTURE, EXPLICIT_VR, Node, Running, call, dicom_file, free_port, policy, python, smallest};
 
 async fn output(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
@@ -86,11 +86,10 @@ async fn dcmtk_s_provider_takes_an_object() {
     let Some(mut command) = coxa_testing::tool("storescp") else { return };
     let port = free_port();
     options(&mut command, &files);
-    command.args(["-aet", "COXA", "-od"]).arg(&received).arg(port.to_string()).stderr(Stdio::null());
-    let mut storescp = command.spawn().unwrap();
+    command.args(["-aet", "COXA", "-od"]).arg(&received).arg(port.to_string());
+    let storescp = Running::start(&mut command);
     echo_and_store(patiently(port, &files).await).await;
-    storescp.kill().unwrap();
-    storescp.wait().unwrap();
+    drop(storescp);
     assert_eq!(std::fs::read_dir(&received).unwrap().count(), 1);
 }
 

@@ -150,13 +150,16 @@ async fn hostile_servers_get_an_error_each() {
     // The redirect was not followed.
     assert!(heard.try_recv().is_err());
     let (study, series, instance) = (uid("2.25.1"), uid("2.25.2"), uid("2.25.3"));
+    let part: &[u8] = b"--b\r\nContent-Type: application/dicom\r\n\r\n";
     for (answer, word) in [
         (http("200 OK\r\nContent-Type: text/html", b"<script>"), "neither"),
         (http("200 OK\r\nContent-Type: multipart/related", b""), "boundary"),
         (http(parts, b"--b\r\nContent-Type: application/dicom\r\n\r\nab"), "cut short"),
         (http(parts, b"--b--\r\n"), "no object"),
-        (http(parts, b"--b\r\n\r\na\r\n--b\r\n\r\nb\r\n--b--\r\n"), "several"),
-        (http(parts, &[&b"--b\r\n\r\n"[..], &[0; 5000], b"\r\n--b--\r\n"].concat()), "limit"),
+        (http(parts, &[part, b"a\r\n", part, b"b\r\n--b--\r\n"].concat()), "several"),
+        (http(parts, &[part, &[0; 5000], b"\r\n--b--\r\n"].concat()), "limit"),
+        (http(parts, b"--b\r\n\r\na\r\n--b\r\n\r\nb\r\n--b--\r\n"), "not application/dicom"),
+        (http(parts, b"--b\r\nContent-Type: text/html\r\n\r\na\r\n--b--\r\n"), "not application/dicom"),
         (http("200 OK\r\nContent-Type: application/dicom", &[0; 5000]), "limit"),
     ] {
         let (base, _heard) = fixed(answer).await;

@@ -1,6 +1,6 @@
 //! Coxa beside the PACS: a film arrives, is read, and its result is back in the film's study.
 //!
-//! - [`Config`]: what a node is told.
+//! - [`Config`]: a node's settings.
 //! - [`receive`]: C-STORE, STOW-RS and watched folders; every byte is kept under its hash before an answer.
 //! - [`read`]: jobs, the network, results in one transaction with their objects.
 //! - [`send`]: objects to destinations, each status kept.
@@ -25,6 +25,7 @@ mod keep;
 pub mod log;
 pub mod metrics;
 pub mod node;
+mod push;
 pub mod read;
 pub mod receive;
 pub mod results;

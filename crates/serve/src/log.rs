@@ -34,7 +34,7 @@ fn salt() -> [u8; 8] {
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// A line for people.
+    /// A line of text.
     Text,
     /// A JSON object a line.
     Json,

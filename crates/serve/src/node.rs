@@ -16,6 +16,7 @@ use crate::error::NodeError;
 use crate::http::{App, listen, router};
 use crate::keep::{copy, retain};
 use crate::metrics::Metrics;
+use crate::push::push;
 use crate::read::{ReaderParts, open_detector, read};
 use crate::receive::Intake;
 use crate::receive::dicom::{Receiver, policy};
@@ -106,6 +107,7 @@ impl Node {
             node: config.node_name(),
             destinations: config.destinations.clone(),
             tries: config.limits.read_tries,
+            is_pushed: config.fhir.is_some(),
             maker: Maker::new(kinds, config.network.high_specificity_threshold),
         });
         let stop = self.stop.subscribe();
@@ -120,6 +122,13 @@ impl Node {
         let config = &self.app.config;
         if !config.has(Role::Send) {
             return Ok(());
+        }
+        if let Some(fhir) = config.fhir.clone() {
+            let (db, node, outbox, stop) = (self.app.db.clone(), config.node_name(), Arc::clone(outbox), self.stop.subscribe());
+            self.parts.spawn(async move {
+                push(fhir, db, node, outbox, stop).await;
+                Ok(())
+            });
         }
         for destination in &config.destinations {
             let shared = (self.app.db.clone(), self.app.store.clone(), Arc::clone(&self.app.metrics));
@@ -304,7 +313,7 @@ pub(crate) fn lock(folder: &std::path::Path) -> Result<std::fs::File, NodeError>
     }
 }
 
-/// Waits until the process is told to stop: by an interrupt, or by the system's manager.
+/// Waits for SIGTERM or SIGINT.
 pub async fn told_to_stop() {
     #[cfg(unix)]
     {

@@ -42,6 +42,8 @@ pub struct ReaderParts {
     pub destinations: Vec<Destination>,
     /// Tries before a person must look.
     pub tries: i64,
+    /// Whether results are pushed to a FHIR server.
+    pub is_pushed: bool,
     /// Makes result objects.
     pub maker: Maker,
 }
@@ -222,6 +224,7 @@ async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Re
         model: detector.model().to_owned(),
         milliseconds: i64::try_from(ready.begun.elapsed().as_millis()).unwrap_or(i64::MAX),
         prediction: serde_json::to_string(&prediction).unwrap_or_default(),
+        is_pushed: parts.is_pushed,
     };
     match parts.db.finish_reading(&ready.job, &outcome, &objects).await {
         Ok(true) => {

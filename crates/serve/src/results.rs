@@ -1,4 +1,4 @@
-//! Results: the objects that tell of a film in its own study.
+//! Result objects of a film, for the film's own study.
 
 use coxa_dicom::results::{Algorithm, FilmResult, MapPlace, Moment, ResultError, ResultObject, ResultSource};
 use coxa_model::detect::overlay::draw_beside;
@@ -8,8 +8,8 @@ use coxa_schema::FilmPrediction;
 use crate::db::{Film, NewFilm, ObjectKind};
 use crate::receive::{HeaderError, attributes, parse};
 
-/// The films that results are made for: what imaging reads. Of anything else a PACS may send, a study's every slice among it, the state
-/// is told, and no object is made.
+/// The SOP classes that results are made for: those that imaging reads. Anything else that a PACS may send, such as every slice of a CT
+/// study, has a state but no result objects.
 const FILMS: [&str; 4] = [
     "1.2.840.10008.5.1.4.1.1.1",
     "1.2.840.10008.5.1.4.1.1.1.1",
@@ -97,7 +97,7 @@ impl Maker {
     }
 }
 
-/// A film in color has no presentation state of ours: the report and the picture tell of it.
+/// A film in color has no presentation state of ours: its result is in the report and the picture.
 fn presentation(result: &FilmResult<'_>) -> Result<Option<ResultObject>, ResultError> {
     match result.presentation_state() {
         Err(ResultError::Color) => Ok(None),

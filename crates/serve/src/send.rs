@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::store::Store;
 
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
-/// How often the queue is looked at where nobody wakes the worker.
+/// How often the queue is polled where nothing wakes the worker.
 const POLL: Duration = Duration::from_secs(1);
 /// An association without an object to send is released after this.
 const LINGER: Duration = Duration::from_secs(2);

@@ -215,3 +215,46 @@ async fn a_database_that_is_locked_for_a_while_loses_nothing() {
     holder.wait().unwrap();
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_pushed_to_a_fhir_server_once_it_accepts() {
+    use axum::http::StatusCode;
+    let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let handler = {
+        let seen = Arc::clone(&seen);
+        move |body: String| async move {
+            let mut seen = seen.lock().unwrap();
+            seen.push(serde_json::from_str(&body).unwrap());
+            // Busy at first.
+            if seen.len() == 1 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, axum::Router::new().route("/fhir", axum::routing::post(handler))));
+    let node = Running::start(|config| {
+        config.fhir = Some(coxa_serve::config::Fhir { push: format!("http://{address}/fhir"), token: None });
+    })
+    .await;
+    assert_eq!(node.store(&Film::knee("fhir push")).await, Status::SUCCESS);
+    let begun = Instant::now();
+    while seen.lock().unwrap().len() < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "not pushed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let bundles = seen.lock().unwrap().clone();
+    assert_eq!(bundles[0], bundles[1], "the same transaction");
+    assert_eq!(bundles[0]["type"], "transaction");
+    assert!(bundles[0]["entry"][0]["resource"]["conclusion"].as_str().unwrap().contains("Not read"));
+    node.stop().await;
+}
+
+/// Serves a router with hyper, as axum's own server is not among the features.
+async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let service = hyper_util::service::TowerToHyperService::new(router.clone());
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(hyper_util::rt::TokioIo::new(stream), service),
+        );
+    }
+}

@@ -36,6 +36,7 @@ fn outcome() -> Outcome {
         model: "abc".into(),
         milliseconds: 5,
         prediction: "{\"probability\":0.5}".into(),
+        is_pushed: false,
     }
 }
 

@@ -264,7 +264,7 @@ impl Progress {
 
     fn unsent(&mut self, file: &DicomFile, reason: &str) {
         self.failed += 1;
-        self.line(&file.path, Some(file), None, format!("not sent: {reason}"));
+        self.line(&file.path, Some(file), None, format!("not sent, or not answered: {reason}"));
     }
 
     fn line(&mut self, path: &Path, file: Option<&DicomFile>, status: Option<Status>, explained: String) {

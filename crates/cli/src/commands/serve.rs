@@ -63,7 +63,7 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 impl Serve {
-    /// Runs the node until it is told to stop.
+    /// Runs the node until SIGTERM or SIGINT.
     pub fn run(self) -> anyhow::Result<Outcome> {
         if self.conformance {
             print!("{}", coxa_serve::conformance::statement());

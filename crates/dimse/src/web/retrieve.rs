@@ -120,8 +120,12 @@ impl Parts {
                 Ok(stream.take().map(|stream| Part { pieces: Pieces::Whole(stream, *left) }))
             }
             Source::Multipart(multipart) => {
-                let field = multipart.next_field().await.map_err(unpack)?;
-                Ok(field.map(|field| Part { pieces: Pieces::Field(Box::new(field)) }))
+                let Some(field) = multipart.next_field().await.map_err(unpack)? else { return Ok(None) };
+                // The parser takes a part without headers for the headers of the next one; each part must have its type.
+                if field.content_type().is_none_or(|kind| kind.essence_str() != "application/dicom") {
+                    return Err(WebError::Answer("holds a part that is not application/dicom"));
+                }
+                Ok(Some(Part { pieces: Pieces::Field(Box::new(field)) }))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a node is told: built-in defaults, over them a TOML file, over that environment variables and flags.
+//! A node's settings: built-in defaults, over them a TOML file, over that environment variables and flags.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::db::sqlite_url;
 
 mod peers;
 
-pub use peers::{Destination, May, Peer};
+pub use peers::{Destination, Fhir, May, Peer};
 
 /// All settings of a node, each with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,6 +39,8 @@ pub struct Config {
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
+    /// A FHIR server that results are pushed to.
+    pub fhir: Option<Fhir>,
     /// Folders that are watched.
     pub watch: Watch,
     /// The network and how it runs.
@@ -68,6 +70,7 @@ impl Default for Config {
             node: None,
             peers: Vec::new(),
             destinations: Vec::new(),
+            fhir: None,
             watch: Watch::default(),
             network: Network::default(),
             gate: Gate::default(),
@@ -267,7 +270,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    fn value(key: &'static str, value: impl ToString, expected: impl Into<String>) -> Self {
+    pub(super) fn value(key: &'static str, value: impl ToString, expected: impl Into<String>) -> Self {
         Self::Value { key, value: value.to_string(), expected: expected.into() }
     }
 
@@ -330,6 +333,9 @@ impl Config {
                     "at least one of sr, gsps, sc, parametric_map",
                 ));
             }
+        }
+        if let Some(fhir) = &self.fhir {
+            fhir.validate()?;
         }
         self.network.precision()?;
         for (key, value) in [
@@ -454,6 +460,8 @@ mod tests {
             ("roles = [\"dance\"]", "unknown variant `dance`"),
             ("[network]\nprecision = \"f64\"", "f32, bf16 or int8"),
             ("[network]\nthreshold = 2.0", "from 0 to 1"),
+            ("[fhir]\npush = \"http://169.254.169.254/fhir\"", "link-local"),
+            ("[fhir]\npush = \"ftp://host/fhir\"", "http:// or https://"),
             ("\n\n[limits]\nassociations = \"many\"", "line 4"),
         ] {
             let error = of(text).unwrap_err();

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
+use super::ConfigError;
 use crate::db::ObjectKind;
 
 /// A peer that may open associations.
@@ -66,5 +67,38 @@ impl Destination {
     /// What every viewer shows; the raw heat map only where it is asked for.
     fn usual() -> Vec<ObjectKind> {
         vec![ObjectKind::Sr, ObjectKind::Gsps, ObjectKind::Sc]
+    }
+}
+
+/// A FHIR server that results are pushed to.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fhir {
+    /// Its base URL.
+    pub push: String,
+    /// A bearer token.
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for Fhir {
+    /// Without URL and token: either may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fhir").finish_non_exhaustive()
+    }
+}
+
+impl Fhir {
+    /// A URL that may be called.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let wrong = |expected: &str| Err(ConfigError::value("fhir.push", "…", expected));
+        let Ok(url) = self.push.parse::<reqwest::Url>() else { return wrong("a URL") };
+        if !matches!(url.scheme(), "http" | "https") {
+            return wrong("http:// or https://");
+        }
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        if host.parse::<IpAddr>().is_ok_and(crate::push::is_link_local) {
+            return wrong("a server's address: this one is link-local");
+        }
+        Ok(())
     }
 }

@@ -35,6 +35,8 @@ pub enum JobKind {
     Read,
     /// Copies the film to the bucket.
     Copy,
+    /// Pushes the film's result to a FHIR server.
+    Fhir,
 }
 
 impl JobKind {
@@ -42,6 +44,7 @@ impl JobKind {
         match self {
             Self::Read => "read",
             Self::Copy => "copy",
+            Self::Fhir => "fhir",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What became of films: written in one transaction with the objects that tell of it and their way to the destinations.
+//! Results of films: written in one transaction with their objects and the rows of the sending queue.
 
 use sqlx::Row as _;
 
@@ -6,7 +6,7 @@ use super::claims::finish;
 use super::films::{enqueue, insert};
 use super::{Database, DbError, FilmState, Job, JobKind, NewObject, now};
 
-/// What became of a film.
+/// The result of a film.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Whether it is called positive.
@@ -19,6 +19,8 @@ pub struct Outcome {
     pub milliseconds: i64,
     /// The prediction as JSON.
     pub prediction: String,
+    /// Whether the result is pushed to a FHIR server.
+    pub is_pushed: bool,
 }
 
 /// A film's result, as the interfaces give it.
@@ -103,6 +105,9 @@ impl Database {
         .bind(outcome.prediction.clone())
         .execute(&mut *transaction)
         .await?;
+        if outcome.is_pushed {
+            enqueue(&mut transaction, JobKind::Fhir, job.film, "").await?;
+        }
         for object in objects {
             let kind = object.kind.as_str();
             // A UID that is taken is the same object's, of a reading before.

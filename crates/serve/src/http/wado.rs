@@ -234,7 +234,7 @@ fn frames_of(bytes: &[u8], numbers: &[usize]) -> Result<Vec<Vec<u8>>, HttpError>
             if count == 1 {
                 return Ok(vec![fragments.concat()]);
             }
-            // One fragment a frame; where a frame has more, its parts cannot be told without the offset table.
+            // One fragment a frame; a frame of several fragments cannot be found without the offset table.
             if fragments.len() != count {
                 return Err(damaged());
             }

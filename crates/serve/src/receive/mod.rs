@@ -16,7 +16,7 @@ use crate::db::{Database, DbError, JobKind, Stored};
 use crate::metrics::Metrics;
 use crate::store::{Incoming, Store, StoreError, free_bytes};
 
-/// How much of a file is looked at for its header: films have their pixels well before.
+/// How much of a file is read for its header: the pixels of films begin well before.
 const HEADER: u64 = 16 << 20;
 
 /// Why an object was not taken.

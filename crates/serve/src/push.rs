@@ -1,0 +1,130 @@
+//! Pushing results to a FHIR server: a transaction a film, the same one however often it is sent.
+//!
+//! The address is the administrator's. Redirects are not followed, and link-local addresses (a cloud's metadata service among them) are
+//! refused whatever name leads there, so that nobody who can change a name or answer a request makes the node call elsewhere.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::{Notify, watch};
+
+use crate::config::Fhir;
+use crate::db::{Database, Job, JobKind, Outlook};
+use crate::http::report_bundle;
+
+const POLL: Duration = Duration::from_secs(2);
+
+/// Resolves names and drops link-local addresses.
+struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found.filter(|address| !is_link_local(address.ip())).collect();
+            if allowed.is_empty() {
+                return Err("the name leads to no address that may be called".into());
+            }
+            let addresses: Addrs = Box::new(allowed.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Whether an address is only of the link, and so never of a hospital's server.
+pub(crate) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => (v6.segments()[0] & 0xFFC0) == 0xFE80 || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local()),
+    }
+}
+
+/// The client of outgoing requests.
+///
+/// # Errors
+/// When TLS cannot be set up.
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    // Another part of the process may have installed the same one.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(Arc::new(Resolver))
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(60))
+        .build()
+}
+
+/// Pushes results until `stop`.
+pub(crate) async fn push(fhir: Fhir, db: Database, node: String, outbox: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+    let client = match client() {
+        Ok(client) => client,
+        Err(error) => return tracing::error!("FHIR: {error}"),
+    };
+    while !*stop.borrow() {
+        let job = match db.claim_job(JobKind::Fhir, &node).await {
+            Ok(Some(job)) => job,
+            other => {
+                if let Err(error) = other {
+                    tracing::error!("no job could be leased: {error}");
+                }
+                tokio::select! {
+                    () = outbox.notified() => {}
+                    () = tokio::time::sleep(POLL) => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+                continue;
+            }
+        };
+        let noted = match attempt(&client, &fhir, &db, &job).await {
+            Ok(()) => db.finish_job(&job).await.map(drop),
+            Err((explained, outlook)) => {
+                tracing::warn!(attempt = job.claim.attempts, "a result was not accepted by the FHIR server: {explained}");
+                db.fail_job(&job, &explained, outlook).await.map(drop)
+            }
+        };
+        if let Err(error) = noted {
+            tracing::error!("the outcome of a push could not be recorded: {error}");
+        }
+    }
+}
+
+async fn attempt(client: &reqwest::Client, fhir: &Fhir, db: &Database, job: &Job) -> Result<(), (String, Outlook)> {
+    let again = |error: &dyn std::fmt::Display| (error.to_string(), Outlook::AgainAlways);
+    let (film, reading) = match (db.film(job.film).await, db.reading_of(job.film).await) {
+        (Ok(Some(film)), Ok(Some(reading))) => (film, reading),
+        (Ok(None), _) | (_, Ok(None)) => return Ok(()),
+        (Err(error), _) | (_, Err(error)) => return Err(again(&error)),
+    };
+    let mut request = client
+        .post(&fhir.push)
+        .header("content-type", "application/fhir+json; fhirVersion=5.0")
+        .body(report_bundle(&film, &reading).to_string());
+    if let Some(token) = &fhir.token {
+        request = request.bearer_auth(token);
+    }
+    // The URL may hold a password.
+    let answer = request.send().await.map_err(|error| again(&error.without_url()))?;
+    let status = answer.status();
+    match status.as_u16() {
+        200..=299 => Ok(()),
+        408 | 425 | 429 | 500..=599 => Err((format!("it answered {status}"), Outlook::AgainAlways)),
+        _ => Err((format!("it answered {status}"), Outlook::Never)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_link_local;
+
+    #[test]
+    fn addresses_of_the_link_are_known() {
+        for address in ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254"] {
+            assert!(is_link_local(address.parse().unwrap()), "{address}");
+        }
+        for address in ["127.0.0.1", "10.0.0.1", "::1", "2001:db8::1"] {
+            assert!(!is_link_local(address.parse().unwrap()), "{address}");
+        }
+    }
+}
