@@ -166,7 +166,7 @@ async fn two_thousand_associations_that_end_at_every_state() {
 
 /// CVE-2026-50254, CVE-2026-35505.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "some minutes: bench/associations.sh runs it alone"]
+#[ignore = "half a minute, and memory of its own: bench/associations.sh runs it alone"]
 async fn a_hundred_thousand_associations_leave_memory_flat() {
     associations(100_000, 8 * 1024).await;
 }
