@@ -33,7 +33,8 @@ pub mod web;
 pub use accept::{Origin, accept};
 pub use association::{Association, Connection, Context, Incoming, Peer};
 pub use client::{
-    Call, Direction, EXPLICIT_VR, IMPLICIT_VR, Object, Proposal, SubOperations, VERIFICATION, connect, interactive,
+    Call, Denial, Direction, EXPLICIT_VR, IMPLICIT_VR, Object, Proposal, SubOperations, VERIFICATION, connect,
+    interactive,
 };
 pub use error::{DimseError, Malformed};
 pub use policy::{Deadlines, Limits, Offer, PeerRule, Permission, Policy};

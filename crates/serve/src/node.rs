@@ -124,7 +124,8 @@ impl Node {
             return Ok(());
         }
         if let Some(fhir) = config.fhir.clone() {
-            let (db, node, outbox, stop) = (self.app.db.clone(), config.node_name(), Arc::clone(outbox), self.stop.subscribe());
+            let (db, node, outbox, stop) =
+                (self.app.db.clone(), config.node_name(), Arc::clone(outbox), self.stop.subscribe());
             self.parts.spawn(async move {
                 push(fhir, db, node, outbox, stop).await;
                 Ok(())

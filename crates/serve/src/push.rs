@@ -37,7 +37,9 @@ impl Resolve for Resolver {
 pub(crate) fn is_link_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => (v6.segments()[0] & 0xFFC0) == 0xFE80 || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local()),
+        IpAddr::V6(v6) => {
+            (v6.segments()[0] & 0xFFC0) == 0xFE80 || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
+        }
     }
 }
 
@@ -80,7 +82,10 @@ pub(crate) async fn push(fhir: Fhir, db: Database, node: String, outbox: Arc<Not
         let noted = match attempt(&client, &fhir, &db, &job).await {
             Ok(()) => db.finish_job(&job).await.map(drop),
             Err((explained, outlook)) => {
-                tracing::warn!(attempt = job.claim.attempts, "a result was not accepted by the FHIR server: {explained}");
+                tracing::warn!(
+                    attempt = job.claim.attempts,
+                    "a result was not accepted by the FHIR server: {explained}"
+                );
                 db.fail_job(&job, &explained, outlook).await.map(drop)
             }
         };

@@ -258,3 +258,61 @@ async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
         );
     }
 }
+
+/// A small disk of its own, unmounted when it is dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(place: &std::path::Path, mebibytes: u32) -> Option<Self> {
+        std::fs::create_dir_all(place).unwrap();
+        let size = format!("size={mebibytes}m");
+        let mounted =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "coxa-test"]).arg(place).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(place.to_owned()));
+        }
+        coxa_testing::skip("a small disk cannot be mounted here");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_refuses_films_and_loses_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(&folder.path().join("data"), 6) else { return };
+    let mut config = super::support::config(folder.path());
+    config.roles = vec![coxa_serve::config::Role::Receive, coxa_serve::config::Role::Pages];
+    config.limits.free_disk_mib = 0;
+    // What fills the disk to the last byte but little: the node's next writes fail at one place after the other.
+    let node = Running::start_in(folder, config).await;
+    let ballast = disk.0.join("ballast");
+    let (mut stored, mut refused) = (Vec::new(), 0);
+    for index in 0..60u16 {
+        let film = Film::new(&format!("filling {index}"), index);
+        // Room that shrinks by a page each time around the size of a film, its row and the log of the database.
+        let _ = std::fs::remove_file(&ballast);
+        let free = coxa_serve::store::free_bytes(&disk.0).unwrap();
+        let leave = 4096 * u64::from(60 - index);
+        let _ = std::fs::write(&ballast, vec![1u8; usize::try_from(free.saturating_sub(leave)).unwrap()]);
+        match node.store(&film).await {
+            Status::SUCCESS => stored.push(film),
+            Status::OUT_OF_RESOURCES => refused += 1,
+            other => panic!("answered with {other}"),
+        }
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    assert!(refused > 10 && !stored.is_empty(), "{refused} were refused, {} stored", stored.len());
+    for film in &stored {
+        let row = node.app.db.film_by_uid(&film.uid).await.unwrap().unwrap();
+        assert!(node.app.store.get(&row.attributes.sha256).await.unwrap().ends_with(film.data_set()));
+    }
+    assert_eq!(node.store(&Film::new("room again", 0)).await, Status::SUCCESS);
+    assert_eq!(std::fs::read_dir(disk.0.join("incoming")).unwrap().count(), 0);
+    node.stop().await;
+}

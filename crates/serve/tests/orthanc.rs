@@ -101,7 +101,9 @@ async fn a_film_goes_from_the_archive_to_the_node_and_its_results_come_back() {
         config.network.threshold = Some(0.0);
     })
     .await;
-    let Some(archive) = Orthanc::start(folder.path(), node.dicom, archive_port, ROUTE_ALL).await else { return };
+    let Some(archive) = Orthanc::start(folder.path(), node.dicom.unwrap(), archive_port, ROUTE_ALL).await else {
+        return;
+    };
     let (hip, knee) = (Film::new("orthanc hip", 0), Film::knee("orthanc knee"));
     for film in [&hip, &knee] {
         archive.put(film).await;
@@ -210,7 +212,7 @@ async fn storage_commitment_is_answered_on_an_association_of_its_own() {
     .await;
     let script =
         "function OnStoredInstance(instanceId, tags, metadata, origin) SendToModality(instanceId, 'coxa') end\n";
-    let Some(archive) = Orthanc::start(folder.path(), node.dicom, archive_port, script).await else { return };
+    let Some(archive) = Orthanc::start(folder.path(), node.dicom.unwrap(), archive_port, script).await else { return };
     let film = Film::new("commitment", 0);
     archive.put(&film).await;
     let begun = Instant::now();

@@ -97,7 +97,7 @@ async fn a_refused_association_is_shown_with_its_remedy() {
         }];
     })
     .await;
-    let mut call = super::support::call(node.dicom);
+    let mut call = super::support::call(node.dicom.unwrap());
     call.calling = "modality".into();
     assert!(coxa_dimse::connect(&call).await.is_err());
     assert!(coxa_dimse::connect(&call).await.is_err());
@@ -208,4 +208,51 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
         if path.is_dir() { all.extend(walk(&path)) } else { all.push(path) }
     }
     all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ports_are_encrypted_where_there_are_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key, authority) = certificates(folder.path());
+    let node = Running::start(|config| {
+        config.roles = vec![Role::Receive, Role::Pages];
+        config.tls =
+            Some(coxa_serve::config::Tls { certificate: certificate.clone(), key: key.clone(), authorities: None });
+    })
+    .await;
+    let film = Film::new("encrypted", 0);
+    let mut call = super::support::call(node.dicom.unwrap());
+    assert!(coxa_dimse::connect(&call).await.is_err(), "a plain association is none");
+    call.tls = Some(coxa_dimse::tls::Connector::new(&authority, None).unwrap());
+    let mut association = coxa_dimse::connect(&call).await.unwrap();
+    assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
+    association.release().await.unwrap();
+
+    let plain = client().get(format!("{}/health", node.http)).send().await;
+    assert!(plain.is_err(), "a plain request gets no answer");
+    let root = reqwest::Certificate::from_pem(&std::fs::read(&authority).unwrap()).unwrap();
+    let trusting = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build().unwrap();
+    let answer =
+        trusting.get(format!("{}/dicom-web/studies", node.http.replace("http://", "https://"))).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    node.stop().await;
+}
+
+/// A certificate of 127.0.0.1 with its key, and the authority that signed it.
+fn certificates(folder: &std::path::Path) -> (std::path::PathBuf, std::path::PathBuf, std::path::PathBuf) {
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    // An issuer of its subject's name would be taken for the same certificate.
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "authority");
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let authority = parameters.self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(parameters, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let own = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    (write("own.pem", own.pem()), write("key.pem", key.serialize_pem()), write("authority.pem", authority.pem()))
 }

@@ -17,7 +17,7 @@ pub const EXPLICIT: &str = "1.2.840.10008.1.2.1";
 pub struct Running {
     pub folder: tempfile::TempDir,
     pub http: String,
-    pub dicom: std::net::SocketAddr,
+    pub dicom: Option<std::net::SocketAddr>,
     pub app: std::sync::Arc<coxa_serve::http::App>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
@@ -46,7 +46,7 @@ impl Running {
     pub async fn start_in(folder: tempfile::TempDir, config: Config) -> Self {
         let node = Node::start(config).await.unwrap();
         let (stop, stopped) = oneshot::channel();
-        let (http, dicom, app) = (format!("http://{}", node.http.unwrap()), node.dicom.unwrap(), node.app().clone());
+        let (http, dicom, app) = (format!("http://{}", node.http.unwrap()), node.dicom, node.app().clone());
         let task = tokio::spawn(async move {
             node.run_until(async { drop(stopped.await) }).await.unwrap();
         });
@@ -85,7 +85,7 @@ impl Running {
     }
 
     pub async fn association(&self) -> Association {
-        connect(&call(self.dicom)).await.unwrap()
+        connect(&call(self.dicom.unwrap())).await.unwrap()
     }
 
     pub async fn store(&self, film: &Film) -> Status {

@@ -185,7 +185,7 @@ impl Database {
     /// When the database fails.
     pub async fn fail_job(&self, job: &Job, error: &str, outlook: Outlook) -> Result<bool, DbError> {
         let pause = outlook.pause(job.claim.attempts);
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         let changed = sqlx::query(
             "UPDATE job SET state = $1, run_at = $2, error = $3, lease_owner = '', lease_until = 0 \
              WHERE id = $4 AND lease_owner = $5 AND state = 'leased'",
@@ -212,7 +212,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn revive(&self) -> Result<u64, DbError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "UPDATE instance SET state = 'received' WHERE state = 'failed' AND id IN (SELECT film_id FROM job WHERE state = 'dead')",
         )

@@ -62,7 +62,7 @@ impl Database {
     /// When the database fails.
     pub async fn finish_commitment(&self, commitment: &Commitment, result: Result<(), String>) -> Result<(), DbError> {
         let claim = &commitment.claim;
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         match result {
             Ok(()) => {
                 finish(&mut transaction, claim).await?;

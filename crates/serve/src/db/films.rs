@@ -123,7 +123,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn store_film(&self, film: &NewFilm, jobs: &[(JobKind, &str)]) -> Result<Stored, DbError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         let stored = match insert(&mut transaction, film, "film", None).await? {
             Some(id) => {
                 for (kind, home) in jobs {
@@ -173,7 +173,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn in_bucket(&self, id: i64) -> Result<(), DbError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         sqlx::query("UPDATE instance SET in_bucket = 1 WHERE id = $1").bind(id).execute(&mut *transaction).await?;
         // From now on any node can read it.
         sqlx::query("UPDATE job SET home = '' WHERE film_id = $1").bind(id).execute(&mut *transaction).await?;
@@ -200,7 +200,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn remove_film(&self, id: i64) -> Result<Vec<String>, DbError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         let rows = sqlx::query(
             "SELECT sha256 FROM instance WHERE id = $1 OR film_id = $1 UNION SELECT sha256 FROM conflict WHERE film_id = $1",
         )

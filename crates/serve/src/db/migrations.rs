@@ -12,7 +12,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7310593858)";
 
 impl Database {
     pub(super) async fn migrate(&self) -> Result<(), DbError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         if self.dialect == Dialect::Postgres {
             sqlx::query(LOCK).execute(&mut *transaction).await?;
         }

@@ -15,6 +15,7 @@ mod refusals;
 mod results;
 mod search;
 mod tokens;
+mod transaction;
 
 use std::path::Path;
 use std::str::FromStr as _;

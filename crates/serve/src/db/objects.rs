@@ -108,7 +108,7 @@ impl Database {
         status: i64,
         explained: &str,
     ) -> Result<bool, DbError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         let pause = match state {
             SendState::Done => {
                 if !finish(&mut transaction, &send.claim).await? {

@@ -81,7 +81,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn finish_reading(&self, job: &Job, outcome: &Outcome, objects: &[NewObject]) -> Result<bool, DbError> {
-        let mut transaction = self.write.begin().await?;
+        let mut transaction = self.begin().await?;
         if !finish(&mut transaction, &job.claim).await? {
             transaction.rollback().await?;
             return Ok(false);

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::films::{COLUMNS, Film, of_row};
-use super::{Database, DbError};
+use super::{Database, DbError, Dialect};
 
 /// Which objects are asked for. What is empty asks for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn films(&self, query: &FilmQuery) -> Result<Vec<Film>, DbError> {
-        let (which, values) = condition(query);
+        let (which, values) = condition(query, self.dialect);
         let sql = format!(
             "SELECT {COLUMNS} FROM instance {which} ORDER BY study_uid, series_uid, id LIMIT {} OFFSET {}",
             query.limit, query.offset
@@ -48,7 +48,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn firsts(&self, query: &FilmQuery, by: Level) -> Result<Vec<Film>, DbError> {
-        let (which, values) = condition(query);
+        let (which, values) = condition(query, self.dialect);
         let by = by.column();
         let sql = format!(
             "SELECT {COLUMNS} FROM instance WHERE id IN (SELECT MIN(id) FROM instance {which} GROUP BY {by} ORDER BY {by} LIMIT {} OFFSET {}) \
@@ -116,7 +116,7 @@ impl Level {
 }
 
 /// The condition of a query, and its values from `$1` on.
-fn condition(query: &FilmQuery) -> (String, Vec<String>) {
+fn condition(query: &FilmQuery, dialect: Dialect) -> (String, Vec<String>) {
     let mut parts: Vec<String> = Vec::new();
     let mut values: Vec<String> = Vec::new();
     let mut one_of = |column: &str, wanted: &[String]| {
@@ -150,7 +150,14 @@ fn condition(query: &FilmQuery) -> (String, Vec<String>) {
         parts.push(condition.replace("{}", &format!("${}", values.len())));
     };
     if !query.patient_name.is_empty() {
-        compare("UPPER(patient_name) LIKE {} ESCAPE '\\'", like(&query.patient_name.to_uppercase()));
+        compare("UPPER(patient_name) LIKE UPPER({}) ESCAPE '\\'", like(&query.patient_name));
+        // What stands before the first wild card is found by the index, which LIKE does not use; PostgreSQL's order may be another
+        // than that of the characters.
+        let start: String = query.patient_name.chars().take_while(|c| !matches!(c, '*' | '?')).collect();
+        if dialect == Dialect::Sqlite && !start.is_empty() {
+            compare("UPPER(patient_name) >= UPPER({})", start.clone());
+            compare("UPPER(patient_name) < UPPER({})", format!("{start}\u{10FFFF}"));
+        }
     }
     let (from, to) = &query.study_date;
     if !from.is_empty() {

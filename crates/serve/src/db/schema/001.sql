@@ -42,6 +42,7 @@ CREATE TABLE instance (
     UNIQUE (film_id, kind)
 );
 CREATE INDEX instance_study ON instance (study_uid, series_uid);
+CREATE INDEX instance_name ON instance (UPPER(patient_name));
 CREATE INDEX instance_patient ON instance (patient_id);
 CREATE INDEX instance_accession ON instance (accession_number);
 CREATE INDEX instance_date ON instance (study_date);
