@@ -171,7 +171,7 @@ fn run(parts: &ReaderParts, runtime: &Handle, mut detector: Detector, films: &Re
     while let Ok(ready) = films.recv() {
         let prediction = match &ready.decoded {
             _ if is_own(&ready.film) => Ok(Read::Undecodable("a result object of this program".into())),
-            Ok(film) => detector.read(film.clone()).map(Read::Detected).map_err(|error| error.to_string()),
+            Ok(film) => detector.read(film.clone()).map(|detection| Read::Detected(Box::new(detection))).map_err(|error| error.to_string()),
             // What the file is and what is wrong with it, in words without a value of the patient: a result, not a failure.
             Err(error) => Ok(Read::Undecodable(reason_of(error))),
         };
@@ -191,7 +191,7 @@ fn is_own(film: &Film) -> bool {
 
 /// What became of a film.
 enum Read {
-    Detected(Detection),
+    Detected(Box<Detection>),
     Undecodable(String),
 }
 
@@ -201,7 +201,7 @@ async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Re
         Read::Undecodable(reason) => FilmPrediction::NotRead { not_read: reason.clone() },
     };
     let detection = match &read {
-        Read::Detected(detection) => Some(detection),
+        Read::Detected(detection) => Some(&**detection),
         Read::Undecodable(_) => None,
     };
     let made = match parts.maker.make((&ready.film, &ready.bytes), &prediction, detection, detector) {

@@ -146,11 +146,10 @@ impl<'a> Walk<'_, 'a> {
         let end = head.value.checked_add(length).filter(|&end| end <= limit);
         let end = end.ok_or(Stop::Truncated { what: "an element", at: head.value })?;
         match level {
-            _ if self.depth == Depth::All => {
-                if is_sequence(head, encoding) {
-                    self.sequence(head.value, Some(end), encoding, depth + 1, None)?;
-                }
+            _ if self.depth == Depth::All && is_sequence(head, encoding) => {
+                self.sequence(head.value, Some(end), encoding, depth + 1, None)?;
             }
+            _ if self.depth == Depth::All => {}
             Some(Level::Top) if lut_level(head.tag).is_some() => {
                 let inside = if head.vr == VR::UN { Encoding::ImplicitLittle } else { encoding };
                 self.sequence(head.value, Some(end), inside, depth + 1, lut_level(head.tag))?;

@@ -57,7 +57,7 @@ impl Database {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let scope: String = row.try_get(1)?;
-        Ok(Scope::parse(&scope).map(|scope| Ok::<_, DbError>((row.try_get(0)?, scope))).transpose()?)
+        Scope::parse(&scope).map(|scope| Ok((row.try_get(0)?, scope))).transpose()
     }
 
     /// Takes a token back; `false` where there is none of this name.

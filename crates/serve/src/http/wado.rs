@@ -105,10 +105,9 @@ async fn objects(State(app): Shared, named: Named, headers: &HeaderMap) -> Resul
         _ => false,
     });
     let wanted = wanted.ok_or_else(|| HttpError::not_acceptable("multipart/related; type=\"application/dicom\""))?;
-    if let Some(syntax) = wanted.transfer_syntax.filter(|syntax| syntax != "*") {
-        if films.iter().any(|film| film.attributes.transfer_syntax != syntax) {
-            return Err(HttpError::not_acceptable("the transfer syntax that it is kept in: transfer-syntax=*"));
-        }
+    let is_other = |syntax: &String| films.iter().any(|film| film.attributes.transfer_syntax != *syntax);
+    if wanted.transfer_syntax.is_some_and(|syntax| syntax != "*" && is_other(&syntax)) {
+        return Err(HttpError::not_acceptable("the transfer syntax that it is kept in: transfer-syntax=*"));
     }
     if wanted.media == "application/dicom" {
         let bytes = app.store.get(&films[0].attributes.sha256).await?;
