@@ -50,7 +50,9 @@ def main(attributes, newer):
         if not re.fullmatch(r"[0-9A-FX]{8}", tag):
             continue  # Private attributes, which a rule of their own removes.
         options = [entry.get(key, "") for key in OPTIONS.values()]
-        rows[tag] = [tag, entry["name"], entry["basicProfile"], *options, "2024e"]
+        # Some names have a note below them.
+        name = entry["name"].splitlines()[0]
+        rows[tag] = [tag, name, entry["basicProfile"], *options, "2024e"]
     for tag, (action, name) in basic_2026c(newer).items():
         if tag not in rows:
             rows[tag] = [tag, name, action, *[""] * len(OPTIONS), "2026c"]

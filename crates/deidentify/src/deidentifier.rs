@@ -9,7 +9,7 @@ use dicom_dictionary_std::tags;
 
 use crate::admit::{Ids, admit};
 use crate::charset::Charset;
-use crate::dataset::DataSet;
+use crate::dataset::{DataSet, Value};
 use crate::identifiers::Identifiers;
 use crate::key::{Key, is_pseudonym};
 use crate::parse::parse;
@@ -135,6 +135,8 @@ impl Deidentifier {
         let file = parse(bytes)?;
         let ids = admit(&file, self.pixels.is_on())?;
         let mut data = file.data;
+        let is_cleaned = self.pixels.is_on() || states_clean_pixels(&data);
+        let burned_in = if is_cleaned { Pixels::Cleaned } else { Pixels::Untouched };
         let link = Person::of(&data);
         let (patient, identified_by) = match mapping {
             Mapping::Keyed(_) => self.identify(&data, &link, &ids),
@@ -153,7 +155,10 @@ impl Deidentifier {
             return Err(Withheld::Residue);
         }
         out.0.insert(tags::PIXEL_DATA, pixels.element);
-        self.state(&mut out, &patient, !check.is_ascii());
+        self.state(&mut out, &patient, burned_in);
+        if !check.is_ascii() {
+            out.put(tags::SPECIFIC_CHARACTER_SET, VR::CS, b"ISO_IR 192");
+        }
         let sop_instance_uid = out.ascii(tags::SOP_INSTANCE_UID).unwrap_or_default();
         let bytes = write(&meta(&ids.class, &sop_instance_uid, pixels.syntax.uid()), &out)?;
         let receipt = Receipt {
@@ -204,21 +209,18 @@ impl Deidentifier {
     }
 
     /// States what was done (PS3.3 C.7.1.1, C.12.1.1.3; PS3.15 E.1.1), and the pseudonym.
-    fn state(&self, out: &mut DataSet, patient: &Patient, is_in_utf8: bool) {
+    fn state(&self, out: &mut DataSet, patient: &Patient, pixels: Pixels) {
         let pseudonym = patient.pseudonym.as_bytes();
         out.put(tags::PATIENT_NAME, VR::PN, pseudonym);
         out.put(tags::PATIENT_ID, VR::LO, pseudonym);
-        if is_in_utf8 {
-            out.put(tags::SPECIFIC_CHARACTER_SET, VR::CS, b"ISO_IR 192");
-        }
         out.put(tags::PATIENT_IDENTITY_REMOVED, VR::CS, b"YES");
         out.put(tags::DEIDENTIFICATION_METHOD, VR::LO, b"Coxa: PS3.15 Annex E Basic Profile");
         let mut codes = vec![
             code("113100", "Basic Application Confidentiality Profile"),
             code("113103", "Clean Graphics Option"),
         ];
-        if self.pixels.is_on() {
-            codes.push(code("113101", "Clean Pixel Data Option"));
+        if pixels == Pixels::Cleaned {
+            codes.push(code(CLEAN_PIXELS, "Clean Pixel Data Option"));
             out.put(tags::BURNED_IN_ANNOTATION, VR::CS, b"NO");
         }
         codes.extend(self.rules.options().iter().map(|option| option.code()).map(|(value, meaning)| code(value, meaning)));
@@ -227,6 +229,25 @@ impl Deidentifier {
         out.put(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, VR::CS, dates);
     }
 }
+
+/// What was done about burned-in text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pixels {
+    Cleaned,
+    Untouched,
+}
+
+/// Whether a film was de-identified with cleaned pixels before.
+fn states_clean_pixels(data: &DataSet) -> bool {
+    let Some(Value::Items(codes)) = data.0.get(&tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE).map(|element| &element.value)
+    else {
+        return false;
+    };
+    codes.iter().any(|code| code.ascii(tags::CODE_VALUE).as_deref() == Some(CLEAN_PIXELS))
+}
+
+/// Clean Pixel Data Option (PS3.16 CID 7050).
+const CLEAN_PIXELS: &str = "113101";
 
 /// What a header says about its patient.
 struct Person {
