@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use coxa_cohort::CohortError;
+use coxa_deidentify::DeidentifyError;
 use coxa_model::ModelError;
 use coxa_schema::{ErrorKind, Hint};
 use coxa_simulate::SimulateError;
@@ -65,6 +66,7 @@ fn judge(error: &anyhow::Error) -> Judgment {
             .or_else(|| of::<StudyError>(cause))
             .or_else(|| of::<SimulateError>(cause))
             .or_else(|| of::<ModelError>(cause))
+            .or_else(|| of::<DeidentifyError>(cause))
     });
     let Judgment { kind, hint } = judged.unwrap_or(Judgment { kind: ErrorKind::Input, hint: None });
     let hint = if kind == ErrorKind::Internal { Some(OUR_FAULT.to_owned()) } else { hint };

@@ -1,8 +1,8 @@
 //! Character sets (PS3.3 C.12.1.1.2, PS3.5 6.1): how texts and names are decoded, and how an identifier may be written as bytes.
 
 use encoding_rs::{
-    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7,
-    ISO_8859_8, ISO_8859_15, SHIFT_JIS, UTF_8, WINDOWS_874, WINDOWS_1252, WINDOWS_1254,
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, ISO_2022_JP, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5,
+    ISO_8859_6, ISO_8859_7, ISO_8859_8, ISO_8859_15, SHIFT_JIS, UTF_8, WINDOWS_874, WINDOWS_1252, WINDOWS_1254,
 };
 
 const ESCAPE: u8 = 0x1B;
@@ -144,7 +144,8 @@ pub(crate) fn guesses(bytes: &[u8]) -> Vec<String> {
 
 /// The bytes that a text is in UTF-8, Latin-1, UTF-16 (both orders), GB18030, Big5, EUC-KR and ISO 2022 (Japanese, Korean, Chinese), as far
 /// as each can write it, without repetition.
-pub(crate) fn written_forms(text: &str) -> Vec<Vec<u8>> {
+pub(crate) fn written_forms(text: &str) -> Vec<Form> {
+    let plain = text.as_bytes().to_ascii_lowercase();
     let mut forms = vec![text.as_bytes().to_vec()];
     forms.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
     forms.push(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
@@ -161,9 +162,33 @@ pub(crate) fn written_forms(text: &str) -> Vec<Vec<u8>> {
             forms.push(bytes.into_owned());
         }
     }
+    forms.iter_mut().for_each(|form| form.make_ascii_lowercase());
     forms.sort();
     forms.dedup();
-    forms
+    let is_word = |bytes: &Vec<u8>| text.is_ascii() && *bytes == plain;
+    forms.into_iter().map(|bytes| Form { is_word: is_word(&bytes), bytes }).collect()
+}
+
+/// Bytes that a text may be written as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// The bytes, ASCII letters among them in lower case.
+    pub(crate) bytes: Vec<u8>,
+    /// They are ASCII letters and digits, which must not be found inside a longer word; other bytes have no such edges.
+    is_word: bool,
+}
+
+impl Form {
+    /// Whether it stands at a place of bytes in lower case.
+    pub(crate) fn is_at(&self, at: usize, haystack: &[u8]) -> bool {
+        let is_alphanumeric =
+            |at: Option<usize>| at.and_then(|at| haystack.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+        let runs_over =
+            |inside: usize, outside: Option<usize>| is_alphanumeric(Some(inside)) && is_alphanumeric(outside);
+        let end = at + self.bytes.len();
+        haystack[at..].starts_with(&self.bytes)
+            && !(self.is_word && (runs_over(at, at.checked_sub(1)) || runs_over(end - 1, Some(end))))
+    }
 }
 
 #[cfg(test)]
@@ -188,10 +213,14 @@ mod tests {
     #[test]
     fn a_name_is_written_in_many_ways() {
         let forms = written_forms("王小東");
-        assert!(forms.contains(&"王小東".as_bytes().to_vec()));
-        assert!(forms.contains(&b"\xcd\xf5\xd0\xa1\x96|".to_vec()), "GB18030");
-        assert!(forms.contains(&b"\x32&>.El".to_vec()), "ISO 2022");
-        assert_eq!(written_forms("Doe").len(), 3);
+        for (bytes, name) in
+            [("王小東".as_bytes(), "UTF-8"), (b"\xcd\xf5\xd0\xa1\x96|", "GB18030"), (b"2&>.el", "ISO 2022")]
+        {
+            assert!(forms.iter().any(|form| form.bytes == bytes && !form.is_word), "{name}");
+        }
+        assert_eq!(written_forms("Doe").iter().map(|form| form.is_word).collect::<Vec<_>>(), [false, false, true]);
+        let form = written_forms("Doe").swap_remove(2);
+        assert!(form.is_at(2, b"x doe,") && !form.is_at(1, b"xdoe") && !form.is_at(0, b"does"));
         assert!(guesses(b"\xa4\xfd\xa4p\xaaF").contains(&"王小東".to_owned()), "Big5");
     }
 }

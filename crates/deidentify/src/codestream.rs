@@ -147,7 +147,8 @@ mod tests {
         let scan = b"\xff\xda\0\x04\x01\x02\x12\xff\0\x34\xff\xd0\x56";
         let mut bytes = [b"\xff\xd8", &jfif[..], b"\xff\xfe\0\x09DOE^JOE", scan, b"\xff\xd9DOE^JANE"].concat();
         scrub(&mut bytes, Codec::Jpeg).unwrap();
-        let expected = [b"\xff\xd8", &jfif[..], b"\xff\xfe\0\x09\0\0\0\0\0\0\0", scan, b"\xff\xd9\0\0\0\0\0\0\0\0"].concat();
+        let expected =
+            [b"\xff\xd8", &jfif[..], b"\xff\xfe\0\x09\0\0\0\0\0\0\0", scan, b"\xff\xd9\0\0\0\0\0\0\0\0"].concat();
         assert_eq!(bytes, expected);
         let tile = b"\xff\x90\0\x0a\0\0\0\0\0\x1a\0\x01\xff\x64\0\x06\0\x01DO\xff\x93\x01\x02\x03\x04";
         let mut bytes = [b"\xff\x4f\xff\x51\0\x04\x01\x02\xff\x64\0\x07\0\x01DOE", &tile[..], b"\xff\xd9J"].concat();
@@ -164,7 +165,9 @@ mod tests {
         ] {
             assert_eq!(scrub(&mut bytes.to_vec(), codec), Err(Withheld::Truncated));
         }
-        for (bytes, codec) in [(&b"DOE^JOHN"[..], Codec::Jpeg), (b"\xff\xd8\xff\xf0\0\x02", Codec::Jpeg), (b"", Codec::Jpeg2000)] {
+        for (bytes, codec) in
+            [(&b"DOE^JOHN"[..], Codec::Jpeg), (b"\xff\xd8\xff\xf0\0\x02", Codec::Jpeg), (b"", Codec::Jpeg2000)]
+        {
             assert_eq!(scrub(&mut bytes.to_vec(), codec), Err(BROKEN));
         }
     }

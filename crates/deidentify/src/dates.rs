@@ -41,9 +41,11 @@ fn move_by(date: Date, days: i64) -> Option<Date> {
 /// A time of day (TM); the form of ACR-NEMA, `HH:MM:SS`, loses its colons.
 pub(crate) fn time_of_day(text: &str) -> Option<String> {
     let time = text.replace(':', "");
-    let (whole, fraction) = time.split_once('.').map_or((time.as_str(), None), |(whole, fraction)| (whole, Some(fraction)));
+    let (whole, fraction) =
+        time.split_once('.').map_or((time.as_str(), None), |(whole, fraction)| (whole, Some(fraction)));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let part = |at: usize, most: u32| whole.get(at..at + 2).is_none_or(|two| two.parse::<u32>().is_ok_and(|n| n <= most));
+    let part =
+        |at: usize, most: u32| whole.get(at..at + 2).is_none_or(|two| two.parse::<u32>().is_ok_and(|n| n <= most));
     let is_whole = is_number(whole) && matches!(whole.len(), 2 | 4 | 6) && part(0, 23) && part(2, 59) && part(4, 60);
     let is_fraction = fraction.is_none_or(|f| whole.len() == 6 && is_number(f) && f.len() <= 6);
     (is_whole && is_fraction).then_some(time)

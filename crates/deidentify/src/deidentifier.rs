@@ -215,15 +215,15 @@ impl Deidentifier {
         out.put(tags::PATIENT_ID, VR::LO, pseudonym);
         out.put(tags::PATIENT_IDENTITY_REMOVED, VR::CS, b"YES");
         out.put(tags::DEIDENTIFICATION_METHOD, VR::LO, b"Coxa: PS3.15 Annex E Basic Profile");
-        let mut codes = vec![
-            code("113100", "Basic Application Confidentiality Profile"),
-            code("113103", "Clean Graphics Option"),
-        ];
+        let mut codes =
+            vec![code("113100", "Basic Application Confidentiality Profile"), code("113103", "Clean Graphics Option")];
         if pixels == Pixels::Cleaned {
             codes.push(code(CLEAN_PIXELS, "Clean Pixel Data Option"));
             out.put(tags::BURNED_IN_ANNOTATION, VR::CS, b"NO");
         }
-        codes.extend(self.rules.options().iter().map(|option| option.code()).map(|(value, meaning)| code(value, meaning)));
+        codes.extend(
+            self.rules.options().iter().map(|option| option.code()).map(|(value, meaning)| code(value, meaning)),
+        );
         out.put_items(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE, codes);
         let dates: &[u8] = if self.rules.has(ProfileOption::ModifiedDates) { b"MODIFIED" } else { b"REMOVED" };
         out.put(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, VR::CS, dates);
@@ -239,7 +239,8 @@ enum Pixels {
 
 /// Whether a film was de-identified with cleaned pixels before.
 fn states_clean_pixels(data: &DataSet) -> bool {
-    let Some(Value::Items(codes)) = data.0.get(&tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE).map(|element| &element.value)
+    let Some(Value::Items(codes)) =
+        data.0.get(&tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE).map(|element| &element.value)
     else {
         return false;
     };

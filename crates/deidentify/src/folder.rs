@@ -117,7 +117,8 @@ pub fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, DeidentifyE
         files.extend(found.films.into_iter().chain(found.others));
     }
     let out = out.canonicalize().ok();
-    let is_output = |file: &PathBuf| out.as_ref().is_some_and(|out| file.canonicalize().is_ok_and(|file| file.starts_with(out)));
+    let is_output =
+        |file: &PathBuf| out.as_ref().is_some_and(|out| file.canonicalize().is_ok_and(|file| file.starts_with(out)));
     files.retain(|file| !is_output(file));
     Ok(files.into_iter().collect())
 }
@@ -145,7 +146,10 @@ pub fn deidentify_files(
             let serial = chunk * threads.max(1) + place + 1;
             let placed = film.and_then(|film| place_film(out, film));
             if let Some(link) = link.as_deref_mut() {
-                let film = placed.as_ref().ok().map(|(file, _, film)| (file.as_str(), film.receipt.patient.as_str(), &film.link));
+                let film = placed
+                    .as_ref()
+                    .ok()
+                    .map(|(file, _, film)| (file.as_str(), film.receipt.patient.as_str(), &film.link));
                 link.add(serial, &films[place], film)?;
             }
             withheld += usize::from(placed.is_err());
@@ -154,7 +158,8 @@ pub fn deidentify_files(
                 Ok((file, Placed::Same, film)) => FilmOutcome::Unchanged { file, receipt: Box::new(film.receipt) },
                 Err(reason) => FilmOutcome::Withheld { reason: reason.to_string() },
             };
-            report(Line { serial, outcome }).map_err(|source| DeidentifyError::Io { path: "standard output".into(), source })?;
+            report(Line { serial, outcome })
+                .map_err(|source| DeidentifyError::Io { path: "standard output".into(), source })?;
         }
     }
     Ok(withheld)
@@ -189,7 +194,9 @@ fn in_parallel(deidentifier: &Deidentifier, files: &[PathBuf]) -> Vec<Result<Dei
     let one = |file: &PathBuf| read(file).and_then(|bytes| deidentifier.deidentify(&bytes));
     thread::scope(|scope| {
         let threads: Vec<_> = files.iter().map(|file| scope.spawn(move || one(file))).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or(Err(Withheld::Malformed("it cannot be processed")));
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or(Err(Withheld::Malformed("it cannot be processed")))
+        };
         threads.into_iter().map(join).collect()
     })
 }

@@ -104,24 +104,13 @@ impl Identifiers {
         let haystack = bytes.to_ascii_lowercase();
         let is_telling = |value: &&String| is_telling(value) && !words.cover(value);
         let forms = self.values.iter().filter(is_telling).flat_map(|value| written_forms(value));
-        forms.into_iter().any(|form| is_found(&form.to_ascii_lowercase(), &haystack))
+        forms.into_iter().any(|form| (0..haystack.len()).any(|at| form.is_at(at, &haystack)))
     }
 }
 
 /// Whether a value is long enough to be looked for as bytes: three letters may be part of anything.
 pub(crate) fn is_telling(value: &str) -> bool {
     value.chars().count() >= if value.chars().any(is_ideograph) { 2 } else { 4 }
-}
-
-/// Whether bytes are found among others, not as part of a longer word or number. Both are in lower case.
-pub(crate) fn is_found(form: &[u8], haystack: &[u8]) -> bool {
-    let is_inside = |edge: u8, beside: Option<&u8>| edge.is_ascii_alphanumeric() && beside.is_some_and(u8::is_ascii_alphanumeric);
-    let (Some(&first), Some(&last)) = (form.first(), form.last()) else { return false };
-    let starts = haystack.windows(form.len()).enumerate().filter(|(_, window)| window[0] == first && *window == form);
-    starts.into_iter().any(|(at, _)| {
-        let before = at.checked_sub(1).and_then(|before| haystack.get(before));
-        !is_inside(first, before) && !is_inside(last, haystack.get(at + form.len()))
-    })
 }
 
 /// UIDs of the standard, and those that a key made.

@@ -36,7 +36,10 @@ impl Seal {
     /// # Errors
     /// [`DeidentifyError::Encryption`]: it is none.
     pub fn recipient(text: &str) -> Result<Self, DeidentifyError> {
-        text.trim().parse().map(Self::Recipient).map_err(|reason: &str| fault(format!("the recipient is not valid ({reason})")))
+        text.trim()
+            .parse()
+            .map(Self::Recipient)
+            .map_err(|reason: &str| fault(format!("the recipient is not valid ({reason})")))
     }
 
     /// By a passphrase of at least 12 characters.
@@ -118,7 +121,12 @@ impl LinkTable {
     }
 
     /// Adds a film; one that is withheld has an input alone.
-    pub(crate) fn add(&mut self, serial: usize, input: &Path, film: Option<(&str, &str, &Link)>) -> Result<(), DeidentifyError> {
+    pub(crate) fn add(
+        &mut self,
+        serial: usize,
+        input: &Path,
+        film: Option<(&str, &str, &Link)>,
+    ) -> Result<(), DeidentifyError> {
         let (serial, input) = (serial.to_string(), input.to_string_lossy());
         let record: [&str; 10] = match film {
             None => [&serial, &input, "", "", "", "", "", "", "", ""],

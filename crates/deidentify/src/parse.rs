@@ -27,8 +27,6 @@ pub(crate) struct File {
     pub(crate) syntax: Syntax,
     /// The data set.
     pub(crate) data: DataSet,
-    /// Whether the preamble holds nothing.
-    pub(crate) preamble_is_empty: bool,
 }
 
 /// A transfer syntax that is understood.
@@ -117,7 +115,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<File, Withheld> {
     };
     let mut reader = Reader { bytes: inflated.as_deref().unwrap_or(rest), at: 0 };
     let data = reader.data_set(encoding, 0, Until::End)?;
-    Ok(File { meta, syntax, data, preamble_is_empty: bytes[..128].iter().all(|&b| b == 0) })
+    Ok(File { meta, syntax, data })
 }
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Withheld> {

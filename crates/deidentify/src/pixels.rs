@@ -116,9 +116,11 @@ const UNSUPPORTED: fn(&'static str) -> Withheld = Withheld::Pixels;
 
 impl Layout {
     fn of(data: &DataSet) -> Result<Self, Withheld> {
-        let number = |tag| data.number(tag).map(usize::from).ok_or(UNSUPPORTED("an attribute of the pixels is missing"));
+        let number =
+            |tag| data.number(tag).map(usize::from).ok_or(UNSUPPORTED("an attribute of the pixels is missing"));
         let [rows, columns, samples] = [number(tags::ROWS)?, number(tags::COLUMNS)?, number(tags::SAMPLES_PER_PIXEL)?];
-        let [allocated, stored, high] = [number(tags::BITS_ALLOCATED)?, number(tags::BITS_STORED)?, number(tags::HIGH_BIT)?];
+        let [allocated, stored, high] =
+            [number(tags::BITS_ALLOCATED)?, number(tags::BITS_STORED)?, number(tags::HIGH_BIT)?];
         if rows == 0 || columns == 0 || !matches!(samples, 1 | 3) || !matches!(allocated, 8 | 16) {
             return Err(UNSUPPORTED("their size or the bits allocated"));
         }
@@ -177,7 +179,7 @@ pub(crate) fn take(data: &mut DataSet, syntax: Syntax, cleaning: &PixelCleaning)
     };
     let unused_bits_cleared = clear_unused_bits(&mut values, layout);
     let blanked = if cleaning.is_on() { blank_all(&mut values, layout, data, cleaning)? } else { 0 };
-    let vr = if layout.width == 2 { VR::OW } else if element.vr == VR::OW { VR::OW } else { VR::OB };
+    let vr = if layout.width == 2 || element.vr == VR::OW { VR::OW } else { VR::OB };
     let element = Element { vr, value: Value::Bytes(padded(vr, values)) };
     Ok(Cleaned { element, syntax, blanked, unused_bits_cleared })
 }
@@ -228,12 +230,7 @@ fn clear_unused_bits(values: &mut [u8], layout: Layout) -> usize {
     cleared
 }
 
-fn blank_all(
-    values: &mut [u8],
-    layout: Layout,
-    data: &DataSet,
-    cleaning: &PixelCleaning,
-) -> Result<usize, Withheld> {
+fn blank_all(values: &mut [u8], layout: Layout, data: &DataSet, cleaning: &PixelCleaning) -> Result<usize, Withheld> {
     let is_interleaved = layout.samples == 1 || data.number(tags::PLANAR_CONFIGURATION) == Some(0);
     if !is_interleaved || layout.photometric == Photometric::Other {
         return Err(UNSUPPORTED("colors in planes, or luminance and chrominance, cannot be blanked"));
@@ -250,7 +247,9 @@ fn blank_all(
             values,
         };
         match detector.find(film) {
-            TextFound::In(found) => blanked += found.iter().filter(|rectangle| blank(values, layout, **rectangle)).count(),
+            TextFound::In(found) => {
+                blanked += found.iter().filter(|rectangle| blank(values, layout, **rectangle)).count()
+            }
             TextFound::Unsure => return Err(Withheld::Review),
         }
     }
@@ -262,7 +261,9 @@ fn blank(values: &mut [u8], layout: Layout, rectangle: Rectangle) -> bool {
     let right = rectangle.x.saturating_add(rectangle.width).min(layout.columns);
     let bottom = rectangle.y.saturating_add(rectangle.height).min(layout.rows);
     let (lowest, highest) = match layout.is_signed {
-        true => (1u16.wrapping_shl(layout.stored as u32 - 1).wrapping_neg(), ((1u32 << (layout.stored - 1)) - 1) as u16),
+        true => {
+            (1u16.wrapping_shl(layout.stored as u32 - 1).wrapping_neg(), ((1u32 << (layout.stored - 1)) - 1) as u16)
+        }
         false => (0, ((1u32 << layout.stored) - 1) as u16),
     };
     let black = if layout.photometric == Photometric::Monochrome1 { highest } else { lowest };
@@ -270,7 +271,9 @@ fn blank(values: &mut [u8], layout: Layout, rectangle: Rectangle) -> bool {
     for row in rectangle.y..bottom {
         let start = (row * layout.columns + rectangle.x.min(right)) * pixel;
         let end = (row * layout.columns + right) * pixel;
-        values[start..end].chunks_exact_mut(layout.width).for_each(|v| v.copy_from_slice(&black.to_le_bytes()[..layout.width]));
+        values[start..end]
+            .chunks_exact_mut(layout.width)
+            .for_each(|v| v.copy_from_slice(&black.to_le_bytes()[..layout.width]));
     }
     rectangle.x < right && rectangle.y < bottom
 }
@@ -371,7 +374,9 @@ mod tests {
         let expected = vec![0xFF, 0xFF, 0x01, 0x00, 0x00, 0xF8, 0x00, 0xF8];
         assert_eq!(cleaned(film([16, 12, 11], 1, "MONOCHROME2", &signed), &none), Ok((expected, 1, 0)));
         assert_eq!(cleaned(film([16, 12, 11], 0, "MONOCHROME2", &[0; 6]), &none), Err(Withheld::Truncated));
-        for (bits, photometric) in [([16, 12, 12], "MONOCHROME2"), ([32, 32, 31], "MONOCHROME2"), ([8, 8, 7], "PALETTE COLOR")] {
+        for (bits, photometric) in
+            [([16, 12, 12], "MONOCHROME2"), ([32, 32, 31], "MONOCHROME2"), ([8, 8, 7], "PALETTE COLOR")]
+        {
             let refused = cleaned(film(bits, 0, photometric, &[0; 16]), &none);
             assert!(matches!(refused, Err(Withheld::Pixels(_))), "{photometric}");
         }
@@ -382,7 +387,9 @@ mod tests {
         let rectangle = Rectangle { x: 1, y: 0, width: 9, height: 1 };
         let outside = Rectangle { x: 2, y: 7, width: 9, height: 1 };
         let cleaning = PixelCleaning { rectangles: vec![rectangle, outside], detector: None };
-        for (signed, photometric, black) in [(0, "MONOCHROME2", 0), (0, "MONOCHROME1", 255), (1, "MONOCHROME2", 128), (1, "MONOCHROME1", 127)] {
+        for (signed, photometric, black) in
+            [(0, "MONOCHROME2", 0), (0, "MONOCHROME1", 255), (1, "MONOCHROME2", 128), (1, "MONOCHROME1", 127)]
+        {
             let data = film([8, 8, 7], signed, photometric, &[5, 6, 7, 8]);
             assert_eq!(cleaned(data, &cleaning), Ok((vec![5, black, 7, 8], 0, 1)), "{photometric} {signed}");
         }

@@ -104,7 +104,9 @@ enum Basic {
 
 static TABLE: LazyLock<HashMap<Tag, Row>> = LazyLock::new(|| {
     let rows = include_str!("../data/confidentiality_profile.csv").lines().skip(1);
-    rows.filter_map(|line| row(line).map(|row| (tag_of(line), row))).filter_map(|(tag, row)| Some((tag?, row))).collect()
+    rows.filter_map(|line| row(line).map(|row| (tag_of(line), row)))
+        .filter_map(|(tag, row)| Some((tag?, row)))
+        .collect()
 });
 
 /// Repeating groups have no single tag: they are removed by a rule of their own.
@@ -134,11 +136,12 @@ fn row(line: &str) -> Option<Row> {
 /// How many values or items each keyword of the list may have.
 static ALLOWED: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
     let lines = include_str!("../data/allowed.csv").lines().skip(1);
-    lines.filter_map(|line| {
-        let mut fields = line.splitn(3, ',');
-        Some((fields.next()?, fields.next()?.parse().ok()?))
-    })
-    .collect()
+    lines
+        .filter_map(|line| {
+            let mut fields = line.splitn(3, ',');
+            Some((fields.next()?, fields.next()?.parse().ok()?))
+        })
+        .collect()
 });
 
 /// Items of a sequence that the table keeps: more of them are not of one film.
@@ -296,8 +299,11 @@ mod tests {
 
     #[test]
     fn every_attribute_of_the_dictionary_is_decided_and_only_those_of_the_list_are_kept() {
-        let groups = (0..0x0120u16).chain(0x0400..0x0410).chain(0x2000..0x2210).chain(0x3000..0x3020).chain(0x4000..0x4020);
-        let all = groups.filter(|group| group % 2 == 0).flat_map(|group| (0..=0xFFFFu16).map(move |element| Tag(group, element)));
+        let groups =
+            (0..0x0120u16).chain(0x0400..0x0410).chain(0x2000..0x2210).chain(0x3000..0x3020).chain(0x4000..0x4020);
+        let all = groups
+            .filter(|group| group % 2 == 0)
+            .flat_map(|group| (0..=0xFFFFu16).map(move |element| Tag(group, element)));
         let (mut n, mut kept) = (0, BTreeSet::new());
         for entry in all.filter_map(|tag| known(tag).map(|_| tag)) {
             n += 1;

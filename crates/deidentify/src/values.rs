@@ -126,12 +126,16 @@ pub(crate) fn cut(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
     bytes.get(..length).map(|bytes| padded(VR::OW, bytes.to_vec()))
 }
 
-/// The bytes of LUT Data by the descriptor of its data set (PS3.3 C.11.1.1.1): entries of one or two bytes each.
+/// The bytes of LUT Data by the descriptor of its data set (PS3.3 C.11.1.1.1): entries of one or two bytes each. `None` where there is no
+/// table, or no such table.
 pub(crate) fn lut_bytes(data: &DataSet) -> Option<usize> {
     let descriptor = data.bytes(tags::LUT_DESCRIPTOR)?;
     let number = |at: usize| Some(usize::from(u16::from_le_bytes([*descriptor.get(at)?, *descriptor.get(at + 1)?])));
     let entries = if number(0)? == 0 { 65536 } else { number(0)? };
     let stated = data.bytes(tags::LUT_DATA)?.len();
+    if !(8..=16).contains(&number(4)?) {
+        return None;
+    }
     // Entries of 8 bits stand in one byte or, more often, in two.
     let length = if number(4)? <= 8 && stated < 2 * entries { entries } else { 2 * entries };
     Some(length)
@@ -148,11 +152,15 @@ pub(crate) fn code(text: &str, scheme: &str) -> Option<String> {
     let is_code = match scheme {
         "SCT" => digits(text) && (6..=18).contains(&text.len()) && is_verhoeff(text),
         "DCM" => digits(text) && text.len() == 6 && text.starts_with('1'),
-        "SRT" | "SNM3" => text.len() == 7
-            && text.as_bytes()[1] == b'-'
-            && text.starts_with(|c: char| "CDFGJLMPRSTAX".contains(c))
-            && text[2..].bytes().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b)),
-        "LN" => text.split_once('-').is_some_and(|(n, check)| digits(n) && n.len() <= 5 && digits(check) && check.len() == 1),
+        "SRT" | "SNM3" => {
+            text.len() == 7
+                && text.as_bytes()[1] == b'-'
+                && text.starts_with(|c: char| "CDFGJLMPRSTAX".contains(c))
+                && text[2..].bytes().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b))
+        }
+        "LN" => text
+            .split_once('-')
+            .is_some_and(|(n, check)| digits(n) && n.len() <= 5 && digits(check) && check.len() == 1),
         _ => false,
     };
     is_code.then(|| text.to_owned())
@@ -178,10 +186,26 @@ mod tests {
 
     #[test]
     fn codes_have_the_form_of_their_scheme() {
-        for (good, scheme) in [("816092008", "SCT"), ("29836001", "SCT"), ("399348003", "SCT"), ("272479007", "SCT"), ("113100", "DCM"), ("T-15770", "SRT"), ("36554-4", "LN")] {
+        for (good, scheme) in [
+            ("816092008", "SCT"),
+            ("29836001", "SCT"),
+            ("399348003", "SCT"),
+            ("272479007", "SCT"),
+            ("113100", "DCM"),
+            ("T-15770", "SRT"),
+            ("36554-4", "LN"),
+        ] {
             assert!(code(good, scheme).is_some(), "{good}");
         }
-        for (bad, scheme) in [("816092009", "SCT"), ("12345678", "SCT"), ("DOE", "SCT"), ("T-DOEJJ", "SRT"), ("113100", "99LOCAL"), ("813100", "DCM"), ("é-15770", "SRT")] {
+        for (bad, scheme) in [
+            ("816092009", "SCT"),
+            ("12345678", "SCT"),
+            ("DOE", "SCT"),
+            ("T-DOEJJ", "SRT"),
+            ("113100", "99LOCAL"),
+            ("813100", "DCM"),
+            ("é-15770", "SRT"),
+        ] {
             assert!(code(bad, scheme).is_none(), "{bad}");
         }
         assert!(scheme("SCT").is_some() && scheme("99SDM").is_none());

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use coxa_files::find::films_below;
 use serde::Serialize;
 
-use crate::charset::written_forms;
+use crate::charset::{Form, written_forms};
 use crate::deidentifier::{Deidentifier, Settings};
 use crate::error::DeidentifyError;
 use crate::folder::{MARK, mark_of};
@@ -78,7 +78,11 @@ impl Verifier {
     ///
     /// # Errors
     /// The observer's, or the system's for a folder.
-    pub fn folder(&self, folder: &Path, mut report: impl FnMut(Verdict) -> std::io::Result<()>) -> Result<usize, DeidentifyError> {
+    pub fn folder(
+        &self,
+        folder: &Path,
+        mut report: impl FnMut(Verdict) -> std::io::Result<()>,
+    ) -> Result<usize, DeidentifyError> {
         let found = films_below(folder);
         let mut files: Vec<PathBuf> = found.films.into_iter().chain(found.others).collect();
         files.sort();
@@ -86,7 +90,8 @@ impl Verifier {
         let mut wrong = 0;
         for file in files {
             let name = file.strip_prefix(folder).unwrap_or(&file).to_string_lossy().replace('\\', "/");
-            let mut findings = std::fs::read(&file).map(|bytes| self.film(&bytes)).map_err(|source| io(&file, source))?;
+            let mut findings =
+                std::fs::read(&file).map(|bytes| self.film(&bytes)).map_err(|source| io(&file, source))?;
             if self.known.count_in(name.as_bytes()) > 0 {
                 findings.push("a known identifier is in its name".into());
             }
@@ -113,7 +118,7 @@ fn would_be(done: Done) -> &'static str {
 
 /// Identifiers that must be nowhere, in all the ways that they may be written, by their first bytes.
 struct KnownIdentifiers {
-    forms: HashMap<[u8; PREFIX], Vec<Vec<u8>>>,
+    forms: HashMap<[u8; PREFIX], Vec<Form>>,
 }
 
 const PREFIX: usize = 4;
@@ -122,12 +127,14 @@ const LEAST_IN_PIXELS: usize = 8;
 
 impl KnownIdentifiers {
     fn new(identifiers: &[String], words: &Words) -> Self {
-        let parts = identifiers.iter().flat_map(|identifier| identifier.split(['\\', '=', '^', ' ']).chain([identifier.as_str()]));
+        let parts = identifiers
+            .iter()
+            .flat_map(|identifier| identifier.split(['\\', '=', '^', ' ']).chain([identifier.as_str()]));
         let is_number = |part: &str| part.len() < 6 && part.bytes().all(|b| b.is_ascii_digit());
         let telling = parts.filter(|part| is_telling(part) && !is_number(part) && !words.cover(part));
-        let mut forms: HashMap<[u8; PREFIX], Vec<Vec<u8>>> = HashMap::new();
-        for form in telling.flat_map(written_forms).map(|form| form.to_ascii_lowercase()) {
-            if let Some(prefix) = form.first_chunk() {
+        let mut forms: HashMap<[u8; PREFIX], Vec<Form>> = HashMap::new();
+        for form in telling.flat_map(written_forms) {
+            if let Some(prefix) = form.bytes.first_chunk() {
                 let with_prefix = forms.entry(*prefix).or_default();
                 if !with_prefix.contains(&form) {
                     with_prefix.push(form);
@@ -144,16 +151,11 @@ impl KnownIdentifiers {
         }
         let haystack = bytes.to_ascii_lowercase();
         let pixels = haystack.windows(4).position(|tag| tag == b"\xe0\x7f\x10\0").unwrap_or(haystack.len());
-        let is_alphanumeric = |at: Option<usize>| at.and_then(|at| haystack.get(at)).is_some_and(u8::is_ascii_alphanumeric);
-        let is_whole = |at: usize, form: &[u8]| {
-            let end = at + form.len();
-            let is_inside = is_alphanumeric(Some(at)) && is_alphanumeric(at.checked_sub(1));
-            let runs_on = is_alphanumeric(Some(end - 1)) && is_alphanumeric(Some(end));
-            haystack[at..].starts_with(form) && !is_inside && !runs_on && (at < pixels || form.len() >= LEAST_IN_PIXELS)
-        };
+        let is_found =
+            |at: usize, form: &Form| (at < pixels || form.bytes.len() >= LEAST_IN_PIXELS) && form.is_at(at, &haystack);
         let at_place = |(at, window): (usize, &[u8])| {
             let prefix: &[u8; PREFIX] = window.first_chunk()?;
-            self.forms.get(prefix)?.iter().any(|form| is_whole(at, form)).then_some(())
+            self.forms.get(prefix)?.iter().any(|form| is_found(at, form)).then_some(())
         };
         haystack.windows(PREFIX).enumerate().filter_map(at_place).count()
     }

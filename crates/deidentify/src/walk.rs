@@ -111,7 +111,9 @@ impl Walk<'_> {
             None => Some(Done::Removed),
             Some((after, _)) if *after == element => None,
             // A VR that was not stated is no loss, and an empty value stays one.
-            Some((Element { value: Value::Bytes(bytes), .. }, _)) if bytes.is_empty() => (!was_empty).then_some(Done::Emptied),
+            Some((Element { value: Value::Bytes(bytes), .. }, _)) if bytes.is_empty() => {
+                (!was_empty).then_some(Done::Emptied)
+            }
             Some((Element { value: Value::Items(items), .. }, done)) if items.is_empty() => done.map(|_| Done::Emptied),
             Some((_, done)) => *done,
         };
@@ -138,7 +140,10 @@ impl Walk<'_> {
             _ => return None,
         };
         let vr = values::vr_of(element.vr, entry)?;
-        let text = || if is_in_character_set(vr) { context.charset.decode(bytes) } else { ascii(bytes) };
+        let text = || match is_in_character_set(vr) {
+            true => context.charset.decode(bytes).trim_matches([' ', '\0']).to_owned(),
+            false => ascii(bytes),
+        };
         let made = |text: String| Some(padded(vr, text.into_bytes()));
         let (value, done) = match action {
             Action::Empty if context.is_top && (tag == tags::PATIENT_NAME || tag == tags::PATIENT_ID) => {
@@ -193,11 +198,14 @@ impl Walk<'_> {
             return Some(Vec::new());
         }
         match vr {
+            _ if tag == tags::LUT_DESCRIPTOR => context.lut_bytes.and_then(|_| values::numbers(vr, bytes, most)),
             _ if tag == tags::LUT_DATA => values::cut(bytes, context.lut_bytes?),
             _ if tag == tags::CODE_VALUE => values::code(text, context.scheme.as_deref()?).and_then(made),
             _ if tag == tags::CODING_SCHEME_DESIGNATOR => values::scheme(text).and_then(made),
             _ if tag == tags::CODE_MEANING => self.text(vr, text).or(Some(values::REMOVED.to_owned())).and_then(made),
-            _ if tag == tags::PATIENT_SEX => made(if matches!(text, "M" | "F" | "O") { text.to_owned() } else { String::new() }),
+            _ if tag == tags::PATIENT_SEX => {
+                made(if matches!(text, "M" | "F" | "O") { text.to_owned() } else { String::new() })
+            }
             VR::AS => values::age(text).and_then(made),
             VR::CS => values::codes(text, self.words, most).and_then(made),
             VR::DS | VR::IS => values::decimals(vr, text, most, self.identifiers).and_then(made),
@@ -211,7 +219,7 @@ impl Walk<'_> {
 
     /// A cleaned text; `None` where nothing of it stays.
     fn text(&self, vr: VR, text: &str) -> Option<String> {
-        let clean = |text: &str| self.words.clean(text, self.identifiers);
+        let clean = |text: &str| self.words.clean(text, |word| self.identifiers.has_token(word));
         let cleaned = match vr {
             VR::LT | VR::ST | VR::UT => clean(text),
             _ => each(text, clean),
@@ -235,7 +243,8 @@ impl Walk<'_> {
 /// Maps each of the values between backslashes; trailing empty ones go.
 fn each(text: &str, map: impl Fn(&str) -> String) -> String {
     let trimmed = |value: &str| map(value.trim_matches([' ', '\0']));
-    let map_unless_empty = |value: &str| if value.trim_matches([' ', '\0']).is_empty() { String::new() } else { trimmed(value) };
+    let map_unless_empty =
+        |value: &str| if value.trim_matches([' ', '\0']).is_empty() { String::new() } else { trimmed(value) };
     let values: Vec<String> = text.split('\\').map(map_unless_empty).collect();
     values.join("\\").trim_end_matches('\\').to_owned()
 }

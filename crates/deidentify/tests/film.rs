@@ -150,5 +150,7 @@ pub fn holds(bytes: &[u8], text: &str) -> bool {
         let bare = iso2022.strip_prefix(b"\x1b$B").unwrap_or(&iso2022);
         bare.strip_suffix(b"\x1b(B").unwrap_or(bare).to_vec()
     }));
-    forms.iter().any(|form| lower.windows(form.len()).any(|window| window == form.to_ascii_lowercase()))
+    forms.iter_mut().for_each(|form| form.make_ascii_lowercase());
+    let found = |form: &Vec<u8>| (0..lower.len()).any(|at| lower[at] == form[0] && lower[at..].starts_with(form));
+    forms.iter().any(found)
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use coxa_deidentify::{
-    DeidentifyError, Deidentifier, FilmOutcome, Key, Line, LinkTable, Opener, ProfileOption, Seal, Settings, Verifier, Words, deidentify_files,
-    identifiers_in, inputs,
+    Deidentifier, DeidentifyError, FilmOutcome, Key, Line, LinkTable, Opener, ProfileOption, Seal, Settings, Verifier,
+    Words, deidentify_files, identifiers_in, inputs,
 };
 
 use crate::film::*;
@@ -34,7 +34,10 @@ fn run(files: &[PathBuf], out: &Path, threads: usize) -> (Vec<Line>, usize) {
 fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = coxa_files::find::films_below(folder).films;
     found.sort();
-    found.iter().map(|file| (file.strip_prefix(folder).unwrap().display().to_string(), fs::read(file).unwrap())).collect()
+    found
+        .iter()
+        .map(|file| (file.strip_prefix(folder).unwrap().display().to_string(), fs::read(file).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -104,7 +107,10 @@ fn the_linking_table_knows_what_verification_looks_for() {
     }
     let other = Some(Key::from_bytes([43; 32]));
     assert!(matches!(Verifier::new(&out, other, Words::default(), &[]), Err(DeidentifyError::OtherKey { .. })));
-    assert!(matches!(Verifier::new(folder.path(), None, Words::default(), &[]), Err(DeidentifyError::ForeignFolder { .. })));
+    assert!(matches!(
+        Verifier::new(folder.path(), None, Words::default(), &[]),
+        Err(DeidentifyError::ForeignFolder { .. })
+    ));
     // What a person might put there by mistake.
     fs::write(out.join("ID778891.dcm"), simulated("ID778891", "seed 3")).unwrap();
     let verifier = Verifier::new(&out, key(), Words::default(), &known).unwrap();

@@ -6,7 +6,17 @@ use crate::film::*;
 
 /// Names, numbers and dates that no word list holds; each is planted in many places.
 const PLANTED: [&str; 12] = [
-    "Quisling", "Zebedee", "ID778899", "ACC5544332", "19450312", "Dr Wolfenstein", "Saint Hubert", "Elmtree", "0255512345", "王小東", "山田",
+    "Quisling",
+    "Zebedee",
+    "ID778899",
+    "ACC5544332",
+    "19450312",
+    "Dr Wolfenstein",
+    "Saint Hubert",
+    "Elmtree",
+    "0255512345",
+    "王小東",
+    "山田",
     "quis@example.org",
 ];
 
@@ -84,7 +94,18 @@ fn in_elements_of_the_patient_study_and_equipment() {
 #[test]
 fn in_elements_whose_vr_is_wrong() {
     // Numbers, codes, dates and UIDs that are names, and names that claim to be numbers.
-    for tag in [(8, 8), (8, 0x20), (8, 0x30), (8, 0x2a), (0x18, 0x60), (0x18, 0x1164), (0x18, 0x5101), (0x20, 0x13), (0x20, 0x52), (0x28, 0x34)] {
+    for tag in [
+        (8, 8),
+        (8, 0x20),
+        (8, 0x30),
+        (8, 0x2a),
+        (0x18, 0x60),
+        (0x18, 0x1164),
+        (0x18, 0x5101),
+        (0x20, 0x13),
+        (0x20, 0x52),
+        (0x28, 0x34),
+    ] {
         for vr in ["CS", "DA", "TM", "DT", "DS", "IS", "UI", "LO", "SH", "UN", "OB", "US", "FD", "PN", "UT"] {
             plant(tag, vr);
         }
@@ -108,12 +129,12 @@ fn in_names_of_five_forms_found_again_in_texts() {
         let film = film(&[
             element((8, 5), "CS", b"ISO_IR 192"),
             element((0x10, 0x10), "PN", name.as_bytes()),
-            element((8, 0x1030), "LO", "FOOT Handley: left hip, 王小東骨盆, mr foot".as_bytes()),
+            element((8, 0x1030), "LO", "FOOT Handley: left hip, 王小東骨盆, foot".as_bytes()),
             element((9, 0x10), "LO", b"Handley Foot tools"),
         ]);
         let done = deidentify(&film).unwrap();
         assert_clean(name, &done, &others);
-        assert_eq!(value(&done.bytes, (8, 0x1030), "LO").as_deref(), Some("left hip 骨盆"));
+        assert_eq!(value(&done.bytes, (8, 0x1030), "LO").as_deref(), Some("left hip, 骨盆"));
     }
 }
 
@@ -121,7 +142,10 @@ fn in_names_of_five_forms_found_again_in_texts() {
 fn in_sequences_however_deep_and_however_written() {
     let names = || vec![element((0x10, 0x10), "PN", b"Quisling^Zebedee"), element((0x40, 7), "LO", b"hip Elmtree")];
     let deep = |head: (u16, u16), inner: Vec<Vec<u8>>| element(head, "SQ", &item(&inner));
-    let request = deep((0x40, 0x275), [names(), vec![deep((8, 0x1140), [names(), vec![deep((8, 0x1140), names())]].concat())]].concat());
+    let request = deep(
+        (0x40, 0x275),
+        [names(), vec![deep((8, 0x1140), [names(), vec![deep((8, 0x1140), names())]].concat())]].concat(),
+    );
     let open = [
         &element((0x40, 0x275), "SQ", b"")[..8],
         b"\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff",
@@ -132,11 +156,16 @@ fn in_sequences_however_deep_and_however_written() {
     let unknown_body = item(&[implicit((0x40, 7), b"hip Elmtree"), implicit((0x10, 0x10), b"Quisling^Zebedee")]);
     let unknown = element((0x40, 0x275), "UN", &unknown_body);
     let unknown_open =
-        [&element((0x40, 0x275), "UN", b"")[..8], b"\xff\xff\xff\xff", &unknown_body, b"\xfe\xff\xdd\xe0\0\0\0\0"].concat();
+        [&element((0x40, 0x275), "UN", b"")[..8], b"\xff\xff\xff\xff", &unknown_body, b"\xfe\xff\xdd\xe0\0\0\0\0"]
+            .concat();
     let private = element((9, 0x1010), "SQ", &item(&names()));
-    for (name, sequence) in
-        [("deep", request), ("open", open), ("unknown", unknown), ("unknown and open", unknown_open), ("private", private)]
-    {
+    for (name, sequence) in [
+        ("deep", request),
+        ("open", open),
+        ("unknown", unknown),
+        ("unknown and open", unknown_open),
+        ("private", private),
+    ] {
         let done = deidentify(&film(&[sequence])).unwrap();
         assert_clean(name, &done, &["Quisling", "Zebedee", "Elmtree"]);
         assert_eq!(value(&done.bytes, (0x40, 7), "LO").is_some_and(|text| text == "hip"), name != "private", "{name}");
@@ -166,7 +195,11 @@ fn in_the_preamble_the_file_meta_information_and_after_the_pixels() {
 fn in_other_character_sets() {
     for (charset, name, planted) in [
         ("GB18030", &b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab"[..], vec!["XiaoDong", "王小东", "小东"]),
-        ("\\ISO 2022 IR 87", b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B", vec!["Yamada", "Tarou", "山田", "太郎"]),
+        (
+            "\\ISO 2022 IR 87",
+            b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B",
+            vec!["Yamada", "Tarou", "山田", "太郎"],
+        ),
         ("\\ISO 2022 IR 149", b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7", vec!["Gildong", "吉洞"]),
         ("ISO_IR 100", b"M\xfcllerich^J\xf6rgen", vec!["Müllerich", "Jörgen"]),
         ("", b"\xa4\xfd\xa4p\xaaF", vec!["王小東"]),
@@ -194,9 +227,9 @@ fn what_a_study_needs_stays() {
     assert_eq!(text((0x10, 0x20), "LO"), done.receipt.patient);
     assert_eq!((text((0x10, 0x40), "CS").as_str(), text((0x10, 0x1010), "AS").as_str()), ("F", "072Y"));
     assert_eq!(text((0x18, 0x15), "CS"), "PELVIS");
-    assert_eq!(text((8, 0x104), "LO"), "Pelvis");
+    assert!(holds(&done.bytes, "816092008") && holds(&done.bytes, "antero-posterior"));
     assert_eq!(text((8, 0x1030), "LO"), "Simulated film, research use only");
-    assert_eq!(text((0x18, 0x1164), "DS"), "0.143000\\0.143000".replace("000", ""));
+    assert_eq!(text((0x18, 0x1164), "DS"), "0.143\\0.143");
     assert_eq!(text((0x12, 0x62), "CS"), "YES");
     assert_eq!(text((0x28, 0x303), "CS"), "MODIFIED");
     assert_ne!(text((8, 0x20), "DA"), "20170304");
@@ -216,7 +249,10 @@ fn uids_and_patients_agree_across_files() {
     let (one, two) = (deidentify(&simulated("A1", "x")).unwrap(), deidentify(&simulated("a1 ".trim(), "y")).unwrap());
     assert_eq!(one.receipt.patient, two.receipt.patient);
     assert_eq!(one.link.days, two.link.days);
-    let reference = item(&[element((8, 0x1150), "UI", DX.as_bytes()), element((8, 0x1155), "UI", one.link.sop_instance_uid.as_bytes())]);
+    let reference = item(&[
+        element((8, 0x1150), "UI", DX.as_bytes()),
+        element((8, 0x1155), "UI", one.link.sop_instance_uid.as_bytes()),
+    ]);
     let third = deidentify(&film(&[element((8, 0x2112), "SQ", &reference)])).unwrap();
     assert_eq!(value(&third.bytes, (8, 0x1155), "UI"), Some(one.sop_instance_uid));
     let named = |name: &[u8]| deidentify(&film(&[element((0x10, 0x10), "PN", name)])).unwrap().receipt.patient;

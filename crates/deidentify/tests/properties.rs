@@ -6,7 +6,8 @@ use crate::film::*;
 
 fn any_element() -> impl Strategy<Value = Vec<u8>> {
     let vr = prop::sample::select(vec![
-        "AE", "AS", "CS", "DA", "DS", "DT", "FD", "IS", "LO", "LT", "OB", "PN", "SH", "SQ", "ST", "TM", "UI", "UN", "US", "UT",
+        "AE", "AS", "CS", "DA", "DS", "DT", "FD", "IS", "LO", "LT", "OB", "PN", "SH", "SQ", "ST", "TM", "UI", "UN",
+        "US", "UT",
     ]);
     let group = prop::sample::select(vec![8u16, 9, 0x10, 0x12, 0x18, 0x20, 0x28, 0x32, 0x40, 0x5000, 0x6000]);
     let value = prop_oneof![
@@ -15,7 +16,8 @@ fn any_element() -> impl Strategy<Value = Vec<u8>> {
         Just(b"20170304".to_vec()),
         prop::collection::vec(any::<u8>(), 0..40),
     ];
-    (group, any::<u16>().prop_map(|e| e & 0x1fff), vr, value).prop_map(|(group, e, vr, value)| element((group, e.max(1)), vr, &value))
+    (group, any::<u16>().prop_map(|e| e & 0x1fff), vr, value)
+        .prop_map(|(group, e, vr, value)| element((group, e.max(1)), vr, &value))
 }
 
 proptest! {

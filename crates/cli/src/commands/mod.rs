@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod compare;
+pub mod deidentify;
 pub mod demo;
 pub mod evaluate;
 pub mod import;
