@@ -1,1 +1,47 @@
-//! Takes every identity off a DICOM file.
+//! Takes every identity off a DICOM film: PS3.15 Annex E, pseudonyms, shifted dates, a receipt for each film.
+//!
+//! [`Deidentifier::deidentify`] goes from bytes to bytes and keeps nothing. Its rules fail closed: an element stays only if the standard's
+//! table or a short list with reasons keeps it, its value only if it is what its attribute demands, a word of a text only if it is on a
+//! list. What cannot be de-identified for certain is [`Withheld`] whole.
+//!
+//! Where to start reading: [`Deidentifier`] (`deidentifier.rs`), then the walk (`walk.rs`), then what decides (`rules.rs`, and the tables in
+//! `data/`).
+//!
+//! The same key and settings make the same bytes of the same film, in whatever order and on whatever thread; a film that was de-identified
+//! before stays as it is.
+
+mod admit;
+mod charset;
+mod codestream;
+mod dataset;
+mod dates;
+mod deidentifier;
+mod error;
+mod folder;
+mod identifiers;
+mod key;
+mod link;
+mod parse;
+mod pixels;
+mod receipt;
+mod registry;
+mod rules;
+mod values;
+mod verify;
+mod walk;
+mod withheld;
+mod words;
+mod write;
+
+pub use deidentifier::{Deidentified, Deidentifier, Link, Settings};
+pub use error::DeidentifyError;
+pub use folder::{FilmOutcome, Line, deidentify_files, inputs};
+pub use key::{Key, is_derived_uid, is_pseudonym};
+pub use link::{LinkTable, Opener, Seal, identifiers_in};
+pub use pixels::{PixelCleaning, Rectangle, StoredPixels, TextDetector, TextFound};
+pub use receipt::{Done, Elements, IdentifiedBy, Receipt};
+pub use registry::{RegistryReport, deidentify_registry, patients_in};
+pub use rules::ProfileOption;
+pub use verify::{Verdict, Verifier};
+pub use withheld::Withheld;
+pub use words::Words;

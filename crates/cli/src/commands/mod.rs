@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod bench;
 pub mod compare;
+pub mod deidentify;
 pub mod demo;
 pub mod evaluate;
 pub mod import;

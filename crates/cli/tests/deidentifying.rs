@@ -1,0 +1,89 @@
+//! `coxa deidentify` and its verification, from the command line.
+
+use std::fs;
+use std::path::Path;
+
+use crate::*;
+
+/// Simulated films with their registry, and a key.
+fn hospital(folder: &Path) {
+    let films = folder.join("films");
+    succeed(&run(&["simulate", "pelvis", "--n", "3", "--size", "256", "--format", "dicom", "--out", text(&films)]));
+    fs::write(folder.join("films/letter.txt"), "Dear colleague").unwrap();
+    let registry = "patient,name,injury_date,diagnosis,admitted\nSIM778899,Quisling,2015-03-01,S72.001A,1\n";
+    fs::write(folder.join("registry.csv"), registry).unwrap();
+    fs::write(folder.join("phrase"), "correct horse battery\n").unwrap();
+}
+
+#[test]
+fn films_and_their_registry_are_deidentified_and_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    hospital(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (films, out, key) = (at("films"), at("out"), at("key"));
+    let missing = run(&["deidentify", &films, "--out", &out, "--key", &key]);
+    assert_eq!(missing.status.code(), Some(2), "{}", errors(&missing));
+    assert!(errors(&missing).contains("--create-key") && !Path::new(&out).exists());
+    succeed(&run(&["deidentify", "--create-key", "--key", &key]));
+    let arguments = |link: &str| {
+        let more = ["--registry", &at("registry.csv"), "--registry-out", &at("registry-out.csv"), "--link-table", link];
+        let mut all =
+            vec!["deidentify".to_owned(), films.clone(), "--out".into(), out.clone(), "--key".into(), key.clone()];
+        all.extend(more.map(str::to_owned));
+        all.extend(["--link-passphrase-file".to_owned(), at("phrase")]);
+        all
+    };
+    let run_all = |link: &str| {
+        let arguments = arguments(link);
+        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let first = run_all(&at("link.age"));
+    // The manifest, the truth and the letter are no films.
+    assert_eq!(first.status.code(), Some(1), "{}", errors(&first));
+    let lines = json_lines(&first);
+    let written = lines.iter().filter(|line| line["status"] == "deidentified").count();
+    assert_eq!(written, 3, "{}", errors(&first));
+    assert!(
+        lines
+            .iter()
+            .filter(|line| line["status"] == "withheld")
+            .all(|line| line["reason"].as_str().unwrap().contains("not a DICOM"))
+    );
+    assert!(fs::read(at("link.age")).unwrap().starts_with(b"age-encryption.org/v1"));
+    let registry = fs::read_to_string(at("registry-out.csv")).unwrap();
+    assert!(!registry.contains("SIM778899") && !registry.contains("Quisling") && registry.contains("S72.001A"));
+    let again = run_all(&at("link2.age"));
+    assert!(json_lines(&again).iter().all(|line| line["status"] != "deidentified"));
+    assert_eq!(run_all(&at("link.age")).status.code(), Some(2), "a linking table is never replaced");
+    let verify = |more: &[&str]| run(&[&["deidentify", "verify", &out], more].concat());
+    succeed(&verify(&["--key", &key, "--registry", &at("registry.csv")]));
+    succeed(&verify(&["--link-table", &at("link.age"), "--link-passphrase-file", &at("phrase")]));
+    fs::copy(Path::new(&films).join("letter.txt"), Path::new(&out).join("SIM778899.dcm")).unwrap();
+    let found = verify(&["--registry", &at("registry.csv")]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&found.stdout).contains("known identifier is in its name"));
+}
+
+#[test]
+fn wrong_keys_and_usage_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    hospital(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (films, out) = (at("films"), at("out"));
+    for key in ["one", "two"] {
+        succeed(&run(&["deidentify", "--create-key", "--key", &at(key)]));
+    }
+    let with =
+        |key: &str, more: &[&str]| run(&[&["deidentify", &films, "--out", &out, "--key", &at(key)], more].concat());
+    assert_eq!(with("one", &[]).status.code(), Some(1));
+    let other = with("two", &[]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(errors(&other).contains("another key"), "{}", errors(&other));
+    for more in [&["--remove", "dates"][..], &["--blank", "1,2,3"], &["--link-table", "x"], &["--create-key"]] {
+        assert_eq!(with("one", more).status.code(), Some(2), "{more:?}");
+    }
+    fs::write(at("bad"), "0123\n").unwrap();
+    assert_eq!(with("bad", &[]).status.code(), Some(2));
+    assert_eq!(run(&["deidentify", "verify", &films]).status.code(), Some(2));
+    assert_eq!(run(&["deidentify"]).status.code(), Some(2));
+}

@@ -1,0 +1,232 @@
+//! Many films, from files into a folder: in parallel, each written whole or not at all, under names that carry nothing of the input.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use coxa_files::find::films_below;
+use coxa_files::whole::sweep;
+use coxa_imaging::MAX_FILE_BYTES;
+use serde::{Deserialize, Serialize};
+
+use crate::deidentifier::{Deidentified, Deidentifier};
+use crate::error::DeidentifyError;
+use crate::link::LinkTable;
+use crate::receipt::Receipt;
+use crate::rules::ProfileOption;
+use crate::withheld::Withheld;
+
+/// The file in an output folder that says how its films were made.
+pub(crate) const MARK: &str = "deidentified.json";
+
+/// What became of an input. Its path is not stated, as it may identify: the serial number is its place in the sorted list of inputs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// The input's place in the list, counted from 1.
+    pub serial: usize,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: FilmOutcome,
+}
+
+/// What became of an input.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum FilmOutcome {
+    /// It was written.
+    Deidentified {
+        /// Where, below the output folder.
+        file: String,
+        /// What was done.
+        #[serde(flatten)]
+        receipt: Box<Receipt>,
+    },
+    /// It was there already, from an earlier run or of the same film under another name.
+    Unchanged {
+        /// Where, below the output folder.
+        file: String,
+        /// What was done.
+        #[serde(flatten)]
+        receipt: Box<Receipt>,
+    },
+    /// Nothing of it was written.
+    Withheld {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How an output folder's films were made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    coxa_deidentified: u32,
+    key_check: String,
+    options: Vec<String>,
+}
+
+impl Mark {
+    fn of(deidentifier: &Deidentifier) -> Self {
+        let options = deidentifier.options().iter().map(|option| option.name().to_owned()).collect();
+        Self { coxa_deidentified: 1, key_check: deidentifier.key().check(), options }
+    }
+
+    fn read(out: &Path) -> Result<Option<Self>, DeidentifyError> {
+        let path = out.join(MARK);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| foreign(out)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DeidentifyError::Io { path, source }),
+        }
+    }
+}
+
+fn foreign(out: &Path) -> DeidentifyError {
+    DeidentifyError::ForeignFolder { path: out.to_owned() }
+}
+
+/// The options that an output folder's films were made with, and the check of their key.
+///
+/// # Errors
+/// [`DeidentifyError::ForeignFolder`]: this program did not make it.
+pub(crate) fn mark_of(out: &Path) -> Result<(BTreeSet<ProfileOption>, String), DeidentifyError> {
+    let mark = Mark::read(out)?.ok_or_else(|| foreign(out))?;
+    let named = |name: &String| ProfileOption::ALL.into_iter().find(|option| option.name() == name);
+    let options = mark.options.iter().map(named).collect::<Option<_>>().ok_or_else(|| foreign(out))?;
+    Ok((options, mark.key_check))
+}
+
+/// The files that inputs name, folders searched, sorted and each once; those below `out` are left out. Files that are no films are among
+/// them, so that each is named as withheld.
+///
+/// # Errors
+/// [`DeidentifyError::Io`]: an input that is not there, or a folder that cannot be searched.
+pub fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, DeidentifyError> {
+    let mut files = BTreeSet::new();
+    for path in named {
+        let metadata = fs::metadata(path).map_err(|source| DeidentifyError::Io { path: path.clone(), source })?;
+        if !metadata.is_dir() {
+            files.insert(path.clone());
+            continue;
+        }
+        let found = films_below(path);
+        if let Some((path, reason)) = found.unreadable.into_iter().next() {
+            return Err(DeidentifyError::Io { path, source: io::Error::other(reason) });
+        }
+        files.extend(found.films.into_iter().chain(found.others));
+    }
+    let out = out.canonicalize().ok();
+    let is_output =
+        |file: &PathBuf| out.as_ref().is_some_and(|out| file.canonicalize().is_ok_and(|file| file.starts_with(out)));
+    files.retain(|file| !is_output(file));
+    Ok(files.into_iter().collect())
+}
+
+/// De-identifies files into a folder, and reports each in the order of the list; returns how many were withheld.
+///
+/// The folder is new, empty, or of an earlier run with the same key and options: what is there already stays, so an interrupted run is
+/// finished by running it again.
+///
+/// # Errors
+/// [`DeidentifyError`]: the folder is another key's or another program's, or cannot be written; or the observer's.
+pub fn deidentify_files(
+    deidentifier: &Deidentifier,
+    files: &[PathBuf],
+    out: &Path,
+    threads: usize,
+    mut link: Option<&mut LinkTable>,
+    mut report: impl FnMut(Line) -> io::Result<()>,
+) -> Result<usize, DeidentifyError> {
+    begin(deidentifier, out)?;
+    let mut withheld = 0;
+    // A few films at a time, so that memory holds no more.
+    for (chunk, films) in files.chunks(threads.max(1)).enumerate() {
+        for (place, film) in in_parallel(deidentifier, films).into_iter().enumerate() {
+            let serial = chunk * threads.max(1) + place + 1;
+            let placed = film.and_then(|film| place_film(out, film));
+            if let Some(link) = link.as_deref_mut() {
+                let film = placed
+                    .as_ref()
+                    .ok()
+                    .map(|(file, _, film)| (file.as_str(), film.receipt.patient.as_str(), &film.link));
+                link.add(serial, &films[place], film)?;
+            }
+            withheld += usize::from(placed.is_err());
+            let outcome = match placed {
+                Ok((file, Placed::New, film)) => FilmOutcome::Deidentified { file, receipt: Box::new(film.receipt) },
+                Ok((file, Placed::Same, film)) => FilmOutcome::Unchanged { file, receipt: Box::new(film.receipt) },
+                Err(reason) => FilmOutcome::Withheld { reason: reason.to_string() },
+            };
+            report(Line { serial, outcome })
+                .map_err(|source| DeidentifyError::Io { path: "standard output".into(), source })?;
+        }
+    }
+    Ok(withheld)
+}
+
+/// Checks or makes the folder and its mark, and removes what a killed run had begun.
+fn begin(deidentifier: &Deidentifier, out: &Path) -> Result<(), DeidentifyError> {
+    let io = |source| DeidentifyError::Io { path: out.to_owned(), source };
+    let mark = Mark::of(deidentifier);
+    match Mark::read(out)? {
+        Some(earlier) if earlier.key_check != mark.key_check => Err(DeidentifyError::OtherKey { path: out.to_owned() }),
+        Some(earlier) if earlier != mark => {
+            Err(DeidentifyError::OtherOptions { path: out.to_owned(), options: earlier.options.join(", ") })
+        }
+        Some(_) => {
+            let folders = fs::read_dir(out).map_err(io)?.flatten().map(|entry| entry.path());
+            folders.filter(|path| path.is_dir()).for_each(|path| sweep(&path));
+            Ok(())
+        }
+        None => {
+            if out.exists() && fs::read_dir(out).map_err(io)?.next().is_some() {
+                return Err(foreign(out));
+            }
+            fs::create_dir_all(out).map_err(io)?;
+            let text = serde_json::to_string(&mark).map_err(|error| io(error.into()))?;
+            coxa_files::write_whole(&out.join(MARK), format!("{text}\n").as_bytes()).map_err(io)
+        }
+    }
+}
+
+fn in_parallel(deidentifier: &Deidentifier, files: &[PathBuf]) -> Vec<Result<Deidentified, Withheld>> {
+    let one = |file: &PathBuf| read(file).and_then(|bytes| deidentifier.deidentify(&bytes));
+    thread::scope(|scope| {
+        let threads: Vec<_> = files.iter().map(|file| scope.spawn(move || one(file))).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or(Err(Withheld::Malformed("it cannot be processed")))
+        };
+        threads.into_iter().map(join).collect()
+    })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Withheld> {
+    let unreadable = |error: io::Error| Withheld::Unreadable(error.kind());
+    let metadata = fs::metadata(file).map_err(unreadable)?;
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(Withheld::TooLarge);
+    }
+    fs::read(file).map_err(unreadable)
+}
+
+enum Placed {
+    New,
+    Same,
+}
+
+/// Writes a film at `PSEUDONYM/UID.dcm`, unless it is there.
+fn place_film(out: &Path, film: Deidentified) -> Result<(String, Placed, Deidentified), Withheld> {
+    let file = format!("{}/{}.dcm", film.receipt.patient, film.sop_instance_uid);
+    let path = out.join(&film.receipt.patient).join(format!("{}.dcm", film.sop_instance_uid));
+    let unwritable = |error: io::Error| Withheld::Unwritable(error.kind());
+    match fs::read(&path) {
+        Ok(bytes) if bytes == film.bytes => return Ok((file, Placed::Same, film)),
+        Ok(_) => return Err(Withheld::Collision),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(unwritable(error)),
+    }
+    fs::create_dir_all(out.join(&film.receipt.patient)).map_err(unwritable)?;
+    coxa_files::write_whole(&path, &film.bytes).map_err(unwritable)?;
+    Ok((file, Placed::New, film))
+}
