@@ -6,5 +6,6 @@ mod golden_calibration;
 mod golden_counts;
 mod golden_mrmc;
 mod golden_tests;
+mod mrmcaov;
 mod properties;
 mod public_data;
