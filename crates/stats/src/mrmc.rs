@@ -31,17 +31,25 @@
 mod analysis;
 mod components;
 mod covariance;
+mod dbm;
 mod design;
 mod merit;
 mod readers;
 mod resampling;
+mod roe_metz;
+mod sizing;
+mod standalone;
 mod study;
 mod unbiased;
 
 pub use self::analysis::{Analysis, AnalysisOptions, Random, TreatmentDifference, TreatmentMean};
 pub use self::components::Components;
 pub use self::covariance::CovarianceMethod;
+pub use self::dbm::{Dbm, MeanSquares, PseudovalueComponents};
 pub use self::design::Design;
 pub use self::merit::Endpoint;
 pub use self::readers::{ReaderDifference, ReaderEstimate};
+pub use self::roe_metz::RoeMetz;
+pub use self::sizing::{NextStudy, StudySize};
+pub use self::standalone::Standalone;
 pub use self::study::{CaseRating, DesignError, ReaderStudy};

@@ -54,7 +54,7 @@ fn same(what: &str, actual: f64, printed: &str) {
     let (digits, exponent) = printed.split_once('e').unwrap_or((printed, "0"));
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len()) as i32;
     let last = 10f64.powi(exponent.parse::<i32>().unwrap() - decimals);
-    assert!((actual - expected).abs() <= 0.51 * last + 4e-15, "{what}: {actual:e} is not {printed}");
+    assert!((actual - expected).abs() <= 0.51 * last + 2e-14, "{what}: {actual:e} is not {printed}");
 }
 
 #[track_caller]

@@ -6,7 +6,7 @@ use super::design::Design;
 use super::merit::Endpoint;
 use super::readers::{ReaderDifference, ReaderEstimate};
 use super::study::ReaderStudy;
-use crate::distribution::{chi_square_sf, f_sf, t_quantile, t_two_sided};
+use crate::distribution::{chi_square_sf, f_sf, normal_cdf, t_cdf, t_quantile, t_two_sided};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined};
 
 /// Which effects are taken as a sample of a population; conclusions reach as far.
@@ -108,6 +108,26 @@ pub struct Analysis {
 
 const STATISTIC: &str = "MRMC analysis";
 
+impl TreatmentDifference {
+    /// The one-sided test that the first treatment is worse than the second by less than `margin`: its p is that of
+    /// (difference + margin)/SE, and below α it shows non-inferiority at that level.
+    ///
+    /// # Errors
+    /// When the margin is not above zero.
+    pub fn noninferiority(&self, margin: f64) -> Result<Test, Undefined> {
+        if !(margin > 0.0 && margin.is_finite()) {
+            let reason = Reason::OutOfRange { value: margin, expected: "a margin above zero" };
+            return Err(Undefined::new("non-inferiority", reason));
+        }
+        let statistic = (self.difference.value + margin) / self.se;
+        let p = match self.test.df {
+            Some(df) => t_cdf(-statistic, df),
+            None => normal_cdf(-statistic),
+        };
+        Ok(Test { statistic, df: self.test.df, p, method: "one-sided test of non-inferiority" })
+    }
+}
+
 impl ReaderStudy {
     /// Obuchowski & Rockette's analysis.
     ///
@@ -187,20 +207,11 @@ impl ReaderStudy {
         level: Level,
     ) -> TreatmentMean {
         let by_reader = endpoints.of_treatment(treatment);
-        let r = by_reader.len() as f64;
         let value = mean(&by_reader);
-        let ms = by_reader.iter().map(|a| (a - value).powi(2)).sum::<f64>() / (r - 1.0);
         let of = |a: (usize, usize), b: (usize, usize)| a.0 == treatment && b.0 == treatment;
         let cov2 = endpoints.mean_covariance(|a, b| of(a, b) && a.1 != b.1).unwrap_or_default();
         let error = endpoints.mean_covariance(|a, b| of(a, b) && a.1 == b.1).unwrap_or_default();
-        let (square, df) = match random {
-            Random::ReadersAndCases => {
-                let square = ms + r * cov2.max(0.0);
-                (square / r, Some(square * square / (ms * ms / (r - 1.0))))
-            }
-            Random::Readers => (ms / r, Some(r - 1.0)),
-            Random::Cases => ((error + (r - 1.0) * cov2) / r, None),
-        };
+        let (square, df) = spread_of_mean(&by_reader, (error, cov2), random);
         let n = self.truth().len();
         let se = Some(square.sqrt()).filter(|se| *se > f64::EPSILON);
         let mean = match se {
@@ -232,6 +243,22 @@ impl ReaderStudy {
             se,
             test: two_sided(value / se, spread.df),
         }
+    }
+}
+
+/// The squared standard error of a mean over readers, with its degrees of freedom, from the mean variance by cases and the mean
+/// covariance of two readers.
+pub(super) fn spread_of_mean(values: &[f64], (error, cov2): (f64, f64), random: Random) -> (f64, Option<f64>) {
+    let r = values.len() as f64;
+    let center = mean(values);
+    let ms = values.iter().map(|value| (value - center).powi(2)).sum::<f64>() / (r - 1.0);
+    match random {
+        Random::ReadersAndCases => {
+            let square = ms + r * cov2.max(0.0);
+            (square / r, Some(square * square / (ms * ms / (r - 1.0))))
+        }
+        Random::Readers => (ms / r, Some(r - 1.0)),
+        Random::Cases => ((error + (r - 1.0) * cov2) / r, None),
     }
 }
 

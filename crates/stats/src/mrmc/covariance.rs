@@ -23,8 +23,7 @@ pub enum CovarianceMethod {
     Jackknife,
     /// The unbiased estimate θθ' less the mean of products of independent pairs of cases (Gallas 2006); may be negative.
     Unbiased,
-    /// From replicates in which cases are drawn within the classes and within the sets of readers who rated them, or patients are
-    /// drawn.
+    /// From replicates in which cases are drawn from the positive and from the negative ones, or patients from all.
     Bootstrap(Plan),
 }
 

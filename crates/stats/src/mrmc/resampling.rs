@@ -1,7 +1,5 @@
 //! Covariances of endpoints by the bootstrap.
 
-use std::collections::BTreeMap;
-
 use super::merit::{Merit, Resampled};
 use super::study::{Cell, ReaderStudy};
 use super::covariance::symmetric;
@@ -24,7 +22,7 @@ pub(super) fn covariance(
     let cases = study.cases().len();
     let (lists, units) = match study.patients() {
         Some(patients) => (vec![(0..patients.count()).collect()], patients.count()),
-        None => (strata(study, cells), cases),
+        None => (strata(study), cases),
     };
     let mut replicates: Vec<Vec<f64>> = Vec::with_capacity(plan.replicates);
     let mut of_cases = vec![0; cases];
@@ -49,12 +47,8 @@ pub(super) fn covariance(
     }))
 }
 
-/// Cases of one truth that the same cells hold, list by list: every replicate has each cell's numbers of cases.
-fn strata(study: &ReaderStudy, cells: &[&Cell]) -> Vec<Vec<usize>> {
-    let mut lists: BTreeMap<(bool, Vec<usize>), Vec<usize>> = BTreeMap::new();
-    for (case, &truth) in study.truth().iter().enumerate() {
-        let holding = (0..cells.len()).filter(|&k| cells[k].cases.binary_search(&case).is_ok()).collect();
-        lists.entry((truth, holding)).or_default().push(case);
-    }
-    lists.into_values().collect()
+/// The cases of either truth.
+fn strata(study: &ReaderStudy) -> Vec<Vec<usize>> {
+    let (positives, negatives) = (0..study.cases().len()).partition(|&case| study.truth()[case]);
+    vec![negatives, positives]
 }

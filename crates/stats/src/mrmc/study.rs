@@ -145,6 +145,21 @@ impl ReaderStudy {
         Ok(Self { readers, treatments, cases, truth, patients: None, cells })
     }
 
+    /// A fully crossed study with names counted from 1: `ratings[treatment][reader][case]`, all finite, one for each truth.
+    pub(super) fn crossed(truth: Vec<bool>, ratings: Vec<Vec<Vec<f64>>>) -> Self {
+        let names = |n: usize| (1..=n).map(|name| name.to_string()).collect();
+        let cases: Vec<usize> = (0..truth.len()).collect();
+        let cell = |ratings: Vec<f64>| Cell { cases: cases.clone(), truth: truth.clone(), ratings };
+        Self {
+            readers: names(ratings.first().map_or(0, Vec::len)),
+            treatments: names(ratings.len()),
+            cases: names(truth.len()),
+            patients: None,
+            cells: ratings.into_iter().map(|by_reader| by_reader.into_iter().map(cell).collect()).collect(),
+            truth: truth.clone(),
+        }
+    }
+
     /// The same study with cases that come in clusters: `patient_of` names a case's patient. Patients, not cases, are then independent.
     #[must_use]
     pub fn with_patients<'n>(self, patient_of: impl Fn(&str) -> &'n str) -> Self {
