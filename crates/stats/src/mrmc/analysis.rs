@@ -1,38 +1,15 @@
 //! Obuchowski & Rockette's analysis of a study.
 
 use super::components::{Components, Shape, Spread, mean};
-use super::covariance::{CovarianceMethod, Endpoints};
+use super::covariance::Endpoints;
 use super::design::Design;
+use super::inference::{quantile, spread_of_mean, two_sided};
 use super::merit::Endpoint;
+use super::options::{AnalysisOptions, Random};
 use super::readers::{ReaderDifference, ReaderEstimate};
 use super::study::ReaderStudy;
-use crate::distribution::{chi_square_sf, f_sf, normal_cdf, t_cdf, t_quantile, t_two_sided};
+use crate::distribution::{chi_square_sf, f_sf, normal_cdf, t_cdf};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined};
-
-/// Which effects are taken as a sample of a population; conclusions reach as far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Random {
-    /// Readers and cases: results hold for other readers and other cases.
-    #[default]
-    ReadersAndCases,
-    /// Readers only: for other readers on these very cases.
-    Readers,
-    /// Cases only: for these very readers on other cases.
-    Cases,
-}
-
-/// What is analyzed, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct AnalysisOptions {
-    /// What is compared.
-    pub endpoint: Endpoint,
-    /// How its covariances are estimated.
-    pub covariance: CovarianceMethod,
-    /// What is a sample of a population.
-    pub random: Random,
-}
 
 /// A treatment's mean endpoint over readers. With the feature `serde`, `mean` is written under the endpoint's own key, such as `auc`.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,8 +130,8 @@ impl ReaderStudy {
         let endpoints = self.endpoints(endpoint, covariance)?;
         let components = Components::of(&endpoints, &shape);
         let spread = components.spread(random, &shape, shape.all_readers());
-        // An endpoint is of order 1: what is smaller is rounding.
-        if spread.square <= f64::EPSILON * f64::EPSILON {
+        // What is smaller is rounding: of the covariances, and of endpoints of order 1.
+        if spread.square <= 1e-12 * components.error || spread.square <= f64::EPSILON * f64::EPSILON {
             return Err(Undefined::new(STATISTIC, Reason::ZeroVariance));
         }
         let t = shape.treatments;
@@ -246,22 +223,6 @@ impl ReaderStudy {
     }
 }
 
-/// The squared standard error of a mean over readers, with its degrees of freedom, from the mean variance by cases and the mean
-/// covariance of two readers.
-pub(super) fn spread_of_mean(values: &[f64], (error, cov2): (f64, f64), random: Random) -> (f64, Option<f64>) {
-    let r = values.len() as f64;
-    let center = mean(values);
-    let ms = values.iter().map(|value| (value - center).powi(2)).sum::<f64>() / (r - 1.0);
-    match random {
-        Random::ReadersAndCases => {
-            let square = ms + r * cov2.max(0.0);
-            (square / r, Some(square * square / (ms * ms / (r - 1.0))))
-        }
-        Random::Readers => (ms / r, Some(r - 1.0)),
-        Random::Cases => ((error + (r - 1.0) * cov2) / r, None),
-    }
-}
-
 /// The test of equal treatments from the ratio of mean square and denominator.
 fn overall(ratio: f64, treatments: usize, df: Option<f64>) -> Test {
     let numerator_df = treatments as f64 - 1.0;
@@ -278,23 +239,6 @@ fn overall(ratio: f64, treatments: usize, df: Option<f64>) -> Test {
             p: chi_square_sf(numerator_df * ratio, treatments as u32 - 1),
             method: "Obuchowski-Rockette chi-square test",
         },
-    }
-}
-
-/// The two-sided test of a difference in standard errors.
-pub(super) fn two_sided(statistic: f64, df: Option<f64>) -> Test {
-    let p = match df {
-        Some(df) => t_two_sided(statistic, df),
-        None => chi_square_sf(statistic * statistic, 1),
-    };
-    Test { statistic, df, p, method: "Obuchowski-Rockette" }
-}
-
-/// The two-sided critical value of t, or of z with infinite degrees of freedom.
-pub(super) fn quantile(df: Option<f64>, level: Level) -> f64 {
-    match df {
-        Some(df) if df.is_finite() => t_quantile(1.0 - level.tail(), df),
-        _ => level.z(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Variance components and mean squares of the endpoints, and the denominators that they make.
 
-use super::analysis::Random;
 use super::covariance::Endpoints;
+use super::options::Random;
 
 /// The variance components: each covariance is a mean over its pairs of endpoints.
 #[derive(Debug, Clone, Copy, PartialEq)]

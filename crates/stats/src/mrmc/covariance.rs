@@ -1,5 +1,6 @@
 //! The endpoints of every reader under every treatment, and four estimates of the covariances between them.
 
+use super::matrix::{dot, symmetric};
 use super::merit::{Endpoint, Merit};
 use super::study::{Cell, ReaderStudy};
 use super::{resampling, unbiased};
@@ -99,22 +100,6 @@ impl ReaderStudy {
         };
         Ok(Endpoints { cells, theta, covariance })
     }
-}
-
-/// A matrix from a function of two places; symmetric.
-pub(super) fn symmetric(n: usize, of: impl Fn(usize, usize) -> f64) -> Vec<Vec<f64>> {
-    let mut matrix = vec![vec![0.0; n]; n];
-    for a in 0..n {
-        for b in a..n {
-            matrix[a][b] = of(a, b);
-            matrix[b][a] = matrix[a][b];
-        }
-    }
-    matrix
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 /// A cell's centered components, each divided by the number of its class, summed within units.

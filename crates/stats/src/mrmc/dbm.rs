@@ -1,9 +1,9 @@
 //! Dorfman, Berbaum & Metz's analysis of variance of jackknife pseudovalues, with Hillis' denominator and degrees of freedom.
 
-use super::analysis::{AnalysisOptions, Random};
 use super::components::mean;
 use super::covariance::leave_one_out;
 use super::merit::{Endpoint, Merit};
+use super::options::{AnalysisOptions, Random};
 use super::study::ReaderStudy;
 use crate::distribution::f_sf;
 use crate::estimate::{Reason, Test, Undefined};

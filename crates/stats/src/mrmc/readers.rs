@@ -1,7 +1,7 @@
 //! Each reader alone: endpoints and differences, by cases.
 
-use super::analysis::two_sided;
 use super::covariance::Endpoints;
+use super::inference::two_sided;
 use super::study::ReaderStudy;
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined};
 

@@ -2,7 +2,7 @@
 
 use super::merit::{Merit, Resampled};
 use super::study::{Cell, ReaderStudy};
-use super::covariance::symmetric;
+use super::matrix::symmetric;
 use crate::bootstrap::{LEAST_DEFINED, Plan, resample};
 use crate::estimate::{Reason, Undefined};
 

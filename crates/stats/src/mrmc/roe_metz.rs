@@ -96,7 +96,8 @@ impl RoeMetz {
 
 #[cfg(test)]
 mod tests {
-    use super::super::analysis::{Analysis, AnalysisOptions, Random};
+    use super::super::analysis::Analysis;
+    use super::super::options::{AnalysisOptions, Random};
     use super::super::sizing::{NextStudy, StudySize};
     use super::*;
     use crate::distribution::binomial_cdf;

@@ -1,7 +1,8 @@
 //! Power and size of the next study from the variance components of this one.
 
-use super::analysis::{Analysis, Random};
+use super::analysis::Analysis;
 use super::design::Design;
+use super::options::Random;
 use crate::distribution::{chi_square_sf, f_sf, noncentral_chi_square_1_sf, noncentral_f_sf, root};
 use crate::estimate::{Reason, Undefined};
 

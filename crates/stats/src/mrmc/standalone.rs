@@ -1,8 +1,9 @@
 //! A stand-alone reader, such as a network, against the mean of readers who rated the same cases.
 
-use super::analysis::{AnalysisOptions, Random, quantile, spread_of_mean, two_sided};
 use super::components::mean;
 use super::covariance::Endpoints;
+use super::inference::{quantile, spread_of_mean, two_sided};
+use super::options::{AnalysisOptions, Random};
 use super::study::ReaderStudy;
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined};
 

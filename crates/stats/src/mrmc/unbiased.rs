@@ -1,6 +1,6 @@
 //! Gallas' unbiased covariance of two endpoints (2006, *Academic Radiology* 13: 353–362), also of readers with other cases.
 
-use super::covariance::symmetric;
+use super::matrix::symmetric;
 use super::merit::{Endpoint, Merit, win};
 use super::study::Cell;
 use crate::estimate::{Reason, Undefined};

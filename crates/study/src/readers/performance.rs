@@ -94,8 +94,13 @@ impl ModelCurve {
         Self { points }
     }
 
+    /// (1 − specificity, sensitivity) of its corners, ascending.
+    pub fn points(&self) -> &[(f64, f64)] {
+        &self.points
+    }
+
     /// Whether a point lies strictly below the curve, which is straight between its corners. On a vertical step the upper end counts.
-    pub fn is_above(&self, specificity: f64, sensitivity: f64) -> bool {
+    pub fn passes_above(&self, specificity: f64, sensitivity: f64) -> bool {
         // Rates are ratios of counts: what differs by less is equal.
         const SAME: f64 = 1e-12;
         let at = 1.0 - specificity;
@@ -147,7 +152,7 @@ fn of_reader(
     let specificity = Statistic(table.specificity(level, exact));
     let under_curve = curve
         .zip(specificity.value().zip(sensitivity.value()))
-        .map(|(curve, (specificity, sensitivity))| curve.is_above(specificity, sensitivity));
+        .map(|(curve, (specificity, sensitivity))| curve.passes_above(specificity, sensitivity));
     ReaderPerformance {
         reader: reader.to_owned(),
         group: group.to_owned(),
@@ -188,10 +193,10 @@ fn of_group(
     let rate = |name: &str| rates.get(name).map(|rate: &GroupRate| &rate.mean);
     let both = rate("specificity").zip(rate("sensitivity"));
     let mean_under_curve = curve.zip(both).and_then(|(curve, (specificity, sensitivity))| {
-        Some(curve.is_above(specificity.value()?, sensitivity.value()?))
+        Some(curve.passes_above(specificity.value()?, sensitivity.value()?))
     });
     let interval_under_curve = curve.zip(both).and_then(|(curve, (specificity, sensitivity))| {
-        Some(curve.is_above(specificity.limits()?.high, sensitivity.limits()?.high))
+        Some(curve.passes_above(specificity.limits()?.high, sensitivity.limits()?.high))
     });
     GroupPerformance {
         group: group.to_owned(),

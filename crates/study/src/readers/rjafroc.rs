@@ -36,7 +36,8 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<ReaderTable, StudyError>
         let (reader, modality, case) = (reader?, modality?, case?);
         let lesion = if lesions { Some(sheet.column(&["LesionID"])?) } else { None };
         let rating = sheet.column(if lesions { &["TP_Rating", "LL_Rating"] } else { &["FP_Rating", "NL_Rating"] })?;
-        for row in sheet.rows()? {
+        for row in sheet.rows() {
+            let row = row?;
             let mark = Mark {
                 reader: sheet.name(row, reader)?,
                 treatment: sheet.name(row, modality)?,
@@ -90,18 +91,17 @@ impl Sheet {
         0..=self.range.end().map_or(0, |end| end.1)
     }
 
-    /// The rows below the header, without the empty ones at the end.
-    fn rows(&self) -> Result<std::ops::RangeInclusive<u32>, StudyError> {
-        let named: Vec<u32> = self.columns().filter(|&column| !self.text(0, column).is_empty()).take(4).collect();
-        let empty = |row: u32| named.iter().all(|&column| self.text(row, column).is_empty());
-        let mut last = self.range.end().map_or(0, |end| end.0);
-        while last > 0 && empty(last) {
-            last -= 1;
-        }
-        match (1..=last).find(|&row| empty(row)) {
-            Some(row) => Err(self.error(row, 0, "the row is empty, but others follow")),
-            None => Ok(1..=last),
-        }
+    /// The rows below the header, without the empty ones at the end; the others have to be filled.
+    fn rows(&self) -> impl Iterator<Item = Result<u32, StudyError>> + '_ {
+        let last = (1..=self.range.end().map_or(0, |end| end.0)).rfind(|&row| !self.is_empty(row)).unwrap_or(0);
+        (1..=last).map(|row| match self.is_empty(row) {
+            true => Err(self.error(row, 0, "the row is empty, but others follow")),
+            false => Ok(row),
+        })
+    }
+
+    fn is_empty(&self, row: u32) -> bool {
+        self.columns().all(|column| self.text(row, column).is_empty())
     }
 
     fn name(&self, row: u32, column: u32) -> Result<String, StudyError> {
@@ -139,8 +139,8 @@ struct Case {
     /// Row and weight of each lesion.
     lesions: Vec<(String, u32, f64)>,
     row: u32,
-    readers: Option<Vec<String>>,
-    modalities: Option<Vec<String>>,
+    /// Who read it under which modalities: lists of both, or `None` where the sheet has no lists. In split-plot studies several.
+    read: Vec<(Option<Vec<String>>, Option<Vec<String>>)>,
 }
 
 /// The sheet TRUTH.
@@ -158,23 +158,29 @@ impl Truth {
             ["ReaderID", "ModalityID", "Paradigm"].map(|column| sheet.column(&[column]).ok());
         let marks = paradigm_at.is_some_and(|column| sheet.text(1, column).eq_ignore_ascii_case("FROC"));
         let mut cases: BTreeMap<String, Case> = BTreeMap::new();
-        for row in sheet.rows()? {
+        let mut listed = BTreeSet::new();
+        for row in sheet.rows() {
+            let row = row?;
             let (id, lesion) = (sheet.whole(row, case_at)?, sheet.whole(row, lesion_at)?);
             let weight = sheet.number(row, weight_at)?;
             let list = |column: Option<u32>| column.map(|column| sheet.list(row, column)).transpose();
             let (readers, modalities) = (list(readers_at)?, list(modalities_at)?);
-            let known = cases.contains_key(&id);
-            let case = cases.entry(id.clone()).or_default();
-            if known && (lesion == "0" || case.lesions.iter().any(|(known, ..)| *known == lesion)) {
+            let read = (readers, modalities);
+            if !listed.insert((id.clone(), lesion.clone(), read.clone())) {
                 return Err(sheet.error(row, lesion_at, format!("lesion {lesion} of case {id} is in a row before this one")));
             }
-            if known && case.lesions.is_empty() {
-                return Err(sheet.error(row, lesion_at, format!("case {id} is without lesion in a row before this one")));
+            let known = cases.contains_key(&id);
+            let case = cases.entry(id.clone()).or_default();
+            if known && case.lesions.is_empty() != (lesion == "0") {
+                return Err(sheet.error(row, lesion_at, format!("case {id} is with and without lesion")));
             }
-            if lesion != "0" {
+            if lesion != "0" && !case.lesions.iter().any(|(known, ..)| *known == lesion) {
                 case.lesions.push((lesion, row, weight));
             }
-            (case.row, case.readers, case.modalities) = (row, readers, modalities);
+            if !case.read.contains(&read) {
+                case.read.push(read);
+            }
+            case.row = row;
         }
         for (id, case) in &cases {
             let sum: f64 = case.lesions.iter().map(|(_, _, weight)| weight).sum();
@@ -202,8 +208,9 @@ impl Truth {
             }
             _ => {}
         }
-        let listed = |list: &Option<Vec<String>>, name: &str| list.as_ref().is_none_or(|list| list.iter().any(|of| of == name));
-        if !listed(&case.readers, &mark.reader) || !listed(&case.modalities, &mark.treatment) {
+        let in_list = |list: &Option<Vec<String>>, name: &String| list.as_ref().is_none_or(|list| list.contains(name));
+        let mut read = case.read.iter();
+        if !read.any(|(readers, modalities)| in_list(readers, &mark.reader) && in_list(modalities, &mark.treatment)) {
             let reason = format!(
                 "sheet TRUTH, row {}, does not list reader {} under modality {} for case {}",
                 case.row + 1,
@@ -218,25 +225,31 @@ impl Truth {
 
     /// What every reader read: as TRUTH lists it, or else every case by every reader and modality of the ratings.
     fn reads(&self, marks: &[(String, Mark)]) -> Vec<Read> {
-        let all = |of: fn(&Mark) -> &String| marks.iter().map(|(_, mark)| of(mark).clone()).collect::<BTreeSet<_>>();
+        let all = |of: fn(&Mark) -> &String| -> Vec<String> {
+            marks.iter().map(|(_, mark)| of(mark)).collect::<BTreeSet<_>>().into_iter().cloned().collect()
+        };
         let pairs: BTreeSet<(&String, &String)> = marks.iter().map(|(_, mark)| (&mark.reader, &mark.treatment)).collect();
         let (readers, modalities) = (all(|mark| &mark.reader), all(|mark| &mark.treatment));
         let mut reads = Vec::new();
         for (id, case) in &self.cases {
-            for reader in case.readers.clone().unwrap_or_else(|| readers.iter().cloned().collect()) {
-                for treatment in case.modalities.clone().unwrap_or_else(|| modalities.iter().cloned().collect()) {
-                    // A reader listed without any rating under a modality did not read under it.
-                    if pairs.contains(&(&reader, &treatment)) {
-                        reads.push(Read {
-                            place: format!("sheet TRUTH, row {}", case.row + 1),
-                            reader: reader.clone(),
-                            treatment,
-                            case: id.clone(),
-                            lesions: case.lesions.iter().map(|(lesion, ..)| lesion.clone()).collect(),
-                        });
+            let mut of_case = BTreeSet::new();
+            for (in_readers, in_modalities) in &case.read {
+                for reader in in_readers.as_deref().unwrap_or(&readers) {
+                    for treatment in in_modalities.as_deref().unwrap_or(&modalities) {
+                        // A reader listed without any rating under a modality did not read under it.
+                        if pairs.contains(&(reader, treatment)) {
+                            of_case.insert((reader, treatment));
+                        }
                     }
                 }
             }
+            reads.extend(of_case.into_iter().map(|(reader, treatment)| Read {
+                place: format!("sheet TRUTH, row {}", case.row + 1),
+                reader: reader.clone(),
+                treatment: treatment.clone(),
+                case: id.clone(),
+                lesions: case.lesions.iter().map(|(lesion, ..)| lesion.clone()).collect(),
+            }));
         }
         reads
     }
