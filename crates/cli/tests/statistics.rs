@@ -333,7 +333,9 @@ fn a_reader_study_beside_a_network() {
     assert!(String::from_utf8_lossy(&plain.stdout).contains("specialist: sensitivity"));
     let html = fs::read_to_string(out.join("index.html")).unwrap();
     assert!(html.contains("method of Obuchowski and Rockette") && html.contains("research use only"));
-    for file in ["figures/fig2-readers.pdf", "figures/readers-pairs.svg", "figures/readers-times.svg", "tables/readers.csv"] {
+    for file in
+        ["figures/fig2-readers.pdf", "figures/readers-pairs.svg", "figures/readers-times.svg", "tables/readers.csv"]
+    {
         assert!(out.join(file).is_file(), "{file}");
     }
     assert!(!analyze(&report).status.success(), "no report is overwritten");

@@ -23,9 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for gain in [0.3, 0.45, 0.6] {
         let found = analyses(&RoeMetz { gain, ..RoeMetz::default() }, studies, &AnalysisOptions::default());
-        let mean = |of: &dyn Fn(&Analysis) -> Option<f64>| {
-            found.iter().filter_map(of).sum::<f64>() / found.len() as f64
-        };
+        let mean =
+            |of: &dyn Fn(&Analysis) -> Option<f64>| found.iter().filter_map(of).sum::<f64>() / found.len() as f64;
         let mut pilot = found.first().ok_or("no study could be analyzed")?.clone();
         pilot.components.error = mean(&|of| Some(of.components.error));
         pilot.components.cov1 = Some(mean(&|of| of.components.cov1));
@@ -36,7 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let size = StudySize { readers: 5, cases: 114 };
         let formula = NextStudy::of(&pilot, 114)?.power(difference, size, 0.05)?;
         let simulated = significant(&found) as f64 / found.len() as f64;
-        println!("gain {gain}: difference {difference:.4}, power by the formula {formula:.4}, simulated {simulated:.4}");
+        println!(
+            "gain {gain}: difference {difference:.4}, power by the formula {formula:.4}, simulated {simulated:.4}"
+        );
     }
     Ok(())
 }

@@ -21,8 +21,8 @@ mod clustered;
 mod compare;
 mod resampled;
 
-pub(crate) use self::clustered::clustered_variances;
 pub use self::clustered::clustered_delong;
+pub(crate) use self::clustered::clustered_variances;
 pub use self::compare::{
     AucComparison, paired_clustered_delong, paired_delong, unpaired_clustered_delong, unpaired_delong,
 };

@@ -341,7 +341,11 @@ fn poisson_mixture(mean: f64, of: impl Fn(f64) -> f64) -> f64 {
         if k > first {
             log_factorial += k.ln();
         }
-        let log_weight = if mean == 0.0 { if k == 0.0 { 0.0 } else { f64::NEG_INFINITY } } else { k * mean.ln() - mean - log_factorial };
+        let log_weight = if mean == 0.0 {
+            if k == 0.0 { 0.0 } else { f64::NEG_INFINITY }
+        } else {
+            k * mean.ln() - mean - log_factorial
+        };
         sum += log_weight.exp() * of(k);
         k += 1.0;
     }

@@ -51,8 +51,10 @@ pub fn signed_rank(differences: &[f64], level: Level) -> Result<SignedRank, Unde
         from += group.len();
     }
     let exact = n <= EXACT && ties == 0.0 && n == differences.len();
-    let mut means: Vec<f64> =
-        (0..differences.len()).flat_map(|i| (i..differences.len()).map(move |j| (i, j))).map(|(i, j)| (differences[i] + differences[j]) / 2.0).collect();
+    let mut means: Vec<f64> = (0..differences.len())
+        .flat_map(|i| (i..differences.len()).map(move |j| (i, j)))
+        .map(|(i, j)| (differences[i] + differences[j]) / 2.0)
+        .collect();
     means.sort_unstable_by(f64::total_cmp);
     let center = crate::bootstrap::quantile(&means, 0.5);
     if !exact {
@@ -91,7 +93,12 @@ fn distribution(n: usize) -> Vec<f64> {
         }
     }
     let mut sum = 0.0;
-    mass.iter().map(|p| { sum += p; sum }).collect()
+    mass.iter()
+        .map(|p| {
+            sum += p;
+            sum
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@
 mod partial;
 mod resampled;
 
-use self::partial::{check_part, clipped_area};
 pub use self::partial::{Correction, Focus, Part};
+use self::partial::{check_part, clipped_area};
 pub use self::resampled::{partial_auc, sensitivity_at_specificity, specificity_at_sensitivity};
 use crate::confusion::Confusion;
 use crate::estimate::{Reason, Undefined};

@@ -1,7 +1,9 @@
 //! Obuchowski & Rockette's analysis against its formulas written out in base R.
 
 use coxa_stats::Level;
-use coxa_stats::mrmc::{AnalysisOptions, CaseRating, CovarianceMethod, Design, DesignError, Endpoint, Random, ReaderStudy};
+use coxa_stats::mrmc::{
+    AnalysisOptions, CaseRating, CovarianceMethod, Design, DesignError, Endpoint, Random, ReaderStudy,
+};
 use serde_json::Value;
 
 use crate::fixture::{Row, close, expected, folder, rows};
@@ -112,7 +114,9 @@ fn designs_endpoints_and_patients() {
             "unbiased" => CovarianceMethod::Unbiased,
             _ => CovarianceMethod::Delong,
         };
-        for (random, name) in [(Random::ReadersAndCases, "both"), (Random::Readers, "readers"), (Random::Cases, "cases")] {
+        for (random, name) in
+            [(Random::ReadersAndCases, "both"), (Random::Readers, "readers"), (Random::Cases, "cases")]
+        {
             let analysis = study.analyze(&AnalysisOptions { endpoint, covariance, random }, Level::P95).unwrap();
             let c = analysis.components;
             close(&what, c.error, &of["error"]);
@@ -141,8 +145,7 @@ fn the_bootstrap_is_near_the_unbiased_covariances() {
             study.analyze(&options, Level::P95).unwrap().components
         };
         let plan = coxa_stats::bootstrap::Plan { replicates: 4000, seed: 5 };
-        let (drawn, unbiased) =
-            (components(CovarianceMethod::Bootstrap(plan)), components(CovarianceMethod::Unbiased));
+        let (drawn, unbiased) = (components(CovarianceMethod::Bootstrap(plan)), components(CovarianceMethod::Unbiased));
         // The bootstrap of n cases estimates (n − 1)/n of a variance, here 11/12 and less where cases are missing.
         let ratio = drawn.error / unbiased.error;
         assert!((0.85..1.08).contains(&ratio), "{set}: {ratio}");

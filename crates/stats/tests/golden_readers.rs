@@ -2,9 +2,7 @@
 
 use coxa_stats::agreement::fleiss_kappa;
 use coxa_stats::distribution::noncentral_f_sf;
-use coxa_stats::mrmc::{
-    AnalysisOptions, CaseRating, CovarianceMethod, NextStudy, Random, ReaderStudy, StudySize,
-};
+use coxa_stats::mrmc::{AnalysisOptions, CaseRating, CovarianceMethod, NextStudy, Random, ReaderStudy, StudySize};
 use coxa_stats::{Clusters, Inference, Level, ranks};
 use serde_json::Value;
 

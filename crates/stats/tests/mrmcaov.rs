@@ -34,7 +34,8 @@ fn parse(text: &str) -> Vec<Printed> {
         if line.starts_with("specified reader):") || line.is_empty() {
             continue;
         }
-        let heading = line.starts_with(|c: char| c.is_ascii_uppercase() ) || line.starts_with("95%") && !words[0].ends_with("):");
+        let heading =
+            line.starts_with(|c: char| c.is_ascii_uppercase()) || line.starts_with("95%") && !words[0].ends_with("):");
         if heading && !line.starts_with("Error ") && !line.starts_with("Cov") {
             table = line.trim_end_matches(':').to_owned();
         } else if line.starts_with(' ') && words.iter().all(|word| word.parse::<f64>().is_err()) {
@@ -60,7 +61,8 @@ fn same(what: &str, actual: f64, printed: &str) {
 #[track_caller]
 fn row<'p>(printed: &'p Printed, table: &str, label: &str) -> &'p BTreeMap<String, String> {
     let found = printed.tables.iter().find(|(name, _)| name.contains(table));
-    let (_, rows) = found.unwrap_or_else(|| panic!("{}: no table {table} in {:?}", printed.title, printed.tables.keys()));
+    let (_, rows) =
+        found.unwrap_or_else(|| panic!("{}: no table {table} in {:?}", printed.title, printed.tables.keys()));
     rows.get(label).unwrap_or_else(|| panic!("{}: no row {label} in {table}", printed.title))
 }
 

@@ -83,7 +83,13 @@ fn ratings(folder: &Path) -> PathBuf {
     for (k, (reader, treatment)) in [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")].into_iter().enumerate() {
         for case in 0..6 {
             let lesions = ["", "2", "", "", "", "1"][case];
-            writeln!(text, "{reader},{treatment},{case},{},{},{lesions}", case % 2, (case * 5 + k * case * case + 2 * k) % 4).unwrap();
+            writeln!(
+                text,
+                "{reader},{treatment},{case},{},{},{lesions}",
+                case % 2,
+                (case * 5 + k * case * case + 2 * k) % 4
+            )
+            .unwrap();
         }
     }
     let path = folder.join("ratings.csv");
@@ -150,7 +156,8 @@ fn groups_have_means_over_readers_and_lie_under_the_curve_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("paper.csv");
     let specialists = [(100, 88), (98, 92), (100, 82), (98, 94), (100, 90), (100, 80)];
-    fs::write(&path, paper(&[("primary", &[(96, 82), (94, 80), (98, 86), (94, 80)]), ("specialist", &specialists)])).unwrap();
+    fs::write(&path, paper(&[("primary", &[(96, 82), (94, 80), (98, 86), (94, 80)]), ("specialist", &specialists)]))
+        .unwrap();
     // A network with one step: sensitivity 0.98 at a specificity of 0.84.
     let scores: Vec<f64> = (0..100).map(|case| f64::from(u8::from(case < 49 || (50..58).contains(&case)))).collect();
     let truth: Vec<bool> = (0..100).map(|case| case < 50).collect();

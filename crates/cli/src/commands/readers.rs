@@ -150,7 +150,8 @@ impl Analyze {
         }
         let table = ReaderTable::load(&self.ratings, self.marks.as_deref())?;
         if self.design == DesignName::Crossed {
-            let refuse = |reason: String| StudyError::Rating { path: self.ratings.clone(), place: String::new(), reason };
+            let refuse =
+                |reason: String| StudyError::Rating { path: self.ratings.clone(), place: String::new(), reason };
             let study = table.study(self.alone.as_deref())?;
             study.require_crossed().map_err(|missing| refuse(missing.to_string()))?;
         }

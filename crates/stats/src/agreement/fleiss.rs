@@ -37,9 +37,15 @@ pub fn fleiss_kappa<'c>(counts: &[Vec<u64>], inference: impl Into<Inference<'c>>
     if units < 2 {
         return Ok(Estimate::without_limits(value, ONE_CLUSTER, n));
     }
-    let without = |left_out: usize| kappa(counts.iter().enumerate().filter(|(i, _)| unit(*i) != left_out).map(|(_, row)| row), raters);
+    let without = |left_out: usize| {
+        kappa(counts.iter().enumerate().filter(|(i, _)| unit(*i) != left_out).map(|(_, row)| row), raters)
+    };
     let Some(left) = (0..units).map(without).collect::<Option<Vec<f64>>>() else {
-        return Ok(Estimate::without_limits(value, "without one of the observations all ratings are of one category", n));
+        return Ok(Estimate::without_limits(
+            value,
+            "without one of the observations all ratings are of one category",
+            n,
+        ));
     };
     let count = units as f64;
     let mean = left.iter().sum::<f64>() / count;

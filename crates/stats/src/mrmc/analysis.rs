@@ -244,8 +244,8 @@ fn overall(ratio: f64, treatments: usize, df: Option<f64>) -> Test {
 
 #[cfg(test)]
 mod tests {
-    use super::super::study::tests::rows;
     use super::super::study::CaseRating;
+    use super::super::study::tests::rows;
     use super::*;
 
     fn analyze(rows: &[CaseRating], random: Random) -> Result<Analysis, Undefined> {
@@ -291,7 +291,9 @@ mod tests {
         }
         let fixed = analyze(&one, Random::Cases).unwrap();
         assert!(fixed.overall.p.is_finite() && fixed.components.ms_reader.is_none());
-        assert!((fixed.differences[0].test.p / fixed.reader_differences[0].test.as_ref().unwrap().p - 1.0).abs() < 1e-12);
+        assert!(
+            (fixed.differences[0].test.p / fixed.reader_differences[0].test.as_ref().unwrap().p - 1.0).abs() < 1e-12
+        );
     }
 
     #[test]

@@ -116,7 +116,9 @@ impl Components {
         let interaction: f64 = by_treatment
             .iter()
             .zip(&means)
-            .flat_map(|(thetas, mean)| thetas.iter().zip(&reader_means).map(move |(theta, reader)| theta - mean - reader))
+            .flat_map(|(thetas, mean)| {
+                thetas.iter().zip(&reader_means).map(move |(theta, reader)| theta - mean - reader)
+            })
             .map(|residual| (residual + grand).powi(2))
             .sum();
         let ms_reader = t * squares(&reader_means, grand) / (r as f64 - 1.0);

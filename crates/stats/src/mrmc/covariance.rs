@@ -124,7 +124,8 @@ fn delong(cells: &[&Cell], merits: &[Merit], units: &Clusters) -> Result<Vec<Vec
 
 impl Sums {
     fn of(cell: &Cell, merit: &Merit, units: &Clusters) -> Result<Self, Undefined> {
-        let mut sums = Self { positive: vec![0.0; units.count()], negative: vec![0.0; units.count()], inflate: [0.0; 3] };
+        let mut sums =
+            Self { positive: vec![0.0; units.count()], negative: vec![0.0; units.count()], inflate: [0.0; 3] };
         let mut has = vec![[false; 2]; units.count()];
         for (case, truth, centered) in merit.centered(cell) {
             let unit = units.of()[case];
@@ -237,8 +238,12 @@ mod tests {
     #[test]
     fn patients_of_one_case_change_nothing() {
         let study = ReaderStudy::from_rows(&rows()).unwrap();
-        let same = study.clone().with_patients(|case| ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]
-            .into_iter().find(|name| *name == case).unwrap());
+        let same = study.clone().with_patients(|case| {
+            ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]
+                .into_iter()
+                .find(|name| *name == case)
+                .unwrap()
+        });
         let of = |study: &ReaderStudy, method| study.endpoints(Endpoint::Area, method).unwrap().covariance;
         let methods = [CovarianceMethod::Delong, CovarianceMethod::Jackknife];
         for method in methods {

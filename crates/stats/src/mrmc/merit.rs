@@ -148,8 +148,7 @@ impl<'c> Resampled<'c> {
     pub fn value(&self, counts: &[u32]) -> Option<f64> {
         match self {
             Self::Area(cell, groups) => {
-                let (mut positives, mut negatives) =
-                    (vec![0u64; groups.values.len()], vec![0u64; groups.values.len()]);
+                let (mut positives, mut negatives) = (vec![0u64; groups.values.len()], vec![0u64; groups.values.len()]);
                 for ((&case, &truth), &group) in cell.cases.iter().zip(&cell.truth).zip(&groups.of) {
                     let of_class = if truth { &mut positives } else { &mut negatives };
                     of_class[group] += u64::from(counts[case]);

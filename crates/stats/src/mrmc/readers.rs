@@ -97,10 +97,9 @@ impl ReaderStudy {
                         Estimate::new(value, (value - half, value + half), "Wald", n)
                     }),
                     se,
-                    test: se.map_or(
-                        Err(Undefined::new("difference of treatments", Reason::ZeroVariance)),
-                        |se| Ok(two_sided(value / se, None)),
-                    ),
+                    test: se.map_or(Err(Undefined::new("difference of treatments", Reason::ZeroVariance)), |se| {
+                        Ok(two_sided(value / se, None))
+                    }),
                 });
             }
         }

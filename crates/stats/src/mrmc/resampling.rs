@@ -1,8 +1,8 @@
 //! Covariances of endpoints by the bootstrap.
 
+use super::matrix::symmetric;
 use super::merit::{Merit, Resampled};
 use super::study::{Cell, ReaderStudy};
-use super::matrix::symmetric;
 use crate::bootstrap::{LEAST_DEFINED, Plan, resample};
 use crate::estimate::{Reason, Undefined};
 
@@ -41,7 +41,8 @@ pub(super) fn covariance(
         return Err(Undefined::new(statistic, Reason::Other("an endpoint is undefined in too many replicates")));
     }
     let n = replicates.len() as f64;
-    let means: Vec<f64> = (0..cells.len()).map(|k| replicates.iter().map(|values| values[k]).sum::<f64>() / n).collect();
+    let means: Vec<f64> =
+        (0..cells.len()).map(|k| replicates.iter().map(|values| values[k]).sum::<f64>() / n).collect();
     Ok(symmetric(cells.len(), |a, b| {
         replicates.iter().map(|values| (values[a] - means[a]) * (values[b] - means[b])).sum::<f64>() / (n - 1.0)
     }))

@@ -69,7 +69,10 @@ impl NextStudy {
     pub fn power(&self, difference: f64, size: StudySize, alpha: f64) -> Result<f64, Undefined> {
         self.check(difference, alpha)?;
         if size.readers.min(size.cases) < 2 {
-            return Err(Undefined::new(STATISTIC, Reason::TooFew { n: size.readers.min(size.cases) as usize, needed: 2 }));
+            return Err(Undefined::new(
+                STATISTIC,
+                Reason::TooFew { n: size.readers.min(size.cases) as usize, needed: 2 },
+            ));
         }
         Ok(self.power_of(difference, f64::from(size.readers), f64::from(size.cases), alpha))
     }

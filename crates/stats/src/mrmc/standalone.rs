@@ -54,8 +54,7 @@ impl ReaderStudy {
         }
         let endpoints = self.endpoints(options.endpoint, options.covariance)?;
         let differences = Differences::of(&endpoints, place);
-        let (square, df) =
-            spread_of_mean(&differences.values, (differences.error, differences.cov2), options.random);
+        let (square, df) = spread_of_mean(&differences.values, (differences.error, differences.cov2), options.random);
         if square.is_nan() || square <= f64::EPSILON * f64::EPSILON {
             return Err(Undefined::new(STATISTIC, Reason::ZeroVariance));
         }

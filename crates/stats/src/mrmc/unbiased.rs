@@ -52,13 +52,10 @@ impl<'c> Common<'c> {
         let [positives, negatives] = [0, 1].map(|class| self.places[class].len() as f64);
         let [(ma, na), (mb, nb)] = [a, b].map(|merit| (merit.positives as f64, merit.negatives as f64));
         if a.endpoint != Endpoint::Area {
-            let (of_a, of_b, common, class) =
-                if ma > 0.0 { (ma, mb, positives, 0) } else { (na, nb, negatives, 1) };
+            let (of_a, of_b, common, class) = if ma > 0.0 { (ma, mb, positives, 0) } else { (na, nb, negatives, 1) };
             return (of_a * a.value * of_b * b.value - self.products(class)) / (of_a * of_b - common);
         }
-        let sum = ma * na * a.value * mb * nb * b.value
-            - na * nb * self.products(0)
-            - ma * mb * self.products(1)
+        let sum = ma * na * a.value * mb * nb * b.value - na * nb * self.products(0) - ma * mb * self.products(1)
             + self.products_of_pairs();
         sum / (ma * na * mb * nb - positives * na * nb - negatives * ma * mb + positives * negatives)
     }

@@ -132,8 +132,7 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
         noninferiority,
         standalone: standalone(table, &study, options)?,
         localization,
-        performance: threshold
-            .map(|threshold| performance(&rows, threshold, options.curve.as_ref(), options.level)),
+        performance: threshold.map(|threshold| performance(&rows, threshold, options.curve.as_ref(), options.level)),
         agreement: threshold.map_or(Vec::new(), |threshold| agreement(&rows, threshold, options.level)),
         times: reading_times(&rows, options.level),
         next,
@@ -181,12 +180,12 @@ fn notes(study: &ReaderStudy, analysis: &Analysis) -> Vec<String> {
     {
         notes.push(format!("the study is not fully crossed: {missing}"));
     }
-    for (name, value) in [
-        ("readers", analysis.components.reader),
-        ("treatments by readers", analysis.components.treatment_reader),
-    ] {
+    for (name, value) in
+        [("readers", analysis.components.reader), ("treatments by readers", analysis.components.treatment_reader)]
+    {
         if let Some(value) = value.filter(|value| *value < 0.0) {
-            notes.push(format!("the variance of {name} is estimated as {value:.3e}, below zero: it is as good as none"));
+            notes
+                .push(format!("the variance of {name} is estimated as {value:.3e}, below zero: it is as good as none"));
         }
     }
     let [cov2, cov3] = [analysis.components.cov2, analysis.components.cov3].map(Option::unwrap_or_default);

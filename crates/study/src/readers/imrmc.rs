@@ -77,13 +77,15 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Vec<RatedRow>, StudyError>
         if reader == "-1" {
             continue;
         }
-        let truth = *truth.get(case).ok_or_else(|| bad(number, format!("case {case} has no line of truth (reader -1)")))?;
+        let truth =
+            *truth.get(case).ok_or_else(|| bad(number, format!("case {case} has no line of truth (reader -1)")))?;
         let rating = score.parse::<f64>().ok().filter(|score| score.is_finite());
         let rating = rating.ok_or_else(|| bad(number, format!("the score `{score}` is not a number")))?;
         let [reader, treatment, case] = [reader, treatment, case].map(str::to_owned);
         rows.push(RatedRow::new(format!("line {number}"), CaseRating { reader, treatment, case, truth, rating }));
     }
-    let distinct = |of: fn(&CaseRating) -> &String| rows.iter().map(|row| of(&row.rating)).collect::<BTreeSet<_>>().len();
+    let distinct =
+        |of: fn(&CaseRating) -> &String| rows.iter().map(|row| of(&row.rating)).collect::<BTreeSet<_>>().len();
     for (number, name, count) in head {
         let found = match name {
             "NR" => distinct(|row| &row.reader),

@@ -37,7 +37,8 @@ pub(super) fn rate(reads: &[Read], marks: &[Mark]) -> Vec<RatedRow> {
     let floor = if floor.is_finite() { floor - 1.0 } else { 0.0 };
     let mut highest: BTreeMap<(&str, &str, &str, Option<&str>), f64> = BTreeMap::new();
     for mark in marks {
-        let rating = highest.entry((&mark.reader, &mark.treatment, &mark.case, mark.lesion.as_deref())).or_insert(floor);
+        let rating =
+            highest.entry((&mark.reader, &mark.treatment, &mark.case, mark.lesion.as_deref())).or_insert(floor);
         *rating = rating.max(mark.rating);
     }
     let mut rows = Vec::new();

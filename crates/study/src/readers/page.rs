@@ -24,7 +24,12 @@ pub fn page(found: &ReaderAnalysis, curve: Option<&ModelCurve>, title: &str) -> 
     sections.extend(pairs_of_treatments(found));
     if let Some(localization) = &found.localization {
         let text = match &localization.0 {
-            Ok(of) => of.treatments.iter().map(|m| format!("{}: {}", m.treatment, shown(Ok(m.mean)))).collect::<Vec<_>>().join("; "),
+            Ok(of) => of
+                .treatments
+                .iter()
+                .map(|m| format!("{}: {}", m.treatment, shown(Ok(m.mean))))
+                .collect::<Vec<_>>()
+                .join("; "),
             Err(undefined) => undefined.to_string(),
         };
         let text = format!("Area under the AFROC curve of marked lesions. {text}.");
@@ -36,7 +41,8 @@ pub fn page(found: &ReaderAnalysis, curve: Option<&ModelCurve>, title: &str) -> 
         let table = table("readers-agreement", caption, &["treatment", "films", "kappa"], rows.collect());
         sections.push(Section { heading: "Agreement".into(), blocks: vec![Block::Table(table)] });
     }
-    let subtitle = format!("{} films, {} with the finding; design: {}", found.cases, found.positive, found.analysis.design.name());
+    let subtitle =
+        format!("{} films, {} with the finding; design: {}", found.cases, found.positive, found.analysis.design.name());
     Page { title: title.to_owned(), subtitle, simulated: false, sections }
 }
 
@@ -57,7 +63,12 @@ fn comparison(found: &ReaderAnalysis) -> Section {
     }
     for pair in &analysis.differences {
         let df = pair.test.df.map_or(String::new(), |df| format!("{df:.2}"));
-        rows.push(vec![format!("{} − {}", pair.first, pair.second), shown(Ok(pair.difference)), df, format!("{:.4}", pair.test.p)]);
+        rows.push(vec![
+            format!("{} − {}", pair.first, pair.second),
+            shown(Ok(pair.difference)),
+            df,
+            format!("{:.4}", pair.test.p),
+        ]);
     }
     let caption = format!("{} averaged over readers, and differences of treatments.", analysis.endpoint);
     let means = table("readers-treatments", &caption, &["treatment", "value", "df", "p"], rows);
@@ -84,7 +95,9 @@ fn components(c: &Components) -> Vec<Vec<String>> {
         ("MS(R)", c.ms_reader),
         ("MS(T:R)", c.ms_interaction),
     ];
-    some.into_iter().filter_map(|(name, value)| value.map(|value| vec![name.to_owned(), format!("{value:.8}")])).collect()
+    some.into_iter()
+        .filter_map(|(name, value)| value.map(|value| vec![name.to_owned(), format!("{value:.8}")]))
+        .collect()
 }
 
 fn standalone(found: &ReaderAnalysis) -> Section {
@@ -118,7 +131,8 @@ fn readers(performance: &Performance) -> Section {
     });
     let header =
         ["reader", "group", "treatment", "sensitivity", "specificity", "accuracy", "F1", "FNR", "under the curve"];
-    let caption = format!("Each reader's calls at a rating of {} or more, with exact intervals.", performance.threshold);
+    let caption =
+        format!("Each reader's calls at a rating of {} or more, with exact intervals.", performance.threshold);
     let each = table("readers", &caption, &header, rows.collect());
     let rate = |of: &GroupPerformance, name: &str| {
         let found = of.rates.get(name);
@@ -132,7 +146,15 @@ fn readers(performance: &Performance) -> Section {
         names.into_iter().chain(rates).chain(under).collect()
     });
     let header = [
-        "group", "treatment", "readers", "sensitivity", "specificity", "accuracy", "F1", "FNR", "mean under the curve",
+        "group",
+        "treatment",
+        "readers",
+        "sensitivity",
+        "specificity",
+        "accuracy",
+        "F1",
+        "FNR",
+        "mean under the curve",
         "interval under the curve",
     ];
     let caption = "Means over readers with Student's interval and range, by group.";
@@ -146,15 +168,22 @@ fn points(performance: &Performance, curve: Option<&ModelCurve>) -> Section {
         .iter()
         .filter_map(|of| {
             let (sensitivity, specificity) = of.sensitivity.value().zip(of.specificity.value())?;
-            let group = if of.group.is_empty() { of.treatment.clone() } else { format!("{}, {}", of.group, of.treatment) };
+            let group =
+                if of.group.is_empty() { of.treatment.clone() } else { format!("{}, {}", of.group, of.treatment) };
             Some(ReaderPoint { group, name: of.reader.clone(), sensitivity, specificity })
         })
         .collect();
     let curves: Vec<RocCurve> = curve
-        .map(|curve| RocCurve { name: "model".into(), points: curve.points().to_vec(), band: Vec::new(), operating: None })
+        .map(|curve| RocCurve {
+            name: "model".into(),
+            points: curve.points().to_vec(),
+            band: Vec::new(),
+            operating: None,
+        })
         .into_iter()
         .collect();
-    let caption = "Readers by group and treatment, beside the network's ROC curve where it is known (Fig. 2 of the paper).";
+    let caption =
+        "Readers by group and treatment, beside the network's ROC curve where it is known (Fig. 2 of the paper).";
     let figure = roc::draw(&curves, &points, "Readers and ROC curve");
     let figure = Block::Figure { name: "fig2-readers".into(), figure, caption: caption.into() };
     Section { heading: "Readers and ROC curve".into(), blocks: vec![figure] }

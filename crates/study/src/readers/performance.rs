@@ -137,7 +137,8 @@ pub(super) fn performance(rows: &[&RatedRow], threshold: f64, curve: Option<&Mod
             groups.entry((&reader.treatment, &reader.group)).or_default().push(reader);
         }
     }
-    let groups = groups.iter().map(|(&(treatment, group), of)| of_group((group, treatment), of, curve, level)).collect();
+    let groups =
+        groups.iter().map(|(&(treatment, group), of)| of_group((group, treatment), of, curve, level)).collect();
     Performance { threshold, readers, groups }
 }
 

@@ -105,7 +105,9 @@ impl Sheet {
     }
 
     fn name(&self, row: u32, column: u32) -> Result<String, StudyError> {
-        Some(self.text(row, column)).filter(|text| !text.is_empty()).ok_or_else(|| self.error(row, column, "the cell is empty"))
+        Some(self.text(row, column))
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| self.error(row, column, "the cell is empty"))
     }
 
     fn number(&self, row: u32, column: u32) -> Result<f64, StudyError> {
@@ -118,7 +120,9 @@ impl Sheet {
     fn whole(&self, row: u32, column: u32) -> Result<String, StudyError> {
         let text = self.name(row, column)?;
         let number = text.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.fract() == 0.0);
-        number.map(|number| number.to_string()).ok_or_else(|| self.error(row, column, format!("`{text}` is not a whole number")))
+        number
+            .map(|number| number.to_string())
+            .ok_or_else(|| self.error(row, column, format!("`{text}` is not a whole number")))
     }
 
     /// A list such as `0,1,2` or `(1)`.
@@ -167,7 +171,11 @@ impl Truth {
             let (readers, modalities) = (list(readers_at)?, list(modalities_at)?);
             let read = (readers, modalities);
             if !listed.insert((id.clone(), lesion.clone(), read.clone())) {
-                return Err(sheet.error(row, lesion_at, format!("lesion {lesion} of case {id} is in a row before this one")));
+                return Err(sheet.error(
+                    row,
+                    lesion_at,
+                    format!("lesion {lesion} of case {id} is in a row before this one"),
+                ));
             }
             let known = cases.contains_key(&id);
             let case = cases.entry(id.clone()).or_default();
@@ -228,7 +236,8 @@ impl Truth {
         let all = |of: fn(&Mark) -> &String| -> Vec<String> {
             marks.iter().map(|(_, mark)| of(mark)).collect::<BTreeSet<_>>().into_iter().cloned().collect()
         };
-        let pairs: BTreeSet<(&String, &String)> = marks.iter().map(|(_, mark)| (&mark.reader, &mark.treatment)).collect();
+        let pairs: BTreeSet<(&String, &String)> =
+            marks.iter().map(|(_, mark)| (&mark.reader, &mark.treatment)).collect();
         let (readers, modalities) = (all(|mark| &mark.reader), all(|mark| &mark.treatment));
         let mut reads = Vec::new();
         for (id, case) in &self.cases {
@@ -269,8 +278,10 @@ impl Truth {
                 Some(&(rating, place)) => (rating, place.to_owned()),
                 None if self.marks => (floor, read.place.clone()),
                 None => {
-                    let reason =
-                        format!("reader {} did not rate case {} under modality {}", read.reader, read.case, read.treatment);
+                    let reason = format!(
+                        "reader {} did not rate case {} under modality {}",
+                        read.reader, read.case, read.treatment
+                    );
                     return Err(StudyError::Rating { path: path.to_owned(), place: read.place.clone(), reason });
                 }
             };

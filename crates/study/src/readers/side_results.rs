@@ -66,7 +66,8 @@ fn of_treatment(
     let called = |row: &RatedRow| usize::from(row.rating.rating >= threshold);
     let calls: BTreeMap<&str, Vec<usize>> =
         readers.iter().map(|&reader| (reader, whole.iter().map(|of| called(of[reader])).collect())).collect();
-    let patients: Vec<&str> = whole.iter().filter_map(|of| of.values().next()).map(|row| row.patient.as_str()).collect();
+    let patients: Vec<&str> =
+        whole.iter().filter_map(|of| of.values().next()).map(|row| row.patient.as_str()).collect();
     let clusters = (!patients.iter().any(|patient| patient.is_empty())).then(|| Clusters::new(&patients));
     let counts: Vec<Vec<u64>> = whole
         .iter()

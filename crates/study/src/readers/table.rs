@@ -51,7 +51,8 @@ impl ReaderTable {
 
     pub(super) fn study_of(&self, rows: &[&RatedRow]) -> Result<ReaderStudy, StudyError> {
         let ratings: Vec<CaseRating> = rows.iter().map(|row| row.rating.clone()).collect();
-        let bad = |place: &str, reason: String| StudyError::Rating { path: self.path.clone(), place: place.into(), reason };
+        let bad =
+            |place: &str, reason: String| StudyError::Rating { path: self.path.clone(), place: place.into(), reason };
         let at = |error: DesignError| bad(error.row().map_or("", |row| rows[row].place.as_str()), error.to_string());
         let study = ReaderStudy::from_rows(&ratings).map_err(at)?;
         let Some(known) = rows.iter().find(|row| !row.patient.is_empty()) else { return Ok(study) };
