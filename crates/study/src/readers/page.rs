@@ -195,9 +195,9 @@ fn pairs_of_treatments(found: &ReaderAnalysis) -> Option<Section> {
     if let [first, second, ..] = found.analysis.treatments.as_slice()
         && !found.analysis.reader_differences.is_empty()
     {
-        let of = |treatment: &str| found.analysis.readers.iter().filter(move |of| of.treatment == treatment);
-        let points = of(&first.treatment).filter_map(|a| {
-            let b = of(&second.treatment).find(|b| b.reader == a.reader)?;
+        let all = &found.analysis.readers;
+        let points = all.iter().filter(|a| a.treatment == first.treatment).filter_map(|a| {
+            let b = all.iter().find(|b| b.treatment == second.treatment && b.reader == a.reader)?;
             Some(PairPoint { name: a.reader.clone(), at: (b.estimate.value, a.estimate.value) })
         });
         let endpoint = found.analysis.endpoint;
