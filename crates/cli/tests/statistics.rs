@@ -332,7 +332,7 @@ fn a_reader_study_beside_a_network() {
     succeed(&plain);
     assert!(String::from_utf8_lossy(&plain.stdout).contains("specialist: sensitivity"));
     let html = fs::read_to_string(out.join("index.html")).unwrap();
-    assert!(html.contains("method of Obuchowski and Rockette") && html.contains("research use only"));
+    assert!(html.contains("method of Obuchowski and Rockette") && html.to_lowercase().contains("research use only"));
     for file in
         ["figures/fig2-readers.pdf", "figures/readers-pairs.svg", "figures/readers-times.svg", "tables/readers.csv"]
     {

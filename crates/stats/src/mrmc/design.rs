@@ -62,12 +62,16 @@ impl ReaderStudy {
                 self.cell(i, j).cases.iter().for_each(|&case| cells_of[case].push((i, j)));
             }
         }
-        let every = |fits: &dyn Fn(&[(usize, usize)]) -> bool| cells_of.iter().all(|cells| fits(cells));
-        Ok(if every(&|cells| cells.len() == 1) {
+        let once = cells_of.iter().all(|cells| cells.len() == 1);
+        let of_one_reader =
+            |cells: &Vec<(usize, usize)>| cells.len() == t && cells.iter().all(|cell| cell.1 == cells[0].1);
+        let of_one_treatment =
+            |cells: &Vec<(usize, usize)>| cells.len() == r && cells.iter().all(|cell| cell.0 == cells[0].0);
+        Ok(if once {
             Design::CasesInCells
-        } else if every(&|cells| cells.len() == t && cells.iter().all(|cell| cell.1 == cells[0].1)) {
+        } else if cells_of.iter().all(of_one_reader) {
             Design::CasesInReaders
-        } else if every(&|cells| cells.len() == r && cells.iter().all(|cell| cell.0 == cells[0].0)) {
+        } else if cells_of.iter().all(of_one_treatment) {
             Design::CasesInTreatments
         } else {
             Design::PartlyCrossed

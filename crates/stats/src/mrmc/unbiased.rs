@@ -31,10 +31,10 @@ impl<'c> Common<'c> {
     fn of(cells: [&'c Cell; 2], merits: [&'c Merit; 2]) -> Self {
         let mut places = [Vec::new(), Vec::new()];
         for (place, case) in cells[0].cases.iter().enumerate() {
-            if let Ok(other) = cells[1].cases.binary_search(case) {
-                if merits[0].components[place].is_some() {
-                    places[usize::from(!cells[0].truth[place])].push([place, other]);
-                }
+            if let Ok(other) = cells[1].cases.binary_search(case)
+                && merits[0].components[place].is_some()
+            {
+                places[usize::from(!cells[0].truth[place])].push([place, other]);
             }
         }
         Self { cells, merits, places }

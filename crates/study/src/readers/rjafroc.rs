@@ -137,6 +137,9 @@ impl Sheet {
     }
 }
 
+/// A cell's list of names; `None` where the sheet has no such column.
+type List = Option<Vec<String>>;
+
 /// A case of TRUTH.
 #[derive(Default)]
 struct Case {
@@ -144,7 +147,7 @@ struct Case {
     lesions: Vec<(String, u32, f64)>,
     row: u32,
     /// Who read it under which modalities: lists of both, or `None` where the sheet has no lists. In split-plot studies several.
-    read: Vec<(Option<Vec<String>>, Option<Vec<String>>)>,
+    read: Vec<(List, List)>,
 }
 
 /// The sheet TRUTH.
@@ -216,7 +219,7 @@ impl Truth {
             }
             _ => {}
         }
-        let in_list = |list: &Option<Vec<String>>, name: &String| list.as_ref().is_none_or(|list| list.contains(name));
+        let in_list = |list: &List, name: &String| list.as_ref().is_none_or(|list| list.contains(name));
         let mut read = case.read.iter();
         if !read.any(|(readers, modalities)| in_list(readers, &mark.reader) && in_list(modalities, &mark.treatment)) {
             let reason = format!(
