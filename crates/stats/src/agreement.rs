@@ -1,4 +1,4 @@
-//! Agreement of two raters beyond chance: Cohen's kappa, plain and weighted.
+//! Agreement beyond chance: Cohen's kappa of two raters, plain and weighted, and Fleiss' kappa of many.
 //!
 //! ```
 //! use coxa_stats::Level;
@@ -10,6 +10,9 @@
 //! # Ok::<(), coxa_stats::Undefined>(())
 //! ```
 
+mod fleiss;
+
+pub use self::fleiss::fleiss_kappa;
 use crate::estimate::{Estimate, Level, Reason, Undefined, check_lengths};
 use crate::scored::{Clusters, Inference};
 

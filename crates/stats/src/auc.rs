@@ -21,9 +21,11 @@ mod clustered;
 mod compare;
 mod resampled;
 
+pub use self::clustered::clustered_delong;
 pub(crate) use self::clustered::clustered_variances;
-pub use self::clustered::{clustered_delong, paired_clustered_delong};
-pub use self::compare::{AucComparison, paired_delong, unpaired_clustered_delong, unpaired_delong};
+pub use self::compare::{
+    AucComparison, paired_clustered_delong, paired_delong, unpaired_clustered_delong, unpaired_delong,
+};
 pub(crate) use self::resampled::GroupWeights;
 pub use self::resampled::{bootstrap, paired_bootstrap};
 use crate::distribution::root;

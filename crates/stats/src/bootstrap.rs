@@ -145,7 +145,7 @@ impl<'a> Bootstrap<'a> {
 }
 
 /// The share of replicates that must define the statistic; below it the interval is undefined.
-const LEAST_DEFINED: f64 = 0.9;
+pub(crate) const LEAST_DEFINED: f64 = 0.9;
 
 /// Limits that differ by no more than this share of themselves differ by the order of a sum alone.
 const ROUNDING: f64 = 1e-12;
@@ -224,6 +224,11 @@ pub(crate) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
+}
+
+/// Draws from each list of units as many as it holds, `plan.replicates` times; `each` gets how often each unit was drawn.
+pub(crate) fn resample(lists: Vec<Vec<usize>>, units: usize, plan: Plan, each: impl FnMut(&[u32])) {
+    Bootstrap::new(Resampling::Simple).plan(plan).draw(&Strata { lists, unit_of: None, units }, each);
 }
 
 /// The units to draw, by stratum.

@@ -314,6 +314,44 @@ pub fn f_sf(x: f64, df1: f64, df2: f64) -> f64 {
     beta_cdf_pair(0.5 * df2, 0.5 * df1, df2 / total, df1 * x / total).0
 }
 
+/// P(X ≥ x) of the noncentral F distribution with noncentrality `lambda` ≥ 0: a mixture of beta tails with Poisson weights of mean
+/// λ/2 (Johnson, Kotz & Balakrishnan 1995, equation 30.10).
+pub fn noncentral_f_sf(x: f64, df1: f64, df2: f64, lambda: f64) -> f64 {
+    if x <= 0.0 {
+        return 1.0;
+    }
+    let total = df2 + df1 * x;
+    let (upper, lower) = (df2 / total, df1 * x / total);
+    poisson_mixture(lambda / 2.0, |k| beta_cdf_pair(0.5 * df2, 0.5 * df1 + k, upper, lower).0)
+}
+
+/// P(X ≥ x) of the noncentral chi-square distribution with one degree of freedom: that of (Z + √λ)².
+pub fn noncentral_chi_square_1_sf(x: f64, lambda: f64) -> f64 {
+    let (root, shift) = (x.max(0.0).sqrt(), lambda.sqrt());
+    normal_cdf(shift - root) + normal_cdf(-shift - root)
+}
+
+/// Σ P(K = k) of(k) for K of the Poisson distribution: the terms within twelve standard deviations of its mean.
+fn poisson_mixture(mean: f64, of: impl Fn(f64) -> f64) -> f64 {
+    let reach = 12.0 * mean.sqrt() + 30.0;
+    let (first, last) = ((mean - reach).max(0.0).floor(), (mean + reach).ceil());
+    let mut log_factorial: f64 = (1..=first as u64).map(|k| (k as f64).ln()).sum();
+    let (mut sum, mut k) = (0.0, first);
+    while k <= last {
+        if k > first {
+            log_factorial += k.ln();
+        }
+        let log_weight = if mean == 0.0 {
+            if k == 0.0 { 0.0 } else { f64::NEG_INFINITY }
+        } else {
+            k * mean.ln() - mean - log_factorial
+        };
+        sum += log_weight.exp() * of(k);
+        k += 1.0;
+    }
+    sum.min(1.0)
+}
+
 /// P(X = k) for X the number of marked items in a draw of `draws` from `marked` marked and `unmarked` unmarked items.
 pub fn hypergeometric_pmf(k: u64, marked: u64, unmarked: u64, draws: u64) -> f64 {
     hypergeometric_log_pmf(k, marked, unmarked, draws).exp()

@@ -30,7 +30,8 @@
 //! | [`operating`] | the choice of an operating point |
 //! | [`contingency`] | McNemar's, chi-square and Fisher's exact tests |
 //! | [`means`] | means and t tests |
-//! | [`agreement`] | Cohen's kappa |
+//! | [`agreement`] | Cohen's and Fleiss' kappa |
+//! | [`ranks`] | Wilcoxon's signed-rank test |
 //! | [`calibration`] | slope, intercept, reliability, ECE, Brier score, temperature |
 //! | [`decision`] | net benefit |
 //! | [`power`] | sample size and power |
@@ -55,6 +56,7 @@ pub mod means;
 pub mod mrmc;
 pub mod operating;
 pub mod power;
+pub mod ranks;
 pub mod roc;
 mod scored;
 

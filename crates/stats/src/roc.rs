@@ -17,8 +17,8 @@
 mod partial;
 mod resampled;
 
-use self::partial::clipped_area;
 pub use self::partial::{Correction, Focus, Part};
+use self::partial::{check_part, clipped_area};
 pub use self::resampled::{partial_auc, sensitivity_at_specificity, specificity_at_sensitivity};
 use crate::confusion::Confusion;
 use crate::estimate::{Reason, Undefined};
@@ -170,14 +170,6 @@ fn interpolate(vertices: impl Iterator<Item = (f64, f64)>, x: f64) -> f64 {
         before = (vx, vy);
     }
     before.1
-}
-
-fn check_part(statistic: &'static str, value: f64) -> Result<(), Undefined> {
-    if (0.0..=1.0).contains(&value) {
-        Ok(())
-    } else {
-        Err(Undefined::new(statistic, Reason::OutOfRange { value, expected: "a number from 0 to 1" }))
-    }
 }
 
 #[cfg(test)]

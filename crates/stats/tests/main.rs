@@ -5,6 +5,8 @@ mod golden_auc;
 mod golden_calibration;
 mod golden_counts;
 mod golden_mrmc;
+mod golden_readers;
 mod golden_tests;
+mod mrmcaov;
 mod properties;
 mod public_data;

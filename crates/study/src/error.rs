@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use coxa_cohort::CohortError;
 use coxa_files::TableError;
 use coxa_schema::{ErrorKind, Hint};
+use coxa_stats::Undefined;
 
 /// An error of the evaluation.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,24 @@ pub enum StudyError {
         line: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A rating of a reader study that cannot be used.
+    #[error("{path}{}{place}: {reason}", if place.is_empty() { "" } else { ", " }, path = path.display())]
+    Rating {
+        /// The file.
+        path: PathBuf,
+        /// The line, or the sheet with row and column; empty where the file as a whole is meant.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A statistic that a file's rows do not define.
+    #[error("{path}: {undefined}", path = path.display())]
+    Undefined {
+        /// The file.
+        path: PathBuf,
+        /// What is undefined, and why.
+        undefined: Undefined,
     },
     /// Films that only one of two prediction files has.
     #[error("{n} film(s) are in {path} but not in {other}: {films}", path = path.display(), other = other.display())]

@@ -1,4 +1,4 @@
-//! Evaluation, localization, subgroups, tables, figures and the report.
+//! Evaluation, localization, subgroups, reader studies, tables, figures and the report.
 
 pub mod baseline;
 pub mod calibrate;
@@ -14,6 +14,7 @@ pub mod localize;
 pub mod page;
 pub mod predictions;
 mod proportion;
+pub mod readers;
 pub mod readings;
 pub mod report;
 mod site;

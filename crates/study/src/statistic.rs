@@ -69,6 +69,23 @@ impl Serialize for Number {
     }
 }
 
+/// An analysis that may be undefined: its own JSON, or `{"undefined": reason}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Defined<T>(pub Result<T, Undefined>);
+
+impl<T: Serialize> Serialize for Defined<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Ok(value) => value.serialize(serializer),
+            Err(undefined) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("undefined", &undefined.reason)?;
+                map.end()
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

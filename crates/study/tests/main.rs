@@ -3,4 +3,5 @@
 mod comparing;
 mod evaluating;
 mod localizing;
+mod reading;
 mod reporting;

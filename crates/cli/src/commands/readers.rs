@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use coxa_files::table::Table;
-use coxa_schema::Label;
-use coxa_stats::mrmc::{Analysis, CaseRating, CrossedDesign, DesignError, Random};
+use coxa_stats::bootstrap::Plan;
+use coxa_stats::mrmc::{AnalysisOptions, CovarianceMethod, Endpoint, Random};
+use coxa_stats::roc::Roc;
 use coxa_stats::{Estimate, Level};
+use coxa_study::StudyError;
+use coxa_study::predictions::Predictions;
+use coxa_study::readers::{ModelCurve, Performance, ReaderAnalysis, ReaderOptions, ReaderTable, analyze, page};
 use coxa_study::statistic::Statistic;
+use coxa_workflow::report::refuse_existing;
 
 use super::evaluate::{between, words};
 use crate::output::{Outcome, json_line, usage};
@@ -22,40 +26,82 @@ pub struct Readers {
 
 #[derive(Subcommand)]
 enum What {
-    Analyze(Analyze),
+    Analyze(Box<Analyze>),
 }
 
-/// Compare treatments (arms, modalities) by the readers' AUCs, after Obuchowski and Rockette with Hillis' degrees of freedom.
+/// Compare treatments (arms, modalities) by the readers' AUCs, sensitivities or specificities, after Obuchowski and Rockette with Hillis'
+/// degrees of freedom.
 ///
-/// The design is fully crossed: every reader rates every case under every treatment.
+/// The design (crossed, cases nested in readers or treatments, split-plot, partly crossed) is recognized from who rated what.
 #[derive(Args)]
+#[command(after_help = "Example: coxa readers analyze --ratings ratings.csv --threshold 3 --alone model --json")]
 struct Analyze {
-    /// The ratings: columns reader, treatment, case, truth (0 or 1), rating (higher speaks for the finding).
-    #[arg(long, value_name = "FILE.csv")]
+    /// The ratings: a CSV with columns reader, treatment, case, truth (0 or 1), rating (higher speaks for the finding), and where they are
+    /// known patient, group, seconds, lesions; or a text of iMRMC; or a workbook of RJafroc.
+    #[arg(long, value_name = "FILE")]
     ratings: PathBuf,
-    /// How the covariances of the AUCs are estimated; only DeLong's are available.
+    /// Analyze these marks too: columns reader, treatment, case, lesion (from 1; empty beside the lesions), rating.
+    #[arg(long, value_name = "FILE.csv")]
+    marks: Option<PathBuf>,
+    /// Estimate the covariances of the endpoints this way.
     #[arg(long, value_enum, default_value = "delong")]
     covariance: Covariance,
-    /// What is a sample of a population: conclusions reach as far.
+    /// Draw this many bootstrap replicates.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(2..))]
+    replicates: u32,
+    /// Seed the bootstrap.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Take this as a sample of a population: conclusions reach as far.
     #[arg(long, value_enum, default_value = "both")]
     random: RandomName,
+    /// Compare this.
+    #[arg(long, value_enum, default_value = "auc")]
+    endpoint: EndpointName,
+    /// Take a rating of this much or more as a call of the finding; adds rates and agreement.
+    #[arg(long, value_name = "RATING", allow_negative_numbers = true)]
+    threshold: Option<f64>,
+    /// Refuse other designs than this.
+    #[arg(long, value_enum, default_value = "any")]
+    design: DesignName,
+    /// Compare the other readers' mean with this one, which stands alone, as a network does.
+    #[arg(long, value_name = "READER")]
+    alone: Option<String>,
+    /// Test whether the first treatment of each pair is worse by less than this.
+    #[arg(long, value_parser = between)]
+    margin: Option<f64>,
+    /// Say which readers lie under the ROC curve of these predictions.
+    #[arg(long, value_name = "FILE.csv", requires = "threshold")]
+    predictions: Option<PathBuf>,
+    /// Compute how many cases the next study needs to find this difference.
+    #[arg(long, value_name = "DIFFERENCE", value_parser = between, requires = "next_readers")]
+    next_difference: Option<f64>,
+    /// Plan the next study with this many readers.
+    #[arg(long, value_name = "READERS", requires = "next_difference")]
+    next_readers: Option<u32>,
+    /// Plan the next study for this power.
+    #[arg(long, default_value_t = 0.8, value_parser = between)]
+    next_power: f64,
     /// The confidence level.
     #[arg(long, default_value_t = 0.95, value_parser = between)]
     level: f64,
+    /// Write a report to this new folder: a page, each table as CSV, each figure as SVG and PDF.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, ValueEnum)]
 enum Covariance {
-    /// DeLong's.
+    /// DeLong's; by patient, Obuchowski's.
     Delong,
-    /// The jackknife over cases.
+    /// The jackknife over cases, or patients.
     Jackknife,
-    /// The unbiased estimate.
+    /// Gallas' unbiased estimate.
     Unbiased,
-    /// The bootstrap over cases.
+    /// The bootstrap over cases, or patients.
     Bootstrap,
 }
 
@@ -69,6 +115,24 @@ enum RandomName {
     Cases,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EndpointName {
+    /// The area under the ROC curve.
+    Auc,
+    /// Sensitivity at --threshold.
+    Sensitivity,
+    /// Specificity at --threshold.
+    Specificity,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DesignName {
+    /// Any design that can be analyzed.
+    Any,
+    /// Every reader rated every case under every treatment.
+    Crossed,
+}
+
 impl Readers {
     /// Analyzes and prints.
     pub fn run(self) -> anyhow::Result<Outcome> {
@@ -80,66 +144,84 @@ impl Readers {
 
 impl Analyze {
     fn run(self) -> anyhow::Result<Outcome> {
-        if self.covariance != Covariance::Delong {
-            return Err(usage("this covariance is not available", "take --covariance delong"));
+        let options = self.options()?;
+        if let Some(out) = &self.out {
+            refuse_existing(out)?;
         }
-        let ratings = read(&self.ratings)?;
-        let rows: Vec<CaseRating> = ratings.iter().map(|(_, rating)| rating.clone()).collect();
-        let at = |error: DesignError| {
-            let line = error.row().map_or(String::new(), |row| format!(", line {}", ratings[row].0));
-            anyhow::anyhow!("{}{line}: {error}", self.ratings.display())
+        let table = ReaderTable::load(&self.ratings, self.marks.as_deref())?;
+        if self.design == DesignName::Crossed {
+            let refuse =
+                |reason: String| StudyError::Rating { path: self.ratings.clone(), place: String::new(), reason };
+            let study = table.study(self.alone.as_deref())?;
+            study.require_crossed().map_err(|missing| refuse(missing.to_string()))?;
+        }
+        let analysis = analyze(&table, &options)?;
+        for note in &analysis.notes {
+            eprintln!("note: {note}");
+        }
+        if let Some(out) = &self.out {
+            let page = page(&analysis, options.curve.as_ref(), "Reader study");
+            page.write(out).with_context(|| format!("{}", out.display()))?;
+        }
+        if self.json {
+            json_line(&analysis)?;
+        } else {
+            print(&analysis);
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn options(&self) -> anyhow::Result<ReaderOptions> {
+        let endpoint = match (self.endpoint, self.threshold) {
+            (EndpointName::Auc, _) => Endpoint::Area,
+            (EndpointName::Sensitivity, Some(threshold)) => Endpoint::Sensitivity(threshold),
+            (EndpointName::Specificity, Some(threshold)) => Endpoint::Specificity(threshold),
+            _ => return Err(usage("this endpoint needs a threshold", "add --threshold RATING")),
         };
-        let design = CrossedDesign::from_rows(&rows).map_err(at)?;
+        if self.threshold.is_some_and(|threshold| !threshold.is_finite()) {
+            return Err(usage("the threshold is not a finite number", "add --threshold RATING"));
+        }
+        let plan = Plan { replicates: self.replicates as usize, seed: self.seed };
+        let covariance = match self.covariance {
+            Covariance::Delong => CovarianceMethod::Delong,
+            Covariance::Jackknife => CovarianceMethod::Jackknife,
+            Covariance::Unbiased => CovarianceMethod::Unbiased,
+            Covariance::Bootstrap => CovarianceMethod::Bootstrap(plan),
+        };
         let random = match self.random {
             RandomName::Both => Random::ReadersAndCases,
             RandomName::Readers => Random::Readers,
             RandomName::Cases => Random::Cases,
         };
-        let analysis =
-            design.analyze(random, Level::new(self.level)?).with_context(|| format!("{}", self.ratings.display()))?;
-        if self.json {
-            json_line(&analysis)?;
-        } else {
-            print(&design, &analysis);
-        }
-        Ok(Outcome::Done)
+        Ok(ReaderOptions {
+            analysis: AnalysisOptions { endpoint, covariance, random },
+            level: Level::new(self.level)?,
+            alone: self.alone.clone(),
+            margin: self.margin,
+            threshold: self.threshold,
+            curve: self.predictions.as_deref().map(curve).transpose()?,
+            next: self.next_difference.zip(self.next_readers).map(|(d, readers)| (d, readers, self.next_power)),
+        })
     }
 }
 
-/// The ratings of a table, each with its line.
-fn read(path: &Path) -> anyhow::Result<Vec<(u64, CaseRating)>> {
-    let table = Table::read(path)?;
-    for column in ["reader", "treatment", "case", "truth", "rating"] {
-        table.require(column)?;
-    }
-    let mut ratings = Vec::with_capacity(table.len());
-    for row in table.rows() {
-        let named = |column: &str| row.required(column, "a name").map(str::to_owned);
-        let truth =
-            Label::parse(row.text("truth")).and_then(Label::index).ok_or_else(|| row.value_error("truth", "0 or 1"))?;
-        const RATING: &str = "a number";
-        let rating =
-            row.number("rating", f64::MIN..=f64::MAX, RATING)?.ok_or_else(|| row.value_error("rating", RATING))?;
-        let rating = CaseRating {
-            reader: named("reader")?,
-            treatment: named("treatment")?,
-            case: named("case")?,
-            truth: truth == 1,
-            rating,
-        };
-        ratings.push((row.line(), rating));
-    }
-    Ok(ratings)
+/// The ROC curve of a table of predictions.
+fn curve(path: &Path) -> anyhow::Result<ModelCurve> {
+    let predictions = Predictions::load(path)?;
+    Ok(ModelCurve::of(&Roc::new(predictions.scored()?)?))
 }
 
-fn print(design: &CrossedDesign, analysis: &Analysis) {
-    let cases = design.truth();
-    let positive = cases.iter().filter(|&&positive| positive).count();
-    println!("{} readers, {} cases, {positive} with the finding", design.readers().len(), cases.len());
+fn print(found: &ReaderAnalysis) {
+    let analysis = &found.analysis;
     let shown = |estimate: Estimate| words(&Statistic(Ok(estimate)));
+    let mut readers: Vec<&str> = analysis.readers.iter().map(|of| of.reader.as_str()).collect();
+    readers.sort_unstable();
+    readers.dedup();
+    println!("{} readers, {} cases, {} with the finding", readers.len(), found.cases, found.positive);
+    println!("design: {}; covariances: {}", analysis.design.name(), analysis.covariance);
     for mean in &analysis.treatments {
-        let by_reader: Vec<String> = mean.by_reader.iter().map(|area| format!("{area:.4}")).collect();
-        println!("{:<20} AUC {}; readers {}", mean.treatment, shown(mean.auc), by_reader.join(" "));
+        let by_reader: Vec<String> = mean.by_reader.iter().map(|value| format!("{value:.4}")).collect();
+        println!("{:<20} {} {}; readers {}", mean.treatment, analysis.endpoint, shown(mean.mean), by_reader.join(" "));
     }
     for pair in &analysis.differences {
         println!("{} − {}: {}, p {:.6}", pair.first, pair.second, shown(pair.difference), pair.test.p);
@@ -147,4 +229,52 @@ fn print(design: &CrossedDesign, analysis: &Analysis) {
     let overall = &analysis.overall;
     let df = overall.df.map_or("infinite".to_owned(), |df| format!("{df:.4}"));
     println!("all treatments equal: {} {:.6}, df {df}, p {:.6}", overall.method, overall.statistic, overall.p);
+    for (pair, test) in analysis.differences.iter().zip(&found.noninferiority) {
+        let p = test.0.as_ref().map_or_else(ToString::to_string, |test| format!("p {:.6}", test.p));
+        println!("{} not inferior to {}: {p}", pair.first, pair.second);
+    }
+    for alone in &found.standalone {
+        match &alone.0 {
+            Ok(of) => println!(
+                "{}: readers {:.4}, alone {:.4}, difference {}, p {:.6}",
+                of.treatment,
+                of.readers,
+                of.alone,
+                shown(of.difference),
+                of.test.p
+            ),
+            Err(undefined) => println!("{undefined}"),
+        }
+    }
+    if let Some(performance) = &found.performance {
+        print_performance(performance);
+    }
+    for agreement in &found.agreement {
+        println!("{:<20} Fleiss' kappa {}", agreement.treatment, words(&agreement.fleiss));
+    }
+    if let Some(next) = &found.next {
+        match &next.0 {
+            Ok(next) => println!("next study: {} readers, {} cases", next.size.readers, next.size.cases),
+            Err(undefined) => println!("{undefined}"),
+        }
+    }
+}
+
+fn print_performance(performance: &Performance) {
+    for group in &performance.groups {
+        let name = if group.group.is_empty() { "all readers" } else { &group.group };
+        for rate in ["sensitivity", "specificity"] {
+            let Some(of) = group.rates.get(rate) else { continue };
+            println!(
+                "{:<20} {name}: {rate} {}, range {:.4}–{:.4}",
+                group.treatment,
+                words(&of.mean),
+                of.lowest,
+                of.highest
+            );
+        }
+        if let Some(under) = group.mean_under_curve {
+            println!("{:<20} {name}: mean {} the curve", group.treatment, if under { "under" } else { "on or above" });
+        }
+    }
 }

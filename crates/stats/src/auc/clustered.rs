@@ -1,8 +1,7 @@
 //! Areas and their differences where observations come in clusters, such as several films of one patient.
 
-use super::compare::{AucComparison, normal_comparison};
-use super::{AUC, AucInterval, Centered, DIFFERENCE, Placements, from_variance, placements};
-use crate::estimate::{Estimate, Level, Limits, Reason, Undefined};
+use super::{AUC, AucInterval, Centered, Placements, from_variance, placements};
+use crate::estimate::{Estimate, Level, Limits, Undefined};
 use crate::scored::{Clusters, Scored};
 
 /// The area with an interval that allows for clusters, such as several films of one patient (Obuchowski 1997).
@@ -38,32 +37,6 @@ pub fn clustered_delong(
         _ => "clustered DeLong (Obuchowski 1997), Wald",
     };
     Ok(estimate.map_limits(|limits| Limits { method, ..limits }))
-}
-
-/// The paired test of [`paired_delong`](super::paired_delong) with the clustered variance of [`clustered_delong`].
-///
-/// # Errors
-/// As [`paired_delong`](super::paired_delong), and where clusters are too few for a variance.
-pub fn paired_clustered_delong(
-    a: Scored<'_>,
-    b: Scored<'_>,
-    clusters: &Clusters,
-    level: Level,
-) -> Result<AucComparison, Undefined> {
-    a.require(DIFFERENCE, 1)?;
-    a.require_same_truth(&b, DIFFERENCE)?;
-    clusters.require_length(DIFFERENCE, a.n())?;
-    let (va, vb) = (placements(a)?, placements(b)?);
-    let centered = va.centered_difference(&vb);
-    let variance = clustered_variance(a, clusters, &centered)
-        .map_err(|because| Undefined::new(DIFFERENCE, Reason::Other(because)))?;
-    normal_comparison(
-        (va.auc, vb.auc),
-        variance,
-        a.n(),
-        level,
-        "clustered DeLong test for two correlated ROC curves (Obuchowski 1997)",
-    )
 }
 
 /// The clustered variances of two areas on the same observations and of their difference, or why there are none.

@@ -78,6 +78,32 @@ pub fn unpaired_clustered_delong(
     welch(parts, level, "clustered DeLong test for two ROC curves (Obuchowski 1997)")
 }
 
+/// The paired test of [`paired_delong`] with the clustered variance of [`clustered_delong`](super::clustered_delong).
+///
+/// # Errors
+/// As [`paired_delong`], and where clusters are too few for a variance.
+pub fn paired_clustered_delong(
+    a: Scored<'_>,
+    b: Scored<'_>,
+    clusters: &Clusters,
+    level: Level,
+) -> Result<AucComparison, Undefined> {
+    a.require(DIFFERENCE, 1)?;
+    a.require_same_truth(&b, DIFFERENCE)?;
+    clusters.require_length(DIFFERENCE, a.n())?;
+    let (va, vb) = (placements(a)?, placements(b)?);
+    let centered = va.centered_difference(&vb);
+    let variance = clustered_variance(a, clusters, &centered)
+        .map_err(|because| Undefined::new(DIFFERENCE, Reason::Other(because)))?;
+    normal_comparison(
+        (va.auc, vb.auc),
+        variance,
+        a.n(),
+        level,
+        "clustered DeLong test for two correlated ROC curves (Obuchowski 1997)",
+    )
+}
+
 /// One of two areas that are compared: its variance, from so many independent units.
 struct Part {
     auc: f64,
@@ -116,7 +142,7 @@ fn difference_variance(a: &Placements, b: &Placements) -> f64 {
     part(&centered.cases) + part(&centered.controls)
 }
 
-pub(super) fn normal_comparison(
+fn normal_comparison(
     (auc_a, auc_b): (f64, f64),
     variance: f64,
     n: usize,

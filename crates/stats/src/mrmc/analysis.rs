@@ -1,58 +1,45 @@
 //! Obuchowski & Rockette's analysis of a study.
 
-use super::CrossedDesign;
-use crate::auc::{component_covariance, placements};
-use crate::distribution::{chi_square_sf, f_sf, t_quantile, t_two_sided};
+use super::components::{Components, Shape, Spread, mean};
+use super::covariance::Endpoints;
+use super::design::Design;
+use super::inference::{quantile, spread_of_mean, two_sided};
+use super::merit::Endpoint;
+use super::options::{AnalysisOptions, Random};
+use super::readers::{ReaderDifference, ReaderEstimate};
+use super::study::ReaderStudy;
+use crate::distribution::{chi_square_sf, f_sf, normal_cdf, t_cdf};
 use crate::estimate::{Estimate, Level, Reason, Test, Undefined};
-use crate::scored::Scored;
 
-/// Which effects are taken as a sample of a population; conclusions reach as far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Random {
-    /// Readers and cases: results hold for other readers and other cases.
-    #[default]
-    ReadersAndCases,
-    /// Readers only: for other readers on these very cases.
-    Readers,
-    /// Cases only: for these very readers on other cases.
-    Cases,
-}
-
-/// The variance components, each a mean over its pairs of areas.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Components {
-    /// Mean variance of an area.
-    pub error: f64,
-    /// Same reader, different treatments; `None` with one treatment.
-    pub cov1: Option<f64>,
-    /// Different readers, same treatment; `None` with one reader.
-    pub cov2: Option<f64>,
-    /// Different readers, different treatments; `None` with one of either.
-    pub cov3: Option<f64>,
-    /// Mean square of treatments.
-    pub ms_treatment: f64,
-    /// Mean square of readers.
-    pub ms_reader: f64,
-    /// Mean square of the treatment-by-reader interaction.
-    pub ms_interaction: f64,
-}
-
-/// A treatment's mean area over readers.
+/// A treatment's mean endpoint over readers. With the feature `serde`, `mean` is written under the endpoint's own key, such as `auc`.
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TreatmentMean {
+    /// What was averaged.
+    pub endpoint: Endpoint,
     /// The treatment.
     pub treatment: String,
-    /// Its mean area with interval.
-    pub auc: Estimate,
-    /// Each reader's area, in the order of [`CrossedDesign::readers`].
+    /// The mean with its interval, from this treatment's data alone.
+    pub mean: Estimate,
+    /// The standard error of the mean; `None` where its variance is estimated as zero or less.
+    pub se: Option<f64>,
+    /// Each reader's endpoint, in the order of [`ReaderStudy::readers`]; where readers are nested in treatments, of those of this one.
     pub by_reader: Vec<f64>,
 }
 
-/// A difference of two treatments' mean areas.
+#[cfg(feature = "serde")]
+impl serde::Serialize for TreatmentMean {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut fields = serializer.serialize_struct("TreatmentMean", 4)?;
+        fields.serialize_field("treatment", &self.treatment)?;
+        fields.serialize_field(self.endpoint.key(), &self.mean)?;
+        fields.serialize_field("se", &self.se)?;
+        fields.serialize_field("by_reader", &self.by_reader)?;
+        fields.end()
+    }
+}
+
+/// A difference of two treatments' mean endpoints.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TreatmentDifference {
@@ -72,6 +59,12 @@ pub struct TreatmentDifference {
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Analysis {
+    /// The endpoint's name.
+    pub endpoint: &'static str,
+    /// The design.
+    pub design: Design,
+    /// The method of the covariances.
+    pub covariance: &'static str,
     /// What was taken as random.
     pub random: Random,
     /// Variance components and mean squares.
@@ -80,229 +73,244 @@ pub struct Analysis {
     pub overall: Test,
     /// Numerator degrees of freedom t − 1.
     pub numerator_df: f64,
-    /// Each treatment's mean area.
+    /// Each treatment's mean endpoint.
     pub treatments: Vec<TreatmentMean>,
     /// Every pair of treatments, in order.
     pub differences: Vec<TreatmentDifference>,
+    /// Each reader's endpoint under each treatment, cases being random.
+    pub readers: Vec<ReaderEstimate>,
+    /// Each reader's differences of treatments, cases being random; empty where readers are nested in treatments.
+    pub reader_differences: Vec<ReaderDifference>,
 }
 
-impl CrossedDesign {
+const STATISTIC: &str = "MRMC analysis";
+
+impl TreatmentDifference {
+    /// The one-sided test that the first treatment is worse than the second by less than `margin`: its p is that of
+    /// (difference + margin)/SE, and below α it shows non-inferiority at that level.
+    ///
+    /// # Errors
+    /// When the margin is not above zero.
+    pub fn noninferiority(&self, margin: f64) -> Result<Test, Undefined> {
+        if !(margin > 0.0 && margin.is_finite()) {
+            let reason = Reason::OutOfRange { value: margin, expected: "a margin above zero" };
+            return Err(Undefined::new("non-inferiority", reason));
+        }
+        let statistic = (self.difference.value + margin) / self.se;
+        let p = match self.test.df {
+            Some(df) => t_cdf(-statistic, df),
+            None => normal_cdf(-statistic),
+        };
+        Ok(Test { statistic, df: self.test.df, p, method: "one-sided test of non-inferiority" })
+    }
+}
+
+impl ReaderStudy {
     /// Obuchowski & Rockette's analysis.
     ///
     /// Readers and cases random: F = MS(T)/[MS(T:R) + r max(Cov2 − Cov3, 0)], df2 = denominator²/[MS(T:R)²/((t−1)(r−1))] (Hillis
     /// 2007), and a difference's SE = √(2 denominator/r). Readers random: the covariances are left out. Cases random:
-    /// chi-square (t−1)MS(T)/[Error − Cov1 + (r−1) max(Cov2 − Cov3, 0)]. A treatment's own interval uses its own mean square
-    /// and covariances: (MS(R)_i + r max(Cov2_i, 0))/r, Error_i/r + (r−1)/r·Cov2_i, or MS(R)_i/r.
+    /// chi-square (t−1)MS(T)/[Error − Cov1 + (r−1) max(Cov2 − Cov3, 0)]. Readers nested in treatments: MS(R(T)) with t(r − 1) degrees
+    /// of freedom takes the place of MS(T:R), and Error − Cov2 + r max(Cov2 − Cov3, 0) that of the last denominator (Hillis 2014);
+    /// where treatments differ in their number of readers, r is the harmonic mean. Where cases are nested, or not all readers have all
+    /// cases, the covariances are means over all pairs, those without a common case included (Hillis 2014).
+    ///
+    /// A treatment's own interval uses its own mean square and covariances: (MS(R)_i + r max(Cov2_i, 0))/r, Error_i/r + (r−1)/r·Cov2_i,
+    /// or MS(R)_i/r.
     ///
     /// # Errors
-    /// Undefined with fewer than two treatments, readers, cases or controls, or when the test's denominator is zero.
-    pub fn analyze(&self, random: Random, level: Level) -> Result<Analysis, Undefined> {
-        let statistic = "MRMC analysis";
-        let (t, r) = (self.treatments.len(), self.readers.len());
-        if t.min(r) < 2 {
-            return Err(Undefined::new(statistic, Reason::TooFew { n: t.min(r), needed: 2 }));
+    /// Undefined with fewer than two treatments, with one reader unless only cases are random, with fewer than two cases that the
+    /// endpoint needs for some reader, where readers are mixed (see [`ReaderStudy::design`]), or when the test's denominator is not
+    /// above zero.
+    pub fn analyze(&self, options: &AnalysisOptions, level: Level) -> Result<Analysis, Undefined> {
+        let &AnalysisOptions { endpoint, covariance, random } = options;
+        let design = self.design()?;
+        let shape = self.shape(design);
+        self.require(&shape, random)?;
+        let endpoints = self.endpoints(endpoint, covariance)?;
+        let components = Components::of(&endpoints, &shape);
+        let spread = components.spread(random, &shape, shape.all_readers());
+        // What is smaller is rounding: of the covariances, and of endpoints of order 1.
+        if spread.square <= 1e-12 * components.error || spread.square <= f64::EPSILON * f64::EPSILON {
+            return Err(Undefined::new(STATISTIC, Reason::ZeroVariance));
         }
-        let areas = self.areas(statistic)?;
-        let components = areas.components(t, r);
-        let spread = areas.spread(random, &components, r);
-        if spread.square <= 0.0 {
-            return Err(Undefined::new(statistic, Reason::ZeroVariance));
-        }
-        let numerator_df = t as f64 - 1.0;
-        let ratio = components.ms_treatment / spread.square;
-        let overall = match spread.df {
-            Some(df) => Test {
-                statistic: ratio,
-                df: Some(df),
-                p: f_sf(ratio, numerator_df, df),
-                method: "Obuchowski-Rockette F test",
-            },
-            None => Test {
-                statistic: numerator_df * ratio,
-                df: Some(numerator_df),
-                p: chi_square_sf(numerator_df * ratio, t as u32 - 1),
-                method: "Obuchowski-Rockette chi-square test",
-            },
+        let t = shape.treatments;
+        let pairs: Vec<(usize, usize)> = (0..t).flat_map(|i| (i + 1..t).map(move |j| (i, j))).collect();
+        let difference = |&pair: &(usize, usize)| {
+            let readers = shape.readers_of(&[pair.0, pair.1]);
+            self.difference(&endpoints, pair, (components.spread(random, &shape, readers), readers), level)
         };
         Ok(Analysis {
+            endpoint: endpoint.name(),
+            design,
+            covariance: covariance.name(),
             random,
             components,
-            overall,
-            numerator_df,
-            treatments: (0..t).map(|i| self.treatment_mean(&areas, i, random, level)).collect(),
-            differences: (0..t)
-                .flat_map(|i| (i + 1..t).map(move |j| (i, j)))
-                .map(|pair| self.difference(&areas, pair, &spread, level))
-                .collect(),
+            overall: overall(components.ms_treatment / spread.square, t, spread.df),
+            numerator_df: t as f64 - 1.0,
+            treatments: (0..t).map(|i| self.treatment_mean(&endpoints, i, (endpoint, random), level)).collect(),
+            differences: pairs.iter().map(difference).collect(),
+            readers: self.reader_estimates(&endpoints, level),
+            reader_differences: self.reader_differences(&endpoints, &pairs, level),
         })
     }
 
-    fn areas(&self, statistic: &'static str) -> Result<Areas, Undefined> {
-        let mut all = Vec::new();
-        for by_reader in &self.ratings {
-            for ratings in by_reader {
-                let sample = Scored::new(ratings, &self.truth)?;
-                sample.require(statistic, 2)?;
-                all.push(placements(sample)?);
-            }
+    pub(super) fn shape(&self, design: Design) -> Shape {
+        let (t, r) = (self.treatments().len(), self.readers().len());
+        let readers = |i: usize| (0..r).filter(|&j| !self.cell(i, j).cases.is_empty()).count();
+        Shape {
+            treatments: t,
+            readers: (0..t).map(readers).collect(),
+            nested_readers: design == Design::ReadersInTreatments,
         }
-        Ok(Areas {
-            readers: self.readers.len(),
-            theta: all.iter().map(|p| p.auc).collect(),
-            covariance: all.iter().map(|a| all.iter().map(|b| component_covariance(a, b)).collect()).collect(),
-        })
     }
 
-    fn treatment_mean(&self, areas: &Areas, treatment: usize, random: Random, level: Level) -> TreatmentMean {
-        let r = self.readers.len() as f64;
-        let by_reader = areas.of_treatment(treatment).to_vec();
-        let value = mean(by_reader.iter().copied());
-        let ms = by_reader.iter().map(|a| (a - value).powi(2)).sum::<f64>() / (r - 1.0);
-        let inside = |i: usize, j: usize| i / self.readers.len() == treatment && j / self.readers.len() == treatment;
-        let cov2 = areas.mean_covariance(|i, j| i != j && inside(i, j));
-        let error = areas.mean_covariance(|i, j| i == j && inside(i, j));
-        let (square, df) = match random {
-            Random::ReadersAndCases => {
-                let square = ms + r * cov2.max(0.0);
-                (square / r, Some(square * square / (ms * ms / (r - 1.0))))
+    fn require(&self, shape: &Shape, random: Random) -> Result<(), Undefined> {
+        if shape.treatments < 2 {
+            return Err(Undefined::new(STATISTIC, Reason::TooFew { n: shape.treatments, needed: 2 }));
+        }
+        if random != Random::Cases && shape.readers.iter().any(|&r| r < 2) {
+            let why = "one reader is no sample of readers; with fixed readers the analysis is defined";
+            return Err(Undefined::new(STATISTIC, Reason::Other(why)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn treatment_mean(
+        &self,
+        endpoints: &Endpoints,
+        treatment: usize,
+        (endpoint, random): (Endpoint, Random),
+        level: Level,
+    ) -> TreatmentMean {
+        let by_reader = endpoints.of_treatment(treatment);
+        let value = mean(&by_reader);
+        let of = |a: (usize, usize), b: (usize, usize)| a.0 == treatment && b.0 == treatment;
+        let cov2 = endpoints.mean_covariance(|a, b| of(a, b) && a.1 != b.1).unwrap_or_default();
+        let error = endpoints.mean_covariance(|a, b| of(a, b) && a.1 == b.1).unwrap_or_default();
+        let (square, df) = spread_of_mean(&by_reader, (error, cov2), random);
+        let n = self.truth().len();
+        let se = Some(square.sqrt()).filter(|se| *se > f64::EPSILON);
+        let mean = match se {
+            Some(se) => {
+                let half = quantile(df, level) * se;
+                Estimate::new(value, ((value - half).max(0.0), (value + half).min(1.0)), "Obuchowski-Rockette", n)
             }
-            Random::Readers => (ms / r, Some(r - 1.0)),
-            Random::Cases => ((error + (r - 1.0) * cov2).max(0.0) / r, None),
+            None => Estimate::without_limits(value, "the variance of the mean is estimated as zero or less", n),
         };
-        let half = quantile(df, level) * square.sqrt();
-        TreatmentMean {
-            treatment: self.treatments[treatment].clone(),
-            auc: Estimate::new(
-                value,
-                ((value - half).max(0.0), (value + half).min(1.0)),
-                "Obuchowski-Rockette",
-                self.truth.len(),
-            ),
-            by_reader,
-        }
+        TreatmentMean { endpoint, treatment: self.treatments()[treatment].clone(), mean, se, by_reader }
     }
 
     fn difference(
         &self,
-        areas: &Areas,
+        endpoints: &Endpoints,
         (first, second): (usize, usize),
-        spread: &Spread,
+        (spread, readers): (Spread, f64),
         level: Level,
     ) -> TreatmentDifference {
-        let mean_of = |treatment: usize| mean(areas.of_treatment(treatment).iter().copied());
+        let mean_of = |treatment: usize| mean(&endpoints.of_treatment(treatment));
         let value = mean_of(first) - mean_of(second);
-        let se = (2.0 * spread.square / self.readers.len() as f64).sqrt();
+        let se = (2.0 * spread.square / readers).sqrt();
         let half = quantile(spread.df, level) * se;
-        let statistic = value / se;
+        let limits = (value - half, value + half);
         TreatmentDifference {
-            first: self.treatments[first].clone(),
-            second: self.treatments[second].clone(),
-            difference: Estimate::new(value, (value - half, value + half), "Obuchowski-Rockette", self.truth.len()),
+            first: self.treatments()[first].clone(),
+            second: self.treatments()[second].clone(),
+            difference: Estimate::new(value, limits, "Obuchowski-Rockette", self.truth().len()),
             se,
-            test: Test {
-                statistic,
-                df: spread.df,
-                p: match spread.df {
-                    Some(df) => t_two_sided(statistic, df),
-                    None => chi_square_sf(statistic * statistic, 1),
-                },
-                method: "Obuchowski-Rockette",
-            },
+            test: two_sided(value / se, spread.df),
         }
     }
 }
 
-/// The areas in the order treatment, then reader, with DeLong's covariances.
-struct Areas {
-    readers: usize,
-    theta: Vec<f64>,
-    covariance: Vec<Vec<f64>>,
+/// The test of equal treatments from the ratio of mean square and denominator.
+fn overall(ratio: f64, treatments: usize, df: Option<f64>) -> Test {
+    let numerator_df = treatments as f64 - 1.0;
+    match df {
+        Some(df) => Test {
+            statistic: ratio,
+            df: Some(df),
+            p: f_sf(ratio, numerator_df, df),
+            method: "Obuchowski-Rockette F test",
+        },
+        None => Test {
+            statistic: numerator_df * ratio,
+            df: Some(numerator_df),
+            p: chi_square_sf(numerator_df * ratio, treatments as u32 - 1),
+            method: "Obuchowski-Rockette chi-square test",
+        },
+    }
 }
 
-/// The denominator of a test of treatments, with its degrees of freedom; `None` is infinitely many.
-struct Spread {
-    square: f64,
-    df: Option<f64>,
-}
+#[cfg(test)]
+mod tests {
+    use super::super::study::CaseRating;
+    use super::super::study::tests::rows;
+    use super::*;
 
-impl Areas {
-    fn of_treatment(&self, treatment: usize) -> &[f64] {
-        &self.theta[treatment * self.readers..(treatment + 1) * self.readers]
+    fn analyze(rows: &[CaseRating], random: Random) -> Result<Analysis, Undefined> {
+        let options = AnalysisOptions { random, ..AnalysisOptions::default() };
+        ReaderStudy::from_rows(rows).unwrap().analyze(&options, Level::P95)
     }
 
-    /// The mean covariance over the pairs that are wanted; NaN when there is none.
-    fn mean_covariance(&self, wanted: impl Fn(usize, usize) -> bool) -> f64 {
-        let count = self.theta.len();
-        let wanted = &wanted;
-        mean(
-            (0..count)
-                .flat_map(|i| (0..count).map(move |j| (i, j)))
-                .filter(|&(i, j)| wanted(i, j))
-                .map(|(i, j)| self.covariance[i][j]),
-        )
-    }
-
-    fn components(&self, t: usize, r: usize) -> Components {
-        let (treatment, reader) = (|k: usize| k / r, |k: usize| k % r);
-        let covariance = |same_treatment: bool, same_reader: bool| {
-            self.mean_covariance(|i, j| {
-                (treatment(i) == treatment(j)) == same_treatment && (reader(i) == reader(j)) == same_reader
-            })
-        };
-        let grand = mean(self.theta.iter().copied());
-        let treatment_means: Vec<f64> = (0..t).map(|i| mean(self.of_treatment(i).iter().copied())).collect();
-        let reader_means: Vec<f64> = (0..r).map(|j| mean((0..t).map(|i| self.theta[i * r + j]))).collect();
-        let squares = |means: &[f64]| means.iter().map(|m| (m - grand).powi(2)).sum::<f64>();
-        let interaction: f64 = self
-            .theta
-            .iter()
-            .enumerate()
-            .map(|(k, theta)| (theta - treatment_means[treatment(k)] - reader_means[reader(k)] + grand).powi(2))
-            .sum();
-        let (t_count, r_count) = (t as f64, r as f64);
-        Components {
-            error: covariance(true, true),
-            cov1: (t > 1).then(|| covariance(false, true)),
-            cov2: (r > 1).then(|| covariance(true, false)),
-            cov3: (t > 1 && r > 1).then(|| covariance(false, false)),
-            ms_treatment: r_count * squares(&treatment_means) / (t_count - 1.0),
-            ms_reader: t_count * squares(&reader_means) / (r_count - 1.0),
-            ms_interaction: interaction / ((t_count - 1.0) * (r_count - 1.0)),
-        }
-    }
-
-    fn spread(&self, random: Random, components: &Components, r: usize) -> Spread {
-        let t = (self.theta.len() / r) as f64;
-        let r = r as f64;
-        let interaction = components.ms_interaction;
-        let interaction_df = (t - 1.0) * (r - 1.0);
-        let [cov1, cov2, cov3] = [components.cov1, components.cov2, components.cov3].map(Option::unwrap_or_default);
-        let between_readers = (cov2 - cov3).max(0.0);
-        match random {
-            Random::ReadersAndCases => {
-                let square = interaction + r * between_readers;
-                let df = square * square / (interaction * interaction / interaction_df);
-                Spread {
-                    square,
-                    // Without interaction the degrees of freedom are infinite.
-                    df: Some(df).filter(|df| df.is_finite()),
+    #[test]
+    fn with_two_treatments_the_t_test_is_the_f_test() {
+        let nested: Vec<CaseRating> = rows()
+            .into_iter()
+            .map(|row| CaseRating { reader: format!("{}{}", row.reader, row.treatment), ..row })
+            .filter(|row| row.reader != "r0aided")
+            .collect();
+        for (rows, design) in [(rows(), Design::Crossed), (nested, Design::ReadersInTreatments)] {
+            for random in [Random::ReadersAndCases, Random::Readers, Random::Cases] {
+                let analysis = analyze(&rows, random).unwrap();
+                assert_eq!(analysis.design, design);
+                let difference = &analysis.differences[0];
+                let square = difference.test.statistic.powi(2);
+                assert!((square / analysis.overall.statistic - 1.0).abs() < 1e-12);
+                assert!((difference.test.p / analysis.overall.p - 1.0).abs() < 1e-9);
+                assert!(difference.difference.value > 0.0, "aided reads better");
+                for mean in &analysis.treatments {
+                    assert!(mean.mean.low() <= Some(mean.mean.value) && Some(mean.mean.value) <= mean.mean.high());
                 }
             }
-            Random::Readers => Spread { square: interaction, df: Some(interaction_df) },
-            Random::Cases => Spread { square: components.error - cov1 + (r - 1.0) * between_readers, df: None },
         }
     }
-}
 
-/// The two-sided critical value of t, or of z with infinite degrees of freedom.
-fn quantile(df: Option<f64>, level: Level) -> f64 {
-    match df {
-        Some(df) if df.is_finite() => t_quantile(1.0 - level.tail(), df),
-        _ => level.z(),
+    #[test]
+    fn one_treatment_is_no_comparison() {
+        let alone: Vec<CaseRating> = rows().into_iter().take(36).collect();
+        let error = analyze(&alone, Random::Cases).unwrap_err();
+        assert_eq!(error.reason, Reason::TooFew { n: 1, needed: 2 });
     }
-}
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), v| (sum + v, count + 1));
-    sum / count as f64
+    #[test]
+    fn one_reader_has_fixed_readers_only() {
+        let one: Vec<CaseRating> = rows().into_iter().filter(|row| row.reader == "r1").collect();
+        for random in [Random::ReadersAndCases, Random::Readers] {
+            assert!(analyze(&one, random).unwrap_err().to_string().contains("one reader is no sample"));
+        }
+        let fixed = analyze(&one, Random::Cases).unwrap();
+        assert!(fixed.overall.p.is_finite() && fixed.components.ms_reader.is_none());
+        assert!(
+            (fixed.differences[0].test.p / fixed.reader_differences[0].test.as_ref().unwrap().p - 1.0).abs() < 1e-12
+        );
+    }
+
+    #[test]
+    fn perfect_readers_and_single_cases_are_undefined() {
+        let mut perfect = rows();
+        perfect.iter_mut().for_each(|row| row.rating = f64::from(u8::from(row.truth)));
+        for random in [Random::ReadersAndCases, Random::Readers, Random::Cases] {
+            assert_eq!(analyze(&perfect, random).unwrap_err().reason, Reason::ZeroVariance);
+        }
+        let one_case: Vec<CaseRating> = rows().into_iter().filter(|row| !row.truth || row.case == "0").collect();
+        assert_eq!(analyze(&one_case, Random::Cases).unwrap_err().reason, Reason::TooFew { n: 1, needed: 2 });
+        // One perfect reader among others is no obstacle.
+        let mut one = rows();
+        one.iter_mut().filter(|row| row.reader == "r1").for_each(|row| row.rating = f64::from(u8::from(row.truth)));
+        let analysis = analyze(&one, Random::ReadersAndCases).unwrap();
+        assert!(analysis.overall.p.is_finite());
+        let perfect = analysis.readers.iter().find(|reader| reader.reader == "r1").unwrap();
+        assert!(perfect.estimate.value == 1.0 && perfect.estimate.limits.is_err());
+    }
 }

@@ -1,6 +1,5 @@
 //! Areas under a part of the curve, raw and corrected.
 
-use super::check_part;
 use crate::estimate::{Reason, Undefined};
 
 /// The axis along which a partial area is taken.
@@ -103,4 +102,12 @@ pub(super) fn clipped_area(vertices: impl Iterator<Item = (f64, f64)>, part: Par
         before = Some((x1, y1));
     }
     area
+}
+
+pub(super) fn check_part(statistic: &'static str, value: f64) -> Result<(), Undefined> {
+    if (0.0..=1.0).contains(&value) {
+        Ok(())
+    } else {
+        Err(Undefined::new(statistic, Reason::OutOfRange { value, expected: "a number from 0 to 1" }))
+    }
 }

@@ -8,6 +8,7 @@ pub mod decision;
 pub mod flow;
 pub mod forest;
 pub mod froc;
+pub mod pairs;
 mod pdf;
 pub mod roc;
 

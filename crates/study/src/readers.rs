@@ -1,0 +1,20 @@
+//! Reader studies: physicians' ratings of films, read from files and analyzed.
+//!
+//! [`ReaderTable::load`] reads Coxa's own CSV, iMRMC's text and RJafroc's workbooks; [`analyze`] computes what
+//! `coxa readers analyze` prints, and [`page`] is its report.
+
+mod analysis;
+mod imrmc;
+mod load;
+mod marks;
+mod page;
+mod performance;
+mod rjafroc;
+mod side_results;
+mod table;
+
+pub use analysis::{ReaderAnalysis, ReaderOptions, analyze};
+pub use page::page;
+pub use performance::{GroupPerformance, ModelCurve, Performance, ReaderPerformance};
+pub use side_results::{Agreement, ReadingTimes};
+pub use table::{RatedRow, ReaderTable};

@@ -1,0 +1,194 @@
+//! Reader studies as they are read and analyzed: foreign layouts, marks, the paper's figures.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use coxa_stats::mrmc::{AnalysisOptions, CovarianceMethod, Design};
+use coxa_stats::roc::Roc;
+use coxa_stats::{Level, Scored};
+use coxa_study::readers::{ModelCurve, ReaderAnalysis, ReaderOptions, ReaderTable, analyze};
+
+fn load(path: &Path) -> ReaderTable {
+    ReaderTable::load(path, None).unwrap()
+}
+
+fn analyzed(table: &ReaderTable) -> ReaderAnalysis {
+    analyze(table, &ReaderOptions::default()).unwrap()
+}
+
+fn sheets(name: &str) -> Option<PathBuf> {
+    coxa_testing::data(&format!("stats/rjafroc/{name}.xlsx"))
+}
+
+#[test]
+fn van_dykes_workbook_is_van_dykes_table() {
+    let (Some(book), Some(table)) = (sheets("VanDyke"), coxa_testing::data("stats/VanDyke.csv")) else { return };
+    let (book, table) = (analyzed(&load(&book)), analyzed(&load(&table)));
+    assert_eq!((book.cases, book.positive), (114, 45));
+    let f = |of: &ReaderAnalysis| of.analysis.overall.statistic;
+    assert!((f(&book) - f(&table)).abs() < 1e-12 && (f(&table) - 4.484854).abs() < 5e-7);
+}
+
+#[test]
+fn rjafrocs_designs() {
+    let Some(crossed) = sheets("rocCr") else { return };
+    let crossed = load(&crossed);
+    assert_eq!((crossed.rows.len(), crossed.study(None).unwrap().design()), (80, Ok(Design::Crossed)));
+    for (name, design) in [("rocSpA", Design::ReadersInTreatments), ("rocSpC", Design::CasesInReaders)] {
+        let table = load(&sheets(name).unwrap());
+        assert_eq!(table.study(None).unwrap().design(), Ok(design), "{name}");
+    }
+    let marks = load(&sheets("frocCr").unwrap());
+    assert_eq!(marks.rows.len(), 3 * 2 * marks.study(None).unwrap().cases().len());
+    let found = analyze(
+        &marks,
+        &ReaderOptions {
+            analysis: AnalysisOptions { covariance: CovarianceMethod::Jackknife, ..AnalysisOptions::default() },
+            ..ReaderOptions::default()
+        },
+    )
+    .unwrap();
+    let localization = found.localization.unwrap().0.unwrap();
+    assert!(localization.treatments.iter().all(|mean| mean.mean.value > 0.5 && mean.mean.value <= 1.0));
+}
+
+#[test]
+fn malformed_workbooks_are_refused_by_sheet_row_and_column() {
+    for (name, message) in [
+        ("duplicatedRow", "sheet TRUTH, row 7, column LesionID: lesion 1 of case 71 is in a row before"),
+        ("frocCr2BlankRows", "sheet TRUTH, row 6, column CaseID: the row is empty"),
+        ("frocCrNonCharInModalityID", "column ModalityID: `"),
+        ("frocCrNonCharInReaderID", "sheet TRUTH, row 7, column ReaderID: `1` is a number"),
+        ("incorrectCaseIDsInTP", "sheet TP, row 7, column CaseID: case 0 is not in sheet TRUTH"),
+        ("incorrectSheetName", "sheet TRUTH is missing (found: FP, TRUTH1, TP)"),
+        ("incorrectWeights", "sheet TRUTH, row 5, column Weight: the weights of case 70 sum to 0.5"),
+        ("missing1CellRow5", "sheet TRUTH, row 5, column Weight: the cell is empty"),
+        ("missing2CellsRow5and7", "sheet TRUTH, row 3, column CaseID: the cell is empty"),
+        ("missingCells", "sheet TRUTH, row 3, column CaseID: the cell is empty"),
+        ("missingEntireRow5", "sheet TRUTH, row 5, column CaseID: "),
+        ("non-integerCaseID", "sheet TRUTH, row 2, column LesionID: `0.1` is not a whole number"),
+        ("non-integerCellsRows5and7", "sheet TRUTH, row 5, column Weight: `b` is not a number"),
+        ("non-integerLesionID", "sheet TRUTH, row 2, column LesionID: `0.1` is not a whole number"),
+    ] {
+        let Some(path) = sheets(name) else { return };
+        let error = ReaderTable::load(&path, None).unwrap_err().to_string();
+        assert!(error.contains(message), "{name}: {error}");
+    }
+}
+
+/// Two readers, two treatments, six cases of which three have the finding, one of them two lesions.
+fn ratings(folder: &Path) -> PathBuf {
+    let mut text = "reader,treatment,case,truth,rating,lesions\n".to_owned();
+    for (k, (reader, treatment)) in [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")].into_iter().enumerate() {
+        for case in 0..6 {
+            let lesions = ["", "2", "", "", "", "1"][case];
+            writeln!(
+                text,
+                "{reader},{treatment},{case},{},{},{lesions}",
+                case % 2,
+                (case * 5 + k * case * case + 2 * k) % 4
+            )
+            .unwrap();
+        }
+    }
+    let path = folder.join("ratings.csv");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn marks_become_lesions() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ratings, marks) = (ratings(folder.path()), folder.path().join("marks.csv"));
+    let text = "reader,treatment,case,lesion,rating\na,x,1,1,5\na,x,1,2,3\na,x,1,,9\na,x,3,1,2\na,x,0,,1\na,x,2,,4\na,x,0,,2\n";
+    fs::write(&marks, text).unwrap();
+    let table = ReaderTable::load(&ratings, Some(&marks)).unwrap();
+    let of: Vec<(&str, bool, f64)> = table.marks.as_ref().unwrap()[..7]
+        .iter()
+        .map(|row| (row.rating.case.as_str(), row.rating.truth, row.rating.rating))
+        .collect();
+    let expected = [
+        ("0", false, 2.0),
+        ("1/1", true, 5.0),
+        ("1/2", true, 3.0),
+        ("2", false, 4.0),
+        ("3/1", true, 2.0),
+        ("4", false, 0.0),
+        ("5/1", true, 0.0),
+    ];
+    assert_eq!(of, expected);
+    // By hand: of 4 × 3 pairs of lesion and case without any, 3 + 2 + 1.5 + 0.5 are won.
+    let found = analyze(&table, &ReaderOptions::default());
+    let localization = found.unwrap().localization.unwrap().0.unwrap();
+    assert_eq!(localization.treatments[0].by_reader[0], 7.0 / 12.0);
+    for (bad, message) in [
+        ("a,x,1,3,1", "line 9, column `lesion`: `3` is not one of the case's lesions"),
+        ("a,x,1,1,1", "line 9, column `lesion`: `1` is not a lesion that this reader has not marked already"),
+        ("a,z,1,1,1", "line 9, column `case`: `1` is not a case that the reader rated"),
+    ] {
+        fs::write(&marks, format!("{text}{bad}\n")).unwrap();
+        let error = ReaderTable::load(&ratings, Some(&marks)).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+/// Readings of 50 cases with the finding and 50 without, to sensitivities and specificities in hundredths that are even.
+fn paper(groups: &[(&str, &[(u32, u32)])]) -> String {
+    let mut text = "reader,treatment,case,truth,rating,group\n".to_owned();
+    for (group, readers) in groups {
+        for (reader, (sensitivity, specificity)) in readers.iter().enumerate() {
+            for case in 0..100_u32 {
+                let truth = case < 50;
+                let called = if truth { 2 * case < *sensitivity } else { 2 * (case - 50) >= *specificity };
+                for treatment in ["unaided", "again"] {
+                    let (truth, called) = (u8::from(truth), u8::from(called));
+                    writeln!(text, "{group}{reader},{treatment},{case},{truth},{called},{group}").unwrap();
+                }
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn groups_have_means_over_readers_and_lie_under_the_curve_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("paper.csv");
+    let specialists = [(100, 88), (98, 92), (100, 82), (98, 94), (100, 90), (100, 80)];
+    fs::write(&path, paper(&[("primary", &[(96, 82), (94, 80), (98, 86), (94, 80)]), ("specialist", &specialists)]))
+        .unwrap();
+    // A network with one step: sensitivity 0.98 at a specificity of 0.84.
+    let scores: Vec<f64> = (0..100).map(|case| f64::from(u8::from(case < 49 || (50..58).contains(&case)))).collect();
+    let truth: Vec<bool> = (0..100).map(|case| case < 50).collect();
+    let curve = ModelCurve::of(&Roc::new(Scored::new(&scores, &truth).unwrap()).unwrap());
+    let options = ReaderOptions { threshold: Some(1.0), curve: Some(curve), ..ReaderOptions::default() };
+    // Both treatments are one reading: there is nothing to compare, but the endpoint has readers that differ.
+    let error = analyze(&load(&path), &options).unwrap_err().to_string();
+    assert!(error.contains("undefined: the variance is zero"), "{error}");
+    let text = fs::read_to_string(&path).unwrap().replacen("primary0,again,3,1,1", "primary0,again,3,1,0", 1);
+    fs::write(&path, text).unwrap();
+    let found = analyze(&load(&path), &options).unwrap();
+    let performance = found.performance.unwrap();
+    let group = |name: &str| {
+        performance.groups.iter().find(|group| group.group == name && group.treatment == "unaided").unwrap()
+    };
+    let primary = group("primary");
+    let sensitivity = &primary.rates["sensitivity"];
+    // R: t.test(c(.96, .94, .98, .94))$conf.int.
+    let limits = sensitivity.mean.limits().unwrap();
+    assert!((sensitivity.mean.value().unwrap() - 0.955).abs() < 1e-12);
+    assert!((limits.low - 0.924_530_4).abs() < 1e-6 && (limits.high - 0.985_469_6).abs() < 1e-6, "{limits:?}");
+    assert_eq!((sensitivity.lowest, sensitivity.highest, primary.readers), (0.94, 0.98, 4));
+    assert_eq!((primary.mean_under_curve, primary.interval_under_curve), (Some(true), Some(false)));
+    assert_eq!(group("specialist").mean_under_curve, Some(false));
+    assert_eq!(group("").readers, 10);
+    let reader = performance.readers.iter().find(|of| of.reader == "primary1" && of.treatment == "unaided").unwrap();
+    assert_eq!(reader.under_curve, Some(true));
+    let exact = reader.sensitivity.limits().unwrap();
+    // R: binom.test(47, 50)$conf.int.
+    assert!((exact.low - 0.834_518_1).abs() < 1e-6 && (exact.high - 0.987_451_4).abs() < 1e-6, "{exact:?}");
+    assert!((reader.fnr.value().unwrap() - 0.06).abs() < 1e-12);
+    assert!(found.agreement.iter().all(|of| of.cases == 100 && of.fleiss.value().unwrap() > 0.5));
+    assert_eq!(Level::default(), options.level);
+}
