@@ -171,7 +171,10 @@ fn run(parts: &ReaderParts, runtime: &Handle, mut detector: Detector, films: &Re
     while let Ok(ready) = films.recv() {
         let prediction = match &ready.decoded {
             _ if is_own(&ready.film) => Ok(Read::Undecodable("a result object of this program".into())),
-            Ok(film) => detector.read(film.clone()).map(|detection| Read::Detected(Box::new(detection))).map_err(|error| error.to_string()),
+            Ok(film) => detector
+                .read(film.clone())
+                .map(|detection| Read::Detected(Box::new(detection)))
+                .map_err(|error| error.to_string()),
             // What the file is and what is wrong with it, in words without a value of the patient: a result, not a failure.
             Err(error) => Ok(Read::Undecodable(reason_of(error))),
         };
