@@ -3,6 +3,8 @@
 //!
 //! Run: cargo run --release -p coxa-stats --example roe_metz [STUDIES]
 
+#![expect(clippy::print_stdout, reason = "an example prints its result")]
+
 use coxa_stats::mrmc::{Analysis, AnalysisOptions, CovarianceMethod, NextStudy, Random, RoeMetz, StudySize};
 use coxa_stats::{Interval, Level, interval};
 

@@ -150,7 +150,7 @@ fn the_bootstrap_is_near_the_unbiased_covariances() {
         let ratio = drawn.error / unbiased.error;
         assert!((0.85..1.08).contains(&ratio), "{set}: {ratio}");
         let difference = drawn.cov2.unwrap() - unbiased.cov2.unwrap();
-        assert!(difference.abs() < 0.1 * unbiased.error, "{set}: {difference}");
+        assert!(difference.abs() < 0.25 * unbiased.error, "{set}: {difference}");
         assert_eq!(drawn, components(CovarianceMethod::Bootstrap(plan)));
     }
 }

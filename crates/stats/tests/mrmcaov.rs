@@ -48,14 +48,15 @@ fn parse(text: &str) -> Vec<Printed> {
     all
 }
 
-/// Compares with a printed number, to its last digit, or where that is beyond the precision of doubles, to theirs.
+/// Compares with a printed number, to its last digit, but no further than to 2e-13: the unbiased variance of a
+/// nearly perfect reader is a difference of two numbers near one.
 #[track_caller]
 fn same(what: &str, actual: f64, printed: &str) {
     let expected: f64 = printed.parse().unwrap_or_else(|_| panic!("{what}: {printed}"));
     let (digits, exponent) = printed.split_once('e').unwrap_or((printed, "0"));
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len()) as i32;
     let last = 10f64.powi(exponent.parse::<i32>().unwrap() - decimals);
-    assert!((actual - expected).abs() <= 0.51 * last + 2e-14, "{what}: {actual:e} is not {printed}");
+    assert!((actual - expected).abs() <= 0.51 * last + 2e-13, "{what}: {actual:e} is not {printed}");
 }
 
 #[track_caller]

@@ -19,8 +19,8 @@ pub enum CovarianceMethod {
     /// only some cases in common, the sum of products is over these, divided by the geometric mean of the two divisors.
     #[default]
     Delong,
-    /// The jackknife over cases, or patients: (N − 1)/N Σ (θ_(k) − mean)(θ'_(k) − mean'), with θ_(k) the endpoint without case k of N
-    /// (Efron 1982); what a reader did not rate is left out by leaving nothing out.
+    /// The jackknife over cases, or patients: (N − 1)/N Σ (θ_(k) − mean)(θ'_(k) − mean'), with θ_(k) the endpoint without case k of the N
+    /// that have a part in it (Efron 1982); what a reader did not rate is left out by leaving nothing out.
     Jackknife,
     /// The unbiased estimate θθ' less the mean of products of independent pairs of cases (Gallas 2006); may be negative.
     Unbiased,
@@ -150,15 +150,21 @@ impl Sums {
 }
 
 fn jackknife(cells: &[&Cell], merits: &[Merit], units: &Clusters) -> Result<Vec<Vec<f64>>, Undefined> {
-    let n = units.count() as f64;
+    // Only what has a part in the endpoint counts: of a sensitivity, the positive cases.
+    let mut involved = vec![false; units.count()];
+    for (cell, merit) in cells.iter().zip(merits) {
+        merit.centered(cell).for_each(|(case, ..)| involved[units.of()[case]] = true);
+    }
+    let n = involved.iter().filter(|&&involved| involved).count() as f64;
     let without: Vec<Vec<f64>> =
         cells.iter().zip(merits).map(|(cell, merit)| leave_one_out(cell, merit, units)).collect::<Result<_, _>>()?;
     let centered: Vec<Vec<f64>> = without
         .into_iter()
         .zip(merits)
         .map(|(values, merit)| {
-            // Deviations from the endpoint first, so that units without a part in it contribute exactly zero.
-            let deviations: Vec<f64> = values.into_iter().map(|value| value - merit.value).collect();
+            // Deviations from the endpoint first, so that units that a reader did not rate contribute exactly zero.
+            let values = values.into_iter().zip(&involved).filter(|(_, involved)| **involved);
+            let deviations: Vec<f64> = values.map(|(value, _)| value - merit.value).collect();
             let mean = deviations.iter().sum::<f64>() / n;
             deviations.into_iter().map(|deviation| deviation - mean).collect()
         })

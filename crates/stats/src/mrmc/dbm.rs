@@ -62,7 +62,7 @@ pub struct Dbm {
 const STATISTIC: &str = "analysis of pseudovalues";
 
 impl ReaderStudy {
-    /// The analysis of the pseudovalues N θ − (N − 1) θ_(k) of N cases.
+    /// The analysis of the pseudovalues N θ − (N − 1) θ_(k) of the N cases that have a part in the endpoint.
     ///
     /// Readers and cases random: F = MS(T)/[MS(TR) + max(MS(TC) − MS(TRC), 0)] with Hillis' df2 = denominator²/[MS(TR)²/((t−1)(r−1))]
     /// (Hillis, Berbaum & Metz 2008): the F of [`ReaderStudy::analyze`] with the jackknife's covariances. Readers random:
@@ -80,8 +80,9 @@ impl ReaderStudy {
             let why = "pseudovalues need a fully crossed study in which every case is a patient of its own";
             return Err(Undefined::new(STATISTIC, Reason::Other(why)));
         }
-        let squares = self.pseudovalues(options.endpoint)?.mean_squares();
-        let (t, r, c) = (t as f64, r as f64, self.cases().len() as f64);
+        let pseudovalues = self.pseudovalues(options.endpoint)?;
+        let squares = pseudovalues.mean_squares();
+        let (t, r, c) = (t as f64, r as f64, pseudovalues.cases as f64);
         let MeanSquares { t: ms_t, r: ms_r, c: ms_c, tr, tc, rc, trc } = squares;
         let by_readers = (t - 1.0) * (r - 1.0);
         let (denominator, df) = match options.random {
@@ -112,22 +113,24 @@ impl ReaderStudy {
         })
     }
 
+    /// The pseudovalues of the cases that have a part in the endpoint.
     fn pseudovalues(&self, endpoint: Endpoint) -> Result<Pseudovalues, Undefined> {
-        let n = self.cases().len();
-        let units = Clusters::new(&(0..n).collect::<Vec<_>>());
-        let mut values = Vec::new();
+        let units = Clusters::new(&(0..self.cases().len()).collect::<Vec<_>>());
+        let mut values: Vec<Vec<Vec<f64>>> = Vec::new();
         for i in 0..self.treatments().len() {
             let mut by_reader = Vec::new();
             for j in 0..self.readers().len() {
                 let cell = self.cell(i, j);
                 let merit = Merit::of(cell, endpoint, 2)?;
+                let n = (merit.positives + merit.negatives) as f64;
                 let without = leave_one_out(cell, &merit, &units)?;
-                let n = n as f64;
-                by_reader.push(without.into_iter().map(|left| n * merit.value - (n - 1.0) * left).collect());
+                let parts = without.into_iter().zip(&merit.components).filter(|(_, part)| part.is_some());
+                by_reader.push(parts.map(|(left, _)| n * merit.value - (n - 1.0) * left).collect());
             }
             values.push(by_reader);
         }
-        Ok(Pseudovalues { values, cases: n })
+        let cases = values[0][0].len();
+        Ok(Pseudovalues { values, cases })
     }
 }
 

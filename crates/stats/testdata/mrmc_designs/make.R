@@ -61,7 +61,10 @@ delong <- function(cells, unit, units) {
 }
 
 analyze <- function(data, endpoint, method, unit) {
-  merit <- merits[[endpoint]]; units <- sort(unique(data[[unit]]))
+  merit <- merits[[endpoint]]
+  # Only cases with a part in the endpoint are left out in turn.
+  part <- switch(endpoint, auc = c(0, 1), sensitivity = 1, specificity = 0)
+  units <- sort(unique(data[[unit]][data$truth %in% part]))
   keys <- unique(data[c("treatment", "reader")])
   cells <- lapply(seq_len(nrow(keys)), function(i) data[data$treatment == keys$treatment[i] & data$reader == keys$reader[i], ])
   theta <- sapply(cells, merit)
