@@ -42,13 +42,12 @@ fn films_and_their_registry_are_deidentified_and_verified() {
     assert_eq!(first.status.code(), Some(1), "{}", errors(&first));
     let lines = json_lines(&first);
     let written = lines.iter().filter(|line| line["status"] == "deidentified").count();
-    assert_eq!(written, 3, "{}", errors(&first));
-    assert!(
-        lines
-            .iter()
-            .filter(|line| line["status"] == "withheld")
-            .all(|line| line["reason"].as_str().unwrap().contains("not a DICOM"))
-    );
+    // Simulated films with print on them declare it.
+    let is_burned_in = |line: &&Value| line["reason"].as_str().is_some_and(|reason| reason.contains("burned into"));
+    let burned_in = lines.iter().filter(is_burned_in).count();
+    assert!(written > 0 && written + burned_in == 3, "{}", errors(&first));
+    let mut others = lines.iter().filter(|line| line["status"] == "withheld" && !is_burned_in(line));
+    assert!(others.all(|line| line["reason"].as_str().unwrap().contains("not a DICOM")));
     assert!(fs::read(at("link.age")).unwrap().starts_with(b"age-encryption.org/v1"));
     let registry = fs::read_to_string(at("registry-out.csv")).unwrap();
     assert!(!registry.contains("SIM778899") && !registry.contains("Quisling") && registry.contains("S72.001A"));

@@ -10,7 +10,7 @@ use dicom_dictionary_std::tags;
 use crate::admit::{Ids, admit};
 use crate::charset::Charset;
 use crate::dataset::{DataSet, Value};
-use crate::identifiers::Identifiers;
+use crate::identifiers::{Identifiers, Uids};
 use crate::key::{Key, is_pseudonym};
 use crate::parse::parse;
 use crate::pixels::{self, PixelCleaning};
@@ -151,7 +151,8 @@ impl Deidentifier {
         let elements = walk.elements;
         let mut check = Vec::new();
         write_elements(&out, &mut check)?;
-        if !self.rules.has(ProfileOption::Uids) && identifiers.is_in(&check, words) {
+        let uids = if self.rules.has(ProfileOption::Uids) { Uids::Retained } else { Uids::Replaced };
+        if identifiers.are_in(&check, words, uids) {
             return Err(Withheld::Residue);
         }
         out.0.insert(tags::PIXEL_DATA, pixels.element);

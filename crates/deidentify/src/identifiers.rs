@@ -20,6 +20,8 @@ pub(crate) struct Identifiers {
     tokens: HashSet<String>,
     /// Whole values: names, their components, numbers, addresses.
     values: HashSet<String>,
+    /// UIDs that are not the standard's.
+    uids: HashSet<String>,
 }
 
 impl Identifiers {
@@ -69,7 +71,7 @@ impl Identifiers {
                 text.split(['\\', '=']).for_each(|name| self.add_name(name));
             }
         } else if vr == VR::UI {
-            ascii(bytes).split('\\').filter(|uid| !is_public_uid(uid)).for_each(|uid| self.add_value(uid));
+            self.uids.extend(ascii(bytes).split('\\').filter(|uid| !is_public_uid(uid)).map(str::to_owned));
         } else if tag == tags::PATIENT_BIRTH_DATE {
             self.add_value(&ascii(bytes));
         } else if Rules::always_identifies(tag) && (is_in_character_set(vr) || vr == VR::AE) {
@@ -100,17 +102,27 @@ impl Identifiers {
 
     /// Whether one of the values is among bytes, in any of the encodings that it may be written in. Short values and those that are made
     /// of words that may stay are not looked for: they would be found everywhere.
-    pub(crate) fn is_in(&self, bytes: &[u8], words: &Words) -> bool {
+    pub(crate) fn are_in(&self, bytes: &[u8], words: &Words, uids: Uids) -> bool {
         let haystack = bytes.to_ascii_lowercase();
         let is_telling = |value: &&String| is_telling(value) && !words.cover(value);
-        let forms = self.values.iter().filter(is_telling).flat_map(|value| written_forms(value));
+        let uids = self.uids.iter().filter(|uid| uids == Uids::Replaced && is_telling(uid));
+        let forms = self.values.iter().filter(is_telling).chain(uids).flat_map(|value| written_forms(value));
         forms.into_iter().any(|form| (0..haystack.len()).any(|at| form.is_at(at, &haystack)))
     }
 }
 
-/// Whether a value is long enough to be looked for as bytes: three letters may be part of anything.
+/// What becomes of UIDs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uids {
+    Replaced,
+    Retained,
+}
+
+/// Whether a value is long enough to be looked for as bytes: three letters or four digits may be part of anything.
 pub(crate) fn is_telling(value: &str) -> bool {
-    value.chars().count() >= if value.chars().any(is_ideograph) { 2 } else { 4 }
+    let is_number = value.bytes().all(|b| b.is_ascii_digit());
+    let least = if value.chars().any(is_ideograph) { 2 } else { 4 + usize::from(is_number) };
+    value.chars().count() >= least
 }
 
 /// UIDs of the standard, and those that a key made.
@@ -135,8 +147,7 @@ mod tests {
         data.put_items(tags::REQUEST_ATTRIBUTES_SEQUENCE, vec![item]);
         let identifiers = Identifiers::of(&data);
         assert!(["wang", "Quincy", "jack", "王", "小东"].iter().all(|word| identifiers.has_token(word)));
-        assert!(identifiers.has_value("ID-778899") && identifiers.has_value("1.2.999.4"));
-        assert!(!identifiers.has_value("1.2.840.10008.5.1.4.1.1.1"));
+        assert!(identifiers.has_value("ID-778899") && identifiers.uids.len() == 1);
         let words = Words::default();
         for (bytes, expected) in [
             (&b"by quincy,"[..], true),
@@ -148,7 +159,8 @@ mod tests {
             (b"1.2.999.4", true),
             (b"1.2.999.45", false),
         ] {
-            assert_eq!(identifiers.is_in(bytes, &words), expected, "{bytes:?}");
+            assert_eq!(identifiers.are_in(bytes, &words, Uids::Replaced), expected, "{bytes:?}");
         }
+        assert!(!identifiers.are_in(b"1.2.999.4", &words, Uids::Retained));
     }
 }

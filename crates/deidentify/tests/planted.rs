@@ -228,7 +228,8 @@ fn what_a_study_needs_stays() {
     assert_eq!((text((0x10, 0x40), "CS").as_str(), text((0x10, 0x1010), "AS").as_str()), ("F", "072Y"));
     assert_eq!(text((0x18, 0x15), "CS"), "PELVIS");
     assert!(holds(&done.bytes, "816092008") && holds(&done.bytes, "antero-posterior"));
-    assert_eq!(text((8, 0x1030), "LO"), "Simulated film, research use only");
+    // "Simulated film" is the name of the patient of simulated films.
+    assert_eq!(text((8, 0x1030), "LO"), "research use only");
     assert_eq!(text((0x18, 0x1164), "DS"), "0.143\\0.143");
     assert_eq!(text((0x12, 0x62), "CS"), "YES");
     assert_eq!(text((0x28, 0x303), "CS"), "MODIFIED");

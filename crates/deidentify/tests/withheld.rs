@@ -37,6 +37,11 @@ fn each_for_its_reason() {
         ("contradiction", bad_meta, "contradictory"),
         ("no UID", film(&[element((0x20, 0xd), "UI", b"")]), "Instance UID"),
         ("frames", film(&[element((0x28, 8), "IS", b"2")]), "several frames"),
+        (
+            "an ID that is a time",
+            film(&[element((0x10, 0x20), "LO", b"120000"), element((8, 0x30), "TM", b"120000")]),
+            "would be left",
+        ),
         ("palette", film(&[element((0x28, 4), "CS", b"PALETTE COLOR")]), "photometric"),
     ] {
         let reason = deidentify(&bytes).expect_err(name).to_string();

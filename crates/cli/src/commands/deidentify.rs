@@ -64,9 +64,9 @@ pub struct Deidentify {
     link_table: Option<PathBuf>,
     #[command(flatten)]
     seal: SealArgs,
-    /// Use this many threads.
-    #[arg(long, default_value_t = 2, value_parser = threads_in_range)]
-    threads: usize,
+    /// Use this many threads, by default all.
+    #[arg(long, value_parser = threads_in_range)]
+    threads: Option<usize>,
 }
 
 #[derive(Args)]
@@ -194,9 +194,10 @@ impl Deidentify {
             (Some(place), Some(seal)) => Some((place, LinkTable::new(place, seal)?)),
             _ => None,
         };
+        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let mut closed = None;
         let table = link.as_mut().map(|(_, table)| table);
-        let withheld = deidentify_files(deidentifier, &files, out, self.threads, table, |line| {
+        let withheld = deidentify_files(deidentifier, &files, out, threads, table, |line| {
             if let FilmOutcome::Withheld { reason } = &line.outcome {
                 eprintln!("withheld: film {}: {reason}", line.serial);
             }
