@@ -103,7 +103,8 @@ pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Rece
 
 /// Leases jobs and decodes their films.
 fn decode(parts: &ReaderParts, runtime: &Handle, ready: &SyncSender<Ready>, mut stop: watch::Receiver<bool>) {
-    while !*stop.borrow() {
+    // A node that is dropped without being stopped has closed the channel.
+    while !*stop.borrow() && stop.has_changed().is_ok() {
         let claimed = runtime.block_on(parts.db.claim_job(JobKind::Read, &parts.node));
         let job = match claimed {
             Ok(Some(job)) => job,
