@@ -20,6 +20,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod node;
+mod pages;
 pub mod read;
 pub mod receive;
 pub mod results;

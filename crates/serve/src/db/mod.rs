@@ -13,7 +13,9 @@ mod migrations;
 mod objects;
 mod refusals;
 mod results;
+mod reviews;
 mod tokens;
+mod worklist;
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -28,7 +30,9 @@ pub use films::{Contents, Film, FilmQuery, FilmState, Level, NewFilm, Stored};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use refusals::SeenRefusal;
 pub use results::{Outcome, Reading, Sent};
+pub use reviews::{NewReview, Review, Verdict};
 pub use tokens::Scope;
+pub use worklist::{Finding, Listed, Neighbors, Summary, WorklistQuery};
 
 /// Connections that read SQLite beside the one that writes; on PostgreSQL all connections.
 const READERS: u32 = 4;

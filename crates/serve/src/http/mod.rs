@@ -78,7 +78,8 @@ pub fn router(app: &Arc<App>) -> Router {
             .route("/fhir/metadata", get(fhir::capability))
             .route("/fhir/DiagnosticReport", get(fhir::search))
             .route("/fhir/DiagnosticReport/{id}", get(fhir::report))
-            .route("/fhir/Observation/{id}", get(fhir::observation));
+            .route("/fhir/Observation/{id}", get(fhir::observation))
+            .merge(crate::pages::routes());
     }
     if app.config.has(Role::Receive) {
         closed = closed.route("/dicom-web/studies", post(stow::store)).route("/dicom-web/studies/{study}", post(stow::store_in));
