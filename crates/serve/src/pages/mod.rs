@@ -5,8 +5,10 @@
 
 mod assets;
 mod film;
+mod reviews;
 mod state;
 mod text;
+mod viewer;
 mod worklist;
 
 use std::sync::Arc;
@@ -31,6 +33,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(worklist::page))
         .route("/worklist", get(worklist::fragment))
+        .route("/films/{id}", get(viewer::page))
+        .route("/films/{id}/preview", get(film::preview))
+        .route("/films/{id}/values", get(film::values))
+        .route("/films/{id}/heat", get(film::heat))
+        .route("/films/{id}/reviews", post(reviews::add))
+        .route("/films/{id}/reviews/{review}/undo", post(reviews::undo))
         .route("/assets/{name}", get(assets::asset))
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::map_response(secure))

@@ -21,6 +21,7 @@ const OPENED: usize = 3;
 pub(super) struct Desk {
     summary: Mutex<Option<(Instant, Summary)>>,
     opened: Mutex<Vec<(String, Arc<Opened>)>>,
+    turn: Mutex<()>,
     network: OnceCell<Option<(Card, String)>>,
 }
 
@@ -36,6 +37,11 @@ impl Desk {
         let summary = db.summary(now() - DAY).await?;
         *kept = Some((Instant::now(), summary));
         Ok(summary)
+    }
+
+    /// Held while a film is decoded.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// A decoded film by the hash of its file.

@@ -94,6 +94,11 @@ fn date(text: &str) -> Option<Date> {
     Date::strptime("%Y%m%d", text.trim()).ok()
 }
 
+/// A date of DICOM as `YYYY-MM-DD`; as it stands where it is none.
+pub(super) fn day(value: &str) -> String {
+    date(value).map_or_else(|| visible(value), |date| date.to_string())
+}
+
 /// Microseconds since 1970 on this machine's clock.
 pub(super) fn local(micros: i64) -> jiff::Zoned {
     Timestamp::from_microsecond(micros).unwrap_or_default().to_zoned(TimeZone::system())
