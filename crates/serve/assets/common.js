@@ -54,3 +54,20 @@ const Coxa = {
     }
   });
 }
+
+// A part of a page that renews itself while it is seen, and no one is about to press a button in it.
+{
+  const part = document.querySelector("[data-renew]");
+  const renew = async () => {
+    if (document.hidden || part.contains(document.activeElement)) return;
+    try {
+      const response = await fetch(part.dataset.renew, { cache: "no-store" });
+      if (!response.ok) return;
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
+      if (fresh && !part.contains(document.activeElement)) Coxa.renew(part, fresh);
+    } catch {
+      // The next turn tries again.
+    }
+  };
+  if (part) setInterval(renew, 5000);
+}

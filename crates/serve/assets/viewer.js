@@ -1,6 +1,6 @@
-// The viewer: a film on a canvas, windowed here from its 16-bit grades; what was found drawn over it; a review by keys.
+// The viewer: a film on a canvas with what was found drawn over it, its tools, and a review by keys.
 //
-// Coordinates: film pixels, continuous; zoom is screen pixels (CSS) a film column. `/films/{id}/values` is explained in pages/film.rs.
+// Coordinates: film pixels, continuous; zoom is screen pixels (CSS) a film column.
 "use strict";
 
 {
@@ -10,13 +10,9 @@
   const canvas = $("canvas");
   const screen = canvas.getContext("2d");
   const OUTLINE = "#6edcff";
-  const LEAST_HEAT = 0.05;
 
-  const film = { columns: view.columns, rows: view.rows, aspect: 1, spacing: null, preview: null, levels: [], display: null, dark: 0, bright: 1, heat: null };
-  const at = { x: film.columns / 2, y: film.rows / 2, zoom: 1, fitted: true, turns: 0, inverted: false };
-  // `null` is the file's own window; else grades from black to white.
-  let range = null;
-  let stamp = 0;
+  const film = new FilmPixels(view);
+  const at = { x: film.columns / 2, y: film.rows / 2, zoom: 1, fitted: true, turns: 0 };
   const shown = { outlines: true, heat: Boolean(view.colors), beside: false, opacity: 0.5 };
   let tool = "";
   let cursor = null;
@@ -71,57 +67,6 @@
     draw();
   };
 
-  // ---- Grades to gray ------------------------------------------------------------------------------------------------------------
-
-  const table = new Uint32Array(65536);
-  let tableStamp = -1;
-  const gray = (value) => 0xff000000 | (value << 16) | (value << 8) | value;
-  const fill = () => {
-    if (tableStamp === stamp) return;
-    const flip = at.inverted ? 255 : 0;
-    if (range === null) {
-      for (let grade = 0; grade < 65536; grade++) table[grade] = gray(film.display[grade] ^ flip);
-    } else {
-      const scale = 255 / Math.max(1, range.high - range.low);
-      for (let grade = 0; grade < 65536; grade++) {
-        table[grade] = gray(Math.min(255, Math.max(0, Math.round((grade - range.low) * scale))) ^ flip);
-      }
-    }
-    table[0] = gray(0);
-    tableStamp = stamp;
-  };
-  // Half the size, each grade the mean of four: what is drawn small is not drawn from every second pixel.
-  const halved = ({ columns, rows, grades }) => {
-    const [wide, high] = [columns >> 1, rows >> 1];
-    const small = new Uint16Array(wide * high);
-    for (let y = 0, to = 0; y < high; y++) {
-      for (let x = 0, from = 2 * y * columns; x < wide; x++, from += 2) {
-        small[to++] = (grades[from] + grades[from + 1] + grades[from + columns] + grades[from + columns + 1] + 2) >> 2;
-      }
-    }
-    return { columns: wide, rows: high, grades: small };
-  };
-  const picture = () => {
-    if (film.levels.length === 0) return film.preview;
-    const wanted = at.zoom * devicePixelRatio;
-    const level = film.levels[Math.min(film.levels.length - 1, wanted > 0.5 ? 0 : wanted > 0.25 ? 1 : 2)];
-    if (!level.canvas) {
-      level.canvas = new OffscreenCanvas(level.columns, level.rows);
-      level.context = level.canvas.getContext("2d");
-      level.image = level.context.createImageData(level.columns, level.rows);
-      level.stamp = -1;
-    }
-    if (level.stamp !== stamp) {
-      fill();
-      const out = new Uint32Array(level.image.data.buffer);
-      const grades = level.grades;
-      for (let i = 0; i < grades.length; i++) out[i] = table[grades[i]];
-      level.context.putImageData(level.image, 0, 0);
-      level.stamp = stamp;
-    }
-    return level.canvas;
-  };
-
   // ---- Drawing -------------------------------------------------------------------------------------------------------------------
 
   let asked = 0;
@@ -136,7 +81,7 @@
     screen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     screen.fillStyle = "#000";
     screen.fillRect(0, 0, width, height);
-    const image = picture();
+    const image = film.picture(at.zoom * devicePixelRatio);
     for (const pane of panes()) {
       screen.save();
       screen.beginPath();
@@ -222,56 +167,33 @@
 
   // ---- Window --------------------------------------------------------------------------------------------------------------------
 
-  // The linear window that comes closest to the file's own: where its display values leave black and reach white.
-  const ownRange = () => {
-    let low = 1;
-    let high = 65535;
-    while (low < 65535 && film.display[low] <= 2) low++;
-    while (high > low && film.display[high] >= 253) high--;
-    return { low, high: Math.max(high, low + 1) };
-  };
-  const gradeOf = (value) => 1 + ((value - film.dark) / (film.bright - film.dark)) * 65534;
-  const valueOf = (grade) => film.dark + ((grade - 1) / 65534) * (film.bright - film.dark);
   const presets = [
     ["File", () => null],
     ["Full", () => ({ low: 1, high: 65535 })],
-    ["Auto", () => percentiles(0.005, 0.995)],
+    ["Auto", () => film.percentiles(0.005, 0.995)],
     ...view.windows.map(({ name, center, width }) => [name, () => {
-      const ends = [gradeOf(center - width / 2), gradeOf(center + width / 2)];
+      const ends = [film.gradeOf(center - width / 2), film.gradeOf(center + width / 2)];
       return { low: Math.min(...ends), high: Math.max(...ends) };
     }]),
   ].slice(0, 9);
-  const percentiles = (low, high) => {
-    const { grades } = film.levels.at(-1);
-    const counts = new Uint32Array(65536);
-    for (let i = 0; i < grades.length; i++) counts[grades[i]]++;
-    const total = grades.length - counts[0];
-    const find = (share) => {
-      let seen = 0;
-      let grade = 0;
-      while (grade < 65535 && seen <= share * total) seen += counts[++grade];
-      return grade;
-    };
-    return { low: find(low), high: Math.max(find(high), find(low) + 1) };
-  };
   const windowed = (next, name) => {
     if (film.levels.length === 0) return;
-    range = next;
-    stamp++;
-    for (const [i, [, , button]] of presets.entries()) button?.setAttribute("aria-pressed", String(presets[i][0] === name));
-    if (range === null) {
+    film.range = next;
+    film.changed();
+    for (const [known, , button] of presets) button.setAttribute("aria-pressed", String(known === name));
+    if (next === null) {
       status("The file’s own window");
     } else {
-      const [a, b] = [valueOf(range.low), valueOf(range.high)];
+      const [a, b] = [film.valueOf(next.low), film.valueOf(next.high)];
       status(`${name ? name + ": " : ""}center ${((a + b) / 2).toFixed(0)}, width ${Math.abs(b - a).toFixed(0)}`);
     }
     draw();
   };
   const change = (wider, brighter) => {
     if (film.levels.length === 0) return;
-    const { low, high } = range || ownRange();
+    const { low, high } = film.range || film.ownRange();
     const width = Math.min(131072, Math.max(8, (high - low) * Math.exp(wider)));
-    const center = (low + high) / 2 - brighter * (high - low) * (at.inverted ? -1 : 1);
+    const center = (low + high) / 2 - brighter * (high - low) * (film.inverted ? -1 : 1);
     windowed({ low: center - width / 2, high: center + width / 2 });
   };
   presets.forEach((preset, i) => {
@@ -400,9 +322,9 @@
     draw();
   };
   const invert = () => {
-    at.inverted = !at.inverted;
-    $("invert").setAttribute("aria-pressed", String(at.inverted));
-    stamp++;
+    film.inverted = !film.inverted;
+    $("invert").setAttribute("aria-pressed", String(film.inverted));
+    film.changed();
     draw();
   };
   const rotate = () => {
@@ -526,72 +448,22 @@
 
   // ---- Loading -------------------------------------------------------------------------------------------------------------------
 
-  const failed = async (response) => {
-    const why = (await response.text().catch(() => "")).trim();
-    status(response.status === 422 ? `The film cannot be shown: ${why.replace(/^the film: /, "")}` : `The film cannot be loaded: ${why || response.status}`);
-  };
-  const loadPreview = async () => {
-    const response = await fetch(`/films/${view.id}/preview`, { cache: "no-store" });
-    if (!response.ok) return failed(response);
-    const image = await createImageBitmap(await response.blob());
-    if (!film.columns || !film.rows) Object.assign(film, { columns: image.width, rows: image.height });
-    if (film.levels.length) return;
-    film.aspect = (image.height / image.width) * (film.columns / film.rows);
-    if (Math.abs(film.aspect - 1) < 0.01) film.aspect = 1;
-    film.preview = image;
+  const load = async () => {
+    await film.loadPreview();
     fit();
     performance.mark("first-paint-of-film");
-  };
-  const loadValues = async () => {
-    const response = await fetch(`/films/${view.id}/values`, { cache: "no-store" });
-    if (!response.ok) return;
-    const total = Number(response.headers.get("content-length"));
-    const reader = response.body.getReader();
-    let all = new Uint8Array(total || 0);
-    let length = 0;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (length + value.length > all.length) {
-        const larger = new Uint8Array(Math.max(2 * all.length, length + value.length));
-        larger.set(all);
-        all = larger;
-      }
-      all.set(value, length);
-      length += value.length;
-      if (total) status(`Full resolution: ${Math.round((100 * length) / total)}%`);
-    }
-    const [columns, rows, dark, bright, row, column, aspect] = new Float64Array(all.buffer, 0, 8);
-    Object.assign(film, { columns, rows, dark, bright, aspect, spacing: row > 0 && column > 0 ? [row, column] : null });
-    film.display = new Uint8Array(all.buffer, 64, 65536);
-    const whole = { columns, rows, grades: new Uint16Array(all.buffer, 64 + 65536, columns * rows) };
-    film.levels = [whole];
-    while (film.levels.length < 3 && film.levels.at(-1).columns > 256) film.levels.push(halved(film.levels.at(-1)));
-    status(`${columns} × ${rows}, full resolution`);
-    if (at.fitted) fit();
-    stamp++;
-    draw();
+    await film.loadValues((percent) => status(`Full resolution: ${percent}%`));
+    status(`${film.columns} × ${film.rows}, full resolution`);
     performance.mark("full-resolution");
+    if (at.fitted) fit();
+    else draw();
   };
   const loadHeat = async () => {
-    if (!view.colors) return;
-    const response = await fetch(`/films/${view.id}/heat`, { cache: "no-store" });
-    if (!response.ok) return;
-    const [wide, high] = ["x-columns", "x-rows"].map((name) => Number(response.headers.get(name)));
-    const shares = new Uint8Array(await response.arrayBuffer());
-    const color = (share, i) => parseInt(view.colors.substr(6 * share + 2 * i, 2), 16);
-    const layer = new OffscreenCanvas(wide, high);
-    const context = layer.getContext("2d");
-    const image = context.createImageData(wide, high);
-    shares.forEach((share, i) => {
-      const strength = share === 0 ? 0 : (share / 255 - LEAST_HEAT) / (1 - LEAST_HEAT);
-      image.data.set([color(share, 0), color(share, 1), color(share, 2), Math.round(255 * Math.max(0, strength))], 4 * i);
-    });
-    context.putImageData(image, 0, 0);
-    film.heat = layer;
+    await film.loadHeat();
+    if (!film.heat) return;
     const ramp = $("legend-colors").getContext("2d");
     for (let x = 0; x < 128; x++) {
-      ramp.fillStyle = `#${view.colors.substr(12 * x, 6)}`;
+      ramp.fillStyle = film.color(2 * x + 1);
       ramp.fillRect(x, 0, 1, 10);
     }
     $("heat-tools").hidden = false;
@@ -601,7 +473,6 @@
 
   $("overlay-tools").hidden = view.regions.length === 0 && !view.colors;
   new ResizeObserver(() => (at.fitted ? fit() : draw())).observe(canvas);
-  const lost = () => status("The film cannot be loaded: the node does not answer. Reload the page to try again.");
-  loadPreview().then(loadValues).catch(lost);
+  load().catch((error) => status(error instanceof TypeError ? "The film cannot be loaded: the node does not answer. Reload the page to try again." : error.message));
   loadHeat().catch(() => {});
 }

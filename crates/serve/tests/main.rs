@@ -3,6 +3,7 @@
 mod dicomweb;
 mod films;
 mod orthanc;
+mod pages;
 mod queue;
 mod receive;
 mod support;

@@ -8,6 +8,7 @@
 
 mod claims;
 mod commitments;
+mod dead;
 mod films;
 mod migrations;
 mod objects;
@@ -26,6 +27,7 @@ use sqlx::{AnyPool, Row as _};
 
 pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
 pub use commitments::Commitment;
+pub use dead::{Dead, DeadKind};
 pub use films::{Contents, Film, FilmQuery, FilmState, Level, NewFilm, Stored};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use refusals::SeenRefusal;

@@ -4,7 +4,9 @@
 //! Everything that a film or peer can write is escaped by the templates, with invisible characters made visible.
 
 mod assets;
+mod certificate;
 mod film;
+mod operations;
 mod reviews;
 mod state;
 mod text;
@@ -39,6 +41,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/films/{id}/heat", get(film::heat))
         .route("/films/{id}/reviews", post(reviews::add))
         .route("/films/{id}/reviews/{review}/undo", post(reviews::undo))
+        .route("/operations", get(operations::page))
+        .route("/operations/resend", post(operations::resend))
+        .route("/operations/echo", post(operations::echo))
         .route("/assets/{name}", get(assets::asset))
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::map_response(secure))
