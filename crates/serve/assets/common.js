@@ -13,7 +13,9 @@ const Coxa = {
     const kept = new Map([...into.children].filter((child) => child.id).map((child) => [child.id, child]));
     let place = into.firstElementChild;
     for (const wanted of [...from.children]) {
-      let child = kept.get(wanted.id);
+      // Without an id, what stands in the same place is the same element: moving one would take the focus from it.
+      const standing = place && !place.id && place.tagName === wanted.tagName ? place : null;
+      let child = wanted.id ? kept.get(wanted.id) : standing;
       if (!child) {
         child = document.importNode(wanted, true);
       } else if (!child.isEqualNode(wanted)) {

@@ -119,7 +119,8 @@ struct Page {
 
 impl Page {
     fn needs_someone(&self) -> bool {
-        !self.dead.is_empty() || !self.conflicts.is_empty() || self.disk.is_full || self.ends.as_ref().is_some_and(|ends| ends.is_soon)
+        let is_stuck = self.destinations.iter().any(|to| to.due > 0 && !to.last_error.is_empty());
+        is_stuck || !self.dead.is_empty() || !self.conflicts.is_empty() || self.disk.is_full || self.ends.as_ref().is_some_and(|ends| ends.is_soon)
     }
 }
 

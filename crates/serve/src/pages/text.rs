@@ -128,8 +128,15 @@ pub(super) fn sex(value: &str) -> &'static str {
 
 /// A probability: as many digits as it takes to tell it from the thresholds.
 pub(super) fn probability(value: f64, thresholds: &[f64]) -> String {
-    let digits = if thresholds.iter().any(|threshold| (threshold - value).abs() < 0.01 || *threshold < 0.1) { 3 } else { 2 };
-    format!("{value:.digits$}")
+    let is_extreme = !(0.005..0.995).contains(&value);
+    let digits = if is_extreme || thresholds.iter().any(|threshold| (threshold - value).abs() < 0.01 || *threshold < 0.1) { 3 } else { 2 };
+    let text = format!("{value:.digits$}");
+    // A probability is never certain: what rounds to an end is beside it.
+    match text.as_str() {
+        "0.00" | "0.000" if value > 0.0 => "<0.001".into(),
+        "1.00" | "1.000" if value < 1.0 => ">0.999".into(),
+        _ => text,
+    }
 }
 
 #[cfg(test)]
@@ -163,5 +170,6 @@ mod tests {
     fn a_probability_near_a_threshold_has_more_digits() {
         assert_eq!(probability(0.496, &[0.5]), "0.496");
         assert_eq!(probability(0.9, &[0.5]), "0.90");
+        assert_eq!((probability(0.0001, &[0.5]).as_str(), probability(0.9999, &[0.5]).as_str(), probability(0.997, &[0.5]).as_str()), ("<0.001", ">0.999", "0.997"));
     }
 }

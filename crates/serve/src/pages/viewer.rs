@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use coxa_model::detect::overlay::drawable;
-use coxa_schema::{FilmPrediction, Finding, NOTICE, Side};
+use coxa_schema::{FilmPrediction, Finding, Side};
 use serde_json::{Value, json};
 
 use super::film::film_of;
@@ -56,7 +56,6 @@ struct Page {
     read_at: String,
     /// Why there is no heat map, where there could be one.
     no_heat: &'static str,
-    notice: &'static str,
     list: String,
     back: String,
     previous: Option<String>,
@@ -112,7 +111,6 @@ pub(super) async fn page(
         } else {
             ""
         },
-        notice: NOTICE,
         view: view(&film, &header, finding, call, knows_scale, reviews.mark()).to_string(),
         list: format!("/{back}"),
         previous: beside.previous.map(address),
@@ -161,7 +159,7 @@ fn view(film: &Film, header: &Header, finding: Option<&Finding>, call: Call, kno
         (0..256).map(hex).collect::<String>()
     };
     let explanations = header.explanations.texts();
-    let windows: Vec<Value> = header
+    let mut windows: Vec<Value> = header
         .centers
         .numbers()
         .into_iter()
@@ -173,6 +171,10 @@ fn view(film: &Film, header: &Header, finding: Option<&Finding>, call: Call, kno
             json!({ "name": name.unwrap_or_else(|| format!("Window {}", i + 1)), "center": center, "width": width })
         })
         .collect();
+    // A single window is the file's own, which is the first one offered.
+    if windows.len() < 2 {
+        windows.clear();
+    }
     json!({
         "id": film.id,
         "columns": film.attributes.columns,
