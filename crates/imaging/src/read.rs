@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Once;
 
 use crate::error::{FileFormat, ReadError};
+use crate::grades::Grades;
 use crate::limits::check_file;
 use crate::radiograph::Radiograph;
 use crate::{dicom, raster};
@@ -32,6 +33,22 @@ pub fn read_bytes(bytes: &[u8], name: &str) -> Result<Radiograph, ReadError> {
     match sniff(bytes, name)? {
         FileFormat::Dicom => dicom::read(bytes, name),
         format => raster::read(bytes, name, format),
+    }
+}
+
+/// As [`read_bytes`], with the values before the window, for a viewer that windows by itself.
+///
+/// # Errors
+/// As [`read_bytes`].
+pub fn read_graded(bytes: &[u8], name: &str) -> Result<(Radiograph, Grades), ReadError> {
+    check_file(name, bytes.len() as u64)?;
+    match sniff(bytes, name)? {
+        FileFormat::Dicom => dicom::read_graded(bytes, name),
+        format => {
+            let film = raster::read(bytes, name, format)?;
+            let grades = Grades::of_display(film.pixels());
+            Ok((film, grades))
+        }
     }
 }
 

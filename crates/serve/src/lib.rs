@@ -25,6 +25,7 @@ mod keep;
 pub mod log;
 pub mod metrics;
 pub mod node;
+mod pages;
 mod push;
 pub mod read;
 pub mod receive;

@@ -5,6 +5,7 @@ mod faults;
 mod films;
 mod nodes;
 mod orthanc;
+mod pages;
 mod postgres;
 mod queue;
 mod receive;

@@ -14,6 +14,7 @@ mod voi;
 mod walk;
 
 use crate::error::ReadError;
+use crate::grades::Grades;
 use crate::limits::check_size;
 use crate::radiograph::{Photometric, Radiograph};
 use crate::window;
@@ -32,41 +33,88 @@ pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Radiograph, ReadError> {
 
 /// As [`read`], with whether the file names its patient.
 pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, bool), ReadError> {
-    let part10 = part10::split(bytes, file)?;
-    let (dataset, problem) = dataset::collect(&part10, file);
-    // What the file is comes before what is wrong with it: "an RT plan" says more than "truncated".
-    kind::check(&dataset, part10.media_class.as_deref(), file)?;
-    if let Some(problem) = problem {
-        return Err(problem);
-    }
-    let mut header = Header::parse(&dataset, file)?;
-    check_size(file, header.columns, header.rows)?;
-    let samples = pixels::decode(&dataset, &mut header, &part10.transfer_syntax, file)?;
-    let mask = header.shutter.as_ref().map(|shutter| shutter.mask(header.rows, header.columns, file)).transpose()?;
-    let mut pixels: Vec<f32> = match samples {
-        Samples::Luma(pixels) => pixels,
-        Samples::Codes(codes) => {
-            let table = display_table(&header, &codes, mask.as_deref());
-            codes.iter().map(|&code| table[usize::from(code)]).collect()
+    let decoded = Decoded::of(bytes, file)?;
+    let names_patient = decoded.names_patient;
+    Ok((decoded.film(bytes), names_patient))
+}
+
+/// As [`read`], with the values before the window.
+pub(crate) fn read_graded(bytes: &[u8], file: &str) -> Result<(Radiograph, Grades), ReadError> {
+    let decoded = Decoded::of(bytes, file)?;
+    let grades = match &decoded.samples {
+        Samples::Luma(pixels) => Grades::of_display(pixels),
+        Samples::Codes(codes) => decoded.grades(codes),
+    };
+    Ok((decoded.film(bytes), grades))
+}
+
+/// A file's pixels with what says how they are shown.
+struct Decoded {
+    header: Header,
+    samples: Samples,
+    mask: Option<Vec<bool>>,
+    names_patient: bool,
+}
+
+impl Decoded {
+    fn of(bytes: &[u8], file: &str) -> Result<Self, ReadError> {
+        let part10 = part10::split(bytes, file)?;
+        let (dataset, problem) = dataset::collect(&part10, file);
+        // What the file is comes before what is wrong with it: "an RT plan" says more than "truncated".
+        kind::check(&dataset, part10.media_class.as_deref(), file)?;
+        if let Some(problem) = problem {
+            return Err(problem);
         }
-    };
-    for (pixel, is_film) in pixels.iter_mut().zip(mask.iter().flatten()) {
-        *pixel = if *is_film { *pixel } else { 0.0 };
+        let mut header = Header::parse(&dataset, file)?;
+        check_size(file, header.columns, header.rows)?;
+        let samples = pixels::decode(&dataset, &mut header, &part10.transfer_syntax, file)?;
+        let mask =
+            header.shutter.as_ref().map(|shutter| shutter.mask(header.rows, header.columns, file)).transpose()?;
+        Ok(Self { header, samples, mask, names_patient: dataset.names_patient })
     }
-    let film = Radiograph {
-        width: header.columns,
-        height: header.rows,
-        pixels,
-        bit_depth: header.bits_stored,
-        photometric: header.photometric.reported(),
-        spacing_mm: header.spacing_mm,
-        pixel_aspect: header.pixel_aspect,
-        exam: Some(header.exam),
-        laterality: header.laterality,
-        facing: header.facing,
-        sha256: coxa_files::sha256(bytes),
-    };
-    Ok((film, dataset.names_patient))
+
+    fn film(self, bytes: &[u8]) -> Radiograph {
+        let Self { header, samples, mask, .. } = self;
+        let mut pixels: Vec<f32> = match samples {
+            Samples::Luma(pixels) => pixels,
+            Samples::Codes(codes) => {
+                let table = display_table(&header, &codes, mask.as_deref());
+                codes.iter().map(|&code| table[usize::from(code)]).collect()
+            }
+        };
+        for (pixel, is_film) in pixels.iter_mut().zip(mask.iter().flatten()) {
+            *pixel = if *is_film { *pixel } else { 0.0 };
+        }
+        Radiograph {
+            width: header.columns,
+            height: header.rows,
+            pixels,
+            bit_depth: header.bits_stored,
+            photometric: header.photometric.reported(),
+            spacing_mm: header.spacing_mm,
+            pixel_aspect: header.pixel_aspect,
+            exam: Some(header.exam),
+            laterality: header.laterality,
+            facing: header.facing,
+            sha256: coxa_files::sha256(bytes),
+        }
+    }
+
+    fn grades(&self, codes: &[u16]) -> Grades {
+        let header = &self.header;
+        let modality: Vec<f64> = (0..1u32 << header.code_bits)
+            .map(|code| {
+                let stored = header.stored_value(code);
+                if header.is_padding(stored) { f64::NAN } else { header.modality.apply(stored) }
+            })
+            .collect();
+        let rendition = Rendition::of(header, codes, self.mask.as_deref());
+        let brightness = |value: f64| {
+            let fraction = rendition.apply(header, value);
+            if header.inverted { 1.0 - fraction } else { fraction }
+        };
+        Grades::new(codes, self.mask.as_deref(), &modality, header.inverted, brightness)
+    }
 }
 
 /// The part of a DICOM file before its pixel data, for a parser that trusts lengths: every one in it was checked.
@@ -99,29 +147,57 @@ pub fn dicom_header(bytes: &[u8], file: &str) -> Result<DicomHeader, ReadError> 
 /// VOI, 8-bit unsigned pixels without a modality transform are display values already, as those of Secondary Capture are; all
 /// others get the percentile window, of the pixels inside the display shutter. Pixel padding is black.
 fn display_table(header: &Header, codes: &[u16], mask: Option<&[bool]>) -> Vec<f32> {
-    let stored: Vec<i32> = (0..1u32 << header.code_bits).map(|code| header.stored_value(code)).collect();
-    let is_padding = |value: i32| header.padding.as_ref().is_some_and(|range| range.contains(&value));
-    let modality: Vec<f64> = stored.iter().map(|&value| header.modality.apply(value)).collect();
-    let fractions: Vec<f64> = match &header.voi {
-        Some(voi) => modality.iter().map(|&value| voi.apply(value)).collect(),
-        None if header.is_display_already() => {
-            let largest = f64::from((1u32 << header.bits_stored) - 1);
-            stored.iter().map(|&value| (f64::from(value) / largest).min(1.0)).collect()
-        }
-        None => {
-            let levels: Vec<f32> =
-                stored.iter().zip(&modality).map(|(&s, &m)| if is_padding(s) { f32::NAN } else { m as f32 }).collect();
-            match window::robust_range(codes, header.columns, &levels, mask) {
-                Some(range) => modality.iter().map(|&m| f64::from(window::fraction(m as f32, range))).collect(),
-                None => vec![0.0; stored.len()],
-            }
-        }
-    };
-    let shown = |(&value, &fraction): (&i32, &f64)| {
+    let rendition = Rendition::of(header, codes, mask);
+    let shown = |code: u32| {
+        let stored = header.stored_value(code);
+        let fraction = rendition.apply(header, header.modality.apply(stored));
         let bright = if header.inverted { 1.0 - fraction } else { fraction };
-        if is_padding(value) { 0.0 } else { (255.0 * bright) as f32 }
+        if header.is_padding(stored) { 0.0 } else { (255.0 * bright) as f32 }
     };
-    stored.iter().zip(&fractions).map(shown).collect()
+    (0..1u32 << header.code_bits).map(shown).collect()
+}
+
+/// How modality values become display values where the file has no VOI of its own.
+enum Rendition {
+    /// By the file's VOI.
+    File,
+    /// They are display values already, of this largest one.
+    Display(f64),
+    /// By the percentile window; none where no pixel counts.
+    Percentiles(Option<(f32, f32)>),
+}
+
+impl Rendition {
+    fn of(header: &Header, codes: &[u16], mask: Option<&[bool]>) -> Self {
+        if header.voi.is_some() {
+            return Self::File;
+        }
+        if header.is_display_already() {
+            return Self::Display(f64::from((1u32 << header.bits_stored) - 1));
+        }
+        let level = |code| {
+            let stored = header.stored_value(code);
+            if header.is_padding(stored) { f32::NAN } else { header.modality.apply(stored) as f32 }
+        };
+        let levels: Vec<f32> = (0..1u32 << header.code_bits).map(level).collect();
+        Self::Percentiles(window::robust_range(codes, header.columns, &levels, mask))
+    }
+
+    /// Where a modality value lies in the output range, 0 to 1, before the polarity.
+    fn apply(&self, header: &Header, value: f64) -> f64 {
+        match (self, &header.voi) {
+            (Self::Display(largest), _) => (value / largest).min(1.0),
+            (Self::Percentiles(Some(range)), _) => f64::from(window::fraction(value as f32, *range)),
+            (Self::File, Some(voi)) => voi.apply(value),
+            (Self::Percentiles(None) | Self::File, _) => 0.0,
+        }
+    }
+}
+
+impl Header {
+    fn is_padding(&self, stored: i32) -> bool {
+        self.padding.as_ref().is_some_and(|range| range.contains(&stored))
+    }
 }
 
 impl header::Interpretation {

@@ -73,6 +73,26 @@ pub struct Evidence<'a> {
     pub regions: &'a [Region],
 }
 
+/// Shares of full heat, 0 to 255, over a film of the evidence's geometry brought to `width`×`height`, row by row; 0 is not drawn. `None`
+/// where the evidence has no map.
+///
+/// A viewer draws a share in its [`color`], from a share of 0.05 on, ever more opaque.
+pub fn heat_shares(evidence: &Evidence<'_>, width: usize, height: usize) -> Option<Vec<u8>> {
+    let map = evidence.map.filter(has_shape)?;
+    let geometry = evidence.geometry;
+    let scale = (geometry.film_width as f32 / width.max(1) as f32, geometry.film_height as f32 / height.max(1) as f32);
+    let share = |x: usize, y: usize| {
+        let point = geometry.to_input((x as f32 + 0.5) * scale.0, (y as f32 + 0.5) * scale.1);
+        let share = value_at(map, point, geometry.size) / evidence.reference;
+        if share.is_finite() && share >= LEAST_HEAT { round_to_u8(255.0 * share.min(1.0)) } else { 0 }
+    };
+    Some((0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| share(x, y)).collect())
+}
+
+fn has_shape(map: &&HeatMap) -> bool {
+    map.rows * map.columns > 0 && map.values.len() == map.rows * map.columns
+}
+
 /// Draws the film, its longest side brought to at most 1,024 pixels, with what speaks for a finding.
 ///
 /// The map is spread bilinearly over what its geometry says the film covers of the network's input; a value of the reference or more is
@@ -94,7 +114,6 @@ pub fn render(film: &Radiograph, evidence: Option<&Evidence<'_>>, probability: f
         y += 1;
     });
     let (scale_x, scale_y) = (width as f32 / film.width() as f32, height as f32 / film.height() as f32);
-    let has_shape = |map: &&HeatMap| map.rows * map.columns > 0 && map.values.len() == map.rows * map.columns;
     if let Some(Evidence { geometry, map: Some(map), reference, .. }) = evidence
         && has_shape(map)
     {

@@ -8,14 +8,17 @@
 
 mod claims;
 mod commitments;
+mod dead;
 mod films;
 mod migrations;
 mod objects;
 mod refusals;
 mod results;
+mod reviews;
 mod search;
 mod tokens;
 mod transaction;
+mod worklist;
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -26,12 +29,15 @@ use sqlx::{AnyPool, Row as _};
 
 pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
 pub use commitments::Commitment;
+pub use dead::{Dead, DeadKind};
 pub use films::{Film, FilmState, NewFilm, Stored};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use refusals::SeenRefusal;
 pub use results::{Outcome, Reading, Sent};
+pub use reviews::{NewReview, Review, Verdict};
 pub use search::{Contents, FilmQuery, Level};
 pub use tokens::Scope;
+pub use worklist::{Finding, Listed, Neighbors, Summary, WorklistQuery};
 
 /// Connections that read SQLite beside the one that writes; on PostgreSQL all connections.
 const READERS: u32 = 4;

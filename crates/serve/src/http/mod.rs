@@ -60,7 +60,8 @@ pub fn router(app: &Arc<App>) -> Router {
             .route("/fhir/metadata", get(fhir::capability))
             .route("/fhir/DiagnosticReport", get(fhir::search))
             .route("/fhir/DiagnosticReport/{id}", get(fhir::report))
-            .route("/fhir/Observation/{id}", get(fhir::observation));
+            .route("/fhir/Observation/{id}", get(fhir::observation))
+            .merge(crate::pages::routes());
     }
     if app.config.has(Role::Receive) {
         closed = closed

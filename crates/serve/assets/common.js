@@ -1,0 +1,75 @@
+// What every page has: the list of keys, and help for keys that must not disturb typing.
+"use strict";
+
+const Coxa = {
+  // Whether a key press belongs to a field or to the browser.
+  isTyping(event) {
+    const at = event.target;
+    return event.ctrlKey || event.metaKey || event.altKey || at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName);
+  },
+
+  // Brings the children of one element into the state of another: those with the same id stay, so that focus and scroll do too.
+  renew(into, from) {
+    const kept = new Map([...into.children].filter((child) => child.id).map((child) => [child.id, child]));
+    let place = into.firstElementChild;
+    for (const wanted of [...from.children]) {
+      // Without an id, what stands in the same place is the same element: moving one would take the focus from it.
+      const standing = place && !place.id && place.tagName === wanted.tagName ? place : null;
+      let child = wanted.id ? kept.get(wanted.id) : standing;
+      if (!child) {
+        child = document.importNode(wanted, true);
+      } else if (!child.isEqualNode(wanted)) {
+        if (wanted.querySelector(":scope > [id]") && child.tagName === wanted.tagName) {
+          for (const { name } of [...child.attributes]) if (!wanted.hasAttribute(name)) child.removeAttribute(name);
+          for (const { name, value } of [...wanted.attributes]) if (child.getAttribute(name) !== value) child.setAttribute(name, value);
+          Coxa.renew(child, wanted);
+        } else {
+          const focus = child.contains(document.activeElement) ? document.activeElement.id : "";
+          const fresh = document.importNode(wanted, true);
+          child.replaceWith(fresh);
+          if (place === child) place = fresh;
+          if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+          child = fresh;
+        }
+      }
+      if (child === place) place = place.nextElementSibling;
+      else into.insertBefore(child, place);
+    }
+    while (place) {
+      const gone = place;
+      place = place.nextElementSibling;
+      gone.remove();
+    }
+  },
+};
+
+{
+  const help = document.getElementById("help");
+  const opener = document.getElementById("help-open");
+  const toggle = () => (help.open ? help.close() : help.showModal());
+  opener.hidden = false;
+  opener.addEventListener("click", toggle);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "?" && !Coxa.isTyping(event)) {
+      event.preventDefault();
+      toggle();
+    }
+  });
+}
+
+// A part of a page that renews itself while it is seen, and no one is about to press a button in it.
+{
+  const part = document.querySelector("[data-renew]");
+  const renew = async () => {
+    if (document.hidden || part.contains(document.activeElement)) return;
+    try {
+      const response = await fetch(part.dataset.renew, { cache: "no-store" });
+      if (!response.ok) return;
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
+      if (fresh && !part.contains(document.activeElement)) Coxa.renew(part, fresh);
+    } catch {
+      // The next turn tries again.
+    }
+  };
+  if (part) setInterval(renew, 5000);
+}

@@ -1,0 +1,135 @@
+//! Reviews: what a physician says to a film's result. They are added and undone, never changed.
+
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use super::{Database, DbError, now};
+
+/// What a physician says to a film's result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The result is right.
+    Agree,
+    /// The result is wrong.
+    Disagree,
+    /// The film does not decide it.
+    Unsure,
+}
+
+impl Verdict {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Agree, Self::Disagree, Self::Unsure];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agree => "agree",
+            Self::Disagree => "disagree",
+            Self::Unsure => "unsure",
+        }
+    }
+
+    /// Parses `agree`, `disagree` or `unsure`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == text)
+    }
+}
+
+/// A review that is to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReview {
+    /// The film's row.
+    pub film: i64,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// In words; may be empty.
+    pub note: String,
+    /// A place on the film, in its pixels.
+    pub mark: Option<(i64, i64)>,
+    /// Who reviews.
+    pub reviewer: String,
+}
+
+/// A review as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// Its row.
+    pub id: i64,
+    /// The verdict: `agree`, `disagree`, `unsure`.
+    pub verdict: String,
+    /// In words; may be empty.
+    pub note: String,
+    /// A place on the film, in its pixels.
+    pub mark: Option<(i64, i64)>,
+    /// Who reviewed.
+    pub reviewer: String,
+    /// When, microseconds since 1970.
+    pub at: i64,
+    /// When it was undone; 0 where it stands.
+    pub undone_at: i64,
+}
+
+impl Database {
+    /// Stores a review; it has reached the disk when this returns. The row.
+    ///
+    /// # Errors
+    /// When the database fails, or has no such film.
+    pub async fn add_review(&self, review: &NewReview) -> Result<i64, DbError> {
+        let (x, y) = review.mark.unwrap_or((-1, -1));
+        let row = sqlx::query(
+            "INSERT INTO review (film_id, verdict, note, mark_x, mark_y, reviewer, at, undone_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0) \
+             RETURNING id",
+        )
+        .bind(review.film)
+        .bind(review.verdict.as_str())
+        .bind(review.note.clone())
+        .bind(x)
+        .bind(y)
+        .bind(review.reviewer.clone())
+        .bind(now())
+        .fetch_one(&self.write)
+        .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Undoes a review of a film; `false` where there is none that stands.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn undo_review(&self, film: i64, review: i64) -> Result<bool, DbError> {
+        let undone = sqlx::query("UPDATE review SET undone_at = $1 WHERE id = $2 AND film_id = $3 AND undone_at = 0")
+            .bind(now())
+            .bind(review)
+            .bind(film)
+            .execute(&self.write)
+            .await?;
+        Ok(undone.rows_affected() == 1)
+    }
+
+    /// A film's reviews, the latest first, those that were undone among them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reviews(&self, film: i64) -> Result<Vec<Review>, DbError> {
+        let rows = sqlx::query(
+            "SELECT id, verdict, note, mark_x, mark_y, reviewer, at, undone_at FROM review WHERE film_id = $1 ORDER BY id DESC LIMIT 100",
+        )
+        .bind(film)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(of_row).collect()
+    }
+}
+
+fn of_row(row: &AnyRow) -> Result<Review, DbError> {
+    let mark: (i64, i64) = (row.try_get("mark_x")?, row.try_get("mark_y")?);
+    Ok(Review {
+        id: row.try_get("id")?,
+        verdict: row.try_get("verdict")?,
+        note: row.try_get("note")?,
+        mark: (mark.0 >= 0 && mark.1 >= 0).then_some(mark),
+        reviewer: row.try_get("reviewer")?,
+        at: row.try_get("at")?,
+        undone_at: row.try_get("undone_at")?,
+    })
+}

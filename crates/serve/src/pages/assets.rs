@@ -1,0 +1,35 @@
+//! Style sheet and scripts: in the program itself, named by their hash, so that browsers keep them and never an old one.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::http::HttpError;
+
+const ASSETS: [(&str, &str, &str); 7] = [
+    ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
+    ("viewer.css", "text/css; charset=utf-8", include_str!("../../assets/viewer.css")),
+    ("common.js", "text/javascript; charset=utf-8", include_str!("../../assets/common.js")),
+    ("worklist.js", "text/javascript; charset=utf-8", include_str!("../../assets/worklist.js")),
+    ("film.js", "text/javascript; charset=utf-8", include_str!("../../assets/film.js")),
+    ("viewer.js", "text/javascript; charset=utf-8", include_str!("../../assets/viewer.js")),
+    ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
+];
+
+/// What all assets are asked for with: changes with any of them.
+pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let all: String = ASSETS.iter().map(|(_, _, text)| *text).collect();
+    coxa_files::sha256(all.as_bytes())[..12].to_owned()
+});
+
+/// `GET /assets/{name}`.
+pub(super) async fn asset(Path(name): Path<String>) -> Result<Response, HttpError> {
+    let (_, media, text) = ASSETS.iter().find(|(known, _, _)| *known == name).ok_or_else(HttpError::not_found)?;
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
+    Ok(response)
+}

@@ -1,0 +1,228 @@
+//! The viewer: a film with what was found on it, and a physician's review.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use coxa_model::detect::overlay::drawable;
+use coxa_schema::{FilmPrediction, Finding, Side};
+use serde_json::{Value, json};
+
+use super::film::film_of;
+use super::reviews::Reviews;
+use super::state::Desk;
+use super::text::{self, Header, visible};
+use super::worklist::{Asked, Call, Filters, Scale};
+use super::{Frame, PageError, html};
+use crate::db::{Film, FilmQuery, Reading};
+use crate::http::{App, Shared};
+
+/// Other films of the patient that are listed.
+const OTHERS: usize = 12;
+
+struct Region {
+    number: usize,
+    side: &'static str,
+    score: String,
+}
+
+struct Other {
+    address: String,
+    date: String,
+    what: String,
+    is_this: bool,
+}
+
+#[derive(Template)]
+#[template(path = "viewer.html")]
+struct Page {
+    frame: Frame,
+    id: i64,
+    name: String,
+    patient_id: String,
+    age: String,
+    sex: &'static str,
+    accession: String,
+    study_date: String,
+    came: String,
+    what: String,
+    call: Call,
+    reason: String,
+    scale: Option<Scale>,
+    regions: Vec<Region>,
+    model: String,
+    read_at: String,
+    /// Why there is no heat map, where there could be one.
+    no_heat: &'static str,
+    list: String,
+    back: String,
+    previous: Option<String>,
+    next: Option<String>,
+    others: Vec<Other>,
+    reviews: Reviews,
+    /// For the script: what is drawn, and how.
+    view: String,
+}
+
+/// `GET /films/{id}`.
+pub(super) async fn page(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    let film = film_of(&app, &id).await.map_err(|_| PageError::NotFound)?;
+    let reading = app.db.reading_of(film.id).await?;
+    let filters = Filters::of(&asked);
+    let back = filters.address(1);
+    let beside = app.db.neighbors(&filters.query(), film.id).await?;
+    let address = |id: i64| format!("/films/{id}{back}");
+    let reviews = Reviews::of(&app.db, film.id, &back).await?;
+    let high = app.config.network.high_specificity_threshold;
+    let prediction =
+        reading.as_ref().and_then(|reading| serde_json::from_str::<FilmPrediction>(&reading.prediction).ok());
+    let finding = prediction.as_ref().and_then(FilmPrediction::finding);
+    let network = desk.network(&app.config).await;
+    let knows_scale = finding.is_some_and(|finding| network.is_some_and(|(_, hash)| *hash == finding.model));
+    let call = Call::of(&film.state, finding.map(|f| f.probability), finding.is_some_and(|f| f.is_positive), high);
+    let header = Header::of(&film.attributes.metadata);
+    let others = others(&app, &film, &back).await?;
+    let attributes = &film.attributes;
+    html(&Page {
+        frame: Frame { title: "Film", here: "" },
+        id: film.id,
+        name: text::name(&attributes.patient_name),
+        patient_id: visible(&attributes.patient_id),
+        age: header.age(&attributes.patient_birth_date, &attributes.study_date, film.received_at),
+        sex: text::sex(&attributes.patient_sex),
+        accession: visible(&attributes.accession_number),
+        study_date: text::day(&attributes.study_date),
+        came: text::exact(film.received_at),
+        what: what(&film),
+        call,
+        reason: reason(&film, reading.as_ref()),
+        scale: finding.map(|finding| Scale::of(finding.probability, finding.threshold, high)),
+        regions: finding.map(regions).unwrap_or_default(),
+        model: reading.as_ref().map(|reading| reading.model.clone()).unwrap_or_default(),
+        read_at: reading
+            .as_ref()
+            .filter(|reading| reading.read_at > 0)
+            .map(|reading| text::exact(reading.read_at))
+            .unwrap_or_default(),
+        no_heat: if finding.is_some_and(|finding| finding.is_positive) && !knows_scale {
+            "Another network read this film than the one configured now: the scale of its heat map is not known, and none is shown."
+        } else {
+            ""
+        },
+        view: view(&film, &header, finding, call, knows_scale, reviews.mark()).to_string(),
+        list: format!("/{back}"),
+        previous: beside.previous.map(address),
+        next: beside.next.map(address),
+        back,
+        others,
+        reviews,
+    })
+}
+
+fn what(film: &Film) -> String {
+    let attributes = &film.attributes;
+    let parts = [&attributes.modality, &attributes.body_part, &attributes.view_position];
+    visible(&parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" · "))
+}
+
+fn reason(film: &Film, reading: Option<&Reading>) -> String {
+    let of =
+        |reading: &Reading| if film.state == "not_read" { reading.not_read.clone() } else { reading.error.clone() };
+    if film.state == "read" { String::new() } else { visible(&reading.map(of).unwrap_or_default()) }
+}
+
+fn regions(finding: &Finding) -> Vec<Region> {
+    let drawn = drawable(finding, None, 1.0, 1).map(|drawn| drawn.regions).unwrap_or_default();
+    let side = |side: Option<Side>| match side {
+        Some(Side::Left) => "Patient’s left",
+        Some(Side::Right) => "Patient’s right",
+        None => "Side not known",
+    };
+    (1..)
+        .zip(drawn)
+        .map(|(number, region)| Region { number, side: side(region.side), score: format!("{:.2}", region.score) })
+        .collect()
+}
+
+/// What the script needs. Nothing is drawn on a film that is not called positive.
+fn view(
+    film: &Film,
+    header: &Header,
+    finding: Option<&Finding>,
+    call: Call,
+    knows_scale: bool,
+    mark: Option<(i64, i64)>,
+) -> Value {
+    let drawn = finding.and_then(|finding| drawable(finding, None, 1.0, 1));
+    let regions: Vec<Value> = drawn
+        .iter()
+        .flat_map(|drawn| drawn.regions)
+        .map(|region| {
+            let side = region.side.map_or("", |side| if side == Side::Left { "L" } else { "R" });
+            json!({ "x": region.x, "y": region.y, "width": region.width, "height": region.height, "side": side, "score": region.score })
+        })
+        .collect();
+    let has_heat = drawn.is_some() && knows_scale && finding.is_some_and(|finding| finding.heat_map.is_some());
+    let colors = || {
+        let hex = |share: usize| {
+            coxa_imaging::overlay::color(share as f32 / 255.0).map(|part| format!("{part:02x}")).concat()
+        };
+        (0..256).map(hex).collect::<String>()
+    };
+    let explanations = header.explanations.texts();
+    let mut windows: Vec<Value> = header
+        .centers
+        .numbers()
+        .into_iter()
+        .zip(header.widths.numbers())
+        .enumerate()
+        .filter(|(_, (_, width))| *width > 0.0)
+        .map(|(i, (center, width))| {
+            let name = explanations.get(i).map(|name| visible(name)).filter(|name| !name.is_empty());
+            json!({ "name": name.unwrap_or_else(|| format!("Window {}", i + 1)), "center": center, "width": width })
+        })
+        .collect();
+    // A single window is the file's own, which is the first one offered.
+    if windows.len() < 2 {
+        windows.clear();
+    }
+    json!({
+        "id": film.id,
+        "columns": film.attributes.columns,
+        "rows": film.attributes.rows,
+        "regions": regions,
+        "dotted": call.class == "suspected",
+        "colors": if has_heat { json!(colors()) } else { Value::Null },
+        "windows": windows,
+        "calibrated": header.pixel_spacing.numbers().len() == 2,
+        "mark": mark,
+    })
+}
+
+/// Films of the same patient, the latest first.
+async fn others(app: &App, film: &Film, back: &str) -> Result<Vec<Other>, PageError> {
+    if film.attributes.patient_id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = FilmQuery { patient_id: film.attributes.patient_id.clone(), limit: 200, ..FilmQuery::default() };
+    let mut films: Vec<Film> = app.db.films(&query).await?.into_iter().filter(|other| other.kind == "film").collect();
+    films.sort_by(|a, b| (&b.attributes.study_date, b.id).cmp(&(&a.attributes.study_date, a.id)));
+    films.truncate(OTHERS);
+    if films.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let other = |other: &Film| Other {
+        address: format!("/films/{}{back}", other.id),
+        date: text::day(&other.attributes.study_date),
+        what: what(other),
+        is_this: other.id == film.id,
+    };
+    Ok(films.iter().map(other).collect())
+}
