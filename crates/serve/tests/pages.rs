@@ -62,6 +62,7 @@ fn read(probability: f64) -> Option<Outcome> {
         not_read: None,
         model: coxa_model_hash(),
         milliseconds: 1,
+        is_pushed: false,
         prediction: prediction.to_string(),
     })
 }
@@ -73,6 +74,7 @@ fn not_read(why: &str) -> Option<Outcome> {
         not_read: Some(why.into()),
         model: coxa_model_hash(),
         milliseconds: 1,
+        is_pushed: false,
         prediction,
     })
 }
