@@ -1,4 +1,6 @@
 //! The training loop: it learns, it resumes to the same bits from wherever it was cut, and it refuses what cannot work.
+//!
+//! Over 500 lines, as every test here stands on the same small data set, recipe and interruptions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
