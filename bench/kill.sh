@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `kill -9` at many moments: 50 kills while 500 films arrive, are read and their results sent, on SQLite and, with a URL, on PostgreSQL.
+# `kill -9` at many moments: 50 kills while 500 films arrive, are read and their results sent: one node on SQLite, or, with the URL of an
+# empty PostgreSQL database, two nodes on it in turn.
 # Usage: bench/kill.sh [postgres://…]. It is the test of the command line with larger numbers.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -23,11 +23,6 @@ fn coxa() -> Command {
     Command::new(env!("CARGO_BIN_EXE_coxa"))
 }
 
-/// A port that is free now.
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// A node in a process of its own.
 struct Serving {
     child: Child,
@@ -38,8 +33,13 @@ struct Serving {
 impl Serving {
     /// Starts a node and waits for the line that says so.
     fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, &[])
+    }
+
+    fn start_with(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = coxa()
             .arg("serve")
+            .envs(environment.iter().copied())
             .current_dir(folder)
             .args(["--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0"])
             .args(arguments)
@@ -67,8 +67,9 @@ impl Serving {
         stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
         let host = &self.http;
         stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n")?;
         head.contains(" 200 ").then(|| body.to_owned())
     }
@@ -121,7 +122,7 @@ fn wrong_settings_are_reported() {
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("line 2") && error.contains("gaet") && error.contains("docs/serve.md"), "{error}");
 
-    let nobody = port();
+    let nobody = coxa_testing::free_port();
     std::fs::write(
         &file,
         format!("[[destination]]\nname = \"pacs\"\nae_title = \"PACS\"\nhost = \"127.0.0.1\"\nport = {nobody}\n"),
@@ -213,13 +214,19 @@ fn film(index: usize) -> (Vec<u8>, String) {
     (bytes, coxa_dicom::uid::derived("instance", &seed))
 }
 
-/// Stores films until each was answered 0000H, whatever happens to the node meanwhile.
-async fn store(films: &[(Vec<u8>, String)], to: &Mutex<SocketAddr>) {
+/// Stores films until each was answered 0000H, whatever happens to the nodes meanwhile; each try goes to the next one.
+async fn store(films: &[(Vec<u8>, String)], nodes: &Mutex<Vec<SocketAddr>>) {
+    let mut tries = 0;
     for (bytes, uid) in films {
         let meta = u32::from_le_bytes(bytes[140..144].try_into().unwrap()) as usize;
         loop {
+            let to = {
+                let nodes = nodes.lock().unwrap();
+                nodes[tries % nodes.len()]
+            };
+            tries += 1;
             let call = Call {
-                to: to.lock().unwrap().to_string(),
+                to: to.to_string(),
                 called: "COXA".into(),
                 calling: "TEST".into(),
                 proposals: vec![Proposal::new(DX, &[EXPLICIT])],
@@ -249,7 +256,7 @@ fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// `bench/kill.sh` runs this with 500 films and 50 kills, on both databases.
+/// `bench/kill.sh` runs this with 500 films and 50 kills, on SQLite and with two nodes on PostgreSQL.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_killed_each_film_has_one_result_and_no_object_is_lost() {
     let (count, kills) = (number("COXA_KILL_FILMS", 24), number("COXA_KILLS", 4));
@@ -261,26 +268,36 @@ async fn whatever_is_killed_each_film_has_one_result_and_no_object_is_lost() {
     )
     .unwrap();
     let database = std::env::var("COXA_KILL_DATABASE").ok();
-    let mut arguments = vec!["--config", "coxa.toml"];
-    arguments.extend(database.as_deref().into_iter().flat_map(|url| ["--database", url]));
+    let start = |node: usize| {
+        let mut arguments = vec!["--config".to_owned(), "coxa.toml".into(), "--data".into(), format!("data-{node}")];
+        // Nodes that share a database read each other's films from the bucket.
+        if let Some(url) = &database {
+            let bucket = format!("file://{}", folder.path().join("bucket").display());
+            arguments.extend(["--database", url, "--objects", &bucket, "--node"].map(str::to_owned));
+            arguments.push(format!("node{node}"));
+        }
+        Serving::start(folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    std::fs::create_dir(folder.path().join("bucket")).unwrap();
     let films: Arc<Vec<_>> = Arc::new((0..count).map(film).collect());
-    let mut node = Serving::start(folder.path(), &arguments);
-    let address = Arc::new(Mutex::new(node.dicom));
+    let mut nodes: Vec<_> = (0..if database.is_some() { 2 } else { 1 }).map(start).collect();
+    let addresses = Arc::new(Mutex::new(nodes.iter().map(|node| node.dicom).collect::<Vec<_>>()));
     let sending = tokio::spawn({
-        let (films, address) = (Arc::clone(&films), Arc::clone(&address));
-        async move { store(&films, &address).await }
+        let (films, addresses) = (Arc::clone(&films), Arc::clone(&addresses));
+        async move { store(&films, &addresses).await }
     });
     for kill in 0..kills {
         // Moments that fall on every part of the work, the same in every run of the test as far as the machine lets them be.
         tokio::time::sleep(Duration::from_millis(150 + (kill as u64 * 7919) % 1500)).await;
-        node.kill();
-        node = Serving::start(folder.path(), &arguments);
-        *address.lock().unwrap() = node.dicom;
+        let victim = kill % nodes.len();
+        nodes[victim].kill();
+        nodes[victim] = start(victim);
+        addresses.lock().unwrap()[victim] = nodes[victim].dicom;
     }
     sending.await.unwrap();
     let begun = Instant::now();
     let readings = loop {
-        let readings = node.readings();
+        let readings = nodes[0].readings();
         let done = |line: &Value| {
             let sent = line["sent"]
                 .as_array()
@@ -298,4 +315,79 @@ async fn whatever_is_killed_each_film_has_one_result_and_no_object_is_lost() {
     assert_eq!(uids.len(), count, "one result a film");
     assert!(films.iter().all(|(_, uid)| uids.contains(uid.as_str())), "none is lost");
     assert_eq!(pacs.0.lock().unwrap().len(), 2 * count, "two objects a film, each under one UID");
+}
+
+/// A program that ends with the test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An S3 server of another make: moto, which `scripts/foreign.sh` installs.
+fn moto() -> Option<(Ends, String)> {
+    let (mut command, port) = (coxa_testing::python("moto.server")?, coxa_testing::free_port());
+    command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
+    let server = Ends(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "moto does not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // A bucket; moto asks for no signature.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let request = format!("PUT /films HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(" 200 "), "{answer}");
+    Some((server, format!("http://127.0.0.1:{port}")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn films_go_to_a_bucket_of_s3_and_come_back_from_it() {
+    let Some((moto, endpoint)) = moto() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "simulated"),
+        ("AWS_SECRET_ACCESS_KEY", "simulated"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT", &endpoint),
+        ("AWS_ALLOW_HTTP", "true"),
+    ];
+    let arguments = ["--objects", "s3://films/hip"];
+    let mut node = Serving::start_with(folder.path(), &arguments, &environment);
+    let films = [film(0), film(1)];
+    store(&films, &Mutex::new(vec![node.dicom])).await;
+    let copies = |node: &Serving| {
+        let status: Value = serde_json::from_str(&node.get("/api/v1/status").unwrap()).unwrap();
+        let copied = |queue: &&Value| queue["queue"] == "copy" && queue["state"] != "done";
+        status["queues"].as_array().unwrap().iter().filter(copied).count()
+    };
+    let begun = Instant::now();
+    let readings = loop {
+        let readings = node.readings();
+        if readings.len() == 2 && readings.iter().all(|line| line["state"] == "read") && copies(&node) == 0 {
+            break readings;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "not all is done: {readings:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    node.kill();
+    // Another machine's disk is empty.
+    std::fs::remove_dir_all(folder.path().join("coxa-data/films")).unwrap();
+    let node = Serving::start_with(folder.path(), &arguments, &environment);
+    let found: Value = serde_json::from_str(&node.get("/dicom-web/instances").unwrap()).unwrap();
+    assert_eq!(found.as_array().unwrap().len(), readings.len());
+    for one in found.as_array().unwrap() {
+        let [study, series, instance] =
+            ["0020000D", "0020000E", "00080018"].map(|tag| one[tag]["Value"][0].as_str().unwrap());
+        let place = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/1");
+        assert!(node.get(&place).is_some_and(|frame| frame.len() > 160 * 160), "the pixels come from the bucket");
+    }
+    drop(moto);
 }

@@ -17,6 +17,12 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::association::Connection;
 
+/// Makes ring the process's provider of TLS, for clients that are made without one of their own (HTTP, buckets). Again is no fault.
+pub fn install_provider() {
+    // The error is that there is one: the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
 /// Files in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {

@@ -7,7 +7,7 @@ use coxa_dimse::{Association, Object, Status, Uid, connect};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::orthanc::{Orthanc, Plugin};
-use super::{CAPTURE, EXPLICIT_VR, Node, call, free_port, policy, python, smallest};
+use super::{CAPTURE, EXPLICIT_VR, Node, call, policy, smallest};
 
 fn object(n: u32) -> Reference {
     Reference { sop_class: uid(CAPTURE), sop_instance: uid(&format!("2.25.{n}")) }
@@ -108,7 +108,7 @@ fn script(
     arguments: &[&str],
 ) -> Option<(tokio::process::Child, tokio::io::Lines<BufReader<tokio::process::ChildStdout>>)> {
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/commitment.py");
-    let mut command = tokio::process::Command::from(python("pynetdicom")?);
+    let mut command = tokio::process::Command::from(coxa_testing::python("pynetdicom")?);
     let mut child = command.arg(place).args(arguments).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     Some((child, lines))
@@ -117,7 +117,7 @@ fn script(
 #[tokio::test(flavor = "multi_thread")]
 async fn pynetdicom_asks_and_is_answered() {
     let node = Node::start(policy(), Status::SUCCESS, None).await;
-    let port = free_port();
+    let port = coxa_testing::free_port();
     let Some((mut child, mut lines)) = script(&["scu", &node.address.port().to_string(), &port.to_string()]) else {
         return;
     };
@@ -135,7 +135,7 @@ async fn pynetdicom_asks_and_is_answered() {
 async fn pynetdicom_is_asked_and_reports_in_both_ways() {
     for way in ["same", "new"] {
         let node = Node::start(policy(), Status::SUCCESS, None).await;
-        let port = free_port();
+        let port = coxa_testing::free_port();
         let arguments = ["scp", way, &node.address.port().to_string(), &port.to_string()];
         let Some((mut child, mut lines)) = script(&arguments) else { return };
         assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));

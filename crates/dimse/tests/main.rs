@@ -159,23 +159,6 @@ pub(crate) fn call(to: impl ToString, tls: Option<Connector>) -> Call {
     }
 }
 
-/// A port that is free now.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A Python with a package: `$COXA_PYTHON`, or else `python3`. `None`, with a line, where it lacks the package, which Debian may not have.
-pub(crate) fn python(package: &str) -> Option<std::process::Command> {
-    let program = std::env::var("COXA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let mut probe = coxa_testing::tool(&program)?;
-    if probe.args(["-c", &format!("import {package}")]).stderr(std::process::Stdio::null()).status().unwrap().success()
-    {
-        return Some(std::process::Command::new(program));
-    }
-    coxa_testing::skip(&format!("{program} has no {package}: set COXA_PYTHON to one that has"));
-    None
-}
-
 /// The data set of a Secondary Capture without pixels, Explicit VR Little Endian.
 pub(crate) fn smallest(instance: &str) -> Vec<u8> {
     let elements = [

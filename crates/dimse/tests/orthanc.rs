@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Running, free_port};
+use super::Running;
 
 /// Debian's DICOMweb plugin.
 const PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
@@ -33,7 +33,7 @@ impl Orthanc {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let (http, dicom) = (free_port(), free_port());
+        let (http, dicom) = (coxa_testing::free_port(), coxa_testing::free_port());
         let plugins = if plugin == Plugin::DicomWeb { format!("\"{PLUGIN}\"") } else { String::new() };
         let text = format!(
             r#"{{ "StorageDirectory": "{0}", "IndexDirectory": "{0}", "HttpPort": {http}, "DicomPort": {dicom},

@@ -11,7 +11,7 @@ use coxa_dimse::send::{Retry, SendError, Sender};
 use coxa_dimse::{Deadlines, DimseError, Incoming, Origin, Status, accept};
 use tokio::net::TcpListener;
 
-use super::{Node, Running, call, dicom_file, free_port, policy};
+use super::{Node, Running, call, dicom_file, policy};
 
 /// What a scripted peer does with an object, once all of it has arrived.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +148,9 @@ async fn the_node_s_own_statuses_and_its_limits_are_met() {
     sender(&node.address.to_string()).send(&files, |_, result| ends.push(result.unwrap())).await.unwrap();
     assert_eq!(ends, [Status(0xB006), Status(0xB006)]);
     // Nobody there: at once, and nothing of the files is claimed.
-    let error = sender(&format!("127.0.0.1:{}", free_port())).send(&files, |_, _| panic!("nothing was sent")).await;
+    let error = sender(&format!("127.0.0.1:{}", coxa_testing::free_port()))
+        .send(&files, |_, _| panic!("nothing was sent"))
+        .await;
     assert!(matches!(error, Err(DimseError::Connect { .. })));
 }
 
@@ -158,7 +160,7 @@ async fn dcmqrscp_stores_files() {
     let archive = folder.path().join("archive");
     std::fs::create_dir(&archive).unwrap();
     let Some(mut dcmqrscp) = coxa_testing::tool("dcmqrscp") else { return };
-    let port = free_port();
+    let port = coxa_testing::free_port();
     let configuration: PathBuf = super::dcmtk::archive_configuration(&archive, port, 0);
     let _archive = Running::start(dcmqrscp.arg("-c").arg(configuration));
     let files = files(folder.path(), 3);

@@ -9,7 +9,7 @@ use coxa_dimse::{Association, Object, Status, Uid, connect};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::loopback::certificates;
-use super::{CAPTURE, EXPLICIT_VR, Node, Running, call, dicom_file, free_port, policy, python, smallest};
+use super::{CAPTURE, EXPLICIT_VR, Node, Running, call, dicom_file, policy, smallest};
 
 async fn output(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
@@ -84,7 +84,7 @@ async fn dcmtk_s_provider_takes_an_object() {
     std::fs::create_dir(&received).unwrap();
     let files = certificates(folder.path(), "hospital");
     let Some(mut command) = coxa_testing::tool("storescp") else { return };
-    let port = free_port();
+    let port = coxa_testing::free_port();
     options(&mut command, &files);
     command.args(["-aet", "COXA", "-od"]).arg(&received).arg(port.to_string());
     let storescp = Running::start(&mut command);
@@ -95,7 +95,7 @@ async fn dcmtk_s_provider_takes_an_object() {
 
 fn script(role: &str, port: u16, files: &TlsFiles) -> Option<tokio::process::Command> {
     let place = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/tls.py");
-    let mut command = tokio::process::Command::from(python("pynetdicom")?);
+    let mut command = tokio::process::Command::from(coxa_testing::python("pynetdicom")?);
     let own: [&Path; 3] = [files.authorities.as_ref().unwrap(), &files.certificate, &files.key];
     command.args([place, role, &port.to_string()]).args(own).stdout(Stdio::piped()).kill_on_drop(true);
     Some(command)
@@ -112,7 +112,7 @@ async fn pynetdicom_in_both_roles() {
     let (request, ..) = node.seen.stored.lock().unwrap().pop().unwrap();
     assert_eq!(request.sop_instance.as_str(), "2.25.7");
 
-    let port = free_port();
+    let port = coxa_testing::free_port();
     let mut provider = script("scp", port, &files).unwrap().spawn().unwrap();
     let mut lines = BufReader::new(provider.stdout.take().unwrap()).lines();
     assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));

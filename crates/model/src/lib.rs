@@ -68,7 +68,7 @@ pub mod weights;
 pub use backends::Backend;
 pub use bundle::{Bundle, Card};
 pub use coxa_engine::Precision;
-pub use detect::{Detection, Detector, DetectorOptions, FilmSource, Workload};
+pub use detect::{Detection, Detector, DetectorOptions, FilmSource, Prepared, Preparer, Workload};
 pub use error::ModelError;
 pub use recipe::{Overrides, Recipe};
 pub use train::progress::{Control, Event, Observer, Quiet};

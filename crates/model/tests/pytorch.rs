@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use coxa_engine::{Architecture, Parameters};
 use coxa_model::weights::{self, Head};
@@ -62,11 +61,8 @@ fn damaged_files_are_errors_never_panics() {
 
 /// Runs a script, or says that it cannot and returns `false`.
 fn python(script: &str, folder: &Path) -> bool {
-    let Ok(python) = std::env::var("COXA_PYTHON") else {
-        println!("skipped: COXA_PYTHON names no Python with torch");
-        return false;
-    };
-    let output = Command::new(python).arg("-c").arg(script).current_dir(folder).output().unwrap();
+    let Some(mut python) = coxa_testing::python("torchvision") else { return false };
+    let output = python.arg("-c").arg(script).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     true
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::config::{Config, Role};
 use crate::db::{Database, ObjectKind};
 use crate::error::NodeError;
-use crate::http::{App, listen, router};
+use crate::http::{App, Pace, listen, router};
 use crate::keep::{copy, retain};
 use crate::metrics::Metrics;
 use crate::push::push;
@@ -214,7 +214,9 @@ impl Node {
         self.http = Some(bound);
         let (router, stop, connections) = (router(&self.app), self.stop.subscribe(), config.limits.http_connections);
         self.parts.spawn(async move {
-            listen(listener, router, tls, connections, stop, GRACE).await.map_err(|error| format!("http: {error}"))
+            listen(listener, router, tls, (connections, Pace::default()), stop, GRACE)
+                .await
+                .map_err(|error| format!("http: {error}"))
         });
         Ok(())
     }

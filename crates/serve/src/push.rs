@@ -48,8 +48,7 @@ pub(crate) fn is_link_local(address: IpAddr) -> bool {
 /// # Errors
 /// When TLS cannot be set up.
 fn client() -> Result<reqwest::Client, reqwest::Error> {
-    // Another part of the process may have installed the same one.
-    drop(rustls::crypto::ring::default_provider().install_default());
+    coxa_dimse::tls::install_provider();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .dns_resolver(Arc::new(Resolver))

@@ -1,15 +1,14 @@
 //! Reading: jobs are leased, films decoded beside the network, results written with their objects in one transaction.
 //!
-//! Two threads pass films on: one leases a job, fetches the bytes and decodes them, the other runs the network and makes the objects.
-//! While the network has a film, the next is being decoded.
+//! Three threads pass films on: one leases a job, fetches the bytes, decodes and gates them; one runs the network; one makes the objects and
+//! writes the result. The network never waits for a disk or for the next film's pixels.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use coxa_imaging::{Radiograph, read_bytes};
 use coxa_model::detect::gate::GateRule;
-use coxa_model::{Bundle, Control, Detection, Detector, DetectorOptions};
+use coxa_model::{Bundle, Control, Detection, Detector, DetectorOptions, FilmSource, ModelError, Prepared, Preparer};
 use coxa_schema::FilmPrediction;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -48,14 +47,22 @@ pub struct ReaderParts {
     pub maker: Maker,
 }
 
-/// A film that is ready for the network.
-struct Ready {
+/// A film in hand.
+struct InHand {
     job: Job,
     film: Film,
     bytes: bytes::Bytes,
-    decoded: Result<Radiograph, coxa_imaging::ReadError>,
     begun: Instant,
 }
+
+/// What became of a film.
+enum Read {
+    Detected(Box<Detection>),
+    Undecodable(String),
+}
+
+type ToNetwork = (InHand, Result<Prepared, String>);
+type ToWriter = (InHand, Read);
 
 /// Opens the network as the configuration says.
 ///
@@ -89,20 +96,36 @@ impl coxa_workflow::WorkObserver for Notes {
 /// Reads films until `stop`; returns when the film in hand is finished.
 pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Receiver<bool>) {
     let runtime = Handle::current();
-    let (ready, films) = sync_channel(1);
+    let (to_network, films) = sync_channel(1);
+    let (to_writer, results) = sync_channel(1);
+    let (preparer, model) = (detector.preparer(), detector.model().to_owned());
     let decoding = std::thread::spawn({
         let (parts, runtime) = (Arc::clone(&parts), runtime.clone());
-        move || decode(&parts, &runtime, &ready, stop)
+        move || decode(&parts, &runtime, &preparer, &to_network, stop)
     });
-    let reading = std::thread::spawn(move || run(&parts, &runtime, detector, &films));
-    let joined = tokio::task::spawn_blocking(move || (decoding.join(), reading.join())).await;
-    if !matches!(joined, Ok((Ok(()), Ok(())))) {
+    let reading = std::thread::spawn({
+        let (parts, runtime) = (Arc::clone(&parts), runtime.clone());
+        move || run(&parts, &runtime, detector, &films, &to_writer)
+    });
+    let writing = std::thread::spawn(move || {
+        for (in_hand, read) in results {
+            runtime.block_on(write(&parts, &model, &in_hand, read));
+        }
+    });
+    let joined = tokio::task::spawn_blocking(move || [decoding.join(), reading.join(), writing.join()]).await;
+    if !joined.is_ok_and(|joined| joined.iter().all(Result::is_ok)) {
         tracing::error!("a reader's thread ended with a panic; what it had in hand is read again when its lease ends");
     }
 }
 
 /// Leases jobs and decodes their films.
-fn decode(parts: &ReaderParts, runtime: &Handle, ready: &SyncSender<Ready>, mut stop: watch::Receiver<bool>) {
+fn decode(
+    parts: &ReaderParts,
+    runtime: &Handle,
+    preparer: &Preparer,
+    to_network: &SyncSender<ToNetwork>,
+    mut stop: watch::Receiver<bool>,
+) {
     // A node that is dropped without being stopped has closed the channel.
     while !*stop.borrow() && stop.has_changed().is_ok() {
         let claimed = runtime.block_on(parts.db.claim_job(JobKind::Read, &parts.node));
@@ -127,8 +150,8 @@ fn decode(parts: &ReaderParts, runtime: &Handle, ready: &SyncSender<Ready>, mut 
         let begun = Instant::now();
         match runtime.block_on(fetch(parts, &job)) {
             Ok(Some((film, bytes))) => {
-                let decoded = read_bytes(&bytes, "the film");
-                if ready.send(Ready { job, film, bytes, decoded, begun }).is_err() {
+                let prepared = prepare(preparer, &film, &bytes);
+                if to_network.send((InHand { job, film, bytes, begun }, prepared)).is_err() {
                     return;
                 }
             }
@@ -167,21 +190,41 @@ async fn give_up(parts: &ReaderParts, job: &Job, error: &str, outlook: Outlook) 
     }
 }
 
+/// Makes a film ready for the network; the error is why it cannot be decoded: a result, not a failure.
+fn prepare(preparer: &Preparer, film: &Film, bytes: &[u8]) -> Result<Prepared, String> {
+    if is_own(film) {
+        return Err("a result object of this program".into());
+    }
+    preparer.prepare(FilmSource::Bytes { bytes, name: "the film" }).map_err(|error| match error {
+        // What the file is and what is wrong with it, in words without a value of the patient.
+        ModelError::Film(error) => reason_of(&error),
+        error => error.to_string(),
+    })
+}
+
 /// Runs the network on films that are ready.
-fn run(parts: &ReaderParts, runtime: &Handle, mut detector: Detector, films: &Receiver<Ready>) {
-    while let Ok(ready) = films.recv() {
-        let prediction = match &ready.decoded {
-            _ if is_own(&ready.film) => Ok(Read::Undecodable("a result object of this program".into())),
-            Ok(film) => detector
-                .read(film.clone())
-                .map(|detection| Read::Detected(Box::new(detection)))
-                .map_err(|error| error.to_string()),
-            // What the file is and what is wrong with it, in words without a value of the patient: a result, not a failure.
-            Err(error) => Ok(Read::Undecodable(reason_of(error))),
+fn run(
+    parts: &ReaderParts,
+    runtime: &Handle,
+    mut detector: Detector,
+    films: &Receiver<ToNetwork>,
+    to_writer: &SyncSender<ToWriter>,
+) {
+    for (in_hand, prepared) in films {
+        let read = match prepared {
+            Ok(film) => detector.read_prepared(film).map(|detection| Read::Detected(Box::new(detection))),
+            Err(reason) => Ok(Read::Undecodable(reason)),
         };
-        match prediction {
-            Ok(read) => runtime.block_on(write(parts, &detector, &ready, read)),
-            Err(error) => runtime.block_on(give_up(parts, &ready.job, &error, Outlook::Again { most: parts.tries })),
+        match read {
+            Ok(read) => {
+                if to_writer.send((in_hand, read)).is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                let outlook = Outlook::Again { most: parts.tries };
+                runtime.block_on(give_up(parts, &in_hand.job, &error.to_string(), outlook));
+            }
         }
     }
 }
@@ -193,13 +236,7 @@ fn is_own(film: &Film) -> bool {
     attribute(&metadata, "00080070").as_deref() == Some("Coxa") && film.attributes.modality != "DX"
 }
 
-/// What became of a film.
-enum Read {
-    Detected(Box<Detection>),
-    Undecodable(String),
-}
-
-async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Read) {
+async fn write(parts: &ReaderParts, model: &str, ready: &InHand, read: Read) {
     let prediction = match &read {
         Read::Detected(detection) => detection.prediction().clone(),
         Read::Undecodable(reason) => FilmPrediction::NotRead { not_read: reason.clone() },
@@ -208,7 +245,7 @@ async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Re
         Read::Detected(detection) => Some(&**detection),
         Read::Undecodable(_) => None,
     };
-    let made = match parts.maker.make((&ready.film, &ready.bytes), &prediction, detection, detector) {
+    let made = match parts.maker.make((&ready.film, &ready.bytes), &prediction, detection, model) {
         Ok(made) => made,
         Err(error) => {
             return give_up(parts, &ready.job, &error.to_string(), Outlook::Again { most: parts.tries }).await;
@@ -225,7 +262,7 @@ async fn write(parts: &ReaderParts, detector: &Detector, ready: &Ready, read: Re
             FilmPrediction::NotRead { not_read } => Some(not_read.clone()),
             FilmPrediction::Read(_) => None,
         },
-        model: detector.model().to_owned(),
+        model: model.to_owned(),
         milliseconds: i64::try_from(ready.begun.elapsed().as_millis()).unwrap_or(i64::MAX),
         prediction: serde_json::to_string(&prediction).unwrap_or_default(),
         is_pushed: parts.is_pushed,

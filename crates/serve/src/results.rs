@@ -1,8 +1,8 @@
 //! Result objects of a film, for the film's own study.
 
 use coxa_dicom::results::{Algorithm, FilmResult, MapPlace, Moment, ResultError, ResultObject, ResultSource};
+use coxa_model::Detection;
 use coxa_model::detect::overlay::draw_beside;
-use coxa_model::{Detection, Detector};
 use coxa_schema::FilmPrediction;
 
 use crate::db::{Film, NewFilm, ObjectKind};
@@ -55,7 +55,8 @@ impl Maker {
         Self { kinds, high_specificity }
     }
 
-    /// Makes the objects of a film: the same ones however often it is done, as their moment is that of the film's arrival.
+    /// Makes the objects of a film, with the hash of the network that read it: the same ones however often it is done, as their moment is
+    /// that of the film's arrival.
     ///
     /// # Errors
     /// When the film's header lacks what every object needs, or an object cannot be written.
@@ -64,7 +65,7 @@ impl Maker {
         (film, bytes): (&Film, &[u8]),
         prediction: &FilmPrediction,
         detection: Option<&Detection>,
-        detector: &Detector,
+        model: &str,
     ) -> Result<Vec<Made>, MakeError> {
         if self.kinds.is_empty() || !FILMS.contains(&film.attributes.sop_class_uid.as_str()) {
             return Ok(Vec::new());
@@ -76,7 +77,7 @@ impl Maker {
             Err(ResultError::Film { .. }) if prediction.finding().is_none() => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let algorithm = Algorithm::coxa(detector.model())?;
+        let algorithm = Algorithm::coxa(model)?;
         let result =
             FilmResult::new(&source, prediction, &algorithm, self.high_specificity, moment(film.received_at)?)?;
         let mut all = Vec::new();

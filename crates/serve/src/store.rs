@@ -285,6 +285,7 @@ fn open_bucket(url: &str) -> Result<(Arc<dyn ObjectStore>, Key), StoreError> {
     }
     let rest = url.strip_prefix("s3://").ok_or_else(kind)?;
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    coxa_dimse::tls::install_provider();
     // Keys, region and endpoint come from the environment, as every S3 program has them: AWS_ACCESS_KEY_ID and so on.
     let store = object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
     Ok((Arc::new(store), Key::from(prefix)))

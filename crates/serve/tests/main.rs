@@ -6,6 +6,7 @@ mod films;
 mod nodes;
 mod orthanc;
 mod pages;
+mod peers;
 mod postgres;
 mod queue;
 mod receive;

@@ -24,10 +24,6 @@ impl Drop for Orthanc {
     }
 }
 
-fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// The program; Debian keeps it where only root's path leads.
 fn program() -> Option<Command> {
     let place = ["/usr/sbin/Orthanc", "/usr/bin/Orthanc"].into_iter().find(|place| Path::new(place).is_file());
@@ -42,7 +38,7 @@ impl Orthanc {
     /// Starts an archive that knows the node under `COXA` and sends it what its script says.
     pub async fn start(folder: &Path, node: std::net::SocketAddr, dicom: u16, script: &str) -> Option<Self> {
         let mut command = program()?;
-        let (http, lua) = (port(), folder.join("route.lua"));
+        let (http, lua) = (coxa_testing::free_port(), folder.join("route.lua"));
         std::fs::write(&lua, script).unwrap();
         let plugin = Path::new("/usr/share/orthanc/plugins/libOrthancDicomWeb.so");
         let settings = json!({
@@ -87,7 +83,7 @@ async fn a_film_goes_from_the_archive_to_the_node_and_its_results_come_back() {
     if program().is_none() {
         return;
     }
-    let archive_port = port();
+    let archive_port = coxa_testing::free_port();
     let node = Running::start(|config| {
         config.destinations = vec![Destination {
             name: "pacs".into(),
@@ -123,6 +119,9 @@ async fn a_film_goes_from_the_archive_to_the_node_and_its_results_come_back() {
     nothing_goes_round(&node, &archive).await;
     in_the_films_study(&node, &archive, &hip).await;
     foreign_programs_read(&archive, &instances, folder.path()).await;
+    a_viewer_opens(&node, &archive.http, "hip-archive", &hip).await;
+    a_viewer_opens(&node, &node.http, "hip", &hip).await;
+    a_viewer_opens(&node, &node.http, "knee", &knee).await;
     node.stop().await;
 }
 
@@ -191,13 +190,22 @@ async fn foreign_programs_read(archive: &Orthanc, instances: &Value, folder: &Pa
     }
 }
 
+/// OHIF opens a film's study and its report over a DICOMweb.
+async fn a_viewer_opens(node: &Running, root: &str, name: &str, film: &Film) {
+    let study = node.app.db.film_by_uid(&film.uid).await.unwrap().unwrap().attributes.study_uid;
+    let Some(mut viewer) = super::peers::node("ohif.js") else { return };
+    let picture = coxa_testing::artifacts().join(format!("ohif-{name}.png"));
+    viewer.arg(format!("{root}/dicom-web")).args([&study, "DX,SR"]).arg(picture);
+    super::peers::run(viewer).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn storage_commitment_is_answered_on_an_association_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     if program().is_none() {
         return;
     }
-    let archive_port = port();
+    let archive_port = coxa_testing::free_port();
     let node = Running::start(|config| {
         config.roles = vec![coxa_serve::config::Role::Receive, coxa_serve::config::Role::Pages];
         config.peers = vec![coxa_serve::config::Peer {

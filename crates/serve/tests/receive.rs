@@ -256,3 +256,64 @@ fn certificates(folder: &std::path::Path) -> (std::path::PathBuf, std::path::Pat
     };
     (write("own.pem", own.pem()), write("key.pem", key.serialize_pem()), write("authority.pem", authority.pem()))
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn web_connections_that_are_silent_or_trickle_lose_their_place() {
+    use std::time::{Duration, Instant};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    // The node's own routes with little patience and two places.
+    let pace = coxa_serve::http::Pace {
+        opening: Duration::from_secs(1),
+        silence: Duration::from_secs(2),
+        request: Duration::from_secs(4),
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let router = coxa_serve::http::router(&node.app);
+    let serving = coxa_serve::http::listen(listener, router, None, (2, pace), stopped, Duration::from_secs(1));
+    let serving = tokio::spawn(serving);
+    let head = "POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\
+                Content-Type: multipart/related; type=\"application/dicom\"; boundary=b\r\n\r\n";
+    for (name, first) in [("nothing", ""), ("half of the headers", &head[..40]), ("no body", head), ("a trickle", head)]
+    {
+        let begun = Instant::now();
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(first.as_bytes()).await.unwrap();
+            let (mut from, mut to) = stream.into_split();
+            held.push(tokio::spawn(async move {
+                let mut answer = Vec::new();
+                // A reset is an end as well.
+                let _ = from.read_to_end(&mut answer).await;
+            }));
+            let trickles = name == "a trickle";
+            held.push(tokio::spawn(async move {
+                while trickles && to.write_all(b"-").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                // Half-closed is no end.
+                let _ = trickles || to.write_all(b"").await.is_ok();
+                tokio::time::sleep(Duration::from_secs(if trickles { 0 } else { 3600 })).await;
+            }));
+        }
+        // A third one is answered when their time is over, and not after an hour.
+        let ask = async {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let answer = tokio::time::timeout(Duration::from_secs(60), ask).await.expect("a place becomes free");
+        assert!(answer.contains("200 OK"), "{name}: {answer}");
+        assert!(begun.elapsed() >= pace.opening / 2, "{name}: the places were not held");
+        held.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+    stop.send(true).unwrap();
+    serving.await.unwrap().unwrap();
+    node.stop().await;
+}

@@ -98,7 +98,7 @@ impl Running {
 
 pub fn client() -> reqwest::Client {
     // The process's provider of TLS, which reqwest wants even for plain connections.
-    drop(rustls::crypto::ring::default_provider().install_default());
+    coxa_dimse::tls::install_provider();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 

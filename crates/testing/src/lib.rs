@@ -38,6 +38,43 @@ pub fn tool(program: &str) -> Option<Command> {
     None
 }
 
+/// A Python that has a package: `$COXA_PYTHON`, or else `python3`; `None`, having said so, where it lacks the package, which no
+/// distribution may have.
+///
+/// # Panics
+/// Where no Python is installed and `COXA_E2E=1`.
+#[track_caller]
+pub fn python(package: &str) -> Option<Command> {
+    let program = std::env::var("COXA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut probe = tool(&program)?;
+    let found = probe.args(["-c", &format!("import {package}")]).stderr(Stdio::null()).status();
+    if found.is_ok_and(|status| status.success()) {
+        return Some(Command::new(program));
+    }
+    skip(&format!("{program} has no {package}: scripts/foreign.sh installs one that COXA_PYTHON may name"));
+    None
+}
+
+/// A port of loopback that is free now.
+///
+/// # Panics
+/// Where none is.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// Where tests leave pictures to look at: `artifacts` in the target folder.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn artifacts() -> PathBuf {
+    // target/debug/deps/<test program>
+    let program = std::env::current_exe().expect("the test has a program");
+    let place = program.ancestors().nth(3).expect("in a target folder").join("artifacts");
+    std::fs::create_dir_all(&place).expect("the folder can be made");
+    place
+}
+
 /// A folder of real files outside the repository, below `$COXA_DATA` or else `../shared/data` beside the checkout; `None`, having said
 /// so, where it is not there.
 ///

@@ -16,8 +16,15 @@ def report(path):
     content = document.content
     reference, = document.get_evidence()
     assert document.ContentTemplateSequence[0].TemplateIdentifier == "1500"
-    film, = content.get_image_measurement_groups()
-    assert film.finding_type.value == "72704001", film.finding_type
+    # None where the film was not read.
+    films = content.get_image_measurement_groups()
+    assert len(films) <= 1 and all(film.finding_type.value == "72704001" for film in films)
+    for film in films:
+        number, = (item for item in film[0].ContentSequence if item.ValueType == "NUM")
+        whole, = number.ContentSequence
+        assert (number.ConceptNameCodeSequence[0].CodeMeaning, whole.RelationshipType, whole.ValueType) == \
+            ("Certainty of Finding", "INFERRED FROM", "SCOORD")
+        assert whole.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID == reference[2]
     regions = []
     for group in content.get_planar_roi_measurement_groups():
         site, = group.finding_sites
@@ -33,20 +40,19 @@ def report(path):
             "film": outline.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID,
             "score": float(measurement.value),
         })
-    certainty = [float(m.value) for m in film.get_measurements(name=codes.DCM.CertaintyOfFinding)]
+    certainty = [float(m.value) for film in films for m in film.get_measurements(name=codes.DCM.CertaintyOfFinding)]
     evaluations = document.ContentSequence[-1].ContentSequence
     presence, = (item for item in evaluations if item.ValueType == "CODE")
     assert presence.ConceptNameCodeSequence[0].CodeValue == "72704001"
     texts = {}
-    for item in [*film[0].ContentSequence, *evaluations]:
+    for item in [*(item for film in films for item in film[0].ContentSequence), *evaluations]:
         if item.ValueType == "TEXT":
             texts.setdefault(item.ConceptNameCodeSequence[0].CodeMeaning, []).append(item.TextValue)
     return {
         "evidence": [str(uid) for uid in reference],
         "certainty": certainty,
         "presence": presence.ConceptCodeSequence[0].CodeMeaning,
-        "tracking_uid": str(film.tracking_uid),
-        "film": str(film.source_images[0].referenced_sop_instance_uid),
+        "film": str(films[0].source_images[0].referenced_sop_instance_uid if films else reference[2]),
         "texts": texts,
         "regions": regions,
         "observer": content.get_observer_contexts()[0].observer_identifying_attributes.serial_number,

@@ -203,7 +203,7 @@ impl Service {
             builder = builder.tls_backend_preconfigured(config);
         } else {
             // It stays as it is where the process has a provider already.
-            let _ = rustls::crypto::ring::default_provider().install_default();
+            crate::tls::install_provider();
         }
         let http = builder.build().map_err(|error| WebError::Tls(TlsError::Config(innermost(&error))))?;
         let authorization = authorization(&settings.credentials)?;

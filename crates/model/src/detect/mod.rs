@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use coxa_engine::{Output, Precision};
-use coxa_imaging::{ModelInput, Radiograph, preprocess};
+use coxa_imaging::{Fit, ModelInput, Radiograph, preprocess};
 use coxa_schema::{FilmPrediction, Finding, HeatMap, NOTICE};
 
 pub use bench::Workload;
@@ -36,7 +36,7 @@ pub struct Detector {
     card: Card,
     hash: String,
     executor: Box<dyn InferExecutor>,
-    gate: Arc<Gate>,
+    preparer: Preparer,
     size: usize,
     threads: usize,
     batch: usize,
@@ -99,7 +99,7 @@ impl Detector {
             card.threshold = bundle::fixed(threshold);
         }
         Ok(Detector {
-            gate: Arc::new(Gate::new(&card, options.gate)),
+            preparer: Preparer { gate: Arc::new(Gate::new(&card, options.gate)), size, fit: card.input.fit },
             card,
             hash: bundle.short_hash().to_string(),
             executor,
@@ -130,8 +130,16 @@ impl Detector {
     /// # Errors
     /// When the film cannot be decoded, the bundle has more than two classes (see [`Detector::classify`]), or the network fails.
     pub fn read<'a>(&mut self, source: impl Into<FilmSource<'a>>) -> Result<Detection, ModelError> {
-        let film = source.into().decode()?;
-        match self.admit(film) {
+        let film = self.preparer.prepare(source)?;
+        self.read_prepared(film)
+    }
+
+    /// Reads a film that this detector's [`Preparer`] made ready.
+    ///
+    /// # Errors
+    /// When the bundle has more than two classes or the network fails.
+    pub fn read_prepared(&mut self, film: Prepared) -> Result<Detection, ModelError> {
+        match film.0 {
             Err(refused) => Ok(*refused),
             Ok(admitted) => {
                 let mut found = self.predict(vec![admitted])?;
@@ -140,13 +148,18 @@ impl Detector {
         }
     }
 
+    /// What makes films ready for this detector, for threads that do so while its network runs.
+    pub fn preparer(&self) -> Preparer {
+        self.preparer.clone()
+    }
+
     /// The probability of each of the bundle's classes on a film, behind the same gate: for a bundle of limbs, a film whose header names
     /// another body part is refused.
     ///
     /// # Errors
     /// When the film cannot be decoded or the network fails; the inner error is why the film was not read.
     pub fn classify<'a>(&mut self, source: impl Into<FilmSource<'a>>) -> Result<Result<Vec<f64>, String>, ModelError> {
-        let admitted = match self.admit(source.into().decode()?) {
+        let admitted = match self.preparer.prepare(source)?.0 {
             Ok(admitted) => admitted,
             Err(refused) => return Ok(Err(refused.not_read().unwrap_or_default().to_owned())),
         };
@@ -159,11 +172,6 @@ impl Detector {
         let scale = |logit: &f32| (f64::from(logit - most) / self.card.temperature).exp();
         let sum: f64 = output.logits.iter().map(scale).sum();
         Ok(Ok(output.logits.iter().map(|logit| scale(logit) / sum).collect()))
-    }
-
-    /// Passes a film through the gate and prepares it; the error is a film that is not read.
-    fn admit(&self, film: Radiograph) -> Result<Admitted, Box<Detection>> {
-        admit(&self.gate, film, |film| preprocess(film, self.size, self.card.input.fit))
     }
 
     /// Runs the network on films that have passed the gate, all at once; their detections in the same order.
@@ -232,19 +240,32 @@ impl Detector {
     }
 }
 
-/// Passes a film through a gate and prepares it; the error is a film that is not read.
-fn admit(
-    gate: &Gate,
-    film: Radiograph,
-    prepare: impl Fn(&Radiograph) -> ModelInput,
-) -> Result<Admitted, Box<Detection>> {
-    match gate.check(&film) {
-        Ok(concerns) => Ok(Admitted { input: prepare(&film), film, concerns }),
-        Err(not_read) => Err(Box::new(Detection {
-            film,
-            prediction: FilmPrediction::NotRead { not_read },
-            concerns: Vec::new(),
-            output: None,
-        })),
+/// Makes films ready for a detector's network: decodes, gates, resizes.
+#[derive(Clone)]
+pub struct Preparer {
+    gate: Arc<Gate>,
+    size: usize,
+    fit: Fit,
+}
+
+/// A film that is ready for the network, or that the gate refused.
+pub struct Prepared(Result<Admitted, Box<Detection>>);
+
+impl Preparer {
+    /// Makes a film ready.
+    ///
+    /// # Errors
+    /// When it cannot be decoded. A film that the gate refuses is no error.
+    pub fn prepare<'a>(&self, source: impl Into<FilmSource<'a>>) -> Result<Prepared, ModelError> {
+        let film = source.into().decode()?;
+        Ok(Prepared(match self.gate.check(&film) {
+            Ok(concerns) => Ok(Admitted { input: preprocess(&film, self.size, self.fit), film, concerns }),
+            Err(not_read) => Err(Box::new(Detection {
+                film,
+                prediction: FilmPrediction::NotRead { not_read },
+                concerns: Vec::new(),
+                output: None,
+            })),
+        }))
     }
 }

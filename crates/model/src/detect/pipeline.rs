@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
-use coxa_imaging::preprocess;
-
-use super::{Admitted, Detection, Detector, FilmSource, admit};
+use super::{Detection, Detector, Prepared};
 use crate::ModelError;
 
-/// What a decoding thread makes of a file: a film for the network, one that is not read, or an error.
-type Decoded = Result<Result<Admitted, Box<Detection>>, ModelError>;
+/// What a decoding thread makes of a file.
+type Decoded = Result<Prepared, ModelError>;
 
 impl Detector {
     /// Reads many files: several threads decode and prepare while the network runs. `each` is called on this thread for every
@@ -25,9 +23,8 @@ impl Detector {
         mut each: impl FnMut(usize, Result<Detection, ModelError>) -> bool,
     ) -> Result<(), ModelError> {
         let n_decoders = self.threads.clamp(1, 8).min(files.len());
-        let (size, fit) = (self.size, self.card.input.fit);
-        // The decoding threads gate, while the network runs on this one.
-        let gate = &*Arc::clone(&self.gate);
+        // The decoding threads gate and resize, while the network runs on this one.
+        let preparer = &self.preparer();
         let turns = &Turns::default();
         std::thread::scope(|scope| {
             let _last = turns.all_at_the_end();
@@ -41,9 +38,7 @@ impl Detector {
                             if is_large(path) {
                                 turns.wait_for(index);
                             }
-                            let film = FilmSource::Path(path).decode();
-                            let decoded = film.map(|film| admit(gate, film, |film| preprocess(film, size, fit)));
-                            if sender.send(decoded).is_err() {
+                            if sender.send(preparer.prepare(path)).is_err() {
                                 return;
                             }
                         }
@@ -55,7 +50,7 @@ impl Detector {
             for index in 0..files.len() {
                 let decoded = decoders[index % n_decoders].recv();
                 waiting.push(decoded.map_err(|_| ModelError::Internal("a decoding thread ended early".into()))?);
-                let n_admitted = waiting.iter().filter(|decoded| matches!(decoded, Ok(Ok(_)))).count();
+                let n_admitted = waiting.iter().filter(|decoded| matches!(decoded, Ok(Prepared(Ok(_))))).count();
                 let is_last = index + 1 == files.len();
                 // What no film of the network's waits before is handed over at once.
                 if n_admitted > 0 && n_admitted < self.batch && !is_last {
@@ -83,11 +78,11 @@ impl Detector {
         let mut others = Vec::with_capacity(waiting.len());
         for decoded in waiting.drain(..) {
             match decoded {
-                Ok(Ok(film)) => {
+                Ok(Prepared(Ok(film))) => {
                     admitted.push(film);
                     others.push(None);
                 }
-                Ok(Err(not_read)) => others.push(Some(Ok(*not_read))),
+                Ok(Prepared(Err(not_read))) => others.push(Some(Ok(*not_read))),
                 Err(error) => others.push(Some(Err(error))),
             }
         }

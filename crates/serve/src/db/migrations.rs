@@ -5,7 +5,8 @@ use sqlx::{AssertSqlSafe, Row as _};
 use super::{Database, DbError, Dialect};
 
 /// `{id}` is the type of a row's own number.
-const STEPS: &[&str] = &[include_str!("schema/001.sql"), include_str!("schema/002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/004.sql")];
 
 /// Nodes that start at once bring the schema up to date one after the other; any number that no one else uses.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310593858)";

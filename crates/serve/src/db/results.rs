@@ -87,19 +87,19 @@ impl Database {
             return Ok(false);
         }
         let state = if outcome.not_read.is_some() { FilmState::NotRead } else { FilmState::Read };
-        sqlx::query("UPDATE instance SET state = $1 WHERE id = $2")
+        sqlx::query("UPDATE instance SET state = $1, is_positive = $2 WHERE id = $3")
             .bind(state.as_str())
+            .bind(i64::from(outcome.is_positive))
             .bind(job.film)
             .execute(&mut *transaction)
             .await?;
         sqlx::query(
-            "INSERT INTO reading (film_id, read_at, milliseconds, is_positive, not_read, model, prediction) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (film_id) DO NOTHING",
+            "INSERT INTO reading (film_id, read_at, milliseconds, not_read, model, prediction) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (film_id) DO NOTHING",
         )
         .bind(job.film)
         .bind(now())
         .bind(outcome.milliseconds)
-        .bind(i64::from(outcome.is_positive))
         .bind(outcome.not_read.clone().unwrap_or_default())
         .bind(outcome.model.clone())
         .bind(outcome.prediction.clone())

@@ -1,6 +1,7 @@
 //! The worklist: films with their results, positive ones first, the latest first among each; and how many there are.
 //!
-//! Positive films and all others are two walks along an index, so that a page costs the same however many films there are.
+//! Positive films and all others are two walks along one index, so that a page costs the same however many films there are. What is
+//! skipped, filtered by state or day and counted is in the index; rows are fetched for the films that are shown alone.
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -100,7 +101,7 @@ const COLUMNS: &str = "film.id, film.state, film.received_at, film.patient_name,
 const VERDICT: &str = "COALESCE((SELECT review.verdict FROM review WHERE review.film_id = film.id AND review.undone_at = 0 \
      ORDER BY review.id DESC LIMIT 1), '')";
 
-/// One of the two walks.
+/// One of the two walks, from the latest film on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Positive,
@@ -110,24 +111,40 @@ enum Part {
 impl Part {
     const ALL: [Self; 2] = [Self::Positive, Self::Other];
 
-    /// Tables and the condition that makes the part. Both walk along their own index from the latest film on.
+    /// Tables and the condition that makes the part.
     fn source(self) -> &'static str {
         match self {
-            Self::Positive => {
-                "FROM reading JOIN instance AS film ON film.id = reading.film_id WHERE reading.is_positive = 1 AND film.kind = 'film'"
-            }
-            Self::Other => {
-                "FROM instance AS film LEFT JOIN reading ON reading.film_id = film.id WHERE film.kind = 'film' \
-                 AND COALESCE(reading.is_positive, 0) = 0"
-            }
+            Self::Positive => "FROM instance AS film WHERE film.kind = 'film' AND film.is_positive = 1",
+            Self::Other => "FROM instance AS film WHERE film.kind = 'film' AND film.is_positive = 0",
         }
     }
+}
 
-    fn row(self) -> &'static str {
-        match self {
-            Self::Positive => "reading.film_id",
-            Self::Other => "film.id",
-        }
+/// A film's place in a walk: when it came, and its row.
+type Place = (i64, i64);
+
+/// The order of a walk; both columns go one way, so that the index serves it in either.
+#[derive(Debug, Clone, Copy)]
+enum Walk {
+    /// The earliest film after a place.
+    Above(Place),
+    /// The latest film before a place.
+    Below(Place),
+    /// The earliest of all.
+    Earliest,
+    /// The latest of all.
+    Latest,
+}
+
+impl Walk {
+    fn sql(self) -> String {
+        let (beside, order) = match self {
+            Self::Above((at, id)) => (format!("AND (film.received_at, film.id) > ({at}, {id}) "), "ASC"),
+            Self::Below((at, id)) => (format!("AND (film.received_at, film.id) < ({at}, {id}) "), "DESC"),
+            Self::Earliest => (String::new(), "ASC"),
+            Self::Latest => (String::new(), "DESC"),
+        };
+        format!("{beside}ORDER BY film.received_at {order}, film.id {order}")
     }
 }
 
@@ -137,28 +154,32 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn worklist(&self, query: &WorklistQuery, offset: i64, most: i64) -> Result<Vec<Listed>, DbError> {
-        let mut listed = Vec::new();
-        let mut offset = offset;
+        let (mut rows, mut offset) = (Vec::new(), offset);
         for part in Part::ALL {
-            let left = most - listed.len() as i64;
+            let left = most - rows.len() as i64;
             if left <= 0 || !query.has(part) {
                 continue;
             }
-            let (condition, values) = query.condition(self.dialect);
-            let sql = format!(
-                "SELECT {COLUMNS}, {VERDICT} AS verdict {} {condition} ORDER BY {} DESC LIMIT {left} OFFSET {offset}",
-                part.source(),
-                part.row()
-            );
-            let rows = bound(&sql, &values).fetch_all(&self.read).await?;
-            for row in &rows {
-                listed.push(of_row(row)?);
-            }
+            let found = self.rows(query, part, Walk::Latest, left, offset).await?;
             // A page that begins behind this part begins so far into the next one.
-            let passed = if rows.is_empty() && offset > 0 { self.count(query, part).await? } else { offset };
+            let passed = if found.is_empty() && offset > 0 { self.count(query, part).await? } else { offset };
             offset -= passed.min(offset);
+            rows.extend(found);
         }
-        Ok(listed)
+        self.listed(&rows).await
+    }
+
+    async fn rows(
+        &self,
+        query: &WorklistQuery,
+        part: Part,
+        walk: Walk,
+        most: i64,
+        offset: i64,
+    ) -> Result<Vec<i64>, DbError> {
+        let (condition, values) = query.condition(self.dialect);
+        let sql = format!("SELECT film.id {} {condition} {} LIMIT {most} OFFSET {offset}", part.source(), walk.sql());
+        bound(&sql, &values).fetch_all(&self.read).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     async fn count(&self, query: &WorklistQuery, part: Part) -> Result<i64, DbError> {
@@ -167,45 +188,50 @@ impl Database {
         Ok(bound(&sql, &values).fetch_one(&self.read).await?.try_get(0)?)
     }
 
+    /// Films by their rows, in that order.
+    async fn listed(&self, rows: &[i64]) -> Result<Vec<Listed>, DbError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let numbers: Vec<String> = rows.iter().map(i64::to_string).collect();
+        let sql = format!(
+            "SELECT {COLUMNS}, {VERDICT} AS verdict FROM instance AS film LEFT JOIN reading ON reading.film_id = film.id \
+             WHERE film.id IN ({})",
+            numbers.join(", ")
+        );
+        let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.read).await?;
+        let mut films: Vec<Listed> = found.iter().map(of_row).collect::<Result<_, _>>()?;
+        films.sort_by_key(|film| rows.iter().position(|row| *row == film.id));
+        Ok(films)
+    }
+
     /// The films above and below one in a worklist, whether it is in it or not.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn neighbors(&self, query: &WorklistQuery, film: i64) -> Result<Neighbors, DbError> {
-        let positive = sqlx::query("SELECT film_id FROM reading WHERE film_id = $1 AND is_positive = 1")
-            .bind(film)
-            .fetch_optional(&self.read);
-        let own = if positive.await?.is_some() { Part::Positive } else { Part::Other };
+        let own = sqlx::query("SELECT received_at, is_positive FROM instance WHERE id = $1").bind(film);
+        let Some(own) = own.fetch_optional(&self.read).await? else { return Ok(Neighbors::default()) };
+        let place = (own.try_get(0)?, film);
+        let part = if own.try_get::<i64, _>(1)? == 1 { Part::Positive } else { Part::Other };
         let mut neighbors = Neighbors {
-            previous: self.nearest(query, own, Some(('>', film))).await?,
-            next: self.nearest(query, own, Some(('<', film))).await?,
+            previous: self.nearest(query, part, Walk::Above(place)).await?,
+            next: self.nearest(query, part, Walk::Below(place)).await?,
         };
-        if own == Part::Positive && neighbors.next.is_none() {
-            neighbors.next = self.nearest(query, Part::Other, None).await?;
+        if part == Part::Positive && neighbors.next.is_none() {
+            neighbors.next = self.nearest(query, Part::Other, Walk::Latest).await?;
         }
-        if own == Part::Other && neighbors.previous.is_none() {
-            neighbors.previous = self.nearest(query, Part::Positive, Some(('>', 0))).await?;
+        if part == Part::Other && neighbors.previous.is_none() {
+            neighbors.previous = self.nearest(query, Part::Positive, Walk::Earliest).await?;
         }
         Ok(neighbors)
     }
 
-    /// The film next to a row: above it (`>`) the earliest, below it (`<`) the latest; without a row, the latest of all.
-    async fn nearest(
-        &self,
-        query: &WorklistQuery,
-        part: Part,
-        beside: Option<(char, i64)>,
-    ) -> Result<Option<i64>, DbError> {
+    async fn nearest(&self, query: &WorklistQuery, part: Part, walk: Walk) -> Result<Option<i64>, DbError> {
         if !query.has(part) {
             return Ok(None);
         }
-        let (condition, values) = query.condition(self.dialect);
-        let row = part.row();
-        let beside_row = beside.map(|(sign, film)| format!("AND {row} {sign} {film}")).unwrap_or_default();
-        let order = if beside.is_some_and(|(sign, _)| sign == '>') { "ASC" } else { "DESC" };
-        let sql = format!("SELECT film.id {} {condition} {beside_row} ORDER BY {row} {order} LIMIT 1", part.source());
-        let found = bound(&sql, &values).fetch_optional(&self.read).await?;
-        Ok(found.map(|row| row.try_get(0)).transpose()?)
+        Ok(self.rows(query, part, walk, 1, 0).await?.first().copied())
     }
 
     /// How many films came since a moment, and how many wait or failed.
@@ -213,30 +239,23 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn summary(&self, since: i64) -> Result<Summary, DbError> {
-        let sql = format!(
-            "SELECT film.state, COALESCE(reading.is_positive, 0) AS positive, \
-             CASE WHEN COALESCE(reading.is_positive, 0) = 1 AND {VERDICT} = '' THEN 1 ELSE 0 END AS open, COUNT(*) \
-             FROM instance AS film LEFT JOIN reading ON reading.film_id = film.id WHERE film.kind = 'film' AND film.received_at >= $1 \
-             GROUP BY 1, 2, 3"
-        );
         let mut summary = Summary::default();
-        for row in sqlx::query(AssertSqlSafe(sql)).bind(since).fetch_all(&self.read).await? {
-            let (state, films): (String, i64) = (row.try_get(0)?, row.try_get(3)?);
-            let whole =
-                |index: usize| row.try_get::<i64, _>(index).or_else(|_| row.try_get::<i32, _>(index).map(i64::from));
-            let (is_positive, is_open) = (whole(1)? == 1, whole(2)? == 1);
+        let counts = "SELECT is_positive, state, COUNT(*) FROM instance WHERE kind = 'film' AND is_positive IN (0, 1) AND received_at >= $1 \
+             GROUP BY is_positive, state";
+        for row in sqlx::query(counts).bind(since).fetch_all(&self.read).await? {
+            let (is_positive, state, films): (i64, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             summary.films += films;
             if state == FilmState::NotRead.as_str() {
                 summary.not_read += films;
-            } else if state == FilmState::Read.as_str() && is_positive {
-                summary.positive += films;
-                summary.positive_unreviewed += if is_open { films } else { 0 };
             } else if state == FilmState::Read.as_str() {
-                summary.negative += films;
+                *(if is_positive == 1 { &mut summary.positive } else { &mut summary.negative }) += films;
             }
         }
-        let open = "SELECT state, COUNT(*) FROM instance WHERE kind = 'film' AND state IN ('received', 'reading', 'failed') GROUP BY state";
-        for row in sqlx::query(open).fetch_all(&self.read).await? {
+        let open = "SELECT COUNT(*) FROM instance AS film WHERE kind = 'film' AND is_positive = 1 AND received_at >= $1 AND state = 'read' \
+             AND NOT EXISTS (SELECT 1 FROM review WHERE review.film_id = film.id AND review.undone_at = 0)";
+        summary.positive_unreviewed = sqlx::query(open).bind(since).fetch_one(&self.read).await?.try_get(0)?;
+        let waits = "SELECT state, COUNT(*) FROM instance WHERE kind = 'film' AND state IN ('received', 'reading', 'failed') GROUP BY state";
+        for row in sqlx::query(waits).fetch_all(&self.read).await? {
             let (state, films): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
             if state == FilmState::Failed.as_str() { summary.failed += films } else { summary.waiting += films }
         }
@@ -263,6 +282,10 @@ impl WorklistQuery {
         }
         if self.finding == Some(Finding::Negative) {
             text += " AND film.state = 'read'";
+        }
+        if self.review.flatten().is_some() {
+            // Few films are reviewed: they are the ones to begin with.
+            text += " AND film.id IN (SELECT review.film_id FROM review WHERE review.undone_at = 0)";
         }
         if let Some(verdict) = self.review {
             text += &format!(" AND {VERDICT} = '{}'", verdict.map_or("", Verdict::as_str));

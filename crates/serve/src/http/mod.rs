@@ -24,7 +24,7 @@ use crate::config::Role;
 pub use app::{App, Shared};
 pub use error::HttpError;
 pub use fhir::report_bundle;
-pub use listen::listen;
+pub use listen::{Pace, listen};
 
 /// All routes of a node.
 pub fn router(app: &Arc<App>) -> Router {

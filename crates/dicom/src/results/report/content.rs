@@ -14,6 +14,7 @@ pub(super) enum Relation {
     Contains,
     HasConceptModifier,
     HasObservationContext,
+    InferredFrom,
     SelectedFrom,
 }
 
@@ -23,6 +24,7 @@ impl Relation {
             Self::Contains => "CONTAINS",
             Self::HasConceptModifier => "HAS CONCEPT MOD",
             Self::HasObservationContext => "HAS OBS CONTEXT",
+            Self::InferredFrom => "INFERRED FROM",
             Self::SelectedFrom => "SELECTED FROM",
         }
     }

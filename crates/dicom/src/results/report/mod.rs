@@ -1,7 +1,9 @@
 //! The structured report: Comprehensive 3D SR (PS3.3 A.35.13) by TID 1500 "Measurement Report" (PS3.16).
 //!
-//! One measurement group (TID 1501) is about the film: how certain a fracture is. Each region is a group of its own with its outline
-//! (TID 1410). Whether there is a fracture, or why the film was not read, is in the qualitative evaluations (TID 1500 row 12).
+//! One measurement group (TID 1501) is about the film: how certain a fracture is, inferred from the whole film. Each region is a group of
+//! its own with its outline (TID 1410). Whether there is a fracture, or why the film was not read, is in the qualitative evaluations
+//! (TID 1500 row 12); a film that was not read has nothing measured. Viewers that draw what a report measures (OHIF) end with an error at
+//! a group without coordinates.
 
 mod content;
 
@@ -40,17 +42,23 @@ fn evidence(result: &FilmResult<'_>) -> InMemDicomObject {
 }
 
 fn root(result: &FilmResult<'_>) -> Item {
-    let mut measurements =
-        Item::container(code::IMAGING_MEASUREMENTS, None).with(Relation::Contains, film_group(result));
-    for (index, region) in result.regions().iter().enumerate() {
-        measurements = measurements.with(Relation::Contains, region_group(result, region, index + 1));
-    }
     let root = Item::container(code::IMAGING_MEASUREMENT_REPORT, Some("1500"))
         .with(Relation::HasConceptModifier, Item::code(code::LANGUAGE, code::ENGLISH));
-    observer(root, result)
-        .with(Relation::HasConceptModifier, Item::code(code::PROCEDURE_REPORTED, code::IMAGING_PROCEDURE))
-        .with(Relation::Contains, measurements)
-        .with(Relation::Contains, evaluations(result))
+    let mut root = observer(root, result)
+        .with(Relation::HasConceptModifier, Item::code(code::PROCEDURE_REPORTED, code::IMAGING_PROCEDURE));
+    if let Some(finding) = result.prediction.finding() {
+        root = root.with(Relation::Contains, measurements(result, finding));
+    }
+    root.with(Relation::Contains, evaluations(result))
+}
+
+fn measurements(result: &FilmResult<'_>, finding: &Finding) -> Item {
+    let film = Item::container(code::IMAGING_MEASUREMENTS, None).with(Relation::Contains, film_group(result, finding));
+    result
+        .regions()
+        .iter()
+        .enumerate()
+        .fold(film, |all, (index, region)| all.with(Relation::Contains, region_group(result, region, index + 1)))
 }
 
 /// The observer is a device (TID 1004).
@@ -67,13 +75,15 @@ fn observer(root: Item, result: &FilmResult<'_>) -> Item {
 }
 
 /// TID 1501 about the whole film.
-fn film_group(result: &FilmResult<'_>) -> Item {
-    let mut group = algorithm(group("1501", "Film", "tracking film", result), result);
-    if let Some(finding) = result.prediction.finding() {
-        let percent = 100.0 * finding.probability;
-        group = group.with(Relation::Contains, Item::number(code::CERTAINTY_OF_FINDING, percent, code::PERCENT));
-    }
-    group.with(Relation::Contains, Item::image(code::SOURCE_OF_MEASUREMENT, object::film_reference(result)))
+fn film_group(result: &FilmResult<'_>, finding: &Finding) -> Item {
+    let [right, bottom] = [result.source.columns, result.source.rows].map(f32::from);
+    let film = Item::outline(code::SOURCE_OF_MEASUREMENT, &[[0.0, 0.0], [right, 0.0], [right, bottom], [0.0, bottom]])
+        .with(Relation::SelectedFrom, Item::image(code::SOURCE, object::film_reference(result)));
+    let certainty = Item::number(code::CERTAINTY_OF_FINDING, 100.0 * finding.probability, code::PERCENT)
+        .with(Relation::InferredFrom, film);
+    algorithm(group("1501", "Film", "tracking film", result), result)
+        .with(Relation::Contains, certainty)
+        .with(Relation::Contains, Item::image(code::SOURCE_OF_MEASUREMENT, object::film_reference(result)))
 }
 
 /// Whether there is a fracture, and the notice. They stand outside the film's group: TID 1501 has no row for either.
