@@ -1,12 +1,15 @@
 //! A node as its peers see it.
 
+mod audit;
 mod dicomweb;
 mod faults;
 mod films;
 mod nodes;
 mod orthanc;
 mod pages;
+mod people;
 mod postgres;
 mod queue;
 mod receive;
+mod rules;
 mod support;
