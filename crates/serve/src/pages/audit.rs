@@ -15,7 +15,7 @@ use super::text::{self, visible};
 use super::{Frame, PageError, html};
 use crate::audit::chain::Body as Entry;
 use crate::audit::dicom::FilmOf;
-use crate::audit::{Deed, Head, Outcome, Report, csv as lines, dicom as messages};
+use crate::audit::{Deed, Event, Head, Outcome, Report, csv as lines, dicom as messages};
 use crate::db::{AuditQuery, AuditRow};
 use crate::http::{App, Caller, Shared};
 
@@ -178,9 +178,10 @@ async fn show(app: &App, caller: &Caller, asked: &Asked, report: Option<Report>)
     })
 }
 
-/// The filters as an entry names them.
-fn asked_for(asked: &Asked) -> String {
-    Filters::of(asked).address("", None)
+/// An entry with the filters that were asked for.
+fn filtered(event: Event, asked: &Asked) -> Event {
+    let filters = Filters::of(asked).address("", None);
+    if filters.is_empty() { event } else { event.with("filters", filters) }
 }
 
 /// `GET /audit`.
@@ -189,7 +190,7 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    app.audit.add(caller.event(Deed::AuditRead).with("filters", asked_for(&asked))).await?;
+    app.audit.add(filtered(caller.event(Deed::AuditRead), &asked)).await?;
     show(&app, &caller, &asked, None).await
 }
 
@@ -216,7 +217,7 @@ pub(super) async fn csv(
     Extension(caller): Extension<Caller>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    app.audit.add(caller.event(Deed::AuditExported).with("as", "csv").with("filters", asked_for(&asked))).await?;
+    app.audit.add(filtered(caller.event(Deed::AuditExported).with("as", "csv"), &asked)).await?;
     export(&app, &asked, "text/csv; charset=utf-8", "audit.csv", lines::HEADER, |rows, _| {
         rows.iter().map(lines::line).collect()
     })
@@ -229,7 +230,7 @@ pub(super) async fn dicom(
     Extension(caller): Extension<Caller>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    app.audit.add(caller.event(Deed::AuditExported).with("as", "dicom").with("filters", asked_for(&asked))).await?;
+    app.audit.add(filtered(caller.event(Deed::AuditExported).with("as", "dicom"), &asked)).await?;
     export(&app, &asked, "application/xml-seq", "audit.xml", "", |rows, films| {
         rows.iter().filter_map(|row| messages::message(row, films.get(&row.film))).collect()
     })

@@ -19,8 +19,8 @@ const AT_ONCE: usize = 2;
 const WAITING: usize = 16;
 /// How long one waits at most.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// KiB of memory, passes, lanes.
-const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
+/// What a hash costs.
+const COST: Cost = (19 * 1024, 2, 1);
 
 /// Too many passwords are being checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,8 @@ impl Passwords {
         let (m, t, p) = COST;
         Ok(format!(
             "$argon2id$v=19$m={m},t={t},p={p}${}${}",
-            STANDARD_NO_PAD.encode(&salt),
-            STANDARD_NO_PAD.encode(&hash)
+            STANDARD_NO_PAD.encode(salt),
+            STANDARD_NO_PAD.encode(hash)
         ))
     }
 
@@ -81,7 +81,7 @@ impl Passwords {
         self.most.load(Ordering::Relaxed)
     }
 
-    async fn run(&self, password: &str, salt: Vec<u8>, cost: (u32, u32, u32), length: usize) -> Result<Vec<u8>, Busy> {
+    async fn run(&self, password: &str, salt: Vec<u8>, cost: Cost, length: usize) -> Result<Vec<u8>, Busy> {
         let in_line = Arc::clone(&self.line).try_acquire_owned().map_err(|_| Busy)?;
         let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
         let place = place.map_err(|_| Busy)?.map_err(|_| Busy)?;
@@ -106,8 +106,11 @@ impl Passwords {
     }
 }
 
+/// KiB of memory, passes, lanes.
+type Cost = (u32, u32, u32);
+
 /// Parameters, salt and hash of a PHC string that this program wrote.
-fn parse(text: &str) -> Option<((u32, u32, u32), Vec<u8>, Vec<u8>)> {
+fn parse(text: &str) -> Option<(Cost, Vec<u8>, Vec<u8>)> {
     let mut parts = text.strip_prefix("$argon2id$v=19$")?.split('$');
     let mut numbers = parts.next()?.split(',').zip(["m=", "t=", "p="]);
     let mut number = || numbers.next().and_then(|(part, key)| part.strip_prefix(key)?.parse().ok());

@@ -35,9 +35,9 @@ impl Role {
         match self {
             Self::Physician => "opens films with their results, and reviews them",
             Self::Reviewer => "opens films with their results, and labels them",
-            Self::Reader => "takes part in reader studies; opens no other film",
-            Self::Administrator => "manages accounts and connections; opens no film",
-            Self::Auditor => "reads and verifies the audit log; opens no film",
+            Self::Reader => "takes part in reader studies",
+            Self::Administrator => "manages accounts and connections",
+            Self::Auditor => "reads and verifies the audit log",
         }
     }
 
