@@ -48,6 +48,10 @@ python3 scripts/modules.py cycles cohort model serve simulate workflow || fail=1
 if grep -rlE '\bunsafe\b *(\{|fn|impl|extern)' crates --include='*.rs' | grep -v '^crates/engine/'; then
     complain "unsafe code outside crates/engine"
 fi
+# A route is added with its rule, and in no other way.
+if git grep -nE 'Router::new|routing::(get|post|any)' -- 'crates/serve/src/*.rs' ':!crates/serve/src/http/routes.rs'; then
+    complain "a route without a rule: http::routes::Routes adds routes"
+fi
 while IFS= read -r file; do
     head -n 1 "$file" | grep -q '^//!' || complain "$file does not open with //!"
 done < <(git ls-files 'crates/*/src/*.rs')

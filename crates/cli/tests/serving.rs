@@ -26,6 +26,8 @@ fn coxa() -> Command {
 /// A node in a process of its own.
 struct Serving {
     child: Child,
+    /// The lines before the one that says it takes films.
+    before: Vec<String>,
     http: String,
     dicom: SocketAddr,
 }
@@ -49,17 +51,19 @@ impl Serving {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut before = Vec::new();
         let ready = loop {
             let line = lines.next().expect("the node starts").unwrap();
             if line.starts_with("ready ") {
                 break line;
             }
+            before.push(line);
         };
         // What it says later must not block it.
         std::thread::spawn(move || lines.for_each(drop));
         let part = |scheme: &str| ready.split(scheme).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         let dicom = part("dicom://").split('@').nth(1).unwrap().parse().unwrap();
-        Self { child, http: part("http://"), dicom }
+        Self { child, before, http: part("http://"), dicom }
     }
 
     fn get(&self, path: &str) -> Option<String> {
@@ -110,6 +114,44 @@ fn a_node_starts_without_settings_and_ends_on_sigterm() {
     let asked = Command::new("kill").args(["-TERM", &node.child.id().to_string()]).status().unwrap();
     assert!(asked.success());
     assert!(node.child.wait().unwrap().success(), "a graceful end is a success");
+}
+
+#[test]
+fn the_first_password_is_printed_and_the_audit_log_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| coxa().args(arguments).current_dir(folder.path()).output().unwrap();
+    let missing = run(&["audit", "verify"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", String::from_utf8_lossy(&missing.stderr));
+    let node = Serving::start(folder.path(), &["--roles", "receive,pages"]);
+    let line = node.before.iter().find(|line| line.starts_with("first sign-in: ")).unwrap();
+    assert!(line.contains(&format!("http://{}/signin user admin password ", node.http)), "{line}");
+    let text = |output: &std::process::Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout.clone()).unwrap()
+    };
+    // Beside the running node.
+    let password = text(&run(&["people", "add", "--name", "Doe", "--roles", "physician,auditor"]));
+    assert_eq!(password.trim().len(), 19);
+    assert_eq!(run(&["people", "add", "--name", "doe", "--roles", "physician"]).status.code(), Some(2));
+    assert_eq!(run(&["people", "add", "--name", "roe", "--roles", "root"]).status.code(), Some(2));
+    assert_ne!(text(&run(&["people", "reset", "--name", "doe"])), password);
+    assert!(text(&run(&["people", "list"])).contains("doe\tphysician auditor\tnever signed in"));
+    text(&run(&["token", "create", "--name", "viewer", "--scope", "read"]));
+    let head = text(&run(&["audit", "head"]));
+    drop(node);
+    let verified = text(&run(&["audit", "verify", "--head", head.trim()]));
+    assert!(verified.contains("entries, whole"), "{verified}");
+    let csv = text(&run(&["audit", "export", "--csv"]));
+    for deed in ["node_started", "person_added", "password_reset", "token_created", "audit_exported"] {
+        assert!(csv.contains(deed), "{deed}: {csv}");
+    }
+    assert!(text(&run(&["audit", "export", "--dicom"])).lines().all(|line| line.starts_with("<?xml")));
+    // A head of another chain, and a folder without the head.
+    assert_eq!(run(&["audit", "verify", "--head", &head.replace("\"seq\":", "\"seq\":1")]).status.code(), Some(1));
+    std::fs::remove_file(folder.path().join("coxa-data/audit.head")).unwrap();
+    let cut = run(&["audit", "verify"]);
+    assert_eq!(cut.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&cut.stdout).contains("is missing"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::association::Connection;
 /// Makes ring the process's provider of TLS, for clients that are made without one of their own (HTTP, buckets). Again is no fault.
 pub fn install_provider() {
     // The error is that there is one: the same.
-    drop(rustls::crypto::ring::default_provider().install_default());
+    drop(ring::default_provider().install_default());
 }
 
 /// Files in PEM.

@@ -63,7 +63,8 @@ const Coxa = {
   const renew = async () => {
     if (document.hidden || part.contains(document.activeElement)) return;
     try {
-      const response = await fetch(part.dataset.renew, { cache: "no-store" });
+      const response = await fetch(part.dataset.renew, { headers: { "x-coxa-renewal": "1" }, cache: "no-store" });
+      if (response.status === 401) return location.reload();
       if (!response.ok) return;
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
       if (fresh && !part.contains(document.activeElement)) Coxa.renew(part, fresh);

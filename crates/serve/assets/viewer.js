@@ -230,6 +230,7 @@
     [$("mark-x").value, $("mark-y").value] = mark;
     $("mark-words").hidden = false;
     $("mark-words").textContent = `Marked at ${mark[0]}, ${mark[1]}: stored with the review`;
+    keepDraft();
     take("");
   };
   const enter = () => {
@@ -350,16 +351,38 @@
 
   const form = $("review");
   const note = $("note");
-  const draft = `note-${view.id}`;
+  // A judgment that is not stored survives a reload and a new sign-in of the same person, in this tab alone.
+  const draft = `draft-${stage.dataset.person}-${view.id}`;
   let storing = null;
-  note.value = sessionStorage.getItem(draft) || "";
-  note.addEventListener("input", () => (note.value ? sessionStorage.setItem(draft, note.value) : sessionStorage.removeItem(draft)));
+  let pending = "";
+  const keepDraft = () => {
+    const kept = { note: note.value, x: $("mark-x").value, y: $("mark-y").value, verdict: pending };
+    if (kept.note || kept.x || kept.verdict) sessionStorage.setItem(draft, JSON.stringify(kept));
+    else sessionStorage.removeItem(draft);
+  };
+  const restoreDraft = () => {
+    const kept = JSON.parse(sessionStorage.getItem(draft) || "null");
+    if (!kept) return;
+    pending = kept.verdict;
+    note.value = kept.note;
+    if (kept.x) place({ x: Number(kept.x), y: Number(kept.y) });
+    if (kept.verdict) {
+      $("stored").className = "stored bad";
+      $("stored").textContent = `Not stored yet: ${kept.verdict}. Press ${{ agree: "a", disagree: "d", unsure: "u" }[kept.verdict]} to store it.`;
+    }
+  };
+  note.addEventListener("input", keepDraft);
 
   const send = async (address, fields, done) => {
     $("stored").className = "stored";
     $("stored").textContent = "Storing …";
     try {
       const response = await fetch(address, { method: "POST", body: new URLSearchParams({ ...fields, by: "script" }) });
+      if (response.status === 401) {
+        keepDraft();
+        location.assign("/signin?next=" + encodeURIComponent(location.pathname + location.search));
+        throw new Error("you are signed out");
+      }
       if (!response.ok) throw new Error(`the node answered ${response.status}`);
       const fresh = new DOMParser().parseFromString(`<ul>${await response.text()}</ul>`, "text/html").querySelector("ul");
       Coxa.renew($("reviews"), fresh);
@@ -376,9 +399,10 @@
   const review = (verdict) => {
     if (storing) return;
     const fields = Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "verdict"));
+    pending = verdict;
     storing = send(form.action, { ...fields, verdict }, "Stored. Shift U undoes it.").then((isStored) => {
-      if (!isStored) return;
-      note.value = "";
+      if (!isStored) return keepDraft();
+      pending = note.value = "";
       sessionStorage.removeItem(draft);
       $("mark-x").value = $("mark-y").value = "";
       $("mark-words").hidden = true;
@@ -471,6 +495,7 @@
     draw();
   };
 
+  restoreDraft();
   $("overlay-tools").hidden = view.regions.length === 0 && !view.colors;
   new ResizeObserver(() => (at.fitted ? fit() : draw())).observe(canvas);
   load().catch((error) => status(error instanceof TypeError ? "The film cannot be loaded: the node does not answer. Reload the page to try again." : error.message));

@@ -13,12 +13,14 @@
 
   const links = () => [...list.querySelectorAll("td.call a")];
 
-  const renew = async () => {
+  // A renewal by the clock is nobody's doing, and does not prolong the session.
+  const renew = async (isByClock) => {
     clearTimeout(timer);
     const mine = ++asked;
     list.setAttribute("aria-busy", "true");
     try {
-      const response = await fetch("/worklist" + location.search, { headers: { accept: "text/html" }, cache: "no-store" });
+      const response = await fetch("/worklist" + location.search, { headers: isByClock === true ? { "x-coxa-renewal": "1" } : {}, cache: "no-store" });
+      if (response.status === 401) return location.reload();
       if (!response.ok) throw new Error(response.status === 503 ? "the node is busy or its database does not answer" : `status ${response.status}`);
       const text = await response.text();
       if (mine !== asked) return;
@@ -34,7 +36,7 @@
     } finally {
       if (mine === asked) {
         list.setAttribute("aria-busy", "false");
-        if (!document.hidden) timer = setTimeout(renew, EVERY);
+        if (!document.hidden) timer = setTimeout(() => renew(true), EVERY);
       }
     }
   };
@@ -127,5 +129,5 @@
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : renew()));
   // Back from a film: the place in the list is where it was left.
   addEventListener("pageshow", (event) => event.persisted && renew());
-  timer = setTimeout(renew, EVERY);
+  timer = setTimeout(() => renew(true), EVERY);
 }

@@ -77,14 +77,12 @@ pub async fn backup(data: &Path, to: &Path, progress: impl FnMut(usize)) -> Resu
         return Err(BackupError::Taken(to.to_owned()));
     }
     let making = Partial::folder(to).map_err(at(to))?;
+    // Before the database, so that the audit log's head is in it.
+    copy_small(data, making.path())?;
     let database = Database::in_folder(data).await?;
     database.copy_to(&making.path().join(DATABASE)).await?;
     database.close().await;
     let films = copy_films(&data.join(FILMS), &making.path().join(FILMS), progress)?;
-    if let Ok(name) = std::fs::read(data.join("node")) {
-        let place = making.path().join("node");
-        coxa_files::whole::write_synced(&place, &name).map_err(at(&place))?;
-    }
     making.keep().map_err(at(to))?;
     Ok(films)
 }
@@ -101,17 +99,30 @@ pub fn restore(from: &Path, data: &Path, progress: impl FnMut(usize)) -> Result<
         return Err(BackupError::Taken(data.to_owned()));
     }
     let making = Partial::folder(data).map_err(at(data))?;
-    for name in [DATABASE, "node"] {
-        let place = from.join(name);
-        match std::fs::read(&place) {
-            Ok(bytes) => coxa_files::whole::write_synced(&making.path().join(name), &bytes).map_err(at(&place))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && name == "node" => {}
-            Err(error) => return Err(at(&place)(error)),
-        }
-    }
+    let place = from.join(DATABASE);
+    let bytes = std::fs::read(&place).map_err(at(&place))?;
+    coxa_files::whole::write_synced(&making.path().join(DATABASE), &bytes).map_err(at(&place))?;
+    copy_small(from, making.path())?;
     let films = copy_films(&from.join(FILMS), &making.path().join(FILMS), progress)?;
     making.keep().map_err(at(data))?;
     Ok(films)
+}
+
+/// Copies the node's name, its audit key and the audit log's head, where they are there; the key stays its owner's alone.
+fn copy_small(from: &Path, to: &Path) -> Result<(), BackupError> {
+    for name in ["node"].into_iter().chain(crate::audit::FILES) {
+        let place = from.join(name);
+        match std::fs::read(&place) {
+            Ok(bytes) => {
+                coxa_files::whole::write_synced(&to.join(name), &bytes).map_err(at(&place))?;
+                let permissions = std::fs::metadata(&place).map_err(at(&place))?.permissions();
+                std::fs::set_permissions(to.join(name), permissions).map_err(at(&place))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at(&place)(error)),
+        }
+    }
+    Ok(())
 }
 
 /// How many films a data folder or backup has.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use coxa_dimse::tls::TlsError;
 use coxa_schema::{ErrorKind, Hint};
 
+use crate::audit::AuditError;
 use crate::config::ConfigError;
 use crate::db::DbError;
 use crate::store::StoreError;
@@ -37,6 +38,9 @@ pub enum NodeError {
     /// Its database.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// Its audit log.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// Its films.
     #[error(transparent)]
     Store(#[from] StoreError),

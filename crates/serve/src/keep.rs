@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, RwLock, watch};
 
+use crate::audit::Deed;
 use crate::db::{JobKind, Outlook, now};
 use crate::error::NodeError;
 use crate::http::App;
@@ -54,6 +55,7 @@ pub(crate) async fn retain(app: &App, shelf: &RwLock<()>, days: u32, mut stop: w
         let removed = async {
             for film in app.db.done_before(before, 1000).await? {
                 let _closed = shelf.write().await;
+                app.audit.add(app.of_node(Deed::FilmRemoved).on(film.id).with("days", days)).await?;
                 for hash in app.db.remove_film(film.id).await? {
                     app.store.remove(&hash).await?;
                 }

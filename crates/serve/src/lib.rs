@@ -6,6 +6,8 @@
 //! - [`send`]: objects to destinations, each status kept.
 //! - [`commit`]: storage commitment's answers.
 //! - [`http`]: `/health`, `/ready`, `/metrics`, `/dicom-web`, `/api/v1`, `/fhir`.
+//! - [`people`]: accounts, sign-in, and the one table of who may do what.
+//! - [`audit`]: what was done, in a chain that shows any change.
 //! - [`db`]: one SQL text for SQLite and PostgreSQL; work that waits in rows.
 //! - [`backup`]: a copy of all of it, and the way back.
 //! - [`conformance`]: the DICOM conformance statement.
@@ -13,6 +15,7 @@
 //!
 //! Research use only; not a medical device.
 
+pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod commit;
@@ -26,6 +29,7 @@ pub mod log;
 pub mod metrics;
 pub mod node;
 mod pages;
+pub mod people;
 mod push;
 pub mod read;
 pub mod receive;
@@ -33,6 +37,7 @@ pub mod results;
 mod secret;
 pub mod send;
 pub mod store;
+mod visible;
 
 pub use config::{Config, ConfigError};
 pub use error::NodeError;

@@ -10,12 +10,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, RwLock, watch};
 use tokio::task::JoinSet;
 
+use crate::audit::{Deed, Keys, Log, Sights};
 use crate::config::{Config, Role};
 use crate::db::{Database, ObjectKind};
 use crate::error::NodeError;
 use crate::http::{App, Pace, listen, router};
 use crate::keep::{copy, retain};
 use crate::metrics::Metrics;
+use crate::people::{self, Passwords, Throttle};
 use crate::push::push;
 use crate::read::{ReaderParts, open_detector, read};
 use crate::receive::Intake;
@@ -34,6 +36,8 @@ pub struct Node {
     pub http: Option<std::net::SocketAddr>,
     /// The same for DICOM.
     pub dicom: Option<std::net::SocketAddr>,
+    /// The password of the first account, where nobody has used it yet.
+    first_password: Option<String>,
     stop: watch::Sender<bool>,
     parts: JoinSet<Result<(), String>>,
     _lock: std::fs::File,
@@ -53,6 +57,12 @@ impl Node {
         config.node =
             Some(identity(&config).map_err(|source| NodeError::Folder { folder: config.data.clone(), source })?);
         let db = Database::open(&config.database_url()).await?;
+        let keys =
+            Keys::open(&config.data).map_err(|source| NodeError::Folder { folder: config.data.clone(), source })?;
+        let audit = Log::begin(db.clone(), keys, &config.node_name());
+        let passwords = Passwords::default();
+        let first_password =
+            if config.has(Role::Pages) { people::account::first(&db, &passwords).await? } else { None };
         // This node's process before this one was killed: what it had in hand is free again.
         db.reclaim(&config.node_name()).await?;
         let store = Store::open(&config.data, &config.node_name(), config.objects.as_deref())?;
@@ -72,11 +82,16 @@ impl Node {
             store,
             metrics,
             intake,
+            audit,
+            sights: Sights::default(),
+            passwords,
+            throttle: Throttle::default(),
             outbox: Arc::clone(&outbox),
             is_ready: AtomicBool::new(false),
         });
         let (stop, _) = watch::channel(false);
-        let mut node = Self { app, http: None, dicom: None, stop, parts: JoinSet::new(), _lock: lock };
+        app.audit.add(app.of_node(Deed::NodeStarted).with("version", env!("CARGO_PKG_VERSION"))).await?;
+        let mut node = Self { app, http: None, dicom: None, first_password, stop, parts: JoinSet::new(), _lock: lock };
         node.start_reading(&work, &outbox).await?;
         node.start_sending(&outbox)?;
         node.start_keeping(&work, shelf);
@@ -132,7 +147,8 @@ impl Node {
             });
         }
         for destination in &config.destinations {
-            let shared = (self.app.db.clone(), self.app.store.clone(), Arc::clone(&self.app.metrics));
+            let shared =
+                (self.app.db.clone(), self.app.store.clone(), Arc::clone(&self.app.metrics), self.app.audit.clone());
             let sender = Sender::new(config, destination.clone(), shared, Arc::clone(outbox))
                 .map_err(|reason| NodeError::Destination { name: destination.name.clone(), reason })?;
             let stop = self.stop.subscribe();
@@ -247,6 +263,15 @@ impl Node {
         format!("ready{http}{dicom}")
     }
 
+    /// The line with which the first person signs in; `None` once that has been done.
+    pub fn first_sign_in(&self) -> Option<String> {
+        let (password, http) = (self.first_password.as_ref()?, self.http?);
+        let scheme = if self.app.config.tls.is_some() { "https" } else { "http" };
+        // Wherever it listens, the first sign-in comes from this machine.
+        let host = if http.ip().is_loopback() { http.to_string() } else { format!("localhost:{}", http.port()) };
+        Some(format!("first sign-in: {scheme}://{host}/signin user {} password {password}", people::account::FIRST))
+    }
+
     /// What the handlers share.
     pub fn app(&self) -> &Arc<App> {
         &self.app
@@ -270,6 +295,9 @@ impl Node {
         let drained = async { while self.parts.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE + Duration::from_secs(5), drained).await.is_err() {
             tracing::warn!("some work did not end in time; it is done again at the next start");
+        }
+        if let Err(error) = self.app.audit.add(self.app.of_node(Deed::NodeStopped)).await {
+            tracing::error!("the node's end is not in the audit log: {error}");
         }
         self.app.db.close().await;
         ended.map_or(Ok(()), |ended| Err(NodeError::Ended(ended)))

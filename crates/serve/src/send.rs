@@ -13,6 +13,7 @@ use coxa_dimse::{Association, Call, Deadlines, DimseError, Limits, Object, Propo
 use coxa_schema::Hint as _;
 use tokio::sync::{Notify, watch};
 
+use crate::audit::{Deed, Event, Log, Who};
 use crate::config::{Config, Destination};
 use crate::db::{Database, ObjectKind, Outlook, Send, SendState};
 use crate::metrics::Metrics;
@@ -43,6 +44,7 @@ pub struct Sender {
     db: Database,
     store: Store,
     metrics: Arc<Metrics>,
+    audit: Log,
     outbox: Arc<Notify>,
     node: String,
     tries: i64,
@@ -138,7 +140,7 @@ impl Sender {
     pub fn new(
         config: &Config,
         destination: Destination,
-        (db, store, metrics): (Database, Store, Arc<Metrics>),
+        (db, store, metrics, audit): (Database, Store, Arc<Metrics>, Log),
         outbox: Arc<Notify>,
     ) -> Result<Self, String> {
         let call = call_of(config, &destination)?;
@@ -148,6 +150,7 @@ impl Sender {
             db,
             store,
             metrics,
+            audit,
             outbox,
             node: config.node_name(),
             tries: config.limits.send_tries,
@@ -273,10 +276,32 @@ impl Sender {
                     (_, false) => "again",
                 };
                 self.metrics.count(&self.metrics.sent, kind);
+                if kind != "again" {
+                    self.record(send, kind, status).await;
+                }
             }
             // The lease ends by itself, and the object is sent again.
             Err(error) => tracing::error!(%destination, "what became of an object could not be noted: {error}"),
         }
+    }
+}
+
+impl Sender {
+    /// What has left the node, or will not, is in the audit log.
+    async fn record(&self, send: &Send, became: &str, status: i64) {
+        let event = Event::new(Deed::ObjectSent, Who::node(&self.node))
+            .with("destination", &self.destination.name)
+            .with("place", format!("{}:{}", self.destination.host, self.destination.port))
+            .with("object", &send.object.kind)
+            .with("object_row", send.object.id)
+            .with("became", became)
+            .with("status", status);
+        let event = match self.db.film_of_object(send.object.id).await {
+            Ok(Some(film)) => event.on(film),
+            _ => event,
+        };
+        // The object is where it is; the log of the node has why this is not recorded.
+        let _ = self.audit.add(if became == "done" { event } else { event.failed() }).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! A node as its peers see it.
 
+mod audit;
 mod dicomweb;
 mod faults;
 mod films;
@@ -7,7 +8,9 @@ mod nodes;
 mod orthanc;
 mod pages;
 mod peers;
+mod people;
 mod postgres;
 mod queue;
 mod receive;
+mod rules;
 mod support;

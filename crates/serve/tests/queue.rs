@@ -5,7 +5,7 @@ use coxa_serve::db::{Database, JobKind, NewFilm, NewObject, ObjectKind, Outcome,
 use super::postgres::postgres;
 
 /// The same test on SQLite, and on PostgreSQL where it is installed.
-async fn on_both(name: &str, test: impl AsyncFn(Database)) {
+pub async fn on_both(name: &str, test: impl AsyncFn(Database)) {
     let folder = tempfile::tempdir().unwrap();
     test(Database::in_folder(folder.path()).await.unwrap()).await;
     if let Some(server) = postgres() {

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use coxa_dicom::dx::{self, AnatomicRegion, DxOptions, NO_DATE, Projection};
 use coxa_dimse::{Association, Call, Limits, Object, Proposal, Status, Uid, connect, interactive};
 use coxa_imaging::Laterality;
+use coxa_serve::db::{NewPerson, NewSession};
+use coxa_serve::people::Role;
+use coxa_serve::people::session::{Stage, form_token, stored};
 use coxa_serve::{Config, Node};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -19,6 +22,10 @@ pub struct Running {
     pub http: String,
     pub dicom: Option<std::net::SocketAddr>,
     pub app: std::sync::Arc<coxa_serve::http::App>,
+    /// The person whose session [`Running::get`] uses.
+    pub me: Option<Visitor>,
+    /// The line that an administrator begins with.
+    pub first_sign_in: Option<String>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -47,10 +54,11 @@ impl Running {
         let node = Node::start(config).await.unwrap();
         let (stop, stopped) = oneshot::channel();
         let (http, dicom, app) = (format!("http://{}", node.http.unwrap()), node.dicom, node.app().clone());
+        let first_sign_in = node.first_sign_in();
         let task = tokio::spawn(async move {
             node.run_until(async { drop(stopped.await) }).await.unwrap();
         });
-        Self { folder, http, dicom, app, stop, task }
+        Self { folder, http, dicom, app, me: None, first_sign_in, stop, task }
     }
 
     pub async fn stop(self) -> tempfile::TempDir {
@@ -60,7 +68,44 @@ impl Running {
     }
 
     pub async fn get(&self, path: &str) -> reqwest::Response {
-        client().get(format!("{}{path}", self.http)).send().await.unwrap()
+        match &self.me {
+            Some(me) => me.get(path).await,
+            None => client().get(format!("{}{path}", self.http)).send().await.unwrap(),
+        }
+    }
+
+    /// An account, whose password is `the password of NAME`.
+    pub async fn person(&self, name: &str, roles: &[Role]) -> i64 {
+        let password = self.app.passwords.hash(&format!("the password of {name}")).await.unwrap();
+        let person = NewPerson {
+            name: name.into(),
+            full_name: name.to_uppercase(),
+            roles: roles.iter().copied().collect(),
+            password: password.clone(),
+            is_local: false,
+        };
+        let id = self.app.db.add_person(&person).await.unwrap().unwrap();
+        self.app.db.set_password(id, &password, false).await.unwrap();
+        id
+    }
+
+    /// A session of a person, begun without the form.
+    pub async fn session(&self, person: i64, stage: Stage) -> Visitor {
+        let secret = coxa_serve::secret();
+        let session =
+            NewSession { hash: stored(&secret), person, stage, address: "127.0.0.1".into(), agent: "a test".into() };
+        self.app.db.begin_session(&session, 0, 0).await.unwrap();
+        Visitor { http: self.http.clone(), cookie: format!("coxa={secret}"), form: form_token(&secret) }
+    }
+
+    /// Somebody of these roles, signed in.
+    pub async fn visitor(&self, name: &str, roles: &[Role]) -> Visitor {
+        self.session(self.person(name, roles).await, Stage::Full).await
+    }
+
+    /// Whoever has no session.
+    pub fn stranger(&self) -> Visitor {
+        Visitor { http: self.http.clone(), cookie: String::new(), form: String::new() }
     }
 
     pub async fn json(&self, path: &str) -> Value {
@@ -94,6 +139,67 @@ impl Running {
         association.release().await.unwrap();
         status
     }
+}
+
+/// A browser of somebody: its cookie, the token of its forms, and the headers that browsers send.
+#[derive(Clone)]
+pub struct Visitor {
+    pub http: String,
+    pub cookie: String,
+    pub form: String,
+}
+
+impl Visitor {
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let redirect = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder().no_proxy().redirect(redirect).build().unwrap();
+        let request = client.request(method, format!("{}{path}", self.http));
+        if self.cookie.is_empty() { request } else { request.header("cookie", &self.cookie) }
+    }
+
+    /// Opens a page.
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        self.request(reqwest::Method::GET, path).header("accept", "text/html,*/*").send().await.unwrap()
+    }
+
+    /// The text of a page that opens.
+    pub async fn page(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        response.text().await.unwrap()
+    }
+
+    /// Sends a form of a page, its token among the fields.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
+        let token = [("form", self.form.as_str())];
+        let fields = token.iter().filter(|(_, token)| !token.is_empty()).chain(fields);
+        let body: Vec<String> = fields.map(|(key, value)| format!("{key}={}", encoded(value))).collect();
+        let request = self.request(reqwest::Method::POST, path).header("origin", &self.http);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(body.join("&")).send().await.unwrap()
+    }
+
+    /// Takes the cookie of an answer as a browser does, and the token of the page that it leads to.
+    pub async fn follow(&mut self, response: &reqwest::Response) -> String {
+        if let Some(cookie) = response.headers().get("set-cookie") {
+            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        }
+        let to = response.headers().get("location").map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
+        if !to.is_empty() {
+            let page = self.get(&to).await.text().await.unwrap();
+            self.form =
+                page.split("name=\"form\" value=\"").nth(1).unwrap_or_default().split('"').next().unwrap().into();
+        }
+        to
+    }
+}
+
+/// A value in a form.
+pub fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |all, b| {
+        if b.is_ascii_alphanumeric() { all + &char::from(b).to_string() } else { all + &format!("%{b:02X}") }
+    })
 }
 
 pub fn client() -> reqwest::Client {

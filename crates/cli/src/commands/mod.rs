@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+pub mod audit;
 pub mod backup;
 pub mod bench;
 pub mod compare;
@@ -8,6 +9,8 @@ pub mod demo;
 pub mod evaluate;
 pub mod import;
 pub mod model;
+pub mod people;
+pub mod place;
 pub mod power;
 pub mod predict;
 pub mod readers;

@@ -77,6 +77,9 @@ impl Serve {
         }
         runtime.block_on(async {
             let node = Node::start(config).await?;
+            if let Some(line) = node.first_sign_in() {
+                eprintln!("{line}");
+            }
             // The one line that scripts wait for.
             eprintln!("{}", node.ready_line());
             node::tell_system_ready();

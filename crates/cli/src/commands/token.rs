@@ -1,10 +1,10 @@
 //! `coxa token`: tokens of a node's web interfaces.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
-use coxa_serve::db::{Database, Scope};
+use coxa_serve::audit::Deed;
+use coxa_serve::db::Scope;
 
+use super::place::Place;
 use crate::output::{Outcome, usage};
 
 /// Make or take back a token for a node's web interfaces.
@@ -37,29 +37,6 @@ enum Verb {
     },
 }
 
-#[derive(Args)]
-struct Place {
-    /// The node's data folder.
-    #[arg(long, value_name = "DIR", default_value = "coxa-data", env = "COXA_SERVE_DATA")]
-    data: PathBuf,
-    /// The node's database, where it is not in the data folder.
-    #[arg(long, value_name = "URL", env = "COXA_SERVE_DATABASE", hide_env_values = true)]
-    database: Option<String>,
-}
-
-impl Place {
-    async fn open(&self) -> anyhow::Result<Database> {
-        let url = self.database.clone().unwrap_or_else(|| coxa_serve::db::sqlite_url(&self.data));
-        if self.database.is_none() && !self.data.is_dir() {
-            return Err(usage(
-                format!("{}: there is no such folder", self.data.display()),
-                "name the node's data folder with --data, or start the node once",
-            ));
-        }
-        Ok(Database::open(&url).await?)
-    }
-}
-
 impl Token {
     /// Makes or takes back.
     pub fn run(self) -> anyhow::Result<Outcome> {
@@ -69,7 +46,9 @@ impl Token {
                 Verb::Create { name, scope, place } => {
                     let scope = Scope::parse(&scope).unwrap_or(Scope::Read);
                     let token = coxa_serve::secret();
-                    if !place.open().await?.add_token(&name, &token, scope).await? {
+                    let node = place.open().await?;
+                    node.record(Deed::TokenCreated, &[("name", &name), ("scope", scope.as_str())]).await?;
+                    if !node.db.add_token(&name, &token, scope).await? {
                         return Err(usage(
                             format!("there is a token {name}"),
                             "choose another name, or revoke it first",
@@ -78,7 +57,9 @@ impl Token {
                     println!("{token}");
                 }
                 Verb::Revoke { name, place } => {
-                    if !place.open().await?.remove_token(&name).await? {
+                    let node = place.open().await?;
+                    node.record(Deed::TokenRevoked, &[("name", &name)]).await?;
+                    if !node.db.remove_token(&name).await? {
                         return Err(usage(
                             format!("there is no token {name}"),
                             "tokens are named as they were created",

@@ -8,10 +8,13 @@ use coxa_model::Precision;
 use serde::Deserialize;
 
 use crate::db::sqlite_url;
+use crate::people::session::Transport;
 
 mod peers;
+mod people;
 
 pub use peers::{Destination, Fhir, May, Peer};
+pub use people::{Audit, People};
 
 /// All settings of a node, each with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,6 +58,10 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The web interfaces want a token on loopback too; elsewhere they always do.
     pub require_token: bool,
+    /// How people sign in to the pages.
+    pub people: People,
+    /// The audit log.
+    pub audit: Audit,
 }
 
 impl Default for Config {
@@ -78,6 +85,8 @@ impl Default for Config {
             limits: Limits::default(),
             tls: None,
             require_token: false,
+            people: People::default(),
+            audit: Audit::default(),
         }
     }
 }
@@ -337,6 +346,8 @@ impl Config {
         if let Some(fhir) = &self.fhir {
             fhir.validate()?;
         }
+        self.people.validate()?;
+        self.audit.validate()?;
         self.network.precision()?;
         for (key, value) in [
             ("network.threshold", self.network.threshold),
@@ -375,6 +386,11 @@ impl Config {
     /// The database's URL.
     pub fn database_url(&self) -> String {
         self.database.clone().unwrap_or_else(|| sqlite_url(&self.data))
+    }
+
+    /// How sessions' cookies travel.
+    pub fn transport(&self) -> Transport {
+        if self.tls.is_some() || self.people.address.is_some() { Transport::Encrypted } else { Transport::Loopback }
     }
 
     /// Whether the node has a role.

@@ -4,9 +4,21 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Database, DbError, Dialect};
 
-/// `{id}` is the type of a row's own number.
-const STEPS: &[&str] =
-    &[include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/004.sql")];
+/// `{id}` is the type of a row's own number; `{append_only:TABLE}` makes the database refuse to change or remove rows of a table.
+const STEPS: &[&str] = &[
+    include_str!("schema/001.sql"),
+    include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
+];
+
+const SQLITE_APPEND_ONLY: &str = "\
+    CREATE TRIGGER TABLE_unchanged BEFORE UPDATE ON TABLE BEGIN SELECT RAISE(ABORT, 'rows of TABLE are only added'); END;\n\
+    CREATE TRIGGER TABLE_kept BEFORE DELETE ON TABLE BEGIN SELECT RAISE(ABORT, 'rows of TABLE are only added'); END;";
+const POSTGRES_APPEND_ONLY: &str = "\
+    CREATE FUNCTION TABLE_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'rows of TABLE are only added'; END $$;\n\
+    CREATE TRIGGER TABLE_unchanged BEFORE UPDATE OR DELETE ON TABLE FOR EACH ROW EXECUTE FUNCTION TABLE_refuse();\n\
+    CREATE TRIGGER TABLE_kept BEFORE TRUNCATE ON TABLE FOR EACH STATEMENT EXECUTE FUNCTION TABLE_refuse();";
 
 /// Nodes that start at once bring the schema up to date one after the other; any number that no one else uses.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310593858)";
@@ -25,12 +37,8 @@ impl Database {
         if found > known {
             return Err(DbError::Newer { found, known });
         }
-        let id = match self.dialect {
-            Dialect::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
-            Dialect::Postgres => "BIGSERIAL PRIMARY KEY",
-        };
         for (step, sql) in (1..).zip(STEPS).skip(found as usize) {
-            sqlx::raw_sql(AssertSqlSafe(sql.replace("{id}", id))).execute(&mut *transaction).await?;
+            sqlx::raw_sql(AssertSqlSafe(in_dialect(sql, self.dialect))).execute(&mut *transaction).await?;
             sqlx::query("INSERT INTO schema_step (step) VALUES ($1)")
                 .bind(step as i64)
                 .execute(&mut *transaction)
@@ -39,4 +47,18 @@ impl Database {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// A step in the words of a database.
+fn in_dialect(sql: &str, dialect: Dialect) -> String {
+    let (id, append_only) = match dialect {
+        Dialect::Sqlite => ("INTEGER PRIMARY KEY AUTOINCREMENT", SQLITE_APPEND_ONLY),
+        Dialect::Postgres => ("BIGSERIAL PRIMARY KEY", POSTGRES_APPEND_ONLY),
+    };
+    let mut sql = sql.replace("{id}", id);
+    while let Some((before, rest)) = sql.split_once("{append_only:") {
+        let Some((table, after)) = rest.split_once('}') else { break };
+        sql = format!("{before}{}{after}", append_only.replace("TABLE", table));
+    }
+    sql
 }

@@ -6,16 +6,19 @@
 //! SQLite has one connection that writes, as it has one writer, and others that read; a commit there has reached the disk
 //! (`synchronous = FULL`).
 
+mod audit;
 mod claims;
 mod commitments;
 mod dead;
 mod films;
 mod migrations;
 mod objects;
+mod people;
 mod refusals;
 mod results;
 mod reviews;
 mod search;
+mod sessions;
 mod tokens;
 mod transaction;
 mod worklist;
@@ -27,15 +30,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Row as _};
 
+pub use audit::{AuditQuery, AuditRow};
 pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
 pub use commitments::Commitment;
 pub use dead::{Dead, DeadKind};
 pub use films::{Film, FilmState, NewFilm, Stored};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
+pub use people::{Account, Changed, NewPerson};
 pub use refusals::SeenRefusal;
 pub use results::{Outcome, Reading, Sent};
 pub use reviews::{NewReview, Review, Verdict};
 pub use search::{Contents, FilmQuery, Level};
+pub use sessions::{NewSession, SEEN, SeenSession, Session};
 pub use tokens::Scope;
 pub use worklist::{Finding, Listed, Neighbors, Summary, WorklistQuery};
 

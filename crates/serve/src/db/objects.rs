@@ -83,6 +83,16 @@ pub struct Destined {
 }
 
 impl Database {
+    /// The film that an object was made for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn film_of_object(&self, object: i64) -> Result<Option<i64>, DbError> {
+        let row =
+            sqlx::query("SELECT film_id FROM instance WHERE id = $1").bind(object).fetch_optional(&self.read).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+    }
+
     /// Leases the next object for a destination: of positive films first.
     ///
     /// # Errors

@@ -46,8 +46,10 @@ pub struct NewReview {
     pub note: String,
     /// A place on the film, in its pixels.
     pub mark: Option<(i64, i64)>,
-    /// Who reviews.
+    /// Who reviews, by name.
     pub reviewer: String,
+    /// The same by the account's row.
+    pub person: i64,
 }
 
 /// A review as it is stored.
@@ -61,8 +63,10 @@ pub struct Review {
     pub note: String,
     /// A place on the film, in its pixels.
     pub mark: Option<(i64, i64)>,
-    /// Who reviewed.
+    /// Who reviewed, by name.
     pub reviewer: String,
+    /// The same by the account's row; `None` for a review from before there were accounts.
+    pub person: Option<i64>,
     /// When, microseconds since 1970.
     pub at: i64,
     /// When it was undone; 0 where it stands.
@@ -77,8 +81,8 @@ impl Database {
     pub async fn add_review(&self, review: &NewReview) -> Result<i64, DbError> {
         let (x, y) = review.mark.unwrap_or((-1, -1));
         let row = sqlx::query(
-            "INSERT INTO review (film_id, verdict, note, mark_x, mark_y, reviewer, at, undone_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0) \
-             RETURNING id",
+            "INSERT INTO review (film_id, verdict, note, mark_x, mark_y, reviewer, person_id, at, undone_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) RETURNING id",
         )
         .bind(review.film)
         .bind(review.verdict.as_str())
@@ -86,6 +90,7 @@ impl Database {
         .bind(x)
         .bind(y)
         .bind(review.reviewer.clone())
+        .bind(review.person)
         .bind(now())
         .fetch_one(&self.write)
         .await?;
@@ -112,7 +117,7 @@ impl Database {
     /// When the database fails.
     pub async fn reviews(&self, film: i64) -> Result<Vec<Review>, DbError> {
         let rows = sqlx::query(
-            "SELECT id, verdict, note, mark_x, mark_y, reviewer, at, undone_at FROM review WHERE film_id = $1 ORDER BY id DESC LIMIT 100",
+            "SELECT id, verdict, note, mark_x, mark_y, reviewer, person_id, at, undone_at FROM review WHERE film_id = $1 ORDER BY id DESC LIMIT 100",
         )
         .bind(film)
         .fetch_all(&self.read)
@@ -129,6 +134,7 @@ fn of_row(row: &AnyRow) -> Result<Review, DbError> {
         note: row.try_get("note")?,
         mark: (mark.0 >= 0 && mark.1 >= 0).then_some(mark),
         reviewer: row.try_get("reviewer")?,
+        person: row.try_get("person_id")?,
         at: row.try_get("at")?,
         undone_at: row.try_get("undone_at")?,
     })

@@ -5,9 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use axum::extract::State;
 
+use crate::audit::{Deed, Event, Log, Sights, Who};
 use crate::config::Config;
 use crate::db::Database;
 use crate::metrics::Metrics;
+use crate::people::{Passwords, Throttle};
 use crate::receive::Intake;
 use crate::store::Store;
 
@@ -24,10 +26,25 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// How films are taken in.
     pub intake: Intake,
+    /// What was done.
+    pub audit: Log,
+    /// Which films a person has seen a moment ago.
+    pub sights: Sights,
+    /// Hashes passwords, few at a time.
+    pub passwords: Passwords,
+    /// Who must wait after wrong passwords.
+    pub throttle: Throttle,
     /// Woken when something may be sent again.
     pub outbox: Arc<tokio::sync::Notify>,
     /// Whether the node takes films.
     pub is_ready: AtomicBool,
+}
+
+impl App {
+    /// Something that the node itself did.
+    pub(crate) fn of_node(&self, deed: Deed) -> Event {
+        Event::new(deed, Who::node(&self.config.node_name()))
+    }
 }
 
 /// The handlers' state.

@@ -3,6 +3,7 @@
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::audit::AuditError;
 use crate::db::DbError;
 use crate::store::StoreError;
 
@@ -39,6 +40,13 @@ impl From<DbError> for HttpError {
     fn from(error: DbError) -> Self {
         tracing::error!("{error}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
+    }
+}
+
+impl From<AuditError> for HttpError {
+    fn from(error: AuditError) -> Self {
+        // The log has written why.
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
     }
 }
 

@@ -12,14 +12,18 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use coxa_dimse::tls::Acceptor;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, Sleep};
+use tower::ServiceExt as _;
+
+use super::caller::Remote;
 
 /// How long a connection may hold its place.
 #[derive(Debug, Clone, Copy)]
@@ -120,14 +124,18 @@ pub async fn listen(
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
             // Out of descriptors, or a connection that has gone again.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (builder, watcher, service, tls) =
-            (builder.clone(), graceful.watcher(), TowerToHyperService::new(router.clone()), tls.clone());
+        let router = router.clone();
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Remote(from.ip()));
+            router.clone().oneshot(request)
+        });
+        let (builder, watcher, tls) = (builder.clone(), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
             // An error of a connection is its peer's: it has gone, or spoke something else.
             match tls {

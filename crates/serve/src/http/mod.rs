@@ -4,10 +4,13 @@ mod accept;
 mod access;
 mod api;
 mod app;
+mod caller;
 mod error;
 mod fhir;
 mod listen;
 mod qido;
+mod record;
+mod routes;
 mod stow;
 mod wado;
 
@@ -17,59 +20,91 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 
-use crate::config::Role;
+use crate::config::{Config, Role};
+use crate::people::Action;
+use access::Guard;
 
 pub use app::{App, Shared};
+pub(crate) use caller::Caller;
 pub use error::HttpError;
 pub use fhir::report_bundle;
 pub use listen::{Pace, listen};
+pub(crate) use routes::Routes;
+pub use routes::Rule;
 
-/// All routes of a node.
-pub fn router(app: &Arc<App>) -> Router {
-    let open = Router::new().route("/health", get(health)).route("/ready", get(ready)).route("/metrics", get(metrics));
-    let mut closed = Router::new();
-    if app.config.has(Role::Pages) {
-        closed = closed
-            .route("/dicom-web/studies", get(qido::studies))
-            .route("/dicom-web/series", get(qido::series))
-            .route("/dicom-web/instances", get(qido::instances))
-            .route("/dicom-web/studies/{study}", get(wado::study))
-            .route("/dicom-web/studies/{study}/metadata", get(wado::study_metadata))
-            .route("/dicom-web/studies/{study}/series", get(qido::series_of))
-            .route("/dicom-web/studies/{study}/instances", get(qido::instances_of_study))
-            .route("/dicom-web/studies/{study}/series/{series}", get(wado::series))
-            .route("/dicom-web/studies/{study}/series/{series}/metadata", get(wado::series_metadata))
-            .route("/dicom-web/studies/{study}/series/{series}/instances", get(qido::instances_of_series))
-            .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}", get(wado::instance))
-            .route(
+/// The routes of a node with their rules, in the order in which they are written here.
+pub fn rules(config: &Config) -> Vec<Rule> {
+    routes(config).rules().to_vec()
+}
+
+fn routes(config: &Config) -> Routes {
+    let mut routes = Routes::new().get("/health", Action::Open, health).get("/ready", Action::Open, ready).get(
+        "/metrics",
+        Action::Open,
+        metrics,
+    );
+    if config.has(Role::Pages) {
+        routes = routes
+            .get("/dicom-web/studies", Action::Objects, qido::studies)
+            .get("/dicom-web/series", Action::Objects, qido::series)
+            .get("/dicom-web/instances", Action::Objects, qido::instances)
+            .get("/dicom-web/studies/{study}", Action::Objects, wado::study)
+            .get("/dicom-web/studies/{study}/metadata", Action::Objects, wado::study_metadata)
+            .get("/dicom-web/studies/{study}/series", Action::Objects, qido::series_of)
+            .get("/dicom-web/studies/{study}/instances", Action::Objects, qido::instances_of_study)
+            .get("/dicom-web/studies/{study}/series/{series}", Action::Objects, wado::series)
+            .get("/dicom-web/studies/{study}/series/{series}/metadata", Action::Objects, wado::series_metadata)
+            .get("/dicom-web/studies/{study}/series/{series}/instances", Action::Objects, qido::instances_of_series)
+            .get("/dicom-web/studies/{study}/series/{series}/instances/{instance}", Action::Objects, wado::instance)
+            .get(
                 "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata",
-                get(wado::instance_metadata),
+                Action::Objects,
+                wado::instance_metadata,
             )
-            .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", get(wado::frames))
-            .route("/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered", get(wado::rendered))
-            .route(
+            .get(
+                "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}",
+                Action::Objects,
+                wado::frames,
+            )
+            .get(
+                "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered",
+                Action::Objects,
+                wado::rendered,
+            )
+            .get(
                 "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered",
-                get(wado::rendered_frame),
+                Action::Objects,
+                wado::rendered_frame,
             )
-            .route("/api/v1/readings", get(api::readings))
-            .route("/api/v1/readings/{instance}", get(api::reading))
-            .route("/api/v1/status", get(api::status))
-            .route("/api/v1/resend", post(api::resend))
-            .route("/fhir/metadata", get(fhir::capability))
-            .route("/fhir/DiagnosticReport", get(fhir::search))
-            .route("/fhir/DiagnosticReport/{id}", get(fhir::report))
-            .route("/fhir/Observation/{id}", get(fhir::observation))
-            .merge(crate::pages::routes());
+            .get("/api/v1/readings", Action::Results, api::readings)
+            .get("/api/v1/readings/{instance}", Action::Results, api::reading)
+            .get("/api/v1/status", Action::Status, api::status)
+            .post("/api/v1/resend", Action::Resend, api::resend)
+            .get("/fhir/metadata", Action::Results, fhir::capability)
+            .get("/fhir/DiagnosticReport", Action::Results, fhir::search)
+            .get("/fhir/DiagnosticReport/{id}", Action::Results, fhir::report)
+            .get("/fhir/Observation/{id}", Action::Results, fhir::observation)
+            .with(crate::pages::routes(Routes::new()));
     }
-    if app.config.has(Role::Receive) {
-        closed = closed
-            .route("/dicom-web/studies", post(stow::store))
-            .route("/dicom-web/studies/{study}", post(stow::store_in));
+    if config.has(Role::Receive) {
+        routes = routes.post("/dicom-web/studies", Action::StoreObjects, stow::store).post(
+            "/dicom-web/studies/{study}",
+            Action::StoreObjects,
+            stow::store_in,
+        );
     }
-    let closed = closed.layer(axum::middleware::from_fn_with_state(Arc::clone(app), access::check));
-    open.merge(closed).fallback(error::nothing_here).with_state(Arc::clone(app))
+    routes
+}
+
+/// All routes of a node, each behind its rule.
+pub fn router(app: &Arc<App>) -> Router {
+    let (router, rules) = routes(&app.config).into_parts();
+    let guard = Arc::new(Guard { app: Arc::clone(app), rules });
+    router
+        .layer(axum::middleware::from_fn_with_state(guard, access::check))
+        .fallback(error::nothing_here)
+        .with_state(Arc::clone(app))
 }
 
 /// 200 while the process lives and the database answers.

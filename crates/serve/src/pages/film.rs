@@ -12,8 +12,9 @@ use coxa_model::detect::overlay::drawable;
 use coxa_schema::FilmPrediction;
 
 use super::state::{Desk, Opened};
+use crate::audit::Deed;
 use crate::db::Film;
-use crate::http::{App, HttpError, Shared};
+use crate::http::{App, Caller, HttpError, Shared};
 
 /// The longest side of the first picture.
 const PREVIEW: usize = 1024;
@@ -21,9 +22,31 @@ const PREVIEW: usize = 1024;
 const HEAT: usize = 512;
 
 /// A film by its row in an address; 404 for anything else, results among it.
-pub(super) async fn film_of(app: &App, id: &str) -> Result<Film, HttpError> {
+async fn film_of(app: &App, id: &str) -> Result<Film, HttpError> {
     let id: i64 = id.parse().map_err(|_| HttpError::not_found())?;
     app.db.film(id).await?.filter(|film| film.kind == "film").ok_or_else(HttpError::not_found)
+}
+
+/// The film of a request for a part of it: that its person sees it is recorded first.
+async fn seen(app: &App, caller: &Caller, id: &str) -> Result<Film, HttpError> {
+    let film = found(app, caller, id).await?;
+    let person = caller.asker.person().map_or(0, |person| person.id);
+    if app.sights.film(person, film.id) {
+        app.audit.add(caller.event(Deed::FilmOpened).on(film.id).with("as", "pixels")).await?;
+    }
+    Ok(film)
+}
+
+/// The film that a person asks for. A number that leads nowhere is recorded too: somebody may be guessing.
+pub(super) async fn found(app: &App, caller: &Caller, id: &str) -> Result<Film, HttpError> {
+    match film_of(app, id).await {
+        Ok(film) => Ok(film),
+        Err(error) => {
+            let asked: String = id.chars().filter(char::is_ascii_digit).take(20).collect();
+            app.audit.add(caller.event(Deed::FilmOpened).failed().with("asked", asked)).await?;
+            Err(error)
+        }
+    }
 }
 
 async fn open(app: &App, desk: &Desk, film: &Film) -> Result<Arc<Opened>, HttpError> {
@@ -80,9 +103,10 @@ fn answer(media: &'static str, bytes: Bytes) -> Response {
 pub(super) async fn preview(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
-    let film = film_of(&app, &id).await?;
+    let film = seen(&app, &caller, &id).await?;
     Ok(answer("image/png", open(&app, &desk, &film).await?.preview.clone()))
 }
 
@@ -92,9 +116,10 @@ pub(super) async fn preview(
 pub(super) async fn values(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
-    let film = film_of(&app, &id).await?;
+    let film = seen(&app, &caller, &id).await?;
     Ok(answer("application/octet-stream", open(&app, &desk, &film).await?.values.clone()))
 }
 
@@ -103,9 +128,10 @@ pub(super) async fn values(
 pub(super) async fn heat(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
-    let film = film_of(&app, &id).await?;
+    let film = seen(&app, &caller, &id).await?;
     let reading = app.db.reading_of(film.id).await?.ok_or_else(HttpError::not_found)?;
     let prediction: FilmPrediction = serde_json::from_str(&reading.prediction).map_err(|_| HttpError::not_found())?;
     let finding = prediction.finding().ok_or_else(HttpError::not_found)?;

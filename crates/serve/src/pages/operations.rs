@@ -12,8 +12,9 @@ use serde::Deserialize;
 use super::state::Desk;
 use super::text::{self, visible};
 use super::{Frame, PageError, certificate, html};
+use crate::audit::Deed;
 use crate::db::{DeadKind, SeenRefusal, now};
-use crate::http::{App, Shared};
+use crate::http::{App, Caller, Shared};
 use crate::send;
 use crate::store::free_bytes;
 
@@ -128,11 +129,11 @@ impl Page {
     }
 }
 
-async fn gather(app: &App, desk: &Desk, tested: Option<Tested>) -> Result<Page, PageError> {
+async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>) -> Result<Page, PageError> {
     let config = &app.config;
     let network = desk.network(config).await;
     Ok(Page {
-        frame: Frame { title: "Operations", here: "operations" },
+        frame: Frame::of("Operations", "operations", caller),
         tested,
         queues: queues(app.db.queues().await?),
         destinations: destinations(app).await?,
@@ -289,8 +290,12 @@ fn ends(file: &std::path::Path) -> Ends {
 }
 
 /// `GET /operations`.
-pub(super) async fn page(State(app): Shared, Extension(desk): Extension<Arc<Desk>>) -> Result<Response, PageError> {
-    html(&gather(&app, &desk, None).await?)
+pub(super) async fn page(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, PageError> {
+    html(&gather(&app, &desk, &caller, None).await?)
 }
 
 /// What is resent: one dead letter, or all where nothing is named.
@@ -302,7 +307,18 @@ pub(super) struct Resend {
 }
 
 /// `POST /operations/resend`.
-pub(super) async fn resend(State(app): Shared, Form(asked): Form<Resend>) -> Result<Response, PageError> {
+pub(super) async fn resend(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    Form(asked): Form<Resend>,
+) -> Result<Response, PageError> {
+    let known: i64 = asked.id.parse().unwrap_or(0);
+    let what = if asked.kind.is_empty() {
+        "all".into()
+    } else {
+        format!("{} {known}", DeadKind::parse(&asked.kind).map_or("unknown", DeadKind::as_str))
+    };
+    app.audit.add(caller.event(Deed::Resent).with("what", what)).await?;
     if asked.kind.is_empty() {
         app.db.revive().await?;
     } else {
@@ -327,9 +343,11 @@ pub(super) struct Echo {
 pub(super) async fn echo(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
     Form(asked): Form<Echo>,
 ) -> Result<Response, PageError> {
     let to = app.config.destinations.iter().find(|to| to.name == asked.to).ok_or(PageError::NotFound)?;
+    app.audit.add(caller.event(Deed::Echoed).with("destination", &to.name)).await?;
     let begun = std::time::Instant::now();
     let answered = match send::call_of(&app.config, to) {
         Ok(call) => send::echo(&call).await,
@@ -340,5 +358,5 @@ pub(super) async fn echo(
         wrong: answered.err().map(|error| visible(&error)),
         milliseconds: begun.elapsed().as_millis(),
     };
-    html(&gather(&app, &desk, Some(tested)).await?)
+    html(&gather(&app, &desk, &caller, Some(tested)).await?)
 }

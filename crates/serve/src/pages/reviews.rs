@@ -1,20 +1,20 @@
 //! Reviews: a physician agrees, disagrees or is unsure, with a note and a mark; stored before the answer, and undoable.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Form};
 use serde::Deserialize;
 
-use super::film::film_of;
+use super::film::found;
 use super::text::{self, visible};
 use super::{PageError, html};
+use crate::audit::Deed;
 use crate::db::{Database, NewReview, Review, Verdict};
-use crate::http::{App, Shared};
+use crate::http::{App, Caller, Shared};
+use crate::people::{Action, Asker, Subject, may};
 
-/// Who reviews, until there are people.
-const LOCAL: &str = "local";
 /// The longest note, characters.
 const LONGEST_NOTE: usize = 4000;
 
@@ -39,13 +39,16 @@ struct Shown {
     note: String,
     mark: Option<(i64, i64)>,
     reviewer: String,
+    /// Whether whoever sees the page may take it back.
+    is_own: bool,
     at: String,
     undone_at: String,
 }
 
 impl Shown {
-    fn of(review: Review) -> Self {
+    fn of(review: Review, asker: &Asker) -> Self {
         Self {
+            is_own: may(asker, Action::UndoReview, Subject::Review(review.person)),
             id: review.id,
             word: match review.verdict.as_str() {
                 "agree" => "Agreed",
@@ -76,12 +79,18 @@ pub(super) struct Reviews {
     film: i64,
     all: Vec<Shown>,
     back: String,
+    form: String,
 }
 
 impl Reviews {
-    pub(super) async fn of(db: &Database, film: i64, back: &str) -> Result<Self, PageError> {
-        let all = db.reviews(film).await?.into_iter().map(Shown::of).collect();
-        Ok(Self { film, all, back: back.to_owned() })
+    pub(super) async fn of(db: &Database, caller: &Caller, film: i64, back: &str) -> Result<Self, PageError> {
+        let all = db.reviews(film).await?.into_iter().map(|review| Shown::of(review, &caller.asker)).collect();
+        Ok(Self { film, all, back: back.to_owned(), form: caller.form_token.clone() })
+    }
+
+    /// Whether a review is the latest one that whoever sees the page may take back.
+    fn is_latest_own(&self, review: &Shown) -> bool {
+        self.all.iter().find(|other| other.stands() && other.is_own).is_some_and(|latest| latest.id == review.id)
     }
 
     /// The mark of the review that stands.
@@ -93,10 +102,11 @@ impl Reviews {
 /// `POST /films/{id}/reviews`.
 pub(super) async fn add(
     State(app): Shared,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
-    let film = film_of(&app, &id).await.map_err(|_| PageError::NotFound)?;
+    let film = found(&app, &caller, &id).await.map_err(|_| PageError::NotFound)?;
     let verdict = Verdict::parse(&filled.verdict).ok_or(PageError::Bad("A review is agree, disagree or unsure."))?;
     let note: String = filled.note.replace("\r\n", "\n").trim().chars().filter(|c| *c != '\0').collect();
     if note.chars().count() > LONGEST_NOTE {
@@ -104,29 +114,43 @@ pub(super) async fn add(
     }
     let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
     let mark = place(&filled.mark_x, film.attributes.columns).zip(place(&filled.mark_y, film.attributes.rows));
-    app.db.add_review(&NewReview { film: film.id, verdict, note, mark, reviewer: LOCAL.into() }).await?;
-    done(&app, film.id, &filled).await
+    let person = caller.asker.person().ok_or(PageError::SignedOut)?;
+    // The entry comes first: a review that nobody knows of must not be.
+    app.audit.add(caller.event(Deed::Reviewed).on(film.id).with("verdict", verdict.as_str())).await?;
+    app.db
+        .add_review(&NewReview { film: film.id, verdict, note, mark, reviewer: person.name.clone(), person: person.id })
+        .await?;
+    done(&app, &caller, film.id, &filled).await
 }
 
 /// `POST /films/{id}/reviews/{review}/undo`.
 pub(super) async fn undo(
     State(app): Shared,
+    Extension(caller): Extension<Caller>,
     Path((id, review)): Path<(String, String)>,
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
-    let film = film_of(&app, &id).await.map_err(|_| PageError::NotFound)?;
-    let review = review.parse().map_err(|_| PageError::NotFound)?;
+    let film = found(&app, &caller, &id).await.map_err(|_| PageError::NotFound)?;
+    let review: i64 = review.parse().map_err(|_| PageError::NotFound)?;
+    let author = app.db.reviews(film.id).await?.into_iter().find(|other| other.id == review).map(|other| other.person);
+    let event = caller.event(Deed::ReviewUndone).on(film.id).with("review", review);
+    // Another person's review and one that is not there are answered alike.
+    if !author.is_some_and(|author| may(&caller.asker, Action::UndoReview, Subject::Review(author))) {
+        app.audit.add(event.failed()).await?;
+        return Err(PageError::NotFound);
+    }
+    app.audit.add(event).await?;
     if !app.db.undo_review(film.id, review).await? {
         return Err(PageError::NotFound);
     }
-    done(&app, film.id, &filled).await
+    done(&app, &caller, film.id, &filled).await
 }
 
-async fn done(app: &App, film: i64, filled: &Filled) -> Result<Response, PageError> {
+async fn done(app: &App, caller: &Caller, film: i64, filled: &Filled) -> Result<Response, PageError> {
     // An address of this page and no other.
     let back = if filled.back.starts_with('?') { filled.back.as_str() } else { "" };
     if filled.by == "script" {
-        return html(&Reviews::of(&app.db, film, back).await?);
+        return html(&Reviews::of(&app.db, caller, film, back).await?);
     }
     let place: String = format!("/films/{film}{back}").chars().filter(char::is_ascii_graphic).collect();
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response())

@@ -5,23 +5,24 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-/// A text of a film or a peer with every control, bidirectional and invisible character written as its code point.
-pub(super) fn visible(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if is_hidden(c) {
-            shown += &format!("[U+{:04X}]", u32::from(c))
-        } else {
-            shown.push(c)
+pub(super) use crate::visible::visible;
+
+/// A text as the value of a parameter in an address (RFC 3986: all but unreserved characters percent-encoded).
+pub(super) fn parameter(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut all, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => all.push(char::from(byte)),
+            _ => all += &format!("%{byte:02X}"),
         }
-        shown
+        all
     })
 }
 
-/// Controls, and what Unicode's bidirectional algorithm (UAX #9) and default-ignorable characters would do unseen.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
-        || matches!(c, '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+/// A day of this machine's calendar, `YYYY-MM-DD`, from its first moment to the next one's.
+pub(super) fn day_of(text: &str) -> Option<(i64, i64)> {
+    let date: Date = text.parse().ok()?;
+    let begin = |date: Date| Some(date.to_zoned(TimeZone::system()).ok()?.timestamp().as_microsecond());
+    Some((begin(date)?, begin(date.tomorrow().ok()?)?))
 }
 
 /// A person's name (PS3.5, 6.2.1): family name first, in each of its up to three writings; `No name` where it has none.
@@ -155,12 +156,6 @@ pub(super) fn probability(value: f64, thresholds: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hidden_characters_are_shown() {
-        assert_eq!(visible("A\u{202E}B\nC"), "A[U+202E]B[U+000A]C");
-        assert_eq!(visible("Müller 王"), "Müller 王");
-    }
 
     #[test]
     fn names() {

@@ -10,14 +10,15 @@ use coxa_model::detect::overlay::drawable;
 use coxa_schema::{FilmPrediction, Finding, Side};
 use serde_json::{Value, json};
 
-use super::film::film_of;
+use super::film::found;
 use super::reviews::Reviews;
 use super::state::Desk;
 use super::text::{self, Header, visible};
 use super::worklist::{Asked, Call, Filters, Scale};
 use super::{Frame, PageError, html};
+use crate::audit::Deed;
 use crate::db::{Film, FilmQuery, Reading};
-use crate::http::{App, Shared};
+use crate::http::{App, Caller, Shared};
 
 /// Other films of the patient that are listed.
 const OTHERS: usize = 12;
@@ -29,6 +30,7 @@ struct Region {
 }
 
 struct Other {
+    id: i64,
     address: String,
     date: String,
     what: String,
@@ -40,6 +42,8 @@ struct Other {
 struct Page {
     frame: Frame,
     id: i64,
+    /// Whose drafts are restored.
+    person: i64,
     name: String,
     patient_id: String,
     age: String,
@@ -70,16 +74,20 @@ struct Page {
 pub(super) async fn page(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    let film = film_of(&app, &id).await.map_err(|_| PageError::NotFound)?;
+    let film = found(&app, &caller, &id).await.map_err(|_| PageError::NotFound)?;
+    let person = caller.asker.person().map_or(0, |person| person.id);
+    app.sights.film(person, film.id);
+    app.audit.add(caller.event(Deed::FilmOpened).on(film.id)).await?;
     let reading = app.db.reading_of(film.id).await?;
     let filters = Filters::of(&asked);
     let back = filters.address(1);
     let beside = app.db.neighbors(&filters.query(), film.id).await?;
     let address = |id: i64| format!("/films/{id}{back}");
-    let reviews = Reviews::of(&app.db, film.id, &back).await?;
+    let reviews = Reviews::of(&app.db, &caller, film.id, &back).await?;
     let high = app.config.network.high_specificity_threshold;
     let prediction =
         reading.as_ref().and_then(|reading| serde_json::from_str::<FilmPrediction>(&reading.prediction).ok());
@@ -89,10 +97,15 @@ pub(super) async fn page(
     let call = Call::of(&film.state, finding.map(|f| f.probability), finding.is_some_and(|f| f.is_positive), high);
     let header = Header::of(&film.attributes.metadata);
     let others = others(&app, &film, &back).await?;
+    let listed: Vec<String> = others.iter().filter(|other| !other.is_this).map(|other| other.id.to_string()).collect();
+    if !listed.is_empty() {
+        app.audit.add(caller.event(Deed::FilmsListed).with("films", listed.join(" "))).await?;
+    }
     let attributes = &film.attributes;
     html(&Page {
-        frame: Frame { title: "Film", here: "" },
+        frame: Frame::of("Film", "", &caller),
         id: film.id,
+        person,
         name: text::name(&attributes.patient_name),
         patient_id: visible(&attributes.patient_id),
         age: header.age(&attributes.patient_birth_date, &attributes.study_date, film.received_at),
@@ -219,6 +232,7 @@ async fn others(app: &App, film: &Film, back: &str) -> Result<Vec<Other>, PageEr
         return Ok(Vec::new());
     }
     let other = |other: &Film| Other {
+        id: other.id,
         address: format!("/films/{}{back}", other.id),
         date: text::day(&other.attributes.study_date),
         what: what(other),

@@ -11,8 +11,10 @@ use serde::Deserialize;
 use super::state::Desk;
 use super::text::{self, Header, visible};
 use super::{Frame, PageError, html};
+use crate::audit::Deed;
 use crate::db::{FilmState, Finding, Listed, Summary, Verdict, WorklistQuery, now};
-use crate::http::Shared;
+use crate::http::{Caller, Shared};
+use crate::people::{Action, Subject, may};
 
 /// Rows of a page.
 const ROWS: i64 = 50;
@@ -63,7 +65,7 @@ impl Filters {
             known.iter().map(|(key, _)| *key).find(|key| *key == asked).unwrap_or("")
         };
         let date = asked.date.trim();
-        let is_date = DATES.iter().any(|(key, _)| *key == date) || day(date).is_some();
+        let is_date = DATES.iter().any(|(key, _)| *key == date) || text::day_of(date).is_some();
         Self {
             state: one_of(&STATES, &asked.state),
             finding: one_of(&FINDINGS, &asked.finding),
@@ -92,7 +94,7 @@ impl Filters {
                 "" => None,
                 word => Some(Verdict::parse(word)),
             },
-            received: match (self.date.parse::<i64>(), day(&self.date)) {
+            received: match (self.date.parse::<i64>(), text::day_of(&self.date)) {
                 (_, Some((from, to))) => (Some(from), Some(to)),
                 (Ok(days), None) => (Some(now() - days * DAY), None),
                 _ => (None, None),
@@ -131,7 +133,7 @@ impl Filters {
     }
 
     fn is_day(&self) -> bool {
-        day(&self.date).is_some()
+        text::day_of(&self.date).is_some()
     }
 
     fn is_narrow(&self) -> bool {
@@ -139,31 +141,14 @@ impl Filters {
     }
 }
 
-/// Pairs that have a value, percent-encoded (RFC 3986: all but unreserved characters).
+/// Pairs that have a value.
 fn form_urlencoded(pairs: &[(&str, &str)]) -> String {
-    let encoded = |text: &str| {
-        text.bytes().fold(String::new(), |mut all, byte| {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => all.push(char::from(byte)),
-                _ => all += &format!("%{byte:02X}"),
-            }
-            all
-        })
-    };
     let pairs: Vec<String> = pairs
         .iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(key, value)| format!("{key}={}", encoded(value)))
+        .map(|(key, value)| format!("{key}={}", text::parameter(value)))
         .collect();
     pairs.join("&")
-}
-
-/// A day of this machine's calendar, `YYYY-MM-DD`, from its first moment to the next one's.
-fn day(text: &str) -> Option<(i64, i64)> {
-    let date: jiff::civil::Date = text.parse().ok()?;
-    let begin =
-        |date: jiff::civil::Date| Some(date.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp().as_microsecond());
-    Some((begin(date)?, begin(date.tomorrow().ok()?)?))
 }
 
 /// What the worklist needs of a prediction.
@@ -298,6 +283,8 @@ impl Row {
 #[derive(Template)]
 #[template(path = "worklist_rows.html")]
 struct Rows {
+    /// Whether whoever sees the list may see the operations.
+    operations: bool,
     filters: Filters,
     summary: Summary,
     rows: Vec<Row>,
@@ -318,15 +305,22 @@ struct Page {
     list: Rows,
 }
 
-async fn rows(app: &crate::http::App, desk: &Desk, asked: &Asked) -> Result<Rows, PageError> {
+async fn rows(app: &crate::http::App, desk: &Desk, caller: &Caller, asked: &Asked) -> Result<Rows, PageError> {
     let filters = Filters::of(asked);
     let offset = (filters.page - 1) * ROWS;
     let mut films = app.db.worklist(&filters.query(), offset, ROWS + 1).await?;
     let is_more = films.len() as i64 > ROWS;
     films.truncate(ROWS as usize);
+    let person = caller.asker.person().map_or(0, |person| person.id);
+    let seen = app.sights.rows(person, films.iter().map(|film| film.id));
+    if !seen.is_empty() {
+        let seen: Vec<String> = seen.iter().map(i64::to_string).collect();
+        app.audit.add(caller.event(Deed::FilmsListed).with("films", seen.join(" "))).await?;
+    }
     let high = app.config.network.high_specificity_threshold;
     let rows: Vec<Row> = films.iter().map(|film| Row::of(film, high, &filters)).collect();
     Ok(Rows {
+        operations: may(&caller.asker, Action::Operations, Subject::Any),
         summary: desk.summary(&app.db).await?,
         first: if rows.is_empty() { 0 } else { offset + 1 },
         last: offset + rows.len() as i64,
@@ -341,10 +335,11 @@ async fn rows(app: &crate::http::App, desk: &Desk, asked: &Asked) -> Result<Rows
 pub(super) async fn page(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    let list = rows(&app, &desk, &asked).await?;
-    let frame = Frame { title: "Worklist", here: "worklist" };
+    let list = rows(&app, &desk, &caller, &asked).await?;
+    let frame = Frame::of("Worklist", "worklist", &caller);
     html(&Page { frame, states: &STATES, findings: &FINDINGS, reviews: &REVIEWS, dates: &DATES, list })
 }
 
@@ -352,9 +347,10 @@ pub(super) async fn page(
 pub(super) async fn fragment(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    html(&rows(&app, &desk, &asked).await?)
+    html(&rows(&app, &desk, &caller, &asked).await?)
 }
 
 #[cfg(test)]

@@ -1,0 +1,162 @@
+//! Who may do what: one function, which every route asks before its handler runs, and again where a rule hangs on the row.
+
+use super::role::{Role, Roles};
+use super::session::Stage;
+use crate::db::Scope;
+
+/// A person who is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The row.
+    pub id: i64,
+    /// The name that is signed in with.
+    pub name: String,
+    /// As other people read it.
+    pub full_name: String,
+    /// What the person is here.
+    pub roles: Roles,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// Somebody who has shown nothing.
+    Nobody,
+    /// A program on this machine, where the interfaces want no token.
+    Local,
+    /// A program with a token.
+    Token {
+        /// The token's name.
+        name: String,
+        /// What it allows.
+        scope: Scope,
+    },
+    /// A person whose sign-in still lacks the second factor or a new password.
+    Unfinished(Person, Stage),
+    /// A person.
+    Person(Person),
+}
+
+impl Asker {
+    /// The person, whose sign-in is whole.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Person(person) => Some(person),
+            _ => None,
+        }
+    }
+}
+
+/// What a route does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Health, figures, style sheets: nothing of any film or person.
+    Open,
+    /// The sign-in form.
+    SignIn,
+    /// Signing out.
+    SignOut,
+    /// The second factor.
+    EnterCode,
+    /// The new password after a one-time password.
+    ChoosePassword,
+    /// One's own account.
+    Account,
+    /// Worklist and viewer: films, patients, results.
+    Films,
+    /// A review of a film.
+    Review,
+    /// A review taken back, by its author.
+    UndoReview,
+    /// Queues, destinations, refused associations.
+    Operations,
+    /// Resend, test a destination.
+    Operate,
+    /// Other people's accounts.
+    People,
+    /// The audit log: read, verify, export.
+    Audit,
+    /// DICOMweb: search and retrieve.
+    Objects,
+    /// DICOMweb: store.
+    StoreObjects,
+    /// Results as JSON lines or FHIR.
+    Results,
+    /// The node's state as JSON.
+    Status,
+    /// Dead letters sent again by a program.
+    Resend,
+}
+
+/// What an action is done to, as far as a rule depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Anything that the action is done to.
+    Any,
+    /// A review, by its author; `None` where it is from before there were accounts.
+    Review(Option<i64>),
+}
+
+/// Whether somebody may do something.
+///
+/// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
+pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
+    use Action::{
+        Account, Audit, ChoosePassword, EnterCode, Films, Objects, Open, Operate, Operations, People, Resend, Results,
+        Review, SignIn, SignOut, Status, StoreObjects, UndoReview,
+    };
+    if matches!(action, Open | SignIn | SignOut) {
+        return true;
+    }
+    match asker {
+        Asker::Nobody => false,
+        Asker::Local => matches!(action, Objects | StoreObjects | Results | Status | Resend),
+        Asker::Token { scope, .. } => match action {
+            Objects | Results | Status => true,
+            StoreObjects | Resend => *scope == Scope::Admin,
+            _ => false,
+        },
+        Asker::Unfinished(_, Stage::Code) => action == EnterCode,
+        Asker::Unfinished(_, Stage::Change) => action == ChoosePassword,
+        Asker::Unfinished(_, Stage::Full) => false,
+        Asker::Person(person) => {
+            let is = |role| person.roles.has(role);
+            match action {
+                Open | SignIn | SignOut | Account => true,
+                Films | Objects | Results | Review => is(Role::Physician) || is(Role::Reviewer),
+                UndoReview => {
+                    let is_author = match subject {
+                        Subject::Any => true,
+                        Subject::Review(author) => author == Some(person.id),
+                    };
+                    is_author && (is(Role::Physician) || is(Role::Reviewer))
+                }
+                Operations | Operate | People | Status | Resend => is(Role::Administrator),
+                Audit => is(Role::Auditor),
+                // Films come from modalities and archives, not from a browser; a sign-in that is whole has no steps left.
+                StoreObjects | EnterCode | ChoosePassword => false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_is_undone_by_its_author_alone() {
+        let person = |id| {
+            Asker::Person(Person {
+                id,
+                name: "a".into(),
+                full_name: "A".into(),
+                roles: Roles::default().with(Role::Physician),
+            })
+        };
+        assert!(may(&person(1), Action::UndoReview, Subject::Review(Some(1))));
+        assert!(!may(&person(2), Action::UndoReview, Subject::Review(Some(1))));
+        assert!(!may(&person(1), Action::UndoReview, Subject::Review(None)));
+        assert!(!may(&Asker::Local, Action::UndoReview, Subject::Any));
+    }
+}

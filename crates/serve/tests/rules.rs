@@ -1,0 +1,192 @@
+//! Every route of the router × everybody who may ask: one table, made from the router itself, against the one that was agreed on.
+//!
+//! `golden/rules.txt` has a line for each route: its method and path, and for each asker the status for what is there, and after a slash
+//! the status for what is not (a number or UID that was guessed). Run with `COXA_BLESS=1` to write it anew, and read the difference.
+
+use coxa_serve::config::Role as NodeRole;
+use coxa_serve::db::{NewReview, Scope, Verdict};
+use coxa_serve::http::{Rule, rules};
+use coxa_serve::people::Role;
+use coxa_serve::people::session::Stage;
+use reqwest::Method;
+
+use crate::pages::{film, read};
+use crate::support::{Film, Running, Visitor};
+
+/// Who asks: a column.
+#[derive(Clone, Copy)]
+enum Asker {
+    Nobody,
+    Token(Scope),
+    Step(Stage),
+    Of(Role),
+}
+
+const ASKERS: [(&str, Asker); 10] = [
+    ("nobody", Asker::Nobody),
+    ("token-read", Asker::Token(Scope::Read)),
+    ("token-admin", Asker::Token(Scope::Admin)),
+    ("code-missing", Asker::Step(Stage::Code)),
+    ("password-missing", Asker::Step(Stage::Change)),
+    ("physician", Asker::Of(Role::Physician)),
+    ("reviewer", Asker::Of(Role::Reviewer)),
+    ("reader", Asker::Of(Role::Reader)),
+    ("administrator", Asker::Of(Role::Administrator)),
+    ("auditor", Asker::Of(Role::Auditor)),
+];
+
+struct Scene {
+    node: Running,
+    film: i64,
+    uids: [String; 3],
+    review: i64,
+    victim: i64,
+}
+
+async fn scene() -> Scene {
+    let node = Running::start(|config| {
+        config.roles = vec![NodeRole::Receive, NodeRole::Pages];
+        config.require_token = true;
+    })
+    .await;
+    let id = film(&node, "A", |_| {}, read(0.95)).await;
+    let attributes = node.app.db.film(id).await.unwrap().unwrap().attributes;
+    let victim = node.person("victim", &[Role::Physician]).await;
+    let review = NewReview {
+        film: id,
+        verdict: Verdict::Agree,
+        note: String::new(),
+        mark: None,
+        reviewer: "victim".into(),
+        person: victim,
+    };
+    let review = node.app.db.add_review(&review).await.unwrap();
+    for (name, scope) in [("r", Scope::Read), ("a", Scope::Admin)] {
+        assert!(node.app.db.add_token(name, &format!("token {name}"), scope).await.unwrap());
+    }
+    let uids = [attributes.study_uid, attributes.series_uid, attributes.sop_instance_uid];
+    Scene { node, film: id, uids, review, victim }
+}
+
+impl Scene {
+    /// The path with what is there, or with what is not.
+    fn path(&self, rule: &Rule, is_there: bool) -> String {
+        let numbers = if rule.path.starts_with("/people") { self.victim } else { self.film };
+        let value = |name: &str| match (name, is_there) {
+            ("study", true) => self.uids[0].clone(),
+            ("series", true) => self.uids[1].clone(),
+            ("instance", true) => self.uids[2].clone(),
+            ("study" | "series" | "instance", false) => "2.25.99".into(),
+            ("review", true) => self.review.to_string(),
+            ("id", true) => numbers.to_string(),
+            ("name", true) => "pages.css".into(),
+            ("frames", _) => "1".into(),
+            _ => "999999".into(),
+        };
+        let parts =
+            rule.path.split('/').map(|part| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                Some(name) => value(name),
+                None => part.to_owned(),
+            });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    async fn ask(&self, rule: &Rule, path: &str, (name, asker): (&str, Asker), person: Option<i64>) -> u16 {
+        let visitor = match (asker, person) {
+            (Asker::Step(stage), Some(person)) => self.node.session(person, stage).await,
+            (Asker::Of(_), Some(person)) => self.node.session(person, Stage::Full).await,
+            _ => self.node.stranger(),
+        };
+        let mut request = visitor.request(rule.method.clone(), path).header("accept", "*/*");
+        if let Asker::Token(scope) = asker {
+            request = request.bearer_auth(if scope == Scope::Read { "token r" } else { "token a" });
+        }
+        if rule.method == Method::POST {
+            request =
+                request.header("origin", &self.node.http).header("content-type", "application/x-www-form-urlencoded");
+            request = request.body(format!("form={}&verdict=agree&name=x-{name}", visitor.form));
+        }
+        request.send().await.unwrap().status().as_u16()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_has_a_rule_and_every_rule_holds() {
+    let scene = scene().await;
+    let mut table = format!("{:92}", "");
+    for (name, _) in ASKERS {
+        table += &format!("{name:17}");
+    }
+    let mut lines = vec![table.trim_end().to_owned()];
+    let mut people = Vec::new();
+    for (name, asker) in ASKERS {
+        people.push(match asker {
+            Asker::Step(_) => Some(scene.node.person(name, &[Role::Physician, Role::Administrator]).await),
+            Asker::Of(role) => Some(scene.node.person(name, &[role]).await),
+            _ => None,
+        });
+    }
+    for rule in rules(&scene.node.app.config) {
+        let mut line = format!("{:92}", format!("{} {}", rule.method, rule.path));
+        for (asker, person) in ASKERS.into_iter().zip(&people) {
+            let there = scene.ask(&rule, &scene.path(&rule, true), asker, *person).await;
+            let statuses = if rule.path.contains('{') {
+                let gone = scene.ask(&rule, &scene.path(&rule, false), asker, *person).await;
+                format!("{there}/{gone}")
+            } else {
+                there.to_string()
+            };
+            line += &format!("{statuses:17}");
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    scene.node.stop().await;
+    let found = lines.join("\n") + "\n";
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rules.txt");
+    if std::env::var_os("COXA_BLESS").is_some() {
+        std::fs::write(&golden, &found).unwrap();
+    }
+    let wanted = std::fs::read_to_string(&golden).unwrap_or_default();
+    for (found, wanted) in found.lines().zip(wanted.lines()) {
+        assert_eq!(found, wanted);
+    }
+    assert_eq!(
+        found.lines().count(),
+        wanted.lines().count(),
+        "a route without a line, or a line without a route:\n{found}"
+    );
+}
+
+/// What the table cannot show: that what is answered is nothing of a film or person to whoever may not see it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_anything_from_what_is_refused() {
+    let scene = scene().await;
+    let reader = scene.node.person("reader", &[Role::Reader]).await;
+    for rule in rules(&scene.node.app.config) {
+        for is_reader in [true, false] {
+            let mut answers = Vec::new();
+            for is_there in [true, false] {
+                // A session each: signing out is among the routes.
+                let visitor =
+                    if is_reader { scene.node.session(reader, Stage::Full).await } else { scene.node.stranger() };
+                answers.push(answer(&visitor, &rule, &scene.path(&rule, is_there)).await);
+            }
+            let (there, gone) = (&answers[0], &answers[1]);
+            if there.0 >= 400 && rule.path.contains('{') {
+                assert_eq!(there, gone, "{} {}", rule.method, rule.path);
+            }
+            for secret in ["DOE", "P-A", &scene.uids[2], "0.95", "victim"] {
+                assert!(!there.1.contains(secret), "{} {} holds {secret}: {}", rule.method, rule.path, there.1);
+            }
+        }
+    }
+    let film = Film::new("A", 0);
+    assert_eq!(film.uid, scene.uids[2]);
+    scene.node.stop().await;
+}
+
+async fn answer(visitor: &Visitor, rule: &Rule, path: &str) -> (u16, String) {
+    let response = if rule.method == Method::POST { visitor.post(path, &[]).await } else { visitor.get(path).await };
+    let (status, text) = (response.status().as_u16(), response.text().await.unwrap());
+    (status, if visitor.form.is_empty() { text } else { text.replace(&visitor.form, "") })
+}
