@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod bench;
+pub mod collect;
 pub mod compare;
 pub mod deidentify;
 pub mod demo;
