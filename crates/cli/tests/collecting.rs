@@ -197,7 +197,19 @@ async fn keys_disks_and_contradictions_are_named() {
             assert!(errors(&output).contains(message), "{message}: {}", errors(&output));
         }
         full_disk(&place, &from);
+        limbs(&place, &from);
     });
+}
+
+fn limbs(place: &Place, from: &str) {
+    let output = place.collect(from, "with-limbs", &["--limbs", "--json"]).output().unwrap();
+    assert_eq!(json_lines(&output)[0]["limbs"].as_u64(), Some(place.hospital.limbs.len() as u64), "{}", errors(&output));
+    let (limbs, set) = (format!("{}/limbs", place.at("with-limbs")), place.at("limbs"));
+    succeed(&run(&["import", "folders", &limbs, "--out", &set]));
+    let manifest = Table::read(&Path::new(&set).join("manifest.csv")).unwrap();
+    assert_eq!(manifest.len(), place.hospital.limbs.len());
+    assert!(manifest.rows().all(|row| row.text("body_part") == "knee" && row.text("patient").starts_with('P')));
+    succeed(&run(&["deidentify", "verify", &limbs, "--key", &place.at("key")]));
 }
 
 /// A limit on the size of files stands for a disk that is full.
@@ -208,7 +220,7 @@ fn full_disk(place: &Place, from: &str) {
     limited.args(["-c", "trap '' XFSZ; ulimit -f 5; exec \"$@\"", "bash"]).arg(whole.get_program()).args(whole.get_args());
     let output = limited.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
-    assert!(errors(&output).contains("full"), "{}", errors(&output));
+    assert!(errors(&output).contains("File too large"), "{}", errors(&output));
     let out = place.folder.path().join("full");
     let films = coxa_files::find::films_below(&out.join("images"));
     assert!(films.films.is_empty(), "half-written: {:?}", films.films);

@@ -31,7 +31,9 @@ pub(crate) fn choose(rules: &FilmRules, candidates: &[Candidate<'_>]) -> Vec<Opt
         for &place in &order {
             let copy = kept.iter().find_map(|&other| {
                 let reason = copy_of(rules, &candidates[place], &candidates[other]);
-                let same = pixels[place].is_some() && pixels[place] == pixels[other];
+                let same = pixels[place].is_some()
+                    && pixels[place] == pixels[other]
+                    && candidates[place].wanted.set == candidates[other].wanted.set;
                 reason.or(same.then_some(Reason::SamePixels)).map(|reason| (reason, other))
             });
             match copy {

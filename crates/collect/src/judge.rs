@@ -58,7 +58,8 @@ pub(crate) enum Seen {
     File,
 }
 
-/// Judges a film. Of a search's answers, only what the file cannot contradict leaves a film out.
+/// Judges a film. Of a search's answers, a View Position, a Body Part Examined and what the series' descriptions name as the part leave a
+/// film out; what an archive need not return does not, so that the choice is the same over all archives.
 pub(crate) fn judge(rules: &Rules, film: &Attributes, seen: Seen) -> Verdict {
     if let Some(reason) = excluded(rules, film) {
         return Verdict::Leave(reason);
@@ -72,9 +73,12 @@ pub(crate) fn judge(rules: &Rules, film: &Attributes, seen: Seen) -> Verdict {
         let view = part.as_str().to_owned();
         return Verdict::Take(Wanted { part, set: Set::Limbs, view, reason: Reason::Taken });
     }
+    // What the study is of says nothing against one of its films before the film's own header is seen.
+    let is_bare = film.body_part.is_none() && film.series_description.is_none() && film.protocol.is_none();
     let (part, part_reason) = match part(rules, film, &series, &study) {
         Part::Known(part) => (part, Reason::Taken),
         Part::Contradictory(part) => (part, Reason::Contradiction),
+        Part::Other if seen == Seen::Search && is_bare => (BodyPart::Pelvis, Reason::PartUnstated),
         Part::Other => return Verdict::Leave(Reason::BodyPart),
         // The search may not return the part that the file states.
         Part::Unstated if seen == Seen::File && rules.films.unstated_part == Decision::Leave => {
@@ -84,6 +88,8 @@ pub(crate) fn judge(rules: &Rules, film: &Attributes, seen: Seen) -> Verdict {
     };
     let (projection, view_reason) = match view(rules, film, &series) {
         View::Frontal(projection) => (projection, Reason::Taken),
+        // A search may not return the View Position that contradicts a description.
+        View::Other if seen == Seen::Search && film.view_position.is_none() => ("", Reason::ViewUnstated),
         View::Other => return Verdict::Leave(Reason::View),
         View::Unstated => ("", Reason::ViewUnstated),
         View::Contradictory => ("", Reason::Contradiction),
@@ -279,8 +285,11 @@ mod tests {
         let state = Attributes { sop_class: Some("1.2.840.10008.5.1.4.1.1.11.1".into()), ..film("PELVIS", "AP", "", "") };
         assert_eq!(verdict(&rules, &state), "not_a_film");
         // A search that returns neither part nor view leaves nothing out.
-        let bare = Attributes { modality: Some("DX".into()), ..Attributes::default() };
-        assert!(matches!(judge(&strict, &bare, Seen::Search), Verdict::Take(_)));
+        for bare in [film("", "", "", ""), film("", "", "", "Chest"), film("PELVIS", "", "Hip lateral", "")] {
+            assert!(matches!(judge(&strict, &bare, Seen::Search), Verdict::Take(_)));
+            assert!(matches!(judge(&strict, &bare, Seen::File), Verdict::Leave(_)));
+        }
+        assert_eq!(judge(&rules, &film("PELVIS", "LL", "", ""), Seen::Search), Verdict::Leave(Reason::View));
     }
 
     #[test]

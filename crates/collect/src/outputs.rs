@@ -29,10 +29,6 @@ pub const REPORT_PAGE: &str = "report.html";
 /// The rules that were in effect.
 pub(crate) const RULES: &str = "rules.toml";
 
-/// Everything that a collection writes, by name.
-pub(crate) const NAMES: [&str; 8] =
-    [IMAGES, LIMBS, JOURNAL, REGISTRY_TABLE, FILMS_TABLE, REPORT_TABLE, REPORT_PAGE, RULES];
-
 /// Writes the registry under the films' pseudonyms; it takes the place of an earlier run's.
 pub(crate) fn write_registry(
     deidentifier: &Deidentifier,

@@ -1,7 +1,7 @@
 //! A collection from its request to its report: each injury of the registry that no earlier run has finished.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use coxa_cohort::registry::load_injuries;
 use coxa_deidentify::{Deidentifier, open_folder};
@@ -11,7 +11,7 @@ use coxa_files::write_whole;
 use crate::archive::{Archive, Source};
 use crate::error::CollectError;
 use crate::journal::{FilmRecord, Journal, RowOutcome, RowRecord};
-use crate::outputs::{IMAGES, JOURNAL, LIMBS, NAMES, RULES, remove_orphans, write_films, write_registry};
+use crate::outputs::{IMAGES, JOURNAL, LIMBS, RULES, remove_orphans, write_films, write_registry};
 use crate::peer::Peer;
 use crate::report;
 use crate::row::{Case, Collector, private_folder};
@@ -88,8 +88,15 @@ pub async fn collect(
     let Request { registry, out, rules, deidentifier, .. } = *request;
     rules.validate().map_err(|reason| CollectError::Rules { path: out.join(RULES), reason })?;
     let injuries = load_injuries(registry)?;
+    if let Some(keep) = request.keep_identified {
+        apart(keep, out)?;
+    }
+    let journal = open(request)?;
     let keep = request.keep_identified.map(private_folder).transpose()?;
-    let journal = open(request, keep.as_deref())?;
+    if let Some(keep) = &keep {
+        // Once more, links followed.
+        apart(keep, &out.canonicalize().map_err(CollectError::io(out))?)?;
+    }
     let notes = write_registry(deidentifier, registry, out)?;
     if notes.emptied > 0 {
         observe(&Event::Note(&format!("{} fields of the registry did not hold what their column holds, and were emptied", notes.emptied)));
@@ -151,24 +158,26 @@ pub(crate) fn is_withheld(film: &FilmRecord) -> bool {
     matches!(film.reason, Withheld | OtherPatient)
 }
 
+/// Refuses a folder for identified films that lies in the output folder, or the other way round.
+fn apart(keep: &Path, out: &Path) -> Result<(), CollectError> {
+    let absolute = |path: &Path| std::path::absolute(path).map_err(CollectError::io(path));
+    let (keep, out) = (absolute(keep)?, absolute(out)?);
+    if keep.starts_with(&out) || out.starts_with(&keep) {
+        return Err(CollectError::KeepInside { path: keep });
+    }
+    Ok(())
+}
+
 /// Checks or makes the output folder.
-fn open(request: &Request<'_>, keep: Option<&Path>) -> Result<Journal, CollectError> {
+fn open(request: &Request<'_>) -> Result<Journal, CollectError> {
     let Request { out, rules, deidentifier, .. } = *request;
     let entries = |path: &Path| fs::read_dir(path).map(|entries| entries.flatten().collect::<Vec<_>>());
     if out.exists() && !out.join(JOURNAL).exists() {
-        let is_ours = |name: &std::ffi::OsStr| NAMES.iter().any(|ours| name == *ours);
-        let foreign = entries(out).map_err(CollectError::io(out))?.iter().any(|entry| !is_ours(&entry.file_name()));
-        if foreign || !entries(out).map_err(CollectError::io(out))?.is_empty() {
+        if !entries(out).map_err(CollectError::io(out))?.is_empty() {
             return Err(CollectError::ForeignFolder { path: out.to_owned() });
         }
     }
     fs::create_dir_all(out).map_err(CollectError::io(out))?;
-    let whole: PathBuf = out.canonicalize().map_err(CollectError::io(out))?;
-    if let Some(keep) = keep
-        && (keep.starts_with(&whole) || whole.starts_with(keep))
-    {
-        return Err(CollectError::KeepInside { path: keep.to_owned() });
-    }
     let journal = Journal::open(&out.join(JOURNAL), &deidentifier.key().check(), &rules.fingerprint())?;
     open_folder(deidentifier, &out.join(IMAGES))?;
     if rules.limbs.collect {

@@ -27,7 +27,8 @@ async fn the_right_films_come_from_a_pacs_that_refuses_and_hangs() {
         let out = folder.path().join(name);
         let (summary, lines) = run(&hospital, &source, &rules(), &out).await;
         let summary = summary.unwrap();
-        assert_eq!(collected(&out), expected(&hospital), "{name}");
+        let report = || fs::read_to_string(out.join(REPORT_TABLE)).unwrap();
+        assert_eq!(collected(&out), expected(&hospital), "{name}: {}", report());
         assert_eq!(summary.films, hospital.expected.len());
         assert!(summary.repeated > 0 && summary.failed == 0, "{summary:?}");
         assert!(summary.withheld >= hospital.withheld.len());

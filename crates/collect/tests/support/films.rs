@@ -30,6 +30,8 @@ pub struct Hospital {
     pub expected: BTreeSet<String>,
     /// Those that are withheld, as they declare burned-in text.
     pub withheld: BTreeSet<String>,
+    /// Limb films, which the default rules leave.
+    pub limbs: BTreeSet<String>,
     /// Outcome and code of each row of the registry, by its line.
     pub rows: BTreeMap<u64, (&'static str, &'static str)>,
     /// Texts that must be nowhere in the output.
@@ -51,6 +53,11 @@ impl Data {
         let mut elements = BTreeMap::new();
         while at + 8 <= bytes.len() {
             let tag = (number(&bytes[at..at + 2]) << 16 | number(&bytes[at + 2..at + 4])) as u32;
+            if tag >> 16 == 0xFFFE {
+                // The end of an item or a sequence around one that was dropped.
+                at += 8;
+                continue;
+            }
             let vr = [bytes[at + 4], bytes[at + 5]];
             let is_long = [b"OB", b"OW", b"SQ", b"UN", b"UT"].contains(&&vr);
             let (length, start) = match is_long {
@@ -183,6 +190,7 @@ pub fn hospital(folder: &Path, n: usize, size: usize) -> Hospital {
         objects: Vec::new(),
         expected: BTreeSet::new(),
         withheld: BTreeSet::new(),
+        limbs: BTreeSet::new(),
         rows: BTreeMap::new(),
         planted: Vec::new(),
     };
@@ -227,7 +235,7 @@ impl Hospital {
         if flaw == Flaw::OtherView {
             film.set(0x0018_0015, b"CS", "HIP").set(0x0018_5101, b"CS", "LL").set(0x0008_103E, b"LO", "Hip lateral");
         }
-        let mut take = |made: &mut Self, film: &Data, is_wanted: bool| {
+        let take = |made: &mut Self, film: &Data, is_wanted: bool| {
             let stored = film.stored();
             let instance = stored.object.sop_instance.as_str().to_owned();
             if is_wanted {
@@ -246,6 +254,15 @@ impl Hospital {
             take(self, &second, keeps);
         }
         self.others(n, &film, &uid, &ids);
+        if n % 3 == 2 && is_day && !burned {
+            let mut knee = film.clone();
+            ids(&mut knee, uid(4, 1, 1));
+            knee.set(0x0018_0015, b"CS", "").set(0x0008_103E, b"LO", "Knee AP").set(0x0008_0032, b"TM", "110000");
+            invert_some(&mut knee);
+            let stored = knee.stored();
+            self.limbs.insert(stored.object.sop_instance.as_str().to_owned());
+            self.objects.push(stored);
+        }
         let row = match (is_day, keeps, burned) {
             (false, ..) => ("missing", "no_study_in_window"),
             (_, false, _) => ("missing", "no_wanted_film"),
