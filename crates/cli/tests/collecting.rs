@@ -20,7 +20,8 @@ use support::films::{Hospital, assert_clean, holds, hospital};
 use support::foreign::{Foreign, dcmqrscp, free_port, orthanc};
 use support::pacs::{Faults, Pacs};
 
-const RULES: &str = "[pace]\nrequests_per_second = 500\nslowest_seconds = 0.3\nidle_seconds = 2\nrequest_seconds = 30\n";
+const RULES: &str =
+    "[pace]\nrequests_per_second = 500\nslowest_seconds = 0.3\nidle_seconds = 2\nrequest_seconds = 30\n";
 
 /// A key, rules and a hospital of some injuries.
 struct Place {
@@ -120,8 +121,15 @@ async fn a_pacs_that_refuses_and_hangs_gives_the_right_films_to_a_run_that_is_ki
     }
     // The folder is taken at once.
     let (out, cohort) = (place.at("get"), place.at("cohort"));
-    let imported =
-        run(&["import", "registry", &format!("{out}/registry.csv"), "--films", &format!("{out}/films.csv"), "--out", &cohort]);
+    let imported = run(&[
+        "import",
+        "registry",
+        &format!("{out}/registry.csv"),
+        "--films",
+        &format!("{out}/films.csv"),
+        "--out",
+        &cohort,
+    ]);
     succeed(&imported);
     let manifest = Table::read(&Path::new(&cohort).join("manifest.csv")).unwrap();
     let found = place.hospital.rows.values().filter(|(outcome, _)| *outcome == "found").count();
@@ -154,7 +162,8 @@ fn by_title(place: &Place, archive: &Foreign, port: u16) {
     let listen = format!("127.0.0.1:{port}");
     for (name, more) in [("get", vec![]), ("move", vec!["--retrieve", "move", "--listen", &listen])] {
         tokio::task::block_in_place(|| {
-            let tried = place.collect(&title(archive.address), name, &[&more[..], &["--check"]].concat()).output().unwrap();
+            let tried =
+                place.collect(&title(archive.address), name, &[&more[..], &["--check"]].concat()).output().unwrap();
             succeed(&tried);
             assert!(!place.folder.path().join(name).exists());
             place.collect_killed(name, &title(archive.address), &more);
@@ -182,15 +191,29 @@ async fn keys_disks_and_contradictions_are_named() {
         succeed(&run(&["deidentify", "--create-key", "--key", &place.at("other")]));
         let with_key = |key: &str, out: &str| {
             let registry = text(&place.hospital.registry);
-            run(&["collect", "--registry", registry, "--from", &from, "--key", &place.at(key), "--out", &place.at(out),
-                "--rules", &place.at("rules.toml")])
+            run(&[
+                "collect",
+                "--registry",
+                registry,
+                "--from",
+                &from,
+                "--key",
+                &place.at(key),
+                "--out",
+                &place.at(out),
+                "--rules",
+                &place.at("rules.toml"),
+            ])
         };
         for (output, message) in [
             (with_key("absent", "new"), "--create-key"),
             (with_key("other", "out"), "another key"),
             (place.collect("http://127.0.0.1:1/x", "new", &["--retrieve", "get"]).output().unwrap(), "--retrieve web"),
             (place.collect(&from, "new", &["--retrieve", "web"]).output().unwrap(), "https://"),
-            (place.collect(&from, "new", &["--keep-identified", &place.at("new/in")]).output().unwrap(), "identified films may not"),
+            (
+                place.collect(&from, "new", &["--keep-identified", &place.at("new/in")]).output().unwrap(),
+                "identified films may not",
+            ),
             (place.collect("PACS", "new", &[]).output().unwrap(), "AET@host:port"),
         ] {
             assert_eq!(output.status.code(), Some(2), "{message}: {}", errors(&output));
@@ -203,7 +226,12 @@ async fn keys_disks_and_contradictions_are_named() {
 
 fn limbs(place: &Place, from: &str) {
     let output = place.collect(from, "with-limbs", &["--limbs", "--json"]).output().unwrap();
-    assert_eq!(json_lines(&output)[0]["limbs"].as_u64(), Some(place.hospital.limbs.len() as u64), "{}", errors(&output));
+    assert_eq!(
+        json_lines(&output)[0]["limbs"].as_u64(),
+        Some(place.hospital.limbs.len() as u64),
+        "{}",
+        errors(&output)
+    );
     let (limbs, set) = (format!("{}/limbs", place.at("with-limbs")), place.at("limbs"));
     succeed(&run(&["import", "folders", &limbs, "--out", &set]));
     let manifest = Table::read(&Path::new(&set).join("manifest.csv")).unwrap();
@@ -217,7 +245,10 @@ fn limbs(place: &Place, from: &str) {
 fn full_disk(place: &Place, from: &str) {
     let whole = place.collect(from, "full", &[]);
     let mut limited = Command::new("bash");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 5; exec \"$@\"", "bash"]).arg(whole.get_program()).args(whole.get_args());
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 5; exec \"$@\"", "bash"])
+        .arg(whole.get_program())
+        .args(whole.get_args());
     let output = limited.output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
     assert!(errors(&output).contains("File too large"), "{}", errors(&output));

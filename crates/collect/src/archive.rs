@@ -1,24 +1,24 @@
-//! An archive: searches and retrievals over DIMSE (C-FIND with C-GET or C-MOVE) and DICOMweb (QIDO-RS and WADO-RS), one request at a time
-//! and without retries, which are `peer.rs`'s.
+//! An archive: searches and retrievals over DIMSE (C-FIND with C-GET or C-MOVE) and DICOMweb (`web.rs`), one request at a time and without
+//! retries, which are `peer.rs`'s.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
-use coxa_dimse::file::of_object;
 use coxa_dimse::query::{Identifier, PATIENT_ROOT, STUDY_ROOT};
-use coxa_dimse::web::{Level, Retrieve, Service, Settings};
+use coxa_dimse::web::{Service, Settings};
 use coxa_dimse::{
-    Association, Call, Direction, IMPLICIT_VR, Object, Outcome, Proposal, Status, SubOperations, Uid, VERIFICATION, connect,
+    Association, Call, Direction, IMPLICIT_VR, Object, Outcome, Proposal, Status, SubOperations, Uid, VERIFICATION,
+    connect,
 };
-use coxa_imaging::MAX_FILE_BYTES;
-use jiff::civil::Date;
 
-use crate::attributes::{Attributes, tag};
+use crate::attributes::Attributes;
 use crate::error::CollectError;
 use crate::fault::{Fault, Worth};
 use crate::judge::sop_classes;
+use crate::keys::{MOST_MATCHES, Query, Scope, identifier, of_scope};
+use crate::objects::{Arrived, SYNTAXES, whole_file};
 use crate::receive::Receiver;
+use crate::web;
 
 /// Where films come from, and how. A call's proposals are replaced by what is needed.
 #[derive(Clone)]
@@ -36,52 +36,8 @@ pub enum Source {
     Web(Box<Settings>),
 }
 
-/// The most matches of a search.
-const MOST_MATCHES: usize = 2000;
 /// How long films may come after the C-MOVE that sent them was answered.
 const SETTLE: Duration = Duration::from_secs(3);
-
-/// Transfer syntaxes that can be de-identified, the plain ones first.
-pub(crate) const SYNTAXES: [&str; 14] = [
-    "1.2.840.10008.1.2.1",
-    "1.2.840.10008.1.2",
-    "1.2.840.10008.1.2.2",
-    "1.2.840.10008.1.2.1.99",
-    "1.2.840.10008.1.2.4.70",
-    "1.2.840.10008.1.2.4.57",
-    "1.2.840.10008.1.2.4.80",
-    "1.2.840.10008.1.2.4.90",
-    "1.2.840.10008.1.2.5",
-    "1.2.840.10008.1.2.4.91",
-    "1.2.840.10008.1.2.4.50",
-    "1.2.840.10008.1.2.4.51",
-    "1.2.840.10008.1.2.4.81",
-    "1.2.840.10008.1.2.4.201",
-];
-
-/// What is searched for.
-#[derive(Clone, Copy)]
-pub(crate) enum Query<'a> {
-    Studies { patient: &'a str, days: Option<(Date, Date)> },
-    Series { patient: &'a str, study: &'a Uid },
-    Instances { patient: &'a str, study: &'a Uid, series: &'a Uid },
-}
-
-/// What is retrieved.
-#[derive(Clone, Copy)]
-pub(crate) enum Scope<'a> {
-    Study(&'a Uid),
-    Series(&'a Uid, &'a Uid),
-    Instance(&'a Uid, &'a Uid, &'a Uid),
-}
-
-/// What a retrieval brought, and what went wrong with it.
-#[derive(Default)]
-pub(crate) struct Arrived {
-    /// Whole DICOM files by their instances.
-    pub(crate) films: Vec<(Uid, Vec<u8>)>,
-    pub(crate) fault: Option<Fault>,
-}
 
 /// An archive.
 pub(crate) enum Archive {
@@ -115,7 +71,7 @@ impl Archive {
     pub(crate) async fn find(&mut self, query: Query<'_>) -> Result<Vec<Attributes>, Fault> {
         match self {
             Self::Dimse(dimse) => dimse.find(query).await,
-            Self::Web(service) => search(service, query).await,
+            Self::Web(service) => web::search(service, query).await,
         }
     }
 
@@ -123,7 +79,7 @@ impl Archive {
     pub(crate) async fn retrieve(&mut self, patient: &str, scope: Scope<'_>, wanted: &BTreeSet<Uid>) -> Arrived {
         match self {
             Self::Dimse(dimse) => dimse.retrieve(patient, scope, wanted).await,
-            Self::Web(service) => download(service, scope, wanted).await,
+            Self::Web(service) => web::download(service, scope, wanted).await,
         }
     }
 
@@ -161,7 +117,8 @@ impl Archive {
 
 impl Dimse {
     fn new(mut call: Call, receiver: Option<Receiver>) -> Self {
-        let models = |kind: usize| [STUDY_ROOT[kind], PATIENT_ROOT[kind]].map(|model| Proposal::new(model, &[IMPLICIT_VR]));
+        let models =
+            |kind: usize| [STUDY_ROOT[kind], PATIENT_ROOT[kind]].map(|model| Proposal::new(model, &[IMPLICIT_VR]));
         call.proposals = vec![Proposal::new(VERIFICATION, &[IMPLICIT_VR])];
         call.proposals.extend(models(0));
         if receiver.is_some() {
@@ -170,7 +127,8 @@ impl Dimse {
             call.proposals.extend(models(2));
             // A context for each syntax: an archive sends a film as it is stored.
             for class in sop_classes() {
-                let theirs = |syntax: &&str| Proposal { direction: Direction::Theirs, ..Proposal::new(class, &[syntax]) };
+                let theirs =
+                    |syntax: &&str| Proposal { direction: Direction::Theirs, ..Proposal::new(class, &[syntax]) };
                 call.proposals.extend(SYNTAXES.iter().map(theirs));
             }
         }
@@ -192,15 +150,23 @@ impl Dimse {
         }
         let association = connect(&self.call).await.map_err(|error| self.broken(&error))?;
         let offers = |model: &str| association.contexts().iter().any(|context| context.abstract_syntax == model);
-        let offered = [STUDY_ROOT, PATIENT_ROOT].into_iter().find(|root| offers(root[0]) && offers(root[self.retrieves_by()]));
+        let offered =
+            [STUDY_ROOT, PATIENT_ROOT].into_iter().find(|root| offers(root[0]) && offers(root[self.retrieves_by()]));
         let Some(root) = offered else {
-            let (find, retrieve) = (offers(STUDY_ROOT[0]) || offers(PATIENT_ROOT[0]), ["C-MOVE", "C-GET"][self.retrieves_by() - 1]);
+            let (find, retrieve) =
+                (offers(STUDY_ROOT[0]) || offers(PATIENT_ROOT[0]), ["C-MOVE", "C-GET"][self.retrieves_by() - 1]);
             // It is left in good order; what it answers is of no use.
             let _ = association.release().await;
             let (text, hint) = if find {
-                (format!("it does not offer {retrieve} to this AE title"), "try another --retrieve, or allow it at the PACS")
+                (
+                    format!("it does not offer {retrieve} to this AE title"),
+                    "try another --retrieve, or allow it at the PACS",
+                )
             } else {
-                ("it does not offer queries to this AE title".to_owned(), "allow this AE title to query and retrieve at the PACS")
+                (
+                    "it does not offer queries to this AE title".to_owned(),
+                    "allow this AE title to query and retrieve at the PACS",
+                )
             };
             return Err(Fault::new(Worth::Never, text).with_hint(hint));
         };
@@ -330,152 +296,4 @@ impl Dimse {
             }
         }
     }
-}
-
-/// A DICOM file of an object that came over the network.
-pub(crate) fn whole_file(object: &Object, data: &[u8]) -> Vec<u8> {
-    of_object(object, (IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME), data)
-}
-
-/// Days as a range of DICOM dates.
-fn range((from, to): (Date, Date)) -> String {
-    let digits = |date: Date| format!("{:04}{:02}{:02}", date.year(), date.month(), date.day());
-    if from == to { digits(from) } else { format!("{}-{}", digits(from), digits(to)) }
-}
-
-/// Return keys of series.
-const OF_SERIES: [(u32, &[u8; 2], &str); 6] = [
-    (tag::SERIES, b"UI", "0020000E"),
-    (tag::MODALITY, b"CS", "00080060"),
-    (tag::SERIES_DESCRIPTION, b"LO", "0008103E"),
-    (tag::SERIES_NUMBER, b"IS", "00200011"),
-    (tag::BODY_PART, b"CS", "00180015"),
-    (tag::PROTOCOL, b"LO", "00181030"),
-];
-/// Return keys of studies.
-const OF_STUDY: [(u32, &[u8; 2], &str); 5] = [
-    (tag::STUDY, b"UI", "0020000D"),
-    (tag::PATIENT_ID, b"LO", "00100020"),
-    (tag::STUDY_DATE, b"DA", "00080020"),
-    (tag::MODALITIES, b"CS", "00080061"),
-    (tag::STUDY_DESCRIPTION, b"LO", "00081030"),
-];
-/// Return keys of instances.
-const OF_INSTANCE: [(u32, &[u8; 2], &str); 6] = [
-    (tag::SOP_INSTANCE, b"UI", "00080018"),
-    (tag::SOP_CLASS, b"UI", "00080016"),
-    (tag::INSTANCE_NUMBER, b"IS", "00200013"),
-    (tag::IMAGE_TYPE, b"CS", "00080008"),
-    (tag::BODY_PART, b"CS", "00180015"),
-    (tag::VIEW_POSITION, b"CS", "00185101"),
-];
-
-fn identifier(query: Query<'_>, by_patient: bool) -> Identifier {
-    let empty = |keys: &[(u32, &'static [u8; 2], &str)]| {
-        keys.iter().fold(Identifier::default(), |identifier, (tag, vr, _)| identifier.with(*tag, vr, ""))
-    };
-    match query {
-        Query::Studies { patient, days } => {
-            let found = empty(&OF_STUDY).with(tag::LEVEL, b"CS", "STUDY").with(tag::PATIENT_ID, b"LO", patient);
-            let found = match days {
-                Some(days) => found.with(tag::STUDY_DATE, b"DA", &range(days)),
-                None => found,
-            };
-            if patient.is_ascii() { found } else { found.with(tag::CHARACTER_SET, b"CS", "ISO_IR 192") }
-        }
-        Query::Series { patient, study } => {
-            let found = empty(&OF_SERIES).with(tag::LEVEL, b"CS", "SERIES").with(tag::STUDY, b"UI", study.as_str());
-            above(found, by_patient.then_some(patient))
-        }
-        Query::Instances { patient, study, series } => {
-            let found = empty(&OF_INSTANCE).with(tag::LEVEL, b"CS", "IMAGE").with(tag::STUDY, b"UI", study.as_str());
-            above(found.with(tag::SERIES, b"UI", series.as_str()), by_patient.then_some(patient))
-        }
-    }
-}
-
-/// The unique key of the patient, which the Patient Root demands at every level and the Study Root forbids.
-fn above(identifier: Identifier, patient: Option<&str>) -> Identifier {
-    match patient {
-        Some(patient) => identifier.with(tag::PATIENT_ID, b"LO", patient),
-        None => identifier,
-    }
-}
-
-fn of_scope(scope: Scope<'_>, patient: Option<&str>) -> Identifier {
-    let at = |level: &str, study: &Uid| {
-        Identifier::default().with(tag::LEVEL, b"CS", level).with(tag::STUDY, b"UI", study.as_str())
-    };
-    let found = match scope {
-        Scope::Study(study) => at("STUDY", study),
-        Scope::Series(study, series) => at("SERIES", study).with(tag::SERIES, b"UI", series.as_str()),
-        Scope::Instance(study, series, instance) => at("IMAGE", study)
-            .with(tag::SERIES, b"UI", series.as_str())
-            .with(tag::SOP_INSTANCE, b"UI", instance.as_str()),
-    };
-    above(found, patient)
-}
-
-async fn search(service: &Service, query: Query<'_>) -> Result<Vec<Attributes>, Fault> {
-    let fields = |keys: &'static [(u32, &'static [u8; 2], &'static str)]| keys.iter().map(|(.., name)| ("includefield", *name));
-    let days;
-    let (level, query): (Level<'_>, Vec<(&str, &str)>) = match query {
-        Query::Studies { patient, days: wanted } => {
-            let mut keys = vec![("PatientID", patient)];
-            if let Some(wanted) = wanted {
-                days = range(wanted);
-                keys.push(("StudyDate", &days));
-            }
-            keys.extend(fields(&OF_STUDY));
-            (Level::Studies, keys)
-        }
-        Query::Series { study, .. } => (Level::Series { study }, fields(&OF_SERIES).collect()),
-        Query::Instances { study, series, .. } => (Level::Instances { study, series }, fields(&OF_INSTANCE).collect()),
-    };
-    let matches = service.search(level, &query, MOST_MATCHES).await.map_err(|error| Fault::of_web(&error))?;
-    if matches.is_cut {
-        return Err(Fault::new(Worth::Smaller, format!("a search has more than {MOST_MATCHES} matches")));
-    }
-    Ok(matches.found.iter().map(Attributes::of_json).collect())
-}
-
-async fn download(service: &Service, scope: Scope<'_>, wanted: &BTreeSet<Uid>) -> Arrived {
-    let what = match scope {
-        Scope::Study(study) => Retrieve::Study(study),
-        Scope::Series(study, series) => Retrieve::Series(study, series),
-        Scope::Instance(study, series, instance) => Retrieve::Instance(study, series, instance),
-    };
-    let mut arrived = Arrived::default();
-    let result = async {
-        let mut parts = service.retrieve(what).await?;
-        while let Some(mut part) = parts.next().await? {
-            let mut bytes = Vec::new();
-            while let Some(piece) = part.next().await? {
-                if (bytes.len() + piece.len()) as u64 > MAX_FILE_BYTES {
-                    return Err(coxa_dimse::web::WebError::Limit("bytes of an object"));
-                }
-                bytes.extend_from_slice(&piece);
-            }
-            let head = Identifier::of_file(&bytes);
-            let named = head.and_then(|(_, head)| Attributes::of_identifier(&head).instance);
-            let instance = match (named, scope) {
-                (Some(instance), _) => instance,
-                // The head of a big endian or deflated file is not read here; de-identification compares its UID.
-                (None, Scope::Instance(.., instance)) => instance.clone(),
-                (None, _) => continue,
-            };
-            if wanted.contains(&instance) {
-                arrived.films.push((instance, bytes));
-            }
-        }
-        Ok(())
-    };
-    let result = result.await;
-    let (came, asked) = (arrived.films.len(), wanted.len());
-    arrived.fault = match result {
-        _ if came >= asked => None,
-        Err(error) => Some(Fault::of_web(&error)),
-        Ok(()) => Some(Fault::new(Worth::Smaller, format!("{came} of {asked} films came"))),
-    };
-    arrived
 }

@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_level_inherits_from_the_one_above() {
-        let study = Attributes { modality: Some("DX".into()), study_description: Some("Pelvis".into()), ..Default::default() };
+        let study =
+            Attributes { modality: Some("DX".into()), study_description: Some("Pelvis".into()), ..Default::default() };
         let series = Attributes { modality: Some("CR".into()), ..Default::default() }.or(&study);
         assert_eq!((series.modality.as_deref(), series.study_description.as_deref()), (Some("CR"), Some("Pelvis")));
     }

@@ -9,8 +9,8 @@ use crate::archive::{Archive, Source};
 use crate::error::CollectError;
 use crate::fault::Fault;
 use crate::peer::{Order, Peer};
-use crate::row::{Case, Found, search};
 use crate::rules::Rules;
+use crate::search::{Case, Found, search};
 
 /// A step of the trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,10 @@ pub async fn check(
     step(Step {
         what: "find",
         result: format!("the first {} rows have no film. {}", injuries.len().min(MOST), reasons.join(" ")),
-        hint: Some("check that the registry's patient numbers are the PACS's Patient IDs, and the window of days in the rules".into()),
+        hint: Some(
+            "check that the registry's patient numbers are the PACS's Patient IDs, and the window of days in the rules"
+                .into(),
+        ),
         ok: false,
     });
     Ok(false)

@@ -44,8 +44,7 @@ pub(crate) fn choose(rules: &FilmRules, candidates: &[Candidate<'_>]) -> Vec<Opt
         order = kept;
     }
     if rules.keep == Keep::One {
-        let films: Vec<usize> =
-            order.into_iter().filter(|&place| candidates[place].wanted.set == Set::Films).collect();
+        let films: Vec<usize> = order.into_iter().filter(|&place| candidates[place].wanted.set == Set::Films).collect();
         if let Some((&best, others)) = films.split_first() {
             others.iter().for_each(|&place| left[place] = Some((Reason::OtherPreferred, best)));
         }
@@ -109,7 +108,8 @@ fn pixel_values(bytes: &[u8]) -> Option<String> {
         return None;
     }
     counts.sort_unstable();
-    let bytes: Vec<u8> = counts.iter().flat_map(|(value, n)| [u64::from(*value), *n]).flat_map(u64::to_le_bytes).collect();
+    let bytes: Vec<u8> =
+        counts.iter().flat_map(|(value, n)| [u64::from(*value), *n]).flat_map(u64::to_le_bytes).collect();
     Some(coxa_files::sha256(&bytes))
 }
 

@@ -228,7 +228,10 @@ mod tests {
         let open = || Journal::open(&path, "key", "rules");
         let mut journal = open().unwrap();
         assert!(matches!(open(), Err(CollectError::InUse { .. })));
-        assert_eq!((journal.serial("a").unwrap(), journal.serial("b").unwrap(), journal.serial("a").unwrap()), (1, 2, 1));
+        assert_eq!(
+            (journal.serial("a").unwrap(), journal.serial("b").unwrap(), journal.serial("a").unwrap()),
+            (1, 2, 1)
+        );
         journal.record(row("P1", RowOutcome::Failed)).unwrap();
         journal.record(row("P1", RowOutcome::Missing)).unwrap();
         drop(journal);

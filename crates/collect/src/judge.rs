@@ -9,8 +9,7 @@ use crate::rules::{Decision, Rules};
 use crate::terms::Text;
 
 /// Radiographs: CR, DX for presentation and for processing.
-const FILMS: [&str; 3] =
-    ["1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1"];
+const FILMS: [&str; 3] = ["1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1"];
 /// Secondary Capture.
 pub(crate) const CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 /// DX for processing.
@@ -282,7 +281,8 @@ mod tests {
         assert_eq!(verdict(&rules, &captured), "secondary_capture");
         let ct = Attributes { modality: Some("CT".into()), ..film("PELVIS", "AP", "", "") };
         assert_eq!(verdict(&rules, &ct), "modality");
-        let state = Attributes { sop_class: Some("1.2.840.10008.5.1.4.1.1.11.1".into()), ..film("PELVIS", "AP", "", "") };
+        let state =
+            Attributes { sop_class: Some("1.2.840.10008.5.1.4.1.1.11.1".into()), ..film("PELVIS", "AP", "", "") };
         assert_eq!(verdict(&rules, &state), "not_a_film");
         // A search that returns neither part nor view leaves nothing out.
         for bare in [film("", "", "", ""), film("", "", "", "Chest"), film("PELVIS", "", "Hip lateral", "")] {

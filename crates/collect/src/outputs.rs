@@ -51,7 +51,15 @@ pub(crate) fn write_films<'a>(out: &Path, rows: impl Iterator<Item = &'a RowReco
         for film in row.films.iter().filter(|film| !film.is_limb) {
             let (Some(file), Some(date)) = (&film.file, &film.date) else { continue };
             let (serial, line) = (film.serial.to_string(), row.row.to_string());
-            lines.push([row.patient.clone(), date.clone(), film.view.clone(), file.clone(), String::new(), serial, line]);
+            lines.push([
+                row.patient.clone(),
+                date.clone(),
+                film.view.clone(),
+                file.clone(),
+                String::new(),
+                serial,
+                line,
+            ]);
         }
     }
     // A film in the windows of two injuries is one film.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use coxa_dimse::Uid;
 use tokio::time::{sleep, timeout};
 
-use crate::archive::{Archive, Arrived, Query, Scope};
+use crate::archive::Archive;
 use crate::attributes::Attributes;
 use crate::fault::{Fault, Worth};
+use crate::keys::{Query, Scope};
+use crate::objects::Arrived;
 use crate::pace::{Pace, back_off};
 use crate::rules::PaceRules;
 

@@ -14,9 +14,9 @@ use coxa_imaging::MAX_FILE_BYTES;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::archive::{SYNTAXES, whole_file};
 use crate::error::CollectError;
 use crate::judge::sop_classes;
+use crate::objects::{SYNTAXES, whole_file};
 
 #[derive(Default)]
 struct Inbox {

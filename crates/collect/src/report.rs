@@ -12,7 +12,7 @@ use crate::journal::{RowOutcome, RowRecord};
 use crate::outputs::{REPORT_PAGE, REPORT_TABLE};
 use crate::reason::Reason;
 use crate::rules::Rules;
-use crate::run::Summary;
+use crate::summary::Summary;
 
 // Writing to a String cannot fail: results of `write!` are dropped below.
 
@@ -128,7 +128,12 @@ fn html(rows: &[&RowRecord], summary: &Summary, rules: &Rules, is_whole: bool) -
             [row.row.to_string(), outcome(row).to_owned(), row.reason.code().to_owned(), reason.trim().to_owned()]
         })
         .collect();
-    table(&mut page, "Injuries without a film, or to review", &["row of the registry", "outcome", "code", "reason"], &others);
+    table(
+        &mut page,
+        "Injuries without a film, or to review",
+        &["row of the registry", "outcome", "code", "reason"],
+        &others,
+    );
     let films = rows.iter().flat_map(|row| row.films.iter().map(|film| (row.row, film)));
     let films: Vec<[String; 5]> = films
         .filter(|(_, film)| film.reason != Reason::Taken)
@@ -148,7 +153,11 @@ fn html(rows: &[&RowRecord], summary: &Summary, rules: &Rules, is_whole: bool) -
         .collect();
     let header = ["serial number", "row of the registry", "", "code", "reason"];
     table(&mut page, "Films that were left, withheld, or to review", &header, &films);
-    let _ = write!(page, "<h2>Rules</h2>\n<details><summary>as TOML</summary><pre>{}</pre></details>\n", escape(&rules.to_toml()));
+    let _ = write!(
+        page,
+        "<h2>Rules</h2>\n<details><summary>as TOML</summary><pre>{}</pre></details>\n",
+        escape(&rules.to_toml())
+    );
     page.push_str("</body></html>\n");
     page
 }

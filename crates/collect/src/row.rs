@@ -4,19 +4,14 @@
 //! Nothing is written before every film of the injury is judged; the record of the injury comes last. A kill before that repeats the
 //! injury, under the same serial numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::registry::Injury;
 use coxa_deidentify::{Deidentified, Deidentifier};
-use coxa_dimse::Uid;
 use coxa_dimse::query::Identifier;
 use coxa_files::write_whole;
-use jiff::Span;
-use jiff::civil::Date;
 
-use crate::archive::Query;
 use crate::attributes::Attributes;
 use crate::choose::{Candidate, choose, rank};
 use crate::error::CollectError;
@@ -27,6 +22,7 @@ use crate::outputs::{IMAGES, LIMBS};
 use crate::peer::{Order, Peer};
 use crate::reason::Reason;
 use crate::rules::{Patients, Rules};
+use crate::search::{Case, Found, is_in_window, search};
 
 /// What a run works with.
 pub(crate) struct Collector<'a> {
@@ -36,37 +32,6 @@ pub(crate) struct Collector<'a> {
     pub(crate) journal: Journal,
     pub(crate) out: &'a Path,
     pub(crate) keep: Option<&'a Path>,
-}
-
-/// An injury with what its patient is called in the output.
-pub(crate) struct Case<'a> {
-    pub(crate) injury: &'a Injury,
-    pub(crate) pseudonym: String,
-    pub(crate) days: i64,
-}
-
-impl<'a> Case<'a> {
-    pub(crate) fn of(injury: &'a Injury, deidentifier: &Deidentifier) -> Self {
-        let (pseudonym, days) = deidentifier.patient(&injury.patient);
-        Self { injury, pseudonym, days }
-    }
-
-    /// A day as the output has it.
-    pub(crate) fn shifted(&self, date: Date) -> String {
-        let moved = Span::new().try_days(self.days).ok().and_then(|days| date.checked_add(days).ok());
-        moved.map(|date| date.to_string()).unwrap_or_default()
-    }
-}
-
-/// What a search found of an injury.
-#[derive(Default)]
-pub(crate) struct Found {
-    /// Instances that the rules may want, by study.
-    pub(crate) films: BTreeMap<Uid, Vec<Attributes>>,
-    pub(crate) left: BTreeMap<Reason, usize>,
-    /// Studies and series that are wanted whole.
-    pub(crate) whole: BTreeMap<Uid, (bool, BTreeSet<Uid>)>,
-    pub(crate) missing: Option<Reason>,
 }
 
 /// A film that was retrieved.
@@ -144,7 +109,8 @@ impl Collector<'_> {
 
     /// Judges a file by its own header, and de-identifies it.
     fn judge_file(&self, case: &Case<'_>, searched: &Attributes, bytes: Vec<u8>) -> (Judged, Attributes) {
-        let header = |bytes: &[u8]| Identifier::of_file(bytes).map(|(_, head)| Attributes::of_identifier(&head).or(searched));
+        let header =
+            |bytes: &[u8]| Identifier::of_file(bytes).map(|(_, head)| Attributes::of_identifier(&head).or(searched));
         let attributes = header(&bytes);
         // Of what the rules leave, nothing need be withheld.
         if let Some(attributes) = &attributes
@@ -239,7 +205,17 @@ impl Collector<'_> {
             Judged::Left(..) => (String::new(), false),
         };
         let date = film.attributes.study_date.map(|date| case.shifted(date));
-        FilmRecord { serial: film.serial, reason, instead: None, detail: None, file: None, sha256: None, date, view, is_limb }
+        FilmRecord {
+            serial: film.serial,
+            reason,
+            instead: None,
+            detail: None,
+            file: None,
+            sha256: None,
+            date,
+            view,
+            is_limb,
+        }
     }
 
     /// Where a film lies below the output folder: of this program's words, the pseudonym and the serial number.
@@ -250,135 +226,6 @@ impl Collector<'_> {
             Set::Limbs => format!("{LIMBS}/{}/{name}", wanted.part.as_str()),
         }
     }
-}
-
-/// Searches the studies, series and instances of an injury.
-pub(crate) async fn search(
-    peer: &mut Peer,
-    rules: &Rules,
-    deidentifier: &Deidentifier,
-    case: &Case<'_>,
-) -> Result<Found, Fault> {
-    let patient = case.injury.patient.as_str();
-    let days = days(rules, case.injury.date);
-    // A PACS that ignores case, or a key, answers with more than was asked for.
-    let is_patient = |study: &Attributes| {
-        study.patient_id.as_ref().is_none_or(|id| deidentifier.patient(id).0 == case.pseudonym)
-    };
-    let is_in_days = |study: &Attributes| study.study_date.is_none_or(|date| (days.0..=days.1).contains(&date));
-    let mut found = Found::default();
-    let mut studies = peer.ask(Query::Studies { patient, days: Some(days) }).await?;
-    studies.retain(|study| is_patient(study) && is_in_days(study));
-    if studies.is_empty() {
-        let any = peer.ask(Query::Studies { patient, days: None }).await?;
-        let is_known = any.iter().any(is_patient);
-        found.missing = Some(if is_known { Reason::NoStudyInWindow } else { Reason::PatientUnknown });
-        return Ok(found);
-    }
-    for study in &studies {
-        let Some(uid) = study.study.clone() else { continue };
-        let is_film = |modality: &String| rules.films.modalities.contains(modality) || modality == "OT" || modality == "SC";
-        if !study.modalities.is_empty() && !study.modalities.iter().any(is_film) {
-            *found.left.entry(Reason::Modality).or_default() += 1;
-            continue;
-        }
-        search_study(peer, rules, case, study, &uid, &mut found).await?;
-    }
-    let n: usize = found.films.values().map(Vec::len).sum();
-    if n > rules.films.most {
-        *found.left.entry(Reason::TooMany).or_default() += n - rules.films.most;
-        let mut room = rules.films.most;
-        for (study, films) in &mut found.films {
-            if films.len() > room {
-                films.truncate(room);
-                found.whole.remove(study);
-            }
-            room -= films.len();
-        }
-    }
-    if found.films.is_empty() {
-        let only_modality = found.left.keys().all(|reason| matches!(reason, Reason::Modality | Reason::NotAFilm));
-        found.missing = Some(if only_modality { Reason::NoRadiograph } else { Reason::NoWantedFilm });
-    }
-    Ok(found)
-}
-
-async fn search_study(
-    peer: &mut Peer,
-    rules: &Rules,
-    case: &Case<'_>,
-    study: &Attributes,
-    uid: &Uid,
-    found: &mut Found,
-) -> Result<(), Fault> {
-    let patient = case.injury.patient.as_str();
-    let (mut films, mut whole_series, mut whole_study) = (Vec::new(), BTreeSet::new(), true);
-    let mut all = peer.ask(Query::Series { patient, study: uid }).await?;
-    all.sort_by(|a, b| (a.series_number, &a.series).cmp(&(b.series_number, &b.series)));
-    for series in all {
-        let Some(series_uid) = series.series.clone() else { continue };
-        let series = series.or(study);
-        if let Verdict::Leave(reason) = judge(rules, &series, Seen::Search) {
-            *found.left.entry(reason).or_default() += 1;
-            whole_study = false;
-            continue;
-        }
-        let mut instances = peer.ask(Query::Instances { patient, study: uid, series: &series_uid }).await?;
-        instances.sort_by(|a, b| (a.instance_number, &a.instance).cmp(&(b.instance_number, &b.instance)));
-        let mut is_whole = true;
-        for instance in instances {
-            if instance.instance.is_none() {
-                continue;
-            }
-            let instance = instance.or(&series);
-            match judge(rules, &instance, Seen::Search) {
-                Verdict::Leave(reason) => {
-                    *found.left.entry(reason).or_default() += 1;
-                    is_whole = false;
-                }
-                Verdict::Take(wanted) if !is_in_window(rules, wanted.set, case.injury.date, &instance) => {
-                    *found.left.entry(Reason::OtherDay).or_default() += 1;
-                    is_whole = false;
-                }
-                Verdict::Take(_) => films.push(instance),
-            }
-        }
-        whole_study &= is_whole;
-        if is_whole {
-            whole_series.insert(series_uid);
-        }
-    }
-    if !films.is_empty() {
-        found.films.insert(uid.clone(), films);
-        found.whole.insert(uid.clone(), (whole_study, whole_series));
-    }
-    Ok(())
-}
-
-/// The days that are searched: those of films and of limbs together.
-fn days(rules: &Rules, day: Date) -> (Date, Date) {
-    let (mut before, mut after) = (rules.window.before, rules.window.after);
-    if rules.limbs.collect {
-        before = before.max(rules.limbs.before);
-        after = after.max(rules.limbs.after);
-    }
-    (moved(day, -i64::from(before)), moved(day, i64::from(after)))
-}
-
-fn moved(day: Date, by: i64) -> Date {
-    Span::new().try_days(by).ok().and_then(|days| day.checked_add(days).ok()).unwrap_or(day)
-}
-
-/// Whether a film is of the days that its set is collected of. Acquisition may be after midnight of the study's day; a film that was
-/// acquired before the window was imported from elsewhere.
-fn is_in_window(rules: &Rules, set: Set, day: Date, film: &Attributes) -> bool {
-    let (before, after) = match set {
-        Set::Films => (rules.window.before, rules.window.after),
-        Set::Limbs => (rules.limbs.before, rules.limbs.after),
-    };
-    let (from, to) = (moved(day, -i64::from(before)), moved(day, i64::from(after)));
-    film.study_date.is_none_or(|date| (from..=to).contains(&date))
-        && film.acquisition_date.is_none_or(|date| (from..=moved(to, 1)).contains(&date))
 }
 
 fn record(case: &Case<'_>, outcome: RowOutcome, reason: Reason) -> RowRecord {

@@ -14,8 +14,10 @@ use crate::journal::{FilmRecord, Journal, RowOutcome, RowRecord};
 use crate::outputs::{IMAGES, JOURNAL, LIMBS, RULES, remove_orphans, write_films, write_registry};
 use crate::peer::Peer;
 use crate::report;
-use crate::row::{Case, Collector, private_folder};
+use crate::row::{Collector, private_folder};
 use crate::rules::Rules;
+use crate::search::Case;
+use crate::summary::{Summary, is_withheld, summarize};
 
 /// What is to be collected.
 pub struct Request<'a> {
@@ -54,29 +56,6 @@ pub enum Event<'a> {
     Withheld(&'a FilmRecord),
 }
 
-/// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// Injuries in the registry.
-    pub injuries: usize,
-    /// Injuries with a film.
-    pub found: usize,
-    /// Injuries whose films a person must review.
-    pub ambiguous: usize,
-    /// Injuries without a film.
-    pub missing: usize,
-    /// Injuries that the PACS failed for.
-    pub failed: usize,
-    /// Films of the pelvis and the hip in the folder.
-    pub films: usize,
-    /// Limb films in the folder.
-    pub limbs: usize,
-    /// Films that were withheld.
-    pub withheld: usize,
-    /// Requests that had to be repeated in this run.
-    pub repeated: usize,
-}
-
 /// Collects the films of a registry. Injuries that an earlier run finished are not searched again; those that failed are.
 ///
 /// # Errors
@@ -99,7 +78,10 @@ pub async fn collect(
     }
     let notes = write_registry(deidentifier, registry, out)?;
     if notes.emptied > 0 {
-        observe(&Event::Note(&format!("{} fields of the registry did not hold what their column holds, and were emptied", notes.emptied)));
+        observe(&Event::Note(&format!(
+            "{} fields of the registry did not hold what their column holds, and were emptied",
+            notes.emptied
+        )));
     }
     let peer = Peer::new(Archive::new(request.source).await?, &rules.pace);
     let mut collector = Collector { rules, deidentifier, peer, journal, out, keep: keep.as_deref() };
@@ -151,11 +133,6 @@ async fn each(
 
 fn taken(row: &RowRecord) -> usize {
     row.films.iter().filter(|film| film.file.is_some()).count()
-}
-
-pub(crate) fn is_withheld(film: &FilmRecord) -> bool {
-    use crate::reason::Reason::{OtherPatient, Withheld};
-    matches!(film.reason, Withheld | OtherPatient)
 }
 
 /// Refuses a folder for identified films that lies in the output folder, or the other way round.
@@ -213,20 +190,4 @@ fn finish(
     let summary = summarize(injuries.len(), &rows);
     report::write(out, &rows, &summary, rules, is_whole)?;
     Ok(summary)
-}
-
-fn summarize(injuries: usize, rows: &[&RowRecord]) -> Summary {
-    let with = |outcome| rows.iter().filter(|row| row.outcome == outcome).count();
-    let films = || rows.iter().flat_map(|row| &row.films);
-    Summary {
-        injuries,
-        found: with(RowOutcome::Found),
-        ambiguous: with(RowOutcome::Ambiguous),
-        missing: with(RowOutcome::Missing),
-        failed: with(RowOutcome::Failed),
-        films: films().filter(|film| film.file.is_some() && !film.is_limb).count(),
-        limbs: films().filter(|film| film.file.is_some() && film.is_limb).count(),
-        withheld: films().filter(|film| is_withheld(film)).count(),
-        repeated: 0,
-    }
 }

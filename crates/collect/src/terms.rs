@@ -12,7 +12,8 @@ impl Text {
     pub(crate) fn of<'a>(descriptions: impl IntoIterator<Item = Option<&'a str>>) -> Self {
         let mut text = Self::default();
         for description in descriptions.into_iter().flatten() {
-            let lower = description.to_lowercase().replace("a.p.", "ap").replace("p.a.", "pa").replace("antero-", "antero");
+            let lower =
+                description.to_lowercase().replace("a.p.", "ap").replace("p.a.", "pa").replace("antero-", "antero");
             let lower = lower.replace("postero-", "postero").replace("cross-table", "cross table");
             let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
             text.words.extend(words.map(str::to_owned));

@@ -5,7 +5,7 @@ use std::fs;
 use coxa_collect::{FILMS_TABLE, REGISTRY_TABLE, REPORT_TABLE, Source};
 use coxa_files::Table;
 
-use crate::support::films::{assert_clean, hospital, holds};
+use crate::support::films::{assert_clean, holds, hospital};
 use crate::support::foreign::free_port;
 use crate::support::pacs::{Faults, Pacs};
 use crate::{call, collected, expected, rules, run};

@@ -37,10 +37,7 @@ async fn each_refusal_names_the_way_out() {
     let port = free_port();
     let pacs = Pacs::start(hospital.objects.clone(), Faults::default(), Some(([127, 0, 0, 1], port).into())).await;
     let listen = format!("127.0.0.1:{port}");
-    for source in [
-        Source::Get(call(pacs.address)),
-        Source::Move { call: call(pacs.address), listen: listen.clone() },
-    ] {
+    for source in [Source::Get(call(pacs.address)), Source::Move { call: call(pacs.address), listen: listen.clone() }] {
         let steps = tried(&hospital, &source).await;
         let names: Vec<_> = steps.iter().map(|step| step.what).collect();
         assert_eq!(names, ["echo", "find", "retrieve", "deidentify"], "{steps:?}");
@@ -56,12 +53,19 @@ async fn each_refusal_names_the_way_out() {
     let nowhere = Pacs::start(hospital.objects.clone(), Faults::default(), None).await;
     let text = explained(&hospital, &Source::Move { call: call(nowhere.address), listen: "127.0.0.1:0".into() }).await;
     assert!(text.contains("A801") && text.contains("remote titles: COXA at this host, port"), "{text}");
-    let closed = Pacs::start(hospital.objects.clone(), Faults::default(), Some(([127, 0, 0, 1], free_port()).into())).await;
+    let closed =
+        Pacs::start(hospital.objects.clone(), Faults::default(), Some(([127, 0, 0, 1], free_port()).into())).await;
     let text = explained(&hospital, &Source::Move { call: call(closed.address), listen: "127.0.0.1:0".into() }).await;
     assert!(text.contains("A702") && text.contains("firewall"), "{text}");
     let text = explained(&hospital, &Source::Get(call(("127.0.0.1", free_port()).0.to_owned() + ":1"))).await;
     assert!(text.contains("cannot connect") && text.contains("check host and port"), "{text}");
-    let taken = run(&hospital, &Source::Move { call: call(pacs.address), listen: pacs.address.to_string() }, &rules(), &folder.path().join("taken")).await;
+    let taken = run(
+        &hospital,
+        &Source::Move { call: call(pacs.address), listen: pacs.address.to_string() },
+        &rules(),
+        &folder.path().join("taken"),
+    )
+    .await;
     assert!(taken.0.unwrap_err().hint().unwrap().contains("--listen"));
 }
 

@@ -264,9 +264,8 @@ impl Association {
             .with_uid(element::AFFECTED_SOP_CLASS, &object.sop_class)
             .with_uid(element::AFFECTED_SOP_INSTANCE, &object.sop_instance);
         if let Some((title, message)) = originator {
-            request = request
-                .with_text(element::MOVE_ORIGINATOR, title)
-                .with_u16(element::MOVE_ORIGINATOR_MESSAGE, message);
+            request =
+                request.with_text(element::MOVE_ORIGINATOR, title).with_u16(element::MOVE_ORIGINATOR_MESSAGE, message);
         }
         self.send_command(context.id, &request).await?;
         self.send_data_from(context.id, source).await?;

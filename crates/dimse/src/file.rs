@@ -125,7 +125,8 @@ fn agree(mut data: Reader<'_>, sop_class: &Uid, sop_instance: &Uid) -> Result<()
 /// the object and the implementation (class UID and version name), then the data set.
 pub fn of_object(object: &Object, implementation: (&str, &str), data_set: &[u8]) -> Vec<u8> {
     let mut meta = Vec::new();
-    let mut put = |tag, vr: &[u8; 2], value: &[u8], padding| Encoding::Explicit.write(&mut meta, tag, *vr, value, padding);
+    let mut put =
+        |tag, vr: &[u8; 2], value: &[u8], padding| Encoding::Explicit.write(&mut meta, tag, *vr, value, padding);
     put(0x0002_0001, b"OB", &[0, 1], 0);
     put(META_SOP_CLASS, b"UI", object.sop_class.as_str().as_bytes(), 0);
     put(META_SOP_INSTANCE, b"UI", object.sop_instance.as_str().as_bytes(), 0);

@@ -41,8 +41,8 @@ pub use client::{
 };
 pub use error::{DimseError, Malformed};
 pub use policy::{Deadlines, Limits, Offer, PeerRule, Permission, Policy};
-pub use refusal::{Refusal, RefusalReason};
 pub use provide::Query;
+pub use refusal::{Refusal, RefusalReason};
 pub use server::{Data, Handler, Server, StoreRequest};
 pub use status::{Outcome, Status};
 pub use uid::Uid;

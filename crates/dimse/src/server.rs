@@ -10,8 +10,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::accept::{Origin, accept, refuse_for_congestion};
 use crate::association::{Association, Connection, Context, Incoming, Peer};
-use crate::command::{CommandSet, Operation, element};
 use crate::client::{Call, Object};
+use crate::command::{CommandSet, Operation, element};
 use crate::commitment::MAX_BYTES;
 use crate::error::DimseError;
 use crate::policy::Policy;

@@ -193,7 +193,8 @@ impl Collect {
             (From::Url(_), _) => Err(contradiction("a URL is retrieved from by --retrieve web")),
             (From::Title(_), Some(Retrieve::Web)) => Err(contradiction("--retrieve web wants --from https://…")),
             (From::Title(pacs), retrieve) => {
-                let tls = self.tls.as_deref().map(|authorities| Connector::new(authorities, own.as_ref())).transpose()?;
+                let tls =
+                    self.tls.as_deref().map(|authorities| Connector::new(authorities, own.as_ref())).transpose()?;
                 let call = Call {
                     to: pacs.address.clone(),
                     called: pacs.title.0.clone(),

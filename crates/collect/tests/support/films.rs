@@ -288,7 +288,11 @@ impl Hospital {
         };
         if n % 4 == 1 {
             add((1, 2, 1), &|film| {
-                film.set(0x0018_0015, b"CS", "HIP").set(0x0018_5101, b"CS", "RL").set(0x0008_103E, b"LO", "Hip lateral");
+                film.set(0x0018_0015, b"CS", "HIP").set(0x0018_5101, b"CS", "RL").set(
+                    0x0008_103E,
+                    b"LO",
+                    "Hip lateral",
+                );
             });
         }
         if n.is_multiple_of(3) {
@@ -343,7 +347,9 @@ pub fn holds(bytes: &[u8], text: &str) -> bool {
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     [text.as_bytes().to_vec(), utf16].iter().any(|form| {
         let first = form[0].to_ascii_lowercase();
-        bytes.windows(form.len()).any(|window| window[0].to_ascii_lowercase() == first && window.eq_ignore_ascii_case(form))
+        bytes
+            .windows(form.len())
+            .any(|window| window[0].to_ascii_lowercase() == first && window.eq_ignore_ascii_case(form))
     })
 }
 

@@ -134,7 +134,8 @@ impl Handler for Archive {
 
     async fn find(&self, _: &Peer, query: &Query) -> Result<Vec<Vec<u8>>, Status> {
         self.admit().await?;
-        let asked = Identifier::parse(&query.identifier, &query.transfer_syntax).map_err(|_| Status::CANNOT_UNDERSTAND)?;
+        let asked =
+            Identifier::parse(&query.identifier, &query.transfer_syntax).map_err(|_| Status::CANNOT_UNDERSTAND)?;
         let (unique, returned): (u32, &[u32]) = match asked.ascii(0x0008_0052) {
             Some("STUDY") => (0x0020_000D, &[0x0010_0020, 0x0008_0020, 0x0008_1030]),
             Some("SERIES") => (0x0020_000E, &[0x0008_0060, 0x0008_103E, 0x0018_0015, 0x0020_0011]),
@@ -155,7 +156,8 @@ impl Handler for Archive {
 
     async fn select(&self, _: &Peer, query: &Query) -> Result<Vec<Object>, Status> {
         self.admit().await?;
-        let asked = Identifier::parse(&query.identifier, &query.transfer_syntax).map_err(|_| Status::CANNOT_UNDERSTAND)?;
+        let asked =
+            Identifier::parse(&query.identifier, &query.transfer_syntax).map_err(|_| Status::CANNOT_UNDERSTAND)?;
         if self.0.faults.refuses_studies && asked.ascii(0x0008_0052) != Some("IMAGE") {
             return Err(Status(0xA701));
         }
