@@ -39,6 +39,9 @@ pub enum Source {
 /// How long films may come after the C-MOVE that sent them was answered.
 const SETTLE: Duration = Duration::from_secs(3);
 
+type Films = Vec<(Uid, Vec<u8>)>;
+type Answered = Result<(Status, SubOperations), Fault>;
+
 /// An archive.
 pub(crate) enum Archive {
     Dimse(Box<Dimse>),
@@ -222,7 +225,7 @@ impl Dimse {
         root: [&'static str; 3],
         bytes: &[u8],
         wanted: &BTreeSet<Uid>,
-    ) -> (Vec<(Uid, Vec<u8>)>, Result<(Status, SubOperations), Fault>) {
+    ) -> (Films, Answered) {
         let mut films = Vec::new();
         let take = async |object: Object, data: Vec<u8>| {
             if !wanted.contains(&object.sop_instance) {
@@ -244,7 +247,7 @@ impl Dimse {
         root: [&'static str; 3],
         bytes: &[u8],
         wanted: &BTreeSet<Uid>,
-    ) -> (Vec<(Uid, Vec<u8>)>, Result<(Status, SubOperations), Fault>) {
+    ) -> (Films, Answered) {
         let Some(receiver) = &self.receiver else { return (Vec::new(), Err(Fault::new(Worth::Never, "no receiver"))) };
         receiver.expect(wanted);
         let answered = association.move_to(root[1], &self.call.calling, bytes, |_| {}).await;

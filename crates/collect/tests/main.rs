@@ -1,5 +1,6 @@
 //! Collections from a small PACS in the same process: the right films, faults, refusals and what they are explained by.
 
+mod archives;
 mod faults;
 mod hints;
 mod support;
