@@ -71,7 +71,7 @@ impl Receiver {
     /// [`CollectError::Listen`].
     pub(crate) async fn start(listen: &str, call: &Call) -> Result<Self, CollectError> {
         let fault = |source| CollectError::Listen { address: listen.to_owned(), source };
-        let listener = TcpListener::bind(listen).await.map_err(fault)?;
+        let listener = bind(listen).await.map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
         let inbox = Arc::new(Mutex::new(Inbox::default()));
         let (stop, stopped) = watch::channel(false);
@@ -104,6 +104,19 @@ impl Drop for Receiver {
         // The server may have ended.
         let _ = self.stop.send(true);
     }
+}
+
+/// Opens the port; one that an earlier run has not given up yet is waited for.
+async fn bind(listen: &str) -> std::io::Result<TcpListener> {
+    for _ in 0..20 {
+        match TcpListener::bind(listen).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            opened => return opened,
+        }
+    }
+    TcpListener::bind(listen).await
 }
 
 fn policy(call: &Call) -> Policy {
