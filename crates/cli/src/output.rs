@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use coxa_cohort::CohortError;
+use coxa_collect::CollectError;
 use coxa_deidentify::DeidentifyError;
 use coxa_dimse::DimseError;
 use coxa_model::ModelError;
@@ -70,6 +71,7 @@ fn judge(error: &anyhow::Error) -> Judgment {
             .or_else(|| of::<SimulateError>(cause))
             .or_else(|| of::<ModelError>(cause))
             .or_else(|| of::<DeidentifyError>(cause))
+            .or_else(|| of::<CollectError>(cause))
             .or_else(|| of::<NodeError>(cause))
             .or_else(|| of::<BackupError>(cause))
             .or_else(|| of::<DimseError>(cause))

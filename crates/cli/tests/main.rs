@@ -1,6 +1,7 @@
 //! The program as its user calls it: commands, their output, their exit status.
 
 mod bundles;
+mod collecting;
 mod deidentifying;
 mod evaluating;
 mod importing;

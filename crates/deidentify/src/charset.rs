@@ -9,24 +9,24 @@ const ESCAPE: u8 = 0x1B;
 
 /// How a data set's texts are written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Charset {
+pub struct Charset {
     /// The encoding until an escape sequence says otherwise; none where the file states none.
     base: Option<&'static Encoding>,
 }
 
 impl Charset {
     /// No character set is stated: ASCII by the rule, anything in practice.
-    pub(crate) const UNSTATED: Self = Self { base: None };
+    pub const UNSTATED: Self = Self { base: None };
 
     /// By the values of Specific Character Set; the first that is no code extension decides, escape sequences do the rest.
-    pub(crate) fn of(value: &str) -> Self {
+    pub fn of(value: &str) -> Self {
         let mut terms = value.split('\\').map(str::trim);
         let base = terms.find_map(encoding_of);
         Self { base }
     }
 
     /// Decodes a value. Never fails: what is not understood becomes U+FFFD.
-    pub(crate) fn decode(self, bytes: &[u8]) -> String {
+    pub fn decode(self, bytes: &[u8]) -> String {
         if bytes.contains(&ESCAPE) {
             return self.decode_escaped(bytes);
         }

@@ -138,7 +138,7 @@ pub fn deidentify_files(
     mut link: Option<&mut LinkTable>,
     mut report: impl FnMut(Line) -> io::Result<()>,
 ) -> Result<usize, DeidentifyError> {
-    begin(deidentifier, out)?;
+    open_folder(deidentifier, out)?;
     let mut withheld = 0;
     // A few films at a time, so that memory holds no more.
     for (chunk, films) in files.chunks(threads.max(1)).enumerate() {
@@ -165,8 +165,12 @@ pub fn deidentify_files(
     Ok(withheld)
 }
 
-/// Checks or makes the folder and its mark, and removes what a killed run had begun.
-fn begin(deidentifier: &Deidentifier, out: &Path) -> Result<(), DeidentifyError> {
+/// Checks or makes a folder of de-identified films and its mark, and removes what a killed run had begun. A folder without a mark must be
+/// empty.
+///
+/// # Errors
+/// [`DeidentifyError`]: the folder is another key's, has other options or is another program's, or cannot be written.
+pub fn open_folder(deidentifier: &Deidentifier, out: &Path) -> Result<(), DeidentifyError> {
     let io = |source| DeidentifyError::Io { path: out.to_owned(), source };
     let mark = Mark::of(deidentifier);
     match Mark::read(out)? {

@@ -33,9 +33,10 @@ mod withheld;
 mod words;
 mod write;
 
+pub use charset::Charset;
 pub use deidentifier::{Deidentified, Deidentifier, Link, Settings};
 pub use error::DeidentifyError;
-pub use folder::{FilmOutcome, Line, deidentify_files, inputs};
+pub use folder::{FilmOutcome, Line, deidentify_files, inputs, open_folder};
 pub use key::{Key, is_derived_uid, is_pseudonym};
 pub use link::{LinkTable, Opener, Seal, identifiers_in};
 pub use pixels::{PixelCleaning, Rectangle, StoredPixels, TextDetector, TextFound};

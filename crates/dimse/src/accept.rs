@@ -14,6 +14,7 @@ use crate::association::{Association, Connection, Context, Peer, Wire, kind_of};
 use crate::commitment::STORAGE_COMMITMENT;
 use crate::error::{DimseError, Malformed};
 use crate::policy::{PeerRule, Policy};
+use crate::query::is_get;
 use crate::refusal::{Refusal, RefusalReason, similar};
 
 /// The DICOM application context (PS3.7 A.2.1).
@@ -314,15 +315,16 @@ pub(crate) fn user_information(max_receive: u32, implementation: &(String, Strin
     ]
 }
 
-/// The roles that are confirmed: the requestor is SCU, and SCP of storage commitment alone, whose reports come on associations of the
-/// provider.
+/// The roles that are confirmed: the requestor is SCU; and SCP of storage commitment, whose reports come on associations of the
+/// provider, and of what a C-GET sends, where one was agreed on.
 fn roles(asked: &[UserVariableItem], contexts: &[Context]) -> Vec<UserVariableItem> {
+    let gets = contexts.iter().any(|context| is_get(&context.abstract_syntax));
     let confirmed = asked.iter().filter_map(|item| match item {
         UserVariableItem::ScuScpRoleSelectionSubItem(class, roles)
             if contexts.iter().any(|context| context.abstract_syntax == class.trim_end_matches(['\0', ' '])) =>
         {
             let is_reporter = class.trim_end_matches(['\0', ' ']) == STORAGE_COMMITMENT;
-            let roles = RequestorRoles { scu: roles.scu, scp: roles.scp && is_reporter };
+            let roles = RequestorRoles { scu: roles.scu, scp: roles.scp && (is_reporter || gets) };
             Some(UserVariableItem::ScuScpRoleSelectionSubItem(class.clone(), roles))
         }
         _ => None,

@@ -185,6 +185,9 @@ fn other_protocol(header: &[u8; HEADER]) -> Option<&'static str> {
     if header.starts_with(&[0x16, 0x03]) {
         return Some("a TLS handshake");
     }
+    if header.starts_with(&[0x15, 0x03]) {
+        return Some("a TLS alert");
+    }
     if METHODS.iter().any(|method| header.starts_with(method)) {
         return Some("an HTTP request");
     }

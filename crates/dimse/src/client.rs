@@ -1,5 +1,6 @@
 //! A service class user: requests an association and asks for services.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dicom_ul::pdu::{
@@ -186,10 +187,12 @@ fn request(call: &Call, max_receive: u32) -> Result<AssociationRQ, DimseError> {
         transfer_syntaxes: proposal.transfer_syntaxes.clone(),
     });
     let mut user_variables = user_information(max_receive, &call.implementation);
+    // A role is selected for a SOP class, however many contexts propose it.
     let reversed = call.proposals.iter().filter(|proposal| proposal.direction == Direction::Theirs);
-    user_variables.extend(reversed.map(|proposal| {
+    let reversed: BTreeSet<&String> = reversed.map(|proposal| &proposal.abstract_syntax).collect();
+    user_variables.extend(reversed.into_iter().map(|class| {
         let roles = RequestorRoles { scu: false, scp: true };
-        UserVariableItem::ScuScpRoleSelectionSubItem(proposal.abstract_syntax.clone(), roles)
+        UserVariableItem::ScuScpRoleSelectionSubItem(class.clone(), roles)
     }));
     Ok(AssociationRQ {
         protocol_version: 1,
@@ -244,12 +247,26 @@ impl Association {
     /// # Errors
     /// [`DimseError::NoContext`] where the class was not agreed on in this transfer syntax; or the connection's.
     pub async fn store(&mut self, object: &Object, source: impl AsyncRead + Unpin) -> Result<Status, DimseError> {
+        self.store_for(None, object, source).await
+    }
+
+    /// [`Association::store`] on behalf of a peer that moves the object: its title and the number of its C-MOVE.
+    pub(crate) async fn store_for(
+        &mut self,
+        originator: Option<(&str, u16)>,
+        object: &Object,
+        source: impl AsyncRead + Unpin,
+    ) -> Result<Status, DimseError> {
         let context = self.context(object.sop_class.as_str(), Some(&object.transfer_syntax))?;
         let id = self.message_id();
-        let request = CommandSet::request(Operation::Store, id, DataSet::Follows)
+        let mut request = CommandSet::request(Operation::Store, id, DataSet::Follows)
             .with_u16(element::PRIORITY, 0)
             .with_uid(element::AFFECTED_SOP_CLASS, &object.sop_class)
             .with_uid(element::AFFECTED_SOP_INSTANCE, &object.sop_instance);
+        if let Some((title, message)) = originator {
+            request =
+                request.with_text(element::MOVE_ORIGINATOR, title).with_u16(element::MOVE_ORIGINATOR_MESSAGE, message);
+        }
         self.send_command(context.id, &request).await?;
         self.send_data_from(context.id, source).await?;
         let (_, response) = self.response(id).await?;

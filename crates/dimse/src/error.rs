@@ -103,6 +103,9 @@ impl Hint for DimseError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Connect { .. } => "check host and port, and that the peer is running",
+            Self::Malformed(Malformed::Protocol(what)) if what.contains("TLS") => {
+                "the port speaks TLS: name the file of its authorities"
+            }
             Self::Rejected { reason, .. } if reason.contains("called AE title") => {
                 "the peer does not know itself by the called AE title; titles are case-sensitive"
             }

@@ -121,6 +121,28 @@ fn agree(mut data: Reader<'_>, sop_class: &Uid, sop_instance: &Uid) -> Result<()
     Ok(())
 }
 
+/// A DICOM file of an object that came over the network: an empty preamble and file meta information (PS3.10 section 7.1) that names
+/// the object and the implementation (class UID and version name), then the data set.
+pub fn of_object(object: &Object, implementation: (&str, &str), data_set: &[u8]) -> Vec<u8> {
+    let mut meta = Vec::new();
+    let mut put =
+        |tag, vr: &[u8; 2], value: &[u8], padding| Encoding::Explicit.write(&mut meta, tag, *vr, value, padding);
+    put(0x0002_0001, b"OB", &[0, 1], 0);
+    put(META_SOP_CLASS, b"UI", object.sop_class.as_str().as_bytes(), 0);
+    put(META_SOP_INSTANCE, b"UI", object.sop_instance.as_str().as_bytes(), 0);
+    put(META_TRANSFER_SYNTAX, b"UI", object.transfer_syntax.as_bytes(), 0);
+    put(0x0002_0012, b"UI", implementation.0.as_bytes(), 0);
+    put(0x0002_0013, b"SH", implementation.1.as_bytes(), b' ');
+    let mut file = Vec::with_capacity(PREAMBLE + 12 + meta.len() + data_set.len());
+    file.resize(128, 0);
+    file.extend_from_slice(b"DICM");
+    // Titles and UIDs have 64 characters at most.
+    Encoding::Explicit.write(&mut file, 0x0002_0000, *b"UL", &(meta.len() as u32).to_le_bytes(), 0);
+    file.extend(meta);
+    file.extend_from_slice(data_set);
+    file
+}
+
 /// The name of a transfer syntax with its UID, for messages.
 pub fn syntax_name(uid: &str) -> String {
     let name = match uid {
@@ -194,6 +216,10 @@ mod tests {
             // Never a panic.
             let _ = DicomFile::of_head(Path::new("a"), &bytes[..cut]);
         }
+        let whole = of_object(&read.object, ("2.25.1", "TEST"), &bytes[read.data_at as usize..]);
+        assert_eq!(DicomFile::of_head(Path::new("a"), &whole).unwrap().object, read.object);
+        let (syntax, head) = crate::query::Identifier::of_file(&whole).unwrap();
+        assert_eq!((syntax.as_str(), head.ascii(SOP_INSTANCE)), (crate::EXPLICIT_VR, Some("2.25.1")));
         for (bytes, reason) in [
             (file(b"../../x", b"2.25.1", explicit), "no valid SOP instance UID"),
             (file(b"2.25.1", b"2.25.2", explicit), "another SOP class or instance"),

@@ -2,8 +2,9 @@
 //!
 //! - [`Policy`]: who may do what, in which transfer syntax, how much, and how long. [`accept()`] judges an association request by it,
 //!   and keeps every [`Refusal`] with the line of configuration that would allow it.
-//! - [`Server`] and [`Handler`]: a service class provider (C-ECHO, C-STORE, N-ACTION, N-EVENT-REPORT).
+//! - [`Server`] and [`Handler`]: a service class provider (C-ECHO, C-STORE, C-FIND, C-GET, C-MOVE, N-ACTION, N-EVENT-REPORT).
 //! - [`connect`] and [`Association`]: a service class user (C-ECHO, C-STORE, C-FIND, C-MOVE, C-GET).
+//! - [`query`]: the identifiers that C-FIND, C-MOVE and C-GET ask by.
 //! - [`commitment`]: storage commitment in both roles.
 //! - [`send`]: files to a peer, with retries.
 //! - `web` (feature `web`): a DICOMweb client.
@@ -21,6 +22,8 @@ mod dataset;
 mod error;
 pub mod file;
 mod policy;
+mod provide;
+pub mod query;
 mod refusal;
 pub mod send;
 mod server;
@@ -38,6 +41,7 @@ pub use client::{
 };
 pub use error::{DimseError, Malformed};
 pub use policy::{Deadlines, Limits, Offer, PeerRule, Permission, Policy};
+pub use provide::Query;
 pub use refusal::{Refusal, RefusalReason};
 pub use server::{Data, Handler, Server, StoreRequest};
 pub use status::{Outcome, Status};

@@ -10,10 +10,12 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::accept::{Origin, accept, refuse_for_congestion};
 use crate::association::{Association, Connection, Context, Incoming, Peer};
+use crate::client::{Call, Object};
 use crate::command::{CommandSet, Operation, element};
 use crate::commitment::MAX_BYTES;
 use crate::error::DimseError;
 use crate::policy::Policy;
+use crate::provide::{self, Query};
 use crate::refusal::Refusal;
 use crate::tls::Acceptor;
 use crate::{Status, Uid};
@@ -67,6 +69,30 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Status> + Send {
         let _ = (peer, command, transfer_syntax, data);
         async { Status::UNRECOGNIZED_OPERATION }
+    }
+
+    /// Finds what matches an identifier (C-FIND): the identifiers of the matches, in the query's transfer syntax.
+    fn find(&self, peer: &Peer, query: &Query) -> impl Future<Output = Result<Vec<Vec<u8>>, Status>> + Send {
+        let _ = (peer, query);
+        async { Err(Status::UNRECOGNIZED_OPERATION) }
+    }
+
+    /// Lists the objects that an identifier asks for (C-GET, C-MOVE), each in the transfer syntax that [`Handler::load`] has it in.
+    fn select(&self, peer: &Peer, query: &Query) -> impl Future<Output = Result<Vec<Object>, Status>> + Send {
+        let _ = (peer, query);
+        async { Err(Status::UNRECOGNIZED_OPERATION) }
+    }
+
+    /// Loads the data set of an object that [`Handler::select`] listed.
+    fn load(&self, object: &Object) -> impl Future<Output = Result<Vec<u8>, Status>> + Send {
+        let _ = object;
+        async { Err(Status::NO_SUCH_INSTANCE) }
+    }
+
+    /// How the destination of a C-MOVE is called, without proposals; `None` for a title that is not known.
+    fn destination(&self, title: &str) -> Option<Call> {
+        let _ = title;
+        None
     }
 
     /// Gets a refused association.
@@ -167,7 +193,7 @@ impl<H: Handler> Server<H> {
 }
 
 /// Whether a command is of the service that its context was accepted for.
-fn is_of(context: &Context, command: &CommandSet, class: u16) -> bool {
+pub(crate) fn is_of(context: &Context, command: &CommandSet, class: u16) -> bool {
     command.uid(class).is_some_and(|class| class.as_str() == context.abstract_syntax)
 }
 
@@ -246,7 +272,11 @@ impl<H: Handler> Worker<H> {
         if command.is_response() {
             return Err(crate::Malformed::Unexpected("response to no request").into());
         }
-        let status = match command.operation() {
+        let operation = command.operation();
+        if matches!(operation, Some(Operation::Find | Operation::Get | Operation::Move)) {
+            return provide::answer(&*self.handler, association, &context, &command).await;
+        }
+        let status = match operation {
             Some(Operation::Echo) => Status::SUCCESS,
             Some(Operation::Store) => self.store(association, &context, &command).await?,
             // A permission is for a context: a command of another service may not come on it.

@@ -151,3 +151,96 @@ async fn dcmqrscp_is_queried_and_gives_its_objects_in_both_ways() {
     assert_eq!(status.0, 0xA801);
     association.release().await.unwrap();
 }
+
+/// An archive of one object.
+#[derive(Clone)]
+struct Archive {
+    destination: std::net::SocketAddr,
+}
+
+impl coxa_dimse::Handler for Archive {
+    async fn store(
+        &self,
+        _: &coxa_dimse::Peer,
+        _: &coxa_dimse::StoreRequest,
+        _: &mut coxa_dimse::Data<'_>,
+    ) -> Result<Status, coxa_dimse::DimseError> {
+        Ok(Status::NOT_AUTHORIZED)
+    }
+
+    async fn find(&self, _: &coxa_dimse::Peer, query: &coxa_dimse::Query) -> Result<Vec<Vec<u8>>, Status> {
+        let asked = coxa_dimse::query::Identifier::parse(&query.identifier, &query.transfer_syntax).unwrap();
+        if asked.ascii(0x0010_0020) != Some("P1") {
+            return Ok(Vec::new());
+        }
+        let found = coxa_dimse::query::Identifier::default()
+            .with(0x0008_0052, b"CS", "STUDY")
+            .with(0x0010_0020, b"LO", "P1")
+            .with(0x0020_000D, b"UI", "2.25.100");
+        Ok(vec![found.to_bytes(&query.transfer_syntax).unwrap()])
+    }
+
+    async fn select(&self, _: &coxa_dimse::Peer, _: &coxa_dimse::Query) -> Result<Vec<Object>, Status> {
+        let uid = |text| Uid::parse(text).unwrap();
+        Ok(vec![Object {
+            sop_class: uid(CAPTURE),
+            sop_instance: uid("2.25.4711"),
+            transfer_syntax: EXPLICIT_VR.to_owned(),
+        }])
+    }
+
+    async fn load(&self, object: &Object) -> Result<Vec<u8>, Status> {
+        Ok(super::smallest(object.sop_instance.as_str()))
+    }
+
+    fn destination(&self, title: &str) -> Option<coxa_dimse::Call> {
+        let call = call(self.destination, None);
+        (title == "COXA").then(|| coxa_dimse::Call { calling: "ARCHIVE".to_owned(), ..call })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findscu_getscu_and_movescu_are_served() {
+    use coxa_dimse::{IMPLICIT_VR, Offer, PeerRule, Permission};
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(policy(), Status::SUCCESS, None).await;
+    let models = [FIND, MOVE, GET].map(|model| Offer {
+        abstract_syntax: model.to_owned(),
+        transfer_syntaxes: vec![EXPLICIT_VR.to_owned(), IMPLICIT_VR.to_owned()],
+        permission: Some(Permission::Query),
+    });
+    let peer = PeerRule {
+        ae_title: "TESTER".into(),
+        addresses: Vec::new(),
+        certificate: None,
+        may: vec![Permission::Query, Permission::Store],
+    };
+    let policy = policy();
+    let offers = policy.offers.iter().cloned().chain(models).collect();
+    let policy = coxa_dimse::Policy { ae_title: "ARCHIVE".into(), peers: vec![peer], offers, ..policy };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let server = coxa_dimse::Server::new(policy, Archive { destination: node.address }, None);
+    tokio::spawn(server.serve(listener, stopped, std::time::Duration::from_secs(1)));
+    let common = ["-aet", "TESTER", "-aec", "ARCHIVE", "-S", "-k", "0008,0052=STUDY", "-k", "0010,0020=P1"];
+    for (program, more) in [
+        ("findscu", vec!["-k", "0020,000d"]),
+        ("getscu", vec!["-k", "0020,000d=2.25.100", "-od", folder.path().to_str().unwrap()]),
+        ("movescu", vec!["-k", "0020,000d=2.25.100", "-aem", "COXA"]),
+    ] {
+        let Some(mut command) = coxa_testing::tool(program) else { return };
+        command.arg("-v").args(common).args(more).args(["127.0.0.1", &port]);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        assert!(output.status.success(), "{program}: {printed}");
+        if program == "findscu" {
+            assert!(printed.contains("2.25.100"), "{printed}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "getscu wrote its object");
+    let (request, bytes, _) = node.seen.stored.lock().unwrap().pop().unwrap();
+    assert_eq!(request.move_originator.map(|(title, _)| title).as_deref(), Some("TESTER"));
+    assert_eq!(bytes, super::smallest("2.25.4711"));
+}

@@ -249,7 +249,7 @@ impl Verify {
     }
 }
 
-fn words(file: Option<&Path>) -> anyhow::Result<Words> {
+pub(super) fn words(file: Option<&Path>) -> anyhow::Result<Words> {
     let mut words = Words::default();
     if let Some(file) = file {
         words.add(&read(file)?);
@@ -261,12 +261,12 @@ fn read(file: &Path) -> anyhow::Result<String> {
     fs::read_to_string(file).with_context(|| file.display().to_string())
 }
 
-fn first_line(file: &Path) -> anyhow::Result<String> {
+pub(super) fn first_line(file: &Path) -> anyhow::Result<String> {
     Ok(read(file)?.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Reads `X,Y,WIDTH,HEIGHT`.
-fn rectangle(text: &str) -> Result<Rectangle, String> {
+pub(super) fn rectangle(text: &str) -> Result<Rectangle, String> {
     let numbers: Option<Vec<usize>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
     match numbers.as_deref() {
         Some(&[x, y, width, height]) if width > 0 && height > 0 => Ok(Rectangle { x, y, width, height }),

@@ -61,9 +61,9 @@ pub struct Send {
 
 /// A peer: its AE title, and `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Destination {
-    title: AeTitle,
-    address: String,
+pub(super) struct Destination {
+    pub(super) title: AeTitle,
+    pub(super) address: String,
 }
 
 impl FromStr for Destination {
@@ -81,7 +81,7 @@ impl FromStr for Destination {
 
 /// An AE title.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct AeTitle(String);
+pub(super) struct AeTitle(pub(super) String);
 
 impl FromStr for AeTitle {
     type Err = String;
