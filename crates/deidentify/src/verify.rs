@@ -57,7 +57,7 @@ impl Verifier {
     pub fn film(&self, bytes: &[u8]) -> Vec<String> {
         let mapping = if self.has_key { Mapping::Keyed(self.deidentifier.key()) } else { Mapping::Shapes };
         let mut findings = Vec::new();
-        match self.deidentifier.with(bytes, mapping) {
+        match self.deidentifier.with(bytes, mapping, &[]) {
             Err(reason) => findings.push(format!("the film would be withheld: {reason}")),
             Ok(again) => {
                 let elements = again.receipt.elements.iter();
