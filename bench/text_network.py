@@ -4,9 +4,9 @@
 Usage: bench/text_network.py OUT.bin --fracatlas DIR --simulated DIR [--patches 6000] [--minutes 15]
 
 Text is drawn by us over films of FracAtlas's training half (Abedeen et al., CC BY 4.0) and over simulated ones; fonts are those of the first
-half. Needs numpy, pillow, opencv-python and torch. The network is that of crates/deidentify/src/text/network.rs, to the letter.
+half. Needs numpy, pillow, opencv-python and a C compiler. The network is that of crates/deidentify/src/text/network.rs, to the letter.
 """
-import argparse, glob, os, time
+import argparse, concurrent.futures, ctypes, glob, os, subprocess, tempfile, time
 import cv2
 import numpy as np
 from PIL import Image
@@ -113,33 +113,51 @@ def patches(n, seed, films, fonts):
 CHANNELS, DILATIONS = 16, (1, 2, 4, 2, 1)
 
 
-def network():
-    """Logits of cells of 4 × 4 pixels. Padding is by zeros: 2 before the first stride, then 1, then the dilation."""
-    import torch
-    from torch import nn
-
-    class Block(nn.Module):
-        def __init__(self, dilation):
-            super().__init__()
-            self.depthwise = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=dilation, dilation=dilation, groups=CHANNELS)
-            self.pointwise = nn.Conv2d(CHANNELS, CHANNELS, 1)
-
-        def forward(self, x):
-            return torch.relu(x + self.pointwise(torch.relu(self.depthwise(x))))
-
-    first, second, head = nn.Conv2d(1, 8, 5, 2, 2), nn.Conv2d(8, CHANNELS, 3, 2, 1), nn.Conv2d(CHANNELS, 1, 1)
-    nn.init.constant_(head.bias, -2)
-    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), *map(Block, DILATIONS), head)
+SHAPES = [(25, 8), 8, (72, CHANNELS), CHANNELS] + [shape for _ in DILATIONS for shape in ((9, CHANNELS), CHANNELS, (CHANNELS, CHANNELS), CHANNELS)] + [(CHANNELS, 1), 1]
+"""The arrays of the file of weights, 32-bit floats in little endian: kernels (rows, columns, inputs by outputs), each with its biases."""
 
 
-def save(model, path):
-    """Weights as numbers of 32 bits in little endian, layer by layer: kernel rows, kernel columns, inputs, outputs; then the biases."""
-    from torch import nn
-    with open(path, "wb") as file:
-        for layer in model.modules():
-            if isinstance(layer, nn.Conv2d):
-                file.write(np.ascontiguousarray(layer.weight.detach().numpy().transpose(2, 3, 1, 0), "<f4").tobytes())
-                file.write(layer.bias.detach().numpy().astype("<f4").tobytes())
+def initial(rng):
+    made = []
+    for shape in SHAPES:
+        if isinstance(shape, int):
+            made.append(np.full(shape, -2. if shape == 1 else 0.))
+        else:
+            made.append(rng.normal(0, np.sqrt(2 / shape[0]) * (.5 if shape == (CHANNELS, CHANNELS) else 1), shape).ravel())
+    return np.concatenate(made).astype(np.float32)
+
+
+def library():
+    """text_network.c, compiled for this machine."""
+    folder = tempfile.mkdtemp()
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "text_network.c")
+    subprocess.run(["cc", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", "-o", f"{folder}/net.so", source, "-lm"], check=True)
+    net = ctypes.CDLL(f"{folder}/net.so")
+    floats = np.ctypeslib.ndpointer(np.float32, flags="C")
+    net.judge.argtypes = [floats] * 3
+    net.judge.restype = None
+    net.learn.argtypes = [floats] * 4 + [ctypes.c_float, floats]
+    net.learn.restype = ctypes.c_double
+    return net
+
+
+def judged(net, weights, patch):
+    logits = np.empty((SIDE // CELL, SIDE // CELL), np.float32)
+    net.judge(weights, np.ascontiguousarray(patch, np.float32), logits)
+    return logits
+
+
+def drawn(args, rng):
+    """Patches of FracAtlas's training half and of simulated films in equal numbers."""
+    real = fracatlas(args.fracatlas, True)
+    chosen = rng.permutation(len(real))[:900]
+    films = [film for film in (gray(real[i]) for i in chosen) if film is not None]
+    simulated = [film for film in (gray(f) for f in sorted(glob.glob(f"{args.simulated}/images/**/*.png", recursive=True))) if film is not None]
+    films += simulated * max(1, len(films) // max(1, len(simulated)))
+    begun = time.time()
+    made = patches(args.patches, args.seed, films, drawing.fonts_of(0))
+    print(f"{len(films)} films, {args.patches} patches in {time.time() - begun:.0f} s", flush=True)
+    return made
 
 
 def main():
@@ -149,62 +167,61 @@ def main():
     parser.add_argument("--simulated", required=True)
     parser.add_argument("--patches", type=int, default=6000)
     parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--resume")
+    parser.add_argument("--resume", help="weights of an earlier run (OUT.bin)")
+    parser.add_argument("--cache", help="keep the patches in this file (.npz), or take them from it")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
-    real = fracatlas(args.fracatlas, True)
-    chosen = rng.permutation(len(real))[:900]
-    films = [film for film in (gray(real[i]) for i in chosen) if film is not None]
-    simulated = [film for film in (gray(f) for f in sorted(glob.glob(f"{args.simulated}/images/**/*.png", recursive=True))) if film is not None]
-    films += simulated * max(1, len(films) // max(1, len(simulated)))
-    begun = time.time()
-    x, y, w = patches(args.patches, args.seed, films, drawing.fonts_of(0))
-    print(f"{len(films)} films, {len(x)} patches in {time.time() - begun:.0f} s", flush=True)
-    import torch
-    torch.manual_seed(args.seed)
-    model = network()
-    if args.resume:
-        model.load_state_dict(torch.load(args.resume))
-    model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), 3e-3, (.9, .99))
+    if args.cache and os.path.exists(args.cache):
+        x, y, w = (np.load(args.cache)[name] for name in "xyw")
+    else:
+        x, y, w = drawn(args, rng)
+        if args.cache:
+            np.savez(args.cache, x=x, y=y, w=w)
+    net = library()
+    weights = np.fromfile(args.resume, np.float32) if args.resume else initial(rng)
+    m, v = np.zeros_like(weights, np.float64), np.zeros_like(weights, np.float64)
     held = max(64, len(x) // 20)
     batch, t, begun, values = 16, 0, time.time(), []
     seconds = 60 * args.minutes
-    while (passed := time.time() - begun) < seconds:
-        ids = rng.integers(held, len(x), batch)
-        bx, by, bw = (a[ids].astype(np.float32) for a in (x, y, w))
-        if rng.random() < .5:
-            bx, by, bw = (a[:, :, ::-1] for a in (bx, by, bw))
-        if rng.random() < .3:
-            bx, by, bw = (a[:, ::-1] for a in (bx, by, bw))
-        if rng.random() < .5:
-            bx = -bx
-        bx, by, bw = (torch.from_numpy(np.ascontiguousarray(a)) for a in (bx, by, bw))
-        t += 1
-        for group in optimizer.param_groups:
-            group["lr"] = 4e-3 * min(1, t / 100) * (.5 * (1 + np.cos(np.pi * passed / seconds)) + .005)
-        z = model(bx[:, None].contiguous(memory_format=torch.channels_last))[:, 0]
-        each = torch.nn.functional.binary_cross_entropy_with_logits(z, by, reduction="none")
-        # Cells that are certain already count less.
-        loss = (each * bw * (.25 + (by - torch.sigmoid(z.detach())).abs())).sum() / bw.sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        values.append(float(loss))
-        if t % 100 == 0:
-            hits = [0, 0, 0]
-            with torch.no_grad():
-                for i in range(0, held, 32):
-                    z = model(torch.from_numpy(x[i:i + 32].astype(np.float32))[:, None])[:, 0].numpy() > 0
-                    yy, ww = y[i:i + 32] > 0, w[i:i + 32] > 0
+
+    def one(i, flips):
+        parts = [x[i].astype(np.float32), y[i].astype(np.float32), w[i].astype(np.float32)]
+        if flips[0]:
+            parts = [part[:, ::-1] for part in parts]
+        if flips[1]:
+            parts = [part[::-1] for part in parts]
+        if flips[2]:
+            parts[0] = -parts[0]
+        return [np.ascontiguousarray(part) for part in parts]
+
+    def gradient(patches):
+        g, loss = np.zeros_like(weights), 0.
+        total = sum(float(part[2].sum()) for part in patches) * 2
+        for film, label, weight in patches:
+            loss += net.learn(weights, film, label, weight, total, g)
+        return g, loss
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        while (passed := time.time() - begun) < seconds:
+            flips = rng.random((batch, 3)) < (.5, .3, .5)
+            chosen = [one(i, f) for i, f in zip(rng.integers(held, len(x), batch), flips)]
+            results = list(pool.map(gradient, (chosen[:batch // 2], chosen[batch // 2:])))
+            g = sum(g.astype(np.float64) for g, _ in results)
+            t += 1
+            rate = 5e-3 * min(1, t / 100) * (.5 * (1 + np.cos(np.pi * passed / seconds)) + .005)
+            m, v = .9 * m + .1 * g, .99 * v + .01 * g * g
+            weights = (weights - rate * (m / (1 - .9 ** t)) / (np.sqrt(v / (1 - .99 ** t)) + 1e-8)).astype(np.float32)
+            values.append(sum(loss for _, loss in results))
+            if t % 200 == 0:
+                hits = [0, 0, 0]
+                for i in range(held):
+                    z, yy, ww = judged(net, weights, x[i]) > 0, y[i] > 0, w[i] > 0
                     hits[0] += (z & yy).sum(); hits[1] += (yy & ww).sum(); hits[2] += (z & ~yy & ww).sum()
-            print(f"step {t} {passed:.0f} s, loss {np.mean(values[-100:]):.4f}, cells found {hits[0] / hits[1]:.4f}, wrong for each right {hits[2] / max(1, hits[0]):.4f}", flush=True)
-            torch.save(model.state_dict(), args.out + ".pt")
-            save(model, args.out)
+                print(f"step {t} {passed:.0f} s, loss {np.mean(values[-200:]):.4f}, cells found {hits[0] / hits[1]:.4f}, wrong for each right {hits[2] / max(1, hits[0]):.4f}", flush=True)
+                weights.astype("<f4").tofile(args.out)
     print(f"{t} steps", flush=True)
-    torch.save(model.state_dict(), args.out + ".pt")
-    save(model, args.out)
+    weights.astype("<f4").tofile(args.out)
 
 
 if __name__ == "__main__":
