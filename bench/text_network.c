@@ -1,5 +1,5 @@
-/* The network of text_network.py on one patch: logits, and the gradients of a weighted loss. Plain loops over 8 or 16 channels, which a compiler
-   turns into vector instructions; several times faster on a CPU than the frameworks' depthwise convolutions. */
+/* The network of text_network.py on one patch: logits, and the gradients of a weighted loss. The channels of a place are one vector; several times
+   faster on a CPU than the frameworks' depthwise convolutions. */
 #include <math.h>
 #include <string.h>
 
@@ -12,45 +12,54 @@
 #define PAD 4
 #define M (N + 2 * PAD)
 
+typedef float vec __attribute__((vector_size(4 * C), aligned(4)));
+typedef float stem __attribute__((vector_size(4 * S), aligned(4)));
+
+typedef int vec_mask __attribute__((vector_size(4 * C), aligned(4)));
+typedef int stem_mask __attribute__((vector_size(4 * S), aligned(4)));
+/* The values where others are positive, and 0 elsewhere. */
+#define WHERE(of, v) ((vec)((vec_mask)(v) & ((of) > 0)))
+#define WHERE_STEM(of, v) ((stem)((stem_mask)(v) & ((of) > 0)))
+
 static const int dilation[BLOCKS] = {1, 2, 4, 2, 1};
 
 /* Weights in the order of the file: kernel rows, kernel columns, inputs, outputs; then biases. */
-typedef struct { float d[9][C], db[C], p[C][C], pb[C]; } Block;
-typedef struct { float a[25][S], ab[S], b[9][S][C], bb[C]; Block block[BLOCKS]; float h[C], hb; } Net;
+typedef struct { vec d[9], db, p[C], pb; } Block;
+typedef struct { stem a[25], ab; vec b[9][S], bb; Block block[BLOCKS]; vec h; float hb; } Net;
 
-static _Thread_local float in[SIDE + 4][SIDE + 4], a[A + 2][A + 2][S], da[A + 2][A + 2][S];
-static _Thread_local float x[BLOCKS + 1][M][M][C], u[BLOCKS][N][N][C], dx[2][M][M][C];
+static _Thread_local float in[SIDE + 4][SIDE + 4];
+static _Thread_local stem a[A + 2][A + 2], da[A + 2][A + 2];
+static _Thread_local vec x[BLOCKS + 1][M][M], u[BLOCKS][N][N], dx[2][M][M];
+
+#define SUM(v) ({ vec of = (v); float s = 0; for (int c = 0; c < C; c++) s += of[c]; s; })
 
 static void forward(const Net *w, const float *film) {
     memset(in, 0, sizeof in); memset(a, 0, sizeof a); memset(x, 0, sizeof x);
     for (int y = 0; y < SIDE; y++) memcpy(&in[y + 2][2], film + y * SIDE, SIDE * sizeof(float));
     for (int y = 0; y < A; y++) for (int i = 0; i < A; i++) {
-        float s[S]; memcpy(s, w->ab, sizeof s);
-        for (int r = 0; r < 5; r++) for (int k = 0; k < 5; k++) { float v = in[2 * y + r][2 * i + k]; for (int c = 0; c < S; c++) s[c] += v * w->a[5 * r + k][c]; }
-        for (int c = 0; c < S; c++) a[y + 1][i + 1][c] = s[c] > 0 ? s[c] : 0;
+        stem s = w->ab;
+        for (int r = 0; r < 5; r++) for (int k = 0; k < 5; k++) s += in[2 * y + r][2 * i + k] * w->a[5 * r + k];
+        a[y + 1][i + 1] = WHERE_STEM(s, s);
     }
     for (int y = 0; y < N; y++) for (int i = 0; i < N; i++) {
-        float s[C]; memcpy(s, w->bb, sizeof s);
-        for (int r = 0; r < 3; r++) for (int k = 0; k < 3; k++) for (int q = 0; q < S; q++) { float v = a[2 * y + r][2 * i + k][q]; for (int c = 0; c < C; c++) s[c] += v * w->b[3 * r + k][q][c]; }
-        for (int c = 0; c < C; c++) x[0][y + PAD][i + PAD][c] = s[c] > 0 ? s[c] : 0;
+        vec s = w->bb;
+        for (int r = 0; r < 3; r++) for (int k = 0; k < 3; k++) for (int q = 0; q < S; q++) s += a[2 * y + r][2 * i + k][q] * w->b[3 * r + k][q];
+        x[0][y + PAD][i + PAD] = WHERE(s, s);
     }
     for (int n = 0; n < BLOCKS; n++) {
         const Block *k = &w->block[n]; int d = dilation[n];
         for (int y = 0; y < N; y++) for (int i = 0; i < N; i++) {
-            float s[C], o[C]; memcpy(s, k->db, sizeof s); memcpy(o, k->pb, sizeof o);
-            for (int t = 0; t < 9; t++) { const float *v = x[n][y + PAD + (t / 3 - 1) * d][i + PAD + (t % 3 - 1) * d]; for (int c = 0; c < C; c++) s[c] += v[c] * k->d[t][c]; }
-            for (int c = 0; c < C; c++) u[n][y][i][c] = s[c] = s[c] > 0 ? s[c] : 0;
-            for (int q = 0; q < C; q++) for (int c = 0; c < C; c++) o[c] += s[q] * k->p[q][c];
-            for (int c = 0; c < C; c++) { float v = o[c] + x[n][y + PAD][i + PAD][c]; x[n + 1][y + PAD][i + PAD][c] = v > 0 ? v : 0; }
+            vec s = k->db, o = k->pb;
+            for (int t = 0; t < 9; t++) s += x[n][y + PAD + (t / 3 - 1) * d][i + PAD + (t % 3 - 1) * d] * k->d[t];
+            u[n][y][i] = s = WHERE(s, s);
+            for (int q = 0; q < C; q++) o += s[q] * k->p[q];
+            o += x[n][y + PAD][i + PAD];
+            x[n + 1][y + PAD][i + PAD] = WHERE(o, o);
         }
     }
 }
 
-static float logit(const Net *w, int y, int i) {
-    float z = w->hb;
-    for (int c = 0; c < C; c++) z += x[BLOCKS][y + PAD][i + PAD][c] * w->h[c];
-    return z;
-}
+static float logit(const Net *w, int y, int i) { return w->hb + SUM(x[BLOCKS][y + PAD][i + PAD] * w->h); }
 
 void judge(const Net *w, const float *film, float *logits) {
     forward(w, film);
@@ -68,40 +77,42 @@ double learn(const Net *w, const float *film, const float *label, const float *w
         float m = weight[y * N + i] * (.25f + fabsf(e)) / total;
         loss += m * (fmaxf(z, 0) - z * l + log1pf(expf(-fabsf(z))));
         e *= m; g->hb += e;
-        for (int c = 0; c < C; c++) { g->h[c] += e * x[BLOCKS][y + PAD][i + PAD][c]; dx[now][y + PAD][i + PAD][c] = e * w->h[c]; }
+        g->h += e * x[BLOCKS][y + PAD][i + PAD]; dx[now][y + PAD][i + PAD] = e * w->h;
     }
     for (int n = BLOCKS - 1; n >= 0; n--, now ^= 1) {
         const Block *k = &w->block[n]; Block *gk = &g->block[n]; int d = dilation[n];
+        vec turned[C], gd[9] = {0}, gdb = {0}, gpb = {0};
+        for (int q = 0; q < C; q++) for (int c = 0; c < C; c++) turned[c][q] = k->p[q][c];
         memset(dx[now ^ 1], 0, sizeof dx[0]);
         for (int y = 0; y < N; y++) for (int i = 0; i < N; i++) {
-            float o[C], s[C];
-            float *out = dx[now ^ 1][y + PAD][i + PAD];
-            for (int c = 0; c < C; c++) { o[c] = x[n + 1][y + PAD][i + PAD][c] > 0 ? dx[now][y + PAD][i + PAD][c] : 0; out[c] += o[c]; gk->pb[c] += o[c]; }
-            for (int q = 0; q < C; q++) {
-                float v = u[n][y][i][q], sum = 0;
-                for (int c = 0; c < C; c++) { gk->p[q][c] += v * o[c]; sum += k->p[q][c] * o[c]; }
-                s[q] = v > 0 ? sum : 0;
-            }
-            for (int c = 0; c < C; c++) gk->db[c] += s[c];
+            vec o = WHERE(x[n + 1][y + PAD][i + PAD], dx[now][y + PAD][i + PAD]), s = {0}, v = u[n][y][i];
+            dx[now ^ 1][y + PAD][i + PAD] += o; gpb += o;
+            for (int c = 0; c < C; c++) s += o[c] * turned[c];
+            for (int q = 0; q < C; q++) gk->p[q] += v[q] * o;
+            s = WHERE(v, s);
+            gdb += s;
             for (int t = 0; t < 9; t++) {
                 int yy = y + PAD + (t / 3 - 1) * d, ii = i + PAD + (t % 3 - 1) * d;
-                for (int c = 0; c < C; c++) { gk->d[t][c] += x[n][yy][ii][c] * s[c]; dx[now ^ 1][yy][ii][c] += k->d[t][c] * s[c]; }
+                gd[t] += x[n][yy][ii] * s; dx[now ^ 1][yy][ii] += k->d[t] * s;
             }
         }
+        for (int t = 0; t < 9; t++) gk->d[t] += gd[t];
+        gk->db += gdb; gk->pb += gpb;
     }
     for (int y = 0; y < N; y++) for (int i = 0; i < N; i++) {
-        float o[C];
-        for (int c = 0; c < C; c++) { o[c] = x[0][y + PAD][i + PAD][c] > 0 ? dx[now][y + PAD][i + PAD][c] : 0; g->bb[c] += o[c]; }
+        vec o = WHERE(x[0][y + PAD][i + PAD], dx[now][y + PAD][i + PAD]);
+        g->bb += o;
         for (int r = 0; r < 3; r++) for (int k = 0; k < 3; k++) for (int q = 0; q < S; q++) {
-            float v = a[2 * y + r][2 * i + k][q], sum = 0;
-            for (int c = 0; c < C; c++) { g->b[3 * r + k][q][c] += v * o[c]; sum += w->b[3 * r + k][q][c] * o[c]; }
-            da[2 * y + r][2 * i + k][q] += sum;
+            g->b[3 * r + k][q] += a[2 * y + r][2 * i + k][q] * o;
+            da[2 * y + r][2 * i + k][q] += SUM(w->b[3 * r + k][q] * o);
         }
     }
+    stem ga[25] = {0};
     for (int y = 0; y < A; y++) for (int i = 0; i < A; i++) {
-        float o[S];
-        for (int c = 0; c < S; c++) { o[c] = a[y + 1][i + 1][c] > 0 ? da[y + 1][i + 1][c] : 0; g->ab[c] += o[c]; }
-        for (int r = 0; r < 5; r++) for (int k = 0; k < 5; k++) { float v = in[2 * y + r][2 * i + k]; for (int c = 0; c < S; c++) g->a[5 * r + k][c] += v * o[c]; }
+        stem o = WHERE_STEM(a[y + 1][i + 1], da[y + 1][i + 1]);
+        g->ab += o;
+        for (int r = 0; r < 5; r++) for (int k = 0; k < 5; k++) ga[5 * r + k] += in[2 * y + r][2 * i + k] * o;
     }
+    for (int t = 0; t < 25; t++) g->a[t] += ga[t];
     return loss;
 }
