@@ -71,9 +71,9 @@ def patch(rng, films, fonts):
     dim = rng.uniform(.15, 1) if rng.random() < .2 else 1
     crop = np.ascontiguousarray(crop * dim + (rng.uniform(0, .1) if rng.random() < .3 else 0)).clip(0, 1)
     taken, items = [], []
-    for _ in range(rng.integers(0, 3)):
+    for _ in range(rng.integers(0, 4)):
         items.append(drawing.draw_marker(rng, crop, fonts, taken, (max(14, 10 * scale), min(150, 120 * scale))))
-    for _ in range(rng.integers(0, 7)):
+    for _ in range(rng.integers(0, 7) if rng.random() < .8 else 0):
         low, high = (SIZES[0] * scale, SIZES[1] * scale) if rng.random() < .85 else (6, 64)
         items.append(drawing.draw_text(rng, crop, fonts, taken, .08, (max(7, low), min(64, high))))
     if rng.random() < .5:
@@ -91,7 +91,7 @@ def patch(rng, films, fonts):
         height = min(bw, bh)
         if item["kind"] == "marker":
             rows, columns = slice(int(by), int(np.ceil(by + bh))), slice(int(bx), int(np.ceil(bx + bw)))
-            weight[rows, columns] = 4
+            weight[rows, columns] = 6
             continue
         size = item["size"] / scale
         around = lambda grow: (slice(max(int(round(by - grow)), 0), int(round(by + bh + grow)) or 1), slice(max(int(round(bx - grow)), 0), int(round(bx + bw + grow)) or 1))

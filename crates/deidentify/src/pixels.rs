@@ -5,11 +5,11 @@ use coxa_imaging::stored_values;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
-use crate::blanking::{Cleaning, Rectangle};
+use crate::blanking::{Cleaning, PixelCleaning, Rectangle, Search};
 use crate::codestream::scrub;
 use crate::dataset::{DataSet, Element, Value, padded};
 use crate::layout::{Layout, Photometric};
-use crate::parse::{Codec, Syntax};
+use crate::parse::{Codec, Syntax, parse};
 use crate::rle;
 use crate::withheld::Withheld;
 
@@ -67,6 +67,18 @@ pub(crate) fn take(
     let unused_bits_cleared = clear_unused_bits(&mut values, layout);
     let blanked = if cleaning.is_on() { blank_all(&mut values, layout, data, cleaning)? } else { Vec::new() };
     Ok(Cleaned { element: native(layout, element.vr, values), syntax, blanked, unused_bits_cleared })
+}
+
+/// Where a detector finds text, or may; nowhere in a film that cannot be read, which is withheld for that.
+pub(crate) fn text_in(file: &[u8], settings: &PixelCleaning) -> Vec<Rectangle> {
+    let Ok(mut parsed) = parse(file) else { return Vec::new() };
+    parsed.data.0.remove(&tags::BURNED_IN_ANNOTATION);
+    let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector };
+    match take(&mut parsed.data, parsed.syntax, file, &cleaning) {
+        Ok(cleaned) => cleaned.blanked,
+        Err(Withheld::Review(regions)) => regions,
+        Err(_) => Vec::new(),
+    }
 }
 
 fn native(layout: Layout, stated: VR, values: Vec<u8>) -> Element {
@@ -170,7 +182,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::blanking::{PixelCleaning, Search, StoredPixels, TextDetector, TextFound};
+    use crate::blanking::{StoredPixels, TextDetector, TextFound};
 
     fn film(bits: [u16; 3], is_signed: u16, photometric: &str, pixels: &[u8]) -> DataSet {
         let mut data = DataSet::default();

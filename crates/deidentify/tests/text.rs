@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use coxa_deidentify::{
     Decision, Deidentified, Deidentifier, Key, PixelCleaning, PixelScript, Rectangle, RegionVerdict, Settings,
-    StoredPixels, TextDetector, TextFinder, TextFound, Withheld,
+    StoredPixels, TextDetector, TextFinder, TextFound, Verifier, Withheld, Words, deidentify_files,
 };
 
 use crate::film::*;
@@ -164,6 +164,22 @@ fn compressed_films_are_decoded_and_stay_compressed_where_nothing_is_found() {
         let pixels = |done: &Deidentified| coxa_imaging::read_bytes(&done.bytes, "film").unwrap().pixels().to_vec();
         assert_eq!(pixels(&done), pixels(&expected));
         assert_eq!(done.receipt.regions, expected.receipt.regions);
+    }
+}
+
+#[test]
+fn verification_searches_the_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let (film, out) = (folder.path().join("film.dcm"), folder.path().join("out"));
+    let (bytes, ..) = burned(Depth { bits: 12, is_signed: false, is_inverted: false });
+    std::fs::write(&film, bytes).unwrap();
+    let blind = PixelCleaning { rectangles: vec![Rectangle { x: 0, y: 0, width: 1, height: 1 }], ..PixelCleaning::default() };
+    for (pixels, expected) in [(blind, true), (PixelCleaning { detector: Some(Arc::new(TextFinder::default())), ..PixelCleaning::default() }, false)] {
+        let deidentifier = Deidentifier::new(Key::from_bytes([42; 32]), Settings { pixels, ..Settings::default() });
+        let out = out.join(expected.to_string());
+        assert_eq!(deidentify_files(&deidentifier, &[film.clone()], &out, 1, None, |_| Ok(())).unwrap(), 0);
+        let verifier = Verifier::new(&out, None, Words::default(), &[]).unwrap().with_detector(Arc::new(TextFinder::default()));
+        assert_eq!(verifier.folder(&out, |_| Ok(())).unwrap() > 0, expected);
     }
 }
 

@@ -138,6 +138,9 @@ struct Verify {
     /// The words that were allowed beside the list's.
     #[arg(long, value_name = "FILE")]
     words: Option<PathBuf>,
+    /// Search the pixels for text too; regions that a person kept are found again.
+    #[arg(long)]
+    find_text: bool,
     /// Look for the patients of this registry.
     #[arg(long, value_name = "CSV")]
     registry: Option<PathBuf>,
@@ -270,7 +273,10 @@ impl Verify {
             };
             known.extend(identifiers_in(table, &opener)?);
         }
-        let verifier = Verifier::new(&self.folder, key, words(self.words.as_deref())?, &known)?;
+        let mut verifier = Verifier::new(&self.folder, key, words(self.words.as_deref())?, &known)?;
+        if self.find_text {
+            verifier = verifier.with_detector(Arc::new(TextFinder::default()));
+        }
         let mut films = 0;
         let wrong = verifier.folder(&self.folder, |verdict| {
             films += 1;

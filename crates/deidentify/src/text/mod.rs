@@ -10,7 +10,7 @@ mod scale;
 
 use crate::blanking::{StoredPixels, TextDetector, TextFound};
 use network::Network;
-use regions::{Thresholds, merged, regions};
+use regions::{Thresholds, is_known, merged, regions};
 use scale::{Plane, Scale};
 
 /// The detector of burned-in text that comes with the program.
@@ -40,6 +40,9 @@ impl TextDetector for TextFinder {
             let scale = Scale::of(&plane, spread);
             let cells = self.network.cells(&scale);
             for region in regions(&cells, factor, &self.thresholds) {
+                if is_known(region, &text) {
+                    continue;
+                }
                 let clipped = region.rectangle.within(film.rows, film.columns);
                 if region.is_sure { text.extend(clipped) } else { unsure.extend(clipped) }
             }

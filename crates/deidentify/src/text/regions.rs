@@ -18,14 +18,17 @@ pub(super) struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { member: -0.5, unsure: 1.5, sure: 2.5, least: 4 }
+        Self { member: -1.5, unsure: 3.0, sure: 4.0, least: 6 }
     }
 }
 
 /// A part of the film in which text lies or may lie.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Region {
+    /// What is blanked: the cells and a margin.
     pub(super) rectangle: Rectangle,
+    /// The cells alone.
+    pub(super) core: Rectangle,
     pub(super) is_sure: bool,
 }
 
@@ -44,7 +47,9 @@ pub(super) fn regions(cells: &Cells, factor: usize, thresholds: &Thresholds) -> 
             continue;
         }
         let is_sure = peak >= thresholds.sure;
-        found.extend(component.pieces(&members, cells.columns).into_iter().map(|piece| Region { rectangle: piece.rectangle(factor), is_sure }));
+        let pieces = component.pieces(&members, cells.columns);
+        let region = |piece: Component| Region { rectangle: piece.with_margin(factor), core: piece.core(factor), is_sure };
+        found.extend(pieces.into_iter().map(region));
     }
     found
 }
@@ -117,16 +122,33 @@ impl Component {
         (self.top..self.bottom).filter_map(row).collect()
     }
 
-    /// In the film's pixels, with half a cell above and below, and as much as the text is high before and after: where a row of characters
-    /// ends is less certain than where its lines run.
-    fn rectangle(self, factor: usize) -> Rectangle {
+    /// In the film's pixels.
+    fn core(self, factor: usize) -> Rectangle {
+        let cell = CELL * factor;
+        let [x, y, width, height] = [self.left, self.top, self.width(), self.height()].map(|n| n * cell);
+        Rectangle { x, y, width, height }
+    }
+
+    /// In the film's pixels, with a margin: half a cell above and below, and more before and after, as where a row of characters ends is less
+    /// certain than where its lines run.
+    fn with_margin(self, factor: usize) -> Rectangle {
         let cell = CELL * factor;
         let short = self.height().min(self.width()) * cell;
-        let (along, across) = (cell.max(short / 2), cell * 3 / 4);
+        let (along, across) = ((cell * 3 / 4).max(short * 2 / 5), cell / 2);
         let (x_margin, y_margin) = if self.width() >= self.height() { (along, across) } else { (across, along) };
         let (x, y) = ((self.left * cell).saturating_sub(x_margin), (self.top * cell).saturating_sub(y_margin));
         Rectangle { x, y, width: self.right * cell + x_margin - x, height: self.bottom * cell + y_margin - y }
     }
+}
+
+/// Whether most of a region lies in a rectangle that was found before, at a finer scale.
+pub(super) fn is_known(region: Region, found: &[Rectangle]) -> bool {
+    let core = region.core;
+    found.iter().any(|one| {
+        let shared = |a: usize, n: usize, b: usize, m: usize| (a + n).min(b + m).saturating_sub(a.max(b));
+        let common = shared(core.x, core.width, one.x, one.width) * shared(core.y, core.height, one.y, one.height);
+        5 * common >= 4 * core.width * core.height
+    })
 }
 
 /// Rectangles of which none lies within another.
@@ -151,7 +173,7 @@ mod tests {
         let logit = |c: u8| match c {
             b'#' => 5.0,
             b'+' => 0.0,
-            b'?' => 2.0,
+            b'?' => 3.5,
             _ => -9.0,
         };
         Cells { rows: rows.len(), columns, logits: rows.iter().flat_map(|row| row.bytes().map(logit)).collect() }
@@ -159,13 +181,13 @@ mod tests {
 
     #[test]
     fn rows_of_cells_become_rectangles() {
-        let found = regions(&cells(&["........", ".+###+..", "........", "????....", "........", "......#."]), 2, &Thresholds::default());
+        let found = regions(&cells(&["..........", ".+######+.", "..........", "??????....", "..........", "......#..."]), 2, &Thresholds::default());
         let found: Vec<_> = found.iter().map(|one| (one.rectangle, one.is_sure)).collect();
         assert_eq!(
             found,
             [
-                (Rectangle { x: 0, y: 2, width: 56, height: 20 }, true),
-                (Rectangle { x: 0, y: 18, width: 40, height: 20 }, false)
+                (Rectangle { x: 2, y: 4, width: 76, height: 16 }, true),
+                (Rectangle { x: 0, y: 20, width: 54, height: 16 }, false)
             ]
         );
     }
