@@ -105,6 +105,7 @@ fn scripts_and_decisions_about_regions_are_applied() {
     fs::write(at("regions.csv"), keep_all).unwrap();
     let scripted = with("scripted", &["--pixel-script", &at("script"), "--regions", &at("regions.csv")]);
     succeed(&scripted);
-    let regions: Vec<_> = json_lines(&scripted).iter().map(|line| line["regions"].as_array().map_or(0, Vec::len)).collect();
+    let regions: Vec<_> =
+        json_lines(&scripted).iter().map(|line| line["regions"].as_array().map_or(0, Vec::len)).collect();
     assert_eq!(regions, [1, 1, 2]);
 }

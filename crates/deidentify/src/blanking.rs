@@ -44,8 +44,7 @@ impl Rectangle {
     /// Whether another has pixels in common with this one.
     #[must_use]
     pub fn touches(self, other: Self) -> bool {
-        let meet =
-            |a: usize, n: usize, b: usize, m: usize| a < b.saturating_add(m) && b < a.saturating_add(n);
+        let meet = |a: usize, n: usize, b: usize, m: usize| a < b.saturating_add(m) && b < a.saturating_add(n);
         meet(self.x, self.width, other.x, other.width) && meet(self.y, self.height, other.y, other.height)
     }
 }
@@ -175,7 +174,9 @@ impl Cleaning<'_> {
         };
         let mut found = detector.find(film);
         let keeps = |one: &Rectangle| {
-            self.decisions.iter().any(|decision| decision.verdict == RegionVerdict::Keep && decision.region.covers(*one))
+            self.decisions
+                .iter()
+                .any(|decision| decision.verdict == RegionVerdict::Keep && decision.region.covers(*one))
         };
         found.text.retain(|one| !keeps(one));
         found.unsure.retain(|one| !self.decisions.iter().any(|decision| decision.region.touches(*one)));

@@ -93,7 +93,9 @@ impl Hint for DeidentifyError {
             Self::OtherOptions { .. } => "use the options of the earlier run, or another --out",
             Self::ForeignFolder { .. } | Self::Exists { .. } => "name another place",
             Self::Encryption(_) => "a recipient is `age1…`; a passphrase is the first line of its file",
-            Self::Script { .. } => "a section is { SIGNATURE } (LEFT,TOP,WIDTH,HEIGHT) …, as in CTP's DicomPixelAnonymizer.script",
+            Self::Script { .. } => {
+                "a section is { SIGNATURE } (LEFT,TOP,WIDTH,HEIGHT) …, as in CTP's DicomPixelAnonymizer.script"
+            }
             Self::Table { .. } | Self::Io { .. } => return None,
         };
         Some(hint.to_owned())

@@ -115,7 +115,11 @@ fn blank_all(
     found.iter().for_each(|rectangle| layout.blank(values, *rectangle));
     blanked.extend(found);
     let states_text = data.ascii(tags::BURNED_IN_ANNOTATION).as_deref() == Some("YES");
-    if blanked.is_empty() && states_text && cleaning.must_find() { Err(Withheld::Review(Vec::new())) } else { Ok(blanked) }
+    if blanked.is_empty() && states_text && cleaning.must_find() {
+        Err(Withheld::Review(Vec::new()))
+    } else {
+        Ok(blanked)
+    }
 }
 
 /// An overlay without data of its own lies in the unused bits of the pixels (retired in 2004, and still met).
@@ -277,7 +281,9 @@ mod tests {
         data.0.insert(tags::PIXEL_DATA, Element { vr: VR::OB, value: Value::Fragments(vec![packed]) });
         let settings = PixelCleaning::default();
         let syntax = Syntax::Encapsulated("1.2.840.10008.1.2.5", Codec::Rle);
-        let cleaned = take(&mut data, syntax, &[], &Cleaning { settings: &settings, decisions: &[], search: Search::Nothing }).unwrap();
+        let cleaned =
+            take(&mut data, syntax, &[], &Cleaning { settings: &settings, decisions: &[], search: Search::Nothing })
+                .unwrap();
         assert_eq!(cleaned.element.value, Value::Bytes(vec![10, 1, 20, 1, 30, 1, 40, 1]));
         assert_eq!(cleaned.syntax, Syntax::Native);
     }

@@ -5,8 +5,8 @@
 //! section whose signature a film matches applies. An attribute is named by its keyword or as `[0008,0060]`.
 
 use dicom_core::Tag;
-use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _};
 use dicom_core::VR;
+use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _};
 use dicom_dictionary_std::StandardDataDictionary;
 
 use crate::blanking::Rectangle;
@@ -250,7 +250,8 @@ impl Reader<'_> {
         self.skip_space();
         let start = self.at;
         let method = self.take_while(char::is_alphanumeric);
-        let Some(comparison) = COMPARISONS.iter().find(|(name, _)| *name == method).map(|(_, comparison)| *comparison) else {
+        let Some(comparison) = COMPARISONS.iter().find(|(name, _)| *name == method).map(|(_, comparison)| *comparison)
+        else {
             self.at = start;
             let names: Vec<_> = COMPARISONS.iter().map(|(name, _)| *name).collect();
             return Err(format!("a comparison is needed here: {}", names.join(", ")));

@@ -78,7 +78,8 @@ impl Depth {
         let most = (1u32 << self.bits) as f32 - 1.0;
         let shift = if self.is_signed { 1i32 << (self.bits - 1) } else { 0 };
         let code = |v: &f32| ((if self.is_inverted { 1.0 - v } else { *v }) * most).round() as i32 - shift;
-        let pixels: Vec<u8> = values.iter().flat_map(|v| code(v).to_le_bytes().into_iter().take(self.width())).collect();
+        let pixels: Vec<u8> =
+            values.iter().flat_map(|v| code(v).to_le_bytes().into_iter().take(self.width())).collect();
         let us = |tag, n: u16| element(tag, "US", &n.to_le_bytes());
         let photometric = if self.is_inverted { "MONOCHROME1" } else { "MONOCHROME2" };
         let mut own = vec![
@@ -135,8 +136,8 @@ fn text_is_blanked_at_every_depth_and_nothing_else_changes() {
             assert_eq!(is, expected, "{depth:?}, pixel {place}");
         }
         for text in texts {
-            let covered =
-                (0..text.width * text.height).filter(|i| is_in(regions, text.x + i % text.width, text.y + i / text.width));
+            let covered = (0..text.width * text.height)
+                .filter(|i| is_in(regions, text.x + i % text.width, text.y + i / text.width));
             let share = covered.count() as f64 / (text.width * text.height) as f64;
             assert!(share > 0.95, "{depth:?}: {share} of {text:?} lies in {regions:?}");
         }
@@ -173,12 +174,17 @@ fn verification_searches_the_pixels() {
     let (film, out) = (folder.path().join("film.dcm"), folder.path().join("out"));
     let (bytes, ..) = burned(Depth { bits: 12, is_signed: false, is_inverted: false });
     std::fs::write(&film, bytes).unwrap();
-    let blind = PixelCleaning { rectangles: vec![Rectangle { x: 0, y: 0, width: 1, height: 1 }], ..PixelCleaning::default() };
-    for (pixels, expected) in [(blind, true), (PixelCleaning { detector: Some(Arc::new(TextFinder::default())), ..PixelCleaning::default() }, false)] {
+    let blind =
+        PixelCleaning { rectangles: vec![Rectangle { x: 0, y: 0, width: 1, height: 1 }], ..PixelCleaning::default() };
+    for (pixels, expected) in [
+        (blind, true),
+        (PixelCleaning { detector: Some(Arc::new(TextFinder::default())), ..PixelCleaning::default() }, false),
+    ] {
         let deidentifier = Deidentifier::new(Key::from_bytes([42; 32]), Settings { pixels, ..Settings::default() });
         let out = out.join(expected.to_string());
         assert_eq!(deidentify_files(&deidentifier, &[film.clone()], &out, 1, None, |_| Ok(())).unwrap(), 0);
-        let verifier = Verifier::new(&out, None, Words::default(), &[]).unwrap().with_detector(Arc::new(TextFinder::default()));
+        let verifier =
+            Verifier::new(&out, None, Words::default(), &[]).unwrap().with_detector(Arc::new(TextFinder::default()));
         assert_eq!(verifier.folder(&out, |_| Ok(())).unwrap() > 0, expected);
     }
 }

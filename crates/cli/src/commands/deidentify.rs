@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use coxa_deidentify::{
     Decisions, Deidentifier, FilmOutcome, Key, LinkTable, Opener, PixelCleaning, PixelScript, ProfileOption, Rectangle,
-    Seal, Settings, TextDetector, TextFinder, Verifier, Words, deidentify_files, deidentify_registry, identifiers_in, inputs, patients_in,
+    Seal, Settings, TextDetector, TextFinder, Verifier, Words, deidentify_files, deidentify_registry, identifiers_in,
+    inputs, patients_in,
 };
 
 use crate::output::{Outcome, usage, write_json_line};

@@ -18,7 +18,7 @@ pub(super) struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { member: -1.5, unsure: 3.0, sure: 4.0, least: 6 }
+        Self { member: -1.5, unsure: 2.0, sure: 2.5, least: 6 }
     }
 }
 
@@ -43,12 +43,13 @@ pub(super) fn regions(cells: &Cells, factor: usize, thresholds: &Thresholds) -> 
         let members = connected(cells, start, thresholds.member, &mut seen);
         let peak = members.iter().map(|at| cells.logits[*at]).fold(f32::MIN, f32::max);
         let component = Component::of(&members, cells.columns);
-        if members.len() < thresholds.least || component.is_square() {
+        if members.len() < thresholds.least || component.is_marker(members.len()) {
             continue;
         }
         let is_sure = peak >= thresholds.sure;
         let pieces = component.pieces(&members, cells.columns);
-        let region = |piece: Component| Region { rectangle: piece.with_margin(factor), core: piece.core(factor), is_sure };
+        let region =
+            |piece: Component| Region { rectangle: piece.with_margin(factor), core: piece.core(factor), is_sure };
         found.extend(pieces.into_iter().map(region));
     }
     found
@@ -105,14 +106,19 @@ impl Component {
         self.right - self.left
     }
 
-    /// A lone character, or none: text is longer than it is high.
-    fn is_square(self) -> bool {
-        self.height().max(self.width()) < 3
+    /// A character or two, which side markers are: text is longer than it is high.
+    fn is_marker(self, members: usize) -> bool {
+        let (short, long) = (self.height().min(self.width()), self.height().max(self.width()));
+        long < 3 || (10 * long < 17 * short && self.is_filled(members))
+    }
+
+    fn is_filled(self, members: usize) -> bool {
+        2 * members >= self.height() * self.width()
     }
 
     /// The box, or rows of it where the cells fill less than half: several texts that touch, or an oblique one.
     fn pieces(self, members: &[usize], columns: usize) -> Vec<Self> {
-        if 2 * members.len() >= self.height() * self.width() {
+        if self.is_filled(members.len()) {
             return vec![self];
         }
         let row = |row: usize| {
@@ -141,13 +147,14 @@ impl Component {
     }
 }
 
-/// Whether most of a region lies in a rectangle that was found before, at a finer scale.
+/// Whether a region lies in a rectangle that was found before, at a finer scale: most of it, or a third where it is unsure anyway.
 pub(super) fn is_known(region: Region, found: &[Rectangle]) -> bool {
     let core = region.core;
+    let percent = if region.is_sure { 80 } else { 30 };
     found.iter().any(|one| {
         let shared = |a: usize, n: usize, b: usize, m: usize| (a + n).min(b + m).saturating_sub(a.max(b));
         let common = shared(core.x, core.width, one.x, one.width) * shared(core.y, core.height, one.y, one.height);
-        5 * common >= 4 * core.width * core.height
+        100 * common >= percent * core.width * core.height
     })
 }
 
@@ -173,7 +180,7 @@ mod tests {
         let logit = |c: u8| match c {
             b'#' => 5.0,
             b'+' => 0.0,
-            b'?' => 3.5,
+            b'?' => 2.2,
             _ => -9.0,
         };
         Cells { rows: rows.len(), columns, logits: rows.iter().flat_map(|row| row.bytes().map(logit)).collect() }
@@ -181,7 +188,11 @@ mod tests {
 
     #[test]
     fn rows_of_cells_become_rectangles() {
-        let found = regions(&cells(&["..........", ".+######+.", "..........", "??????....", "..........", "......#..."]), 2, &Thresholds::default());
+        let found = regions(
+            &cells(&["..........", ".+######+.", "..........", "??????....", "..........", "......#..."]),
+            2,
+            &Thresholds::default(),
+        );
         let found: Vec<_> = found.iter().map(|one| (one.rectangle, one.is_sure)).collect();
         assert_eq!(
             found,

@@ -206,7 +206,8 @@ mod tests {
         let spot = film(300, 300, |y, x| if y == 150 && x == 150 { 200 } else { 9 });
         assert_eq!(Scale::of(&spot, spot.spread()).tiles().count(), 9);
         let values = [0xFF, 0x0F, 0x01, 0x00];
-        let signed = StoredPixels { rows: 1, columns: 2, samples: 1, width: 2, bits: 12, is_signed: true, values: &values };
+        let signed =
+            StoredPixels { rows: 1, columns: 2, samples: 1, width: 2, bits: 12, is_signed: true, values: &values };
         assert_eq!(Plane::of(signed).values, [-1.0, 1.0]);
     }
 }
