@@ -86,3 +86,26 @@ fn wrong_keys_and_usage_are_refused() {
     assert_eq!(run(&["deidentify", "verify", &films]).status.code(), Some(2));
     assert_eq!(run(&["deidentify"]).status.code(), Some(2));
 }
+
+#[test]
+fn scripts_and_decisions_about_regions_are_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    hospital(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    succeed(&run(&["deidentify", "--create-key", "--key", &at("key")]));
+    let with = |out: &str, more: &[&str]| {
+        run(&[&["deidentify", &at("films/images"), "--out", &at(out), "--key", &at("key")], more].concat())
+    };
+    fs::write(at("bad"), "{ Modality.equals(\"DX\") }\n(0,0,9)").unwrap();
+    let bad = with("out", &["--pixel-script", &at("bad")]);
+    assert!(errors(&bad).contains("line 2, column 7"), "{}", errors(&bad));
+    assert!(!Path::new(&at("out")).exists());
+    fs::write(at("script"), "{ Modality.equals(\"DX\") } (0,0,9,1)").unwrap();
+    let keep_all = "serial,x,y,width,height,verdict\n1,0,0,999,999,keep\n2,0,0,999,999,keep\n3,0,0,999,999,keep\n3,5,6,7,8,blank\n";
+    fs::write(at("regions.csv"), keep_all).unwrap();
+    let scripted = with("scripted", &["--pixel-script", &at("script"), "--regions", &at("regions.csv")]);
+    succeed(&scripted);
+    let regions: Vec<_> =
+        json_lines(&scripted).iter().map(|line| line["regions"].as_array().map_or(0, Vec::len)).collect();
+    assert_eq!(regions, [1, 1, 2]);
+}

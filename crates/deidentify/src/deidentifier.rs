@@ -8,12 +8,14 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
 use crate::admit::{Ids, admit};
+use crate::blanking::{Cleaning, Decision, PixelCleaning, Search};
 use crate::charset::Charset;
 use crate::dataset::{DataSet, Value};
+use crate::decisions::Decisions;
 use crate::identifiers::{Identifiers, Uids};
 use crate::key::{Key, is_pseudonym};
 use crate::parse::parse;
-use crate::pixels::{self, PixelCleaning};
+use crate::pixels;
 use crate::receipt::{IdentifiedBy, Receipt};
 use crate::rules::{ProfileOption, Rules};
 use crate::walk::{Mapping, Patient, Walk};
@@ -32,6 +34,8 @@ pub struct Settings {
     pub issuer: String,
     /// What is done to burned-in text.
     pub pixels: PixelCleaning,
+    /// What persons decided about parts of films that were withheld for review.
+    pub decisions: Decisions,
 }
 
 impl Default for Settings {
@@ -41,6 +45,7 @@ impl Default for Settings {
             words: Words::default(),
             issuer: String::new(),
             pixels: PixelCleaning::default(),
+            decisions: Decisions::default(),
         }
     }
 }
@@ -53,6 +58,7 @@ pub struct Deidentifier {
     words: Words,
     issuer: String,
     pixels: PixelCleaning,
+    decisions: Decisions,
 }
 
 /// A film without identity.
@@ -94,8 +100,8 @@ impl std::fmt::Debug for Link {
 impl Deidentifier {
     /// With a key and settings.
     pub fn new(key: Key, settings: Settings) -> Self {
-        let Settings { options, words, issuer, pixels } = settings;
-        Self { key, rules: Rules::new(options), words, issuer, pixels }
+        let Settings { options, words, issuer, pixels, decisions } = settings;
+        Self { key, rules: Rules::new(options), words, issuer, pixels, decisions }
     }
 
     /// De-identifies a film.
@@ -103,7 +109,15 @@ impl Deidentifier {
     /// # Errors
     /// [`Withheld`]: nothing of the film may be passed on.
     pub fn deidentify(&self, bytes: &[u8]) -> Result<Deidentified, Withheld> {
-        self.with(bytes, Mapping::Keyed(&self.key))
+        self.with(bytes, Mapping::Keyed(&self.key), &[])
+    }
+
+    /// De-identifies a film about whose parts a person decided.
+    ///
+    /// # Errors
+    /// [`Withheld`]: nothing of the film may be passed on; [`Withheld::Review`] while a part is undecided.
+    pub fn deidentify_reviewed(&self, bytes: &[u8], decisions: &[Decision]) -> Result<Deidentified, Withheld> {
+        self.with(bytes, Mapping::Keyed(&self.key), decisions)
     }
 
     /// The pseudonym of a patient ID, as films and the registry have it, and the days that the patient's dates move by.
@@ -122,20 +136,32 @@ impl Deidentifier {
         self.rules.options()
     }
 
+    /// What persons decided.
+    pub(crate) fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
     /// The words that may stay.
     pub(crate) fn words(&self) -> &Words {
         &self.words
     }
 
     /// De-identifies a film, or goes through the same steps without a key.
-    pub(crate) fn with(&self, bytes: &[u8], mapping: Mapping<'_>) -> Result<Deidentified, Withheld> {
+    pub(crate) fn with(
+        &self,
+        bytes: &[u8],
+        mapping: Mapping<'_>,
+        decisions: &[Decision],
+    ) -> Result<Deidentified, Withheld> {
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(Withheld::TooLarge);
         }
         let file = parse(bytes)?;
-        let ids = admit(&file, self.pixels.is_on())?;
+        let cleans_pixels = self.pixels.is_on() || !decisions.is_empty();
+        let ids = admit(&file, cleans_pixels)?;
         let mut data = file.data;
-        let is_cleaned = self.pixels.is_on() || states_clean_pixels(&data);
+        let was_cleaned = states_clean_pixels(&data);
+        let is_cleaned = cleans_pixels || was_cleaned;
         let burned_in = if is_cleaned { Pixels::Cleaned } else { Pixels::Untouched };
         let link = Person::of(&data);
         let (patient, identified_by) = match mapping {
@@ -143,7 +169,10 @@ impl Deidentifier {
             Mapping::Shapes => (shape_of(&link.id), IdentifiedBy::EarlierRun),
         };
         let identifiers = Identifiers::of(&data);
-        let pixels = pixels::take(&mut data, file.syntax, &self.pixels)?;
+        let was_searched = was_cleaned && identified_by == IdentifiedBy::EarlierRun;
+        let search = if was_searched { Search::Nothing } else { Search::Detector };
+        let cleaning = Cleaning { settings: &self.pixels, decisions, search };
+        let pixels = pixels::take(&mut data, file.syntax, bytes, &cleaning)?;
         let (rules, words) = (&self.rules, &self.words);
         let mut walk =
             Walk { rules, mapping, words, identifiers: &identifiers, patient: &patient, elements: Default::default() };
@@ -166,7 +195,8 @@ impl Deidentifier {
             patient: patient.pseudonym.clone(),
             identified_by,
             counts: elements.counts(),
-            blanked: pixels.blanked,
+            blanked: pixels.blanked.len(),
+            regions: pixels.blanked,
             unused_bits_cleared: pixels.unused_bits_cleared,
             elements,
         };

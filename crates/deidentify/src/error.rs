@@ -56,6 +56,18 @@ pub enum DeidentifyError {
         /// What is wrong.
         reason: String,
     },
+    /// A script of rectangles that cannot be read.
+    #[error("{}, line {line}, column {column}: {reason}", path.display())]
+    Script {
+        /// The script.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The column, counted from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// The system refuses.
     #[error("{}: {source}", path.display())]
     Io {
@@ -69,7 +81,7 @@ pub enum DeidentifyError {
 impl Hint for DeidentifyError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Table { .. } | Self::Io { .. } => ErrorKind::Input,
+            Self::Table { .. } | Self::Script { .. } | Self::Io { .. } => ErrorKind::Input,
             _ => ErrorKind::Usage,
         }
     }
@@ -81,6 +93,9 @@ impl Hint for DeidentifyError {
             Self::OtherOptions { .. } => "use the options of the earlier run, or another --out",
             Self::ForeignFolder { .. } | Self::Exists { .. } => "name another place",
             Self::Encryption(_) => "a recipient is `age1…`; a passphrase is the first line of its file",
+            Self::Script { .. } => {
+                "a section is { SIGNATURE } (LEFT,TOP,WIDTH,HEIGHT) …, as in CTP's DicomPixelAnonymizer.script"
+            }
             Self::Table { .. } | Self::Io { .. } => return None,
         };
         Some(hint.to_owned())

@@ -11,6 +11,7 @@ use coxa_files::whole::sweep;
 use coxa_imaging::MAX_FILE_BYTES;
 use serde::{Deserialize, Serialize};
 
+use crate::blanking::Rectangle;
 use crate::deidentifier::{Deidentified, Deidentifier};
 use crate::error::DeidentifyError;
 use crate::link::LinkTable;
@@ -55,6 +56,9 @@ pub enum FilmOutcome {
     Withheld {
         /// Why.
         reason: String,
+        /// The parts of its pixels that a person must review.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        regions: Vec<Rectangle>,
     },
 }
 
@@ -142,8 +146,9 @@ pub fn deidentify_files(
     let mut withheld = 0;
     // A few films at a time, so that memory holds no more.
     for (chunk, films) in files.chunks(threads.max(1)).enumerate() {
-        for (place, film) in in_parallel(deidentifier, films).into_iter().enumerate() {
-            let serial = chunk * threads.max(1) + place + 1;
+        let first = chunk * threads.max(1) + 1;
+        for (place, film) in in_parallel(deidentifier, films, first).into_iter().enumerate() {
+            let serial = first + place;
             let placed = film.and_then(|film| place_film(out, film));
             if let Some(link) = link.as_deref_mut() {
                 let film = placed
@@ -156,7 +161,11 @@ pub fn deidentify_files(
             let outcome = match placed {
                 Ok((file, Placed::New, film)) => FilmOutcome::Deidentified { file, receipt: Box::new(film.receipt) },
                 Ok((file, Placed::Same, film)) => FilmOutcome::Unchanged { file, receipt: Box::new(film.receipt) },
-                Err(reason) => FilmOutcome::Withheld { reason: reason.to_string() },
+                Err(reason) => {
+                    let text = reason.to_string();
+                    let regions = if let Withheld::Review(regions) = reason { regions } else { Vec::new() };
+                    FilmOutcome::Withheld { reason: text, regions }
+                }
             };
             report(Line { serial, outcome })
                 .map_err(|source| DeidentifyError::Io { path: "standard output".into(), source })?;
@@ -194,10 +203,15 @@ pub fn open_folder(deidentifier: &Deidentifier, out: &Path) -> Result<(), Deiden
     }
 }
 
-fn in_parallel(deidentifier: &Deidentifier, files: &[PathBuf]) -> Vec<Result<Deidentified, Withheld>> {
-    let one = |file: &PathBuf| read(file).and_then(|bytes| deidentifier.deidentify(&bytes));
+/// De-identifies films of consecutive serial numbers.
+fn in_parallel(deidentifier: &Deidentifier, files: &[PathBuf], first: usize) -> Vec<Result<Deidentified, Withheld>> {
+    let one = |file: &PathBuf, serial: usize| {
+        let decisions = deidentifier.decisions().of(serial);
+        read(file).and_then(|bytes| deidentifier.deidentify_reviewed(&bytes, decisions))
+    };
     thread::scope(|scope| {
-        let threads: Vec<_> = files.iter().map(|file| scope.spawn(move || one(file))).collect();
+        let threads: Vec<_> =
+            files.iter().zip(first..).map(|(file, serial)| scope.spawn(move || one(file, serial))).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or(Err(Withheld::Malformed("it cannot be processed")))
         };

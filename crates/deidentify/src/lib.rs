@@ -11,21 +11,27 @@
 //! before stays as it is.
 
 mod admit;
+mod blanking;
 mod charset;
 mod codestream;
 mod dataset;
 mod dates;
+mod decisions;
 mod deidentifier;
 mod error;
 mod folder;
 mod identifiers;
 mod key;
+mod layout;
 mod link;
 mod parse;
 mod pixels;
 mod receipt;
 mod registry;
+mod rle;
 mod rules;
+mod script;
+mod text;
 mod values;
 mod verify;
 mod walk;
@@ -33,16 +39,19 @@ mod withheld;
 mod words;
 mod write;
 
+pub use blanking::{Decision, PixelCleaning, Rectangle, RegionVerdict, StoredPixels, TextDetector, TextFound};
 pub use charset::Charset;
+pub use decisions::Decisions;
 pub use deidentifier::{Deidentified, Deidentifier, Link, Settings};
 pub use error::DeidentifyError;
 pub use folder::{FilmOutcome, Line, deidentify_files, inputs, open_folder};
 pub use key::{Key, is_derived_uid, is_pseudonym};
 pub use link::{LinkTable, Opener, Seal, identifiers_in};
-pub use pixels::{PixelCleaning, Rectangle, StoredPixels, TextDetector, TextFound};
 pub use receipt::{Done, Elements, IdentifiedBy, Receipt};
 pub use registry::{RegistryReport, deidentify_registry, patients_in};
 pub use rules::ProfileOption;
+pub use script::PixelScript;
+pub use text::TextFinder;
 pub use verify::{Verdict, Verifier};
 pub use withheld::Withheld;
 pub use words::Words;

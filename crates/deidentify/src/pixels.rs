@@ -1,164 +1,46 @@
 //! The pixels of a film: exactly as many as the header states, nothing in their unused bits, nothing beside the image in compressed ones,
 //! and given rectangles blanked.
 
-use std::fmt;
-use std::sync::Arc;
-
+use coxa_imaging::stored_values;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
+use crate::blanking::{Cleaning, PixelCleaning, Rectangle, Search};
 use crate::codestream::scrub;
 use crate::dataset::{DataSet, Element, Value, padded};
-use crate::parse::{Codec, Syntax};
+use crate::layout::{Layout, Photometric};
+use crate::parse::{Codec, Syntax, parse};
+use crate::rle;
 use crate::withheld::Withheld;
-
-/// A part of a film in its own pixels, counted from the upper left corner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rectangle {
-    /// Columns before it.
-    pub x: usize,
-    /// Rows above it.
-    pub y: usize,
-    /// Columns of it.
-    pub width: usize,
-    /// Rows of it.
-    pub height: usize,
-}
-
-/// A film's stored values, for a detector of text.
-#[derive(Debug, Clone, Copy)]
-pub struct StoredPixels<'a> {
-    /// Rows.
-    pub rows: usize,
-    /// Columns.
-    pub columns: usize,
-    /// Values of a pixel: 1, or 3 for colors, pixel after pixel.
-    pub samples: usize,
-    /// Bytes of a value: 1, or 2 in little endian.
-    pub width: usize,
-    /// Bits of a value that are used.
-    pub bits: usize,
-    /// The lowest value is white (MONOCHROME1).
-    pub is_inverted: bool,
-    /// The values, row after row.
-    pub values: &'a [u8],
-}
-
-/// What a detector of text finds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TextFound {
-    /// Text lies in these rectangles, and nowhere else; side markers are none of it.
-    In(Vec<Rectangle>),
-    /// Text may be there: a person must review the film, and it is withheld until then.
-    Unsure,
-}
-
-/// Finds text that is burned into pixels. The seat of a detector: none is built in yet.
-pub trait TextDetector: Send + Sync {
-    /// Where text is.
-    fn find(&self, film: StoredPixels<'_>) -> TextFound;
-}
-
-/// How burned-in text is removed. By default it is not, and films that state or may have some are withheld.
-#[derive(Clone, Default)]
-pub struct PixelCleaning {
-    /// Blanked on every film; parts that lie outside a film are left out.
-    pub rectangles: Vec<Rectangle>,
-    /// Asked about every film, after the rectangles are blanked.
-    pub detector: Option<Arc<dyn TextDetector>>,
-}
-
-impl PixelCleaning {
-    /// Whether anything is cleaned.
-    pub(crate) fn is_on(&self) -> bool {
-        self.detector.is_some() || !self.rectangles.is_empty()
-    }
-}
-
-impl fmt::Debug for PixelCleaning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let detector = self.detector.as_ref().map(|_| "…");
-        f.debug_struct("PixelCleaning").field("rectangles", &self.rectangles).field("detector", &detector).finish()
-    }
-}
 
 /// Pixels as they are written.
 pub(crate) struct Cleaned {
     pub(crate) element: Element,
-    /// The syntax that they are in: RLE is unpacked.
+    /// The syntax that they are in: RLE is unpacked, and so is every other compression if something is blanked.
     pub(crate) syntax: Syntax,
-    pub(crate) blanked: usize,
+    pub(crate) blanked: Vec<Rectangle>,
     pub(crate) unused_bits_cleared: usize,
-}
-
-/// What the header states about the pixels.
-#[derive(Debug, Clone, Copy)]
-struct Layout {
-    rows: usize,
-    columns: usize,
-    samples: usize,
-    width: usize,
-    stored: usize,
-    is_signed: bool,
-    photometric: Photometric,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Photometric {
-    Monochrome1,
-    Monochrome2,
-    Rgb,
-    /// Any that is allowed in compressed pixels, or luminance and chrominance.
-    Other,
 }
 
 const UNSUPPORTED: fn(&'static str) -> Withheld = Withheld::Pixels;
 
-impl Layout {
-    fn of(data: &DataSet) -> Result<Self, Withheld> {
-        let number =
-            |tag| data.number(tag).map(usize::from).ok_or(UNSUPPORTED("an attribute of the pixels is missing"));
-        let [rows, columns, samples] = [number(tags::ROWS)?, number(tags::COLUMNS)?, number(tags::SAMPLES_PER_PIXEL)?];
-        let [allocated, stored, high] =
-            [number(tags::BITS_ALLOCATED)?, number(tags::BITS_STORED)?, number(tags::HIGH_BIT)?];
-        if rows == 0 || columns == 0 || !matches!(samples, 1 | 3) || !matches!(allocated, 8 | 16) {
-            return Err(UNSUPPORTED("their size or the bits allocated"));
-        }
-        if stored == 0 || stored > allocated || high + 1 != stored {
-            return Err(UNSUPPORTED("the bits stored or the high bit"));
-        }
-        let frames = data.ascii(tags::NUMBER_OF_FRAMES).unwrap_or_default();
-        if !matches!(frames.as_str(), "" | "1") {
-            return Err(UNSUPPORTED("several frames"));
-        }
-        let photometric = match data.ascii(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default().as_str() {
-            "MONOCHROME1" => Photometric::Monochrome1,
-            "MONOCHROME2" => Photometric::Monochrome2,
-            "RGB" => Photometric::Rgb,
-            "YBR_FULL" | "YBR_FULL_422" | "YBR_ICT" | "YBR_RCT" => Photometric::Other,
-            _ => return Err(UNSUPPORTED("the photometric interpretation")),
-        };
-        let is_signed = number(tags::PIXEL_REPRESENTATION)? == 1;
-        Ok(Self { rows, columns, samples, width: allocated / 8, stored, is_signed, photometric })
-    }
-
-    fn bytes(self) -> usize {
-        self.rows * self.columns * self.samples * self.width
-    }
-}
-
-/// Takes the pixels of a film out of its data set and cleans them.
+/// Takes the pixels of a film out of its data set and cleans them; `file` is the whole file, for decoders.
 ///
 /// # Errors
 /// [`Withheld`]: no pixels, fewer than stated, an encoding or a layout that is not checked, text that may be there.
-pub(crate) fn take(data: &mut DataSet, syntax: Syntax, cleaning: &PixelCleaning) -> Result<Cleaned, Withheld> {
+pub(crate) fn take(
+    data: &mut DataSet,
+    syntax: Syntax,
+    file: &[u8],
+    cleaning: &Cleaning<'_>,
+) -> Result<Cleaned, Withheld> {
     let layout = Layout::of(data)?;
     let has_embedded_overlay = has_overlay_in_pixels(data);
     let element = data.0.remove(&tags::PIXEL_DATA).ok_or(UNSUPPORTED("there are none"))?;
     let (mut values, syntax) = match (element.value, syntax) {
         (Value::Bytes(bytes), Syntax::Native) => (exact(bytes, native_bytes(layout, data))?, Syntax::Native),
         (Value::Fragments(fragments), Syntax::Encapsulated(_, Codec::Rle)) => {
-            let planar = unpack_rle(&fragments.concat(), layout)?;
+            let planar = rle::unpack(&fragments.concat(), layout)?;
             data.put(tags::PLANAR_CONFIGURATION, VR::US, &0u16.to_le_bytes());
             if layout.samples == 1 {
                 data.0.remove(&tags::PLANAR_CONFIGURATION);
@@ -166,22 +48,78 @@ pub(crate) fn take(data: &mut DataSet, syntax: Syntax, cleaning: &PixelCleaning)
             (planar, Syntax::Native)
         }
         (Value::Fragments(fragments), Syntax::Encapsulated(_, codec)) => {
-            if cleaning.is_on() {
-                return Err(UNSUPPORTED("compressed ones cannot be blanked: decompress the film first"));
-            }
             if has_embedded_overlay {
                 return Err(UNSUPPORTED("an overlay lies in compressed ones"));
             }
+            if cleaning.is_on() {
+                let mut values = decoded(file, layout)?;
+                let blanked = blank_all(&mut values, layout, data, cleaning)?;
+                if !blanked.is_empty() {
+                    let element = native(layout, VR::OW, values);
+                    return Ok(Cleaned { element, syntax: Syntax::Native, blanked, unused_bits_cleared: 0 });
+                }
+            }
             let element = Element { vr: VR::OB, value: Value::Fragments(scrubbed(fragments, codec)?) };
-            return Ok(Cleaned { element, syntax, blanked: 0, unused_bits_cleared: 0 });
+            return Ok(Cleaned { element, syntax, blanked: Vec::new(), unused_bits_cleared: 0 });
         }
         _ => return Err(UNSUPPORTED("the transfer syntax says that they are encoded otherwise")),
     };
     let unused_bits_cleared = clear_unused_bits(&mut values, layout);
-    let blanked = if cleaning.is_on() { blank_all(&mut values, layout, data, cleaning)? } else { 0 };
-    let vr = if layout.width == 2 || element.vr == VR::OW { VR::OW } else { VR::OB };
-    let element = Element { vr, value: Value::Bytes(padded(vr, values)) };
-    Ok(Cleaned { element, syntax, blanked, unused_bits_cleared })
+    let blanked = if cleaning.is_on() { blank_all(&mut values, layout, data, cleaning)? } else { Vec::new() };
+    Ok(Cleaned { element: native(layout, element.vr, values), syntax, blanked, unused_bits_cleared })
+}
+
+/// Where a detector finds text, or may; nowhere in a film that cannot be read, which is withheld for that.
+pub(crate) fn text_in(file: &[u8], settings: &PixelCleaning) -> Vec<Rectangle> {
+    let Ok(mut parsed) = parse(file) else { return Vec::new() };
+    parsed.data.0.remove(&tags::BURNED_IN_ANNOTATION);
+    let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector };
+    match take(&mut parsed.data, parsed.syntax, file, &cleaning) {
+        Ok(cleaned) => cleaned.blanked,
+        Err(Withheld::Review(regions)) => regions,
+        Err(_) => Vec::new(),
+    }
+}
+
+fn native(layout: Layout, stated: VR, values: Vec<u8>) -> Element {
+    let vr = if layout.width == 2 || stated == VR::OW { VR::OW } else { VR::OB };
+    Element { vr, value: Value::Bytes(padded(vr, values)) }
+}
+
+/// The values of compressed pixels.
+fn decoded(file: &[u8], layout: Layout) -> Result<Vec<u8>, Withheld> {
+    if layout.samples != 1 {
+        return Err(UNSUPPORTED("colors are compressed, and are not searched for text: decompress the film first"));
+    }
+    // The error's text names what the header holds, so it is not passed on.
+    let values = stored_values(file, "").map_err(|_| UNSUPPORTED("the compressed ones cannot be decoded"))?;
+    if usize::from(values.bits) != layout.stored || values.codes.len() != layout.rows * layout.columns {
+        return Err(UNSUPPORTED("the compressed ones have other bits than the header states"));
+    }
+    Ok(layout.native(&values.codes))
+}
+
+fn blank_all(
+    values: &mut [u8],
+    layout: Layout,
+    data: &DataSet,
+    cleaning: &Cleaning<'_>,
+) -> Result<Vec<Rectangle>, Withheld> {
+    let is_interleaved = layout.samples == 1 || data.number(tags::PLANAR_CONFIGURATION) == Some(0);
+    if !is_interleaved || layout.photometric == Photometric::Other {
+        return Err(UNSUPPORTED("colors in planes, or luminance and chrominance, cannot be blanked"));
+    }
+    let mut blanked = cleaning.fixed(data, layout.rows, layout.columns);
+    blanked.iter().for_each(|rectangle| layout.blank(values, *rectangle));
+    let found = cleaning.found(layout.film(values))?;
+    found.iter().for_each(|rectangle| layout.blank(values, *rectangle));
+    blanked.extend(found);
+    let states_text = data.ascii(tags::BURNED_IN_ANNOTATION).as_deref() == Some("YES");
+    if blanked.is_empty() && states_text && cleaning.must_find() {
+        Err(Withheld::Review(Vec::new()))
+    } else {
+        Ok(blanked)
+    }
 }
 
 /// An overlay without data of its own lies in the unused bits of the pixels (retired in 2004, and still met).
@@ -230,54 +168,6 @@ fn clear_unused_bits(values: &mut [u8], layout: Layout) -> usize {
     cleared
 }
 
-fn blank_all(values: &mut [u8], layout: Layout, data: &DataSet, cleaning: &PixelCleaning) -> Result<usize, Withheld> {
-    let is_interleaved = layout.samples == 1 || data.number(tags::PLANAR_CONFIGURATION) == Some(0);
-    if !is_interleaved || layout.photometric == Photometric::Other {
-        return Err(UNSUPPORTED("colors in planes, or luminance and chrominance, cannot be blanked"));
-    }
-    let mut blanked = cleaning.rectangles.iter().filter(|rectangle| blank(values, layout, **rectangle)).count();
-    if let Some(detector) = &cleaning.detector {
-        let film = StoredPixels {
-            rows: layout.rows,
-            columns: layout.columns,
-            samples: layout.samples,
-            width: layout.width,
-            bits: layout.stored,
-            is_inverted: layout.photometric == Photometric::Monochrome1,
-            values,
-        };
-        match detector.find(film) {
-            TextFound::In(found) => {
-                blanked += found.iter().filter(|rectangle| blank(values, layout, **rectangle)).count()
-            }
-            TextFound::Unsure => return Err(Withheld::Review),
-        }
-    }
-    Ok(blanked)
-}
-
-/// Blanks a rectangle with black; whether any of it lies on the film.
-fn blank(values: &mut [u8], layout: Layout, rectangle: Rectangle) -> bool {
-    let right = rectangle.x.saturating_add(rectangle.width).min(layout.columns);
-    let bottom = rectangle.y.saturating_add(rectangle.height).min(layout.rows);
-    let (lowest, highest) = match layout.is_signed {
-        true => {
-            (1u16.wrapping_shl(layout.stored as u32 - 1).wrapping_neg(), ((1u32 << (layout.stored - 1)) - 1) as u16)
-        }
-        false => (0, ((1u32 << layout.stored) - 1) as u16),
-    };
-    let black = if layout.photometric == Photometric::Monochrome1 { highest } else { lowest };
-    let pixel = layout.samples * layout.width;
-    for row in rectangle.y..bottom {
-        let start = (row * layout.columns + rectangle.x.min(right)) * pixel;
-        let end = (row * layout.columns + right) * pixel;
-        values[start..end]
-            .chunks_exact_mut(layout.width)
-            .for_each(|v| v.copy_from_slice(&black.to_le_bytes()[..layout.width]));
-    }
-    rectangle.x < right && rectangle.y < bottom
-}
-
 /// Overwrites what is no image in the fragments of the one frame; their lengths stay.
 fn scrubbed(fragments: Vec<Vec<u8>>, codec: Codec) -> Result<Vec<Vec<u8>>, Withheld> {
     let mut frame = fragments.concat();
@@ -291,55 +181,12 @@ fn scrubbed(fragments: Vec<Vec<u8>>, codec: Codec) -> Result<Vec<Vec<u8>>, Withh
     Ok(fragments.iter().map(cut).collect())
 }
 
-/// Unpacks RLE (PS3.5 annex G): a segment for each byte of each sample, the highest byte first. What lies between and after the segments
-/// is left out.
-fn unpack_rle(bytes: &[u8], layout: Layout) -> Result<Vec<u8>, Withheld> {
-    let word = |n: usize| {
-        let four = bytes.get(4 * n..4 * n + 4).ok_or(Withheld::Truncated)?;
-        Ok(u32::from_le_bytes([four[0], four[1], four[2], four[3]]) as usize)
-    };
-    let planes = layout.samples * layout.width;
-    if word(0)? != planes {
-        return Err(UNSUPPORTED("the number of RLE segments"));
-    }
-    let pixels = layout.rows * layout.columns;
-    let mut values = vec![0; layout.bytes()];
-    for plane in 0..planes {
-        let segment = bytes.get(word(1 + plane)?..).ok_or(Withheld::Truncated)?;
-        let (sample, byte) = (plane / layout.width, layout.width - 1 - plane % layout.width);
-        let unpacked = unpack_segment(segment, pixels)?;
-        let places = values.iter_mut().skip(sample * layout.width + byte).step_by(planes);
-        places.zip(unpacked).for_each(|(place, value)| *place = value);
-    }
-    Ok(values)
-}
-
-/// PackBits until there are as many bytes as there are pixels.
-fn unpack_segment(mut packed: &[u8], pixels: usize) -> Result<Vec<u8>, Withheld> {
-    let mut unpacked = Vec::with_capacity(pixels);
-    while unpacked.len() < pixels {
-        let (&head, rest) = packed.split_first().ok_or(Withheld::Truncated)?;
-        packed = match head {
-            0..=127 => {
-                let (taken, after) = rest.split_at_checked(usize::from(head) + 1).ok_or(Withheld::Truncated)?;
-                unpacked.extend_from_slice(taken);
-                after
-            }
-            128 => rest,
-            129..=255 => {
-                let (&value, after) = rest.split_first().ok_or(Withheld::Truncated)?;
-                unpacked.resize(unpacked.len() + 257 - usize::from(head), value);
-                after
-            }
-        };
-    }
-    unpacked.truncate(pixels);
-    Ok(unpacked)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::blanking::{StoredPixels, TextDetector, TextFound};
 
     fn film(bits: [u16; 3], is_signed: u16, photometric: &str, pixels: &[u8]) -> DataSet {
         let mut data = DataSet::default();
@@ -358,10 +205,11 @@ mod tests {
         data
     }
 
-    fn cleaned(mut data: DataSet, cleaning: &PixelCleaning) -> Result<(Vec<u8>, usize, usize), Withheld> {
-        let cleaned = take(&mut data, Syntax::Native, cleaning)?;
+    fn cleaned(mut data: DataSet, settings: &PixelCleaning) -> Result<(Vec<u8>, usize, usize), Withheld> {
+        let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector };
+        let cleaned = take(&mut data, Syntax::Native, &[], &cleaning)?;
         let Value::Bytes(bytes) = cleaned.element.value else { panic!("fragments") };
-        Ok((bytes, cleaned.unused_bits_cleared, cleaned.blanked))
+        Ok((bytes, cleaned.unused_bits_cleared, cleaned.blanked.len()))
     }
 
     #[test]
@@ -386,7 +234,7 @@ mod tests {
     fn rectangles_become_black_and_nothing_else_changes() {
         let rectangle = Rectangle { x: 1, y: 0, width: 9, height: 1 };
         let outside = Rectangle { x: 2, y: 7, width: 9, height: 1 };
-        let cleaning = PixelCleaning { rectangles: vec![rectangle, outside], detector: None };
+        let cleaning = PixelCleaning { rectangles: vec![rectangle, outside], ..PixelCleaning::default() };
         for (signed, photometric, black) in
             [(0, "MONOCHROME2", 0), (0, "MONOCHROME1", 255), (1, "MONOCHROME2", 128), (1, "MONOCHROME1", 127)]
         {
@@ -404,11 +252,22 @@ mod tests {
                 self.0.clone()
             }
         }
-        let with = |found| PixelCleaning { rectangles: Vec::new(), detector: Some(Arc::new(Marks(found))) };
+        let with = |text: &[Rectangle], unsure: &[Rectangle]| PixelCleaning {
+            detector: Some(Arc::new(Marks(TextFound { text: text.into(), unsure: unsure.into() }))),
+            ..PixelCleaning::default()
+        };
         let data = || film([8, 8, 7], 0, "MONOCHROME2", &[5, 6, 7, 8]);
+        let stating = || {
+            let mut data = data();
+            data.put(tags::BURNED_IN_ANNOTATION, VR::CS, b"YES");
+            data
+        };
         let whole = Rectangle { x: 0, y: 0, width: 2, height: 2 };
-        assert_eq!(cleaned(data(), &with(TextFound::In(vec![whole]))), Ok((vec![0; 4], 0, 1)));
-        assert_eq!(cleaned(data(), &with(TextFound::Unsure)), Err(Withheld::Review));
+        assert_eq!(cleaned(data(), &with(&[whole], &[])), Ok((vec![0; 4], 0, 1)));
+        assert_eq!(cleaned(data(), &with(&[], &[])), Ok((vec![5, 6, 7, 8], 0, 0)));
+        assert_eq!(cleaned(data(), &with(&[whole], &[whole])), Err(Withheld::Review(vec![whole])));
+        assert_eq!(cleaned(stating(), &with(&[whole], &[])), Ok((vec![0; 4], 0, 1)));
+        assert_eq!(cleaned(stating(), &with(&[], &[])), Err(Withheld::Review(Vec::new())));
     }
 
     #[test]
@@ -420,8 +279,11 @@ mod tests {
         }
         packed.extend_from_slice(&[0xFD, 1, 3, 10, 20, 30, 40, b'D', b'O', b'E']);
         data.0.insert(tags::PIXEL_DATA, Element { vr: VR::OB, value: Value::Fragments(vec![packed]) });
+        let settings = PixelCleaning::default();
         let syntax = Syntax::Encapsulated("1.2.840.10008.1.2.5", Codec::Rle);
-        let cleaned = take(&mut data, syntax, &PixelCleaning::default()).unwrap();
+        let cleaned =
+            take(&mut data, syntax, &[], &Cleaning { settings: &settings, decisions: &[], search: Search::Nothing })
+                .unwrap();
         assert_eq!(cleaned.element.value, Value::Bytes(vec![10, 1, 20, 1, 30, 1, 40, 1]));
         assert_eq!(cleaned.syntax, Syntax::Native);
     }

@@ -6,6 +6,7 @@ use dicom_core::Tag;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
+use crate::blanking::Rectangle;
 use crate::dataset::known;
 
 /// What was done to an element. Elements that stay as they are have no entry.
@@ -47,8 +48,11 @@ pub struct Receipt {
     pub identified_by: IdentifiedBy,
     /// How often each was done, sequences included.
     pub counts: BTreeMap<Done, usize>,
-    /// Rectangles of the pixels that were blanked.
+    /// How many rectangles of the pixels were blanked.
     pub blanked: usize,
+    /// These rectangles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Rectangle>,
     /// Pixels whose unused bits held something, which was cleared.
     pub unused_bits_cleared: usize,
     /// How often each was done to which element.

@@ -5,16 +5,19 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use coxa_files::find::films_below;
 use serde::Serialize;
 
+use crate::blanking::{PixelCleaning, Rectangle, TextDetector};
 use crate::charset::{Form, written_forms};
 use crate::deidentifier::{Deidentifier, Settings};
 use crate::error::DeidentifyError;
 use crate::folder::{MARK, mark_of};
 use crate::identifiers::is_telling;
 use crate::key::Key;
+use crate::pixels;
 use crate::receipt::Done;
 use crate::walk::Mapping;
 use crate::words::Words;
@@ -33,6 +36,7 @@ pub struct Verifier {
     deidentifier: Deidentifier,
     has_key: bool,
     known: KnownIdentifiers,
+    text: Option<PixelCleaning>,
 }
 
 impl Verifier {
@@ -50,14 +54,20 @@ impl Verifier {
         let has_key = key.is_some();
         let settings = Settings { options, words, ..Settings::default() };
         let deidentifier = Deidentifier::new(key.unwrap_or(Key::from_bytes([0; 32])), settings);
-        Ok(Self { deidentifier, has_key, known })
+        Ok(Self { deidentifier, has_key, known, text: None })
+    }
+
+    /// Searches the pixels too. Regions that a person kept are found again.
+    #[must_use]
+    pub fn with_detector(self, detector: Arc<dyn TextDetector>) -> Self {
+        Self { text: Some(PixelCleaning { detector: Some(detector), ..PixelCleaning::default() }), ..self }
     }
 
     /// What is wrong with a film.
     pub fn film(&self, bytes: &[u8]) -> Vec<String> {
         let mapping = if self.has_key { Mapping::Keyed(self.deidentifier.key()) } else { Mapping::Shapes };
         let mut findings = Vec::new();
-        match self.deidentifier.with(bytes, mapping) {
+        match self.deidentifier.with(bytes, mapping, &[]) {
             Err(reason) => findings.push(format!("the film would be withheld: {reason}")),
             Ok(again) => {
                 let elements = again.receipt.elements.iter();
@@ -67,6 +77,10 @@ impl Verifier {
                 }
             }
         }
+        let found = self.text.as_ref().map(|cleaning| pixels::text_in(bytes, cleaning)).unwrap_or_default();
+        findings.extend(found.iter().map(|Rectangle { x, y, width, height }| {
+            format!("text may be burned into its pixels at {x},{y},{width},{height}")
+        }));
         let n = self.known.count_in(bytes);
         if n > 0 {
             findings.push(format!("{n} known identifiers are in its bytes"));

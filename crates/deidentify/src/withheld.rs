@@ -1,5 +1,7 @@
 //! Why a file is withheld: what cannot be de-identified for certain is not written at all.
 
+use crate::blanking::Rectangle;
+
 /// Why a file is withheld. No reason quotes a value of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -46,9 +48,9 @@ pub enum Withheld {
     /// The pixels are of a kind that is not checked.
     #[error("its pixels are not supported: {0}")]
     Pixels(&'static str),
-    /// The detector of burned-in text is not sure.
+    /// Text may lie in these parts of the pixels; none is named where the header states text and none is found.
     #[error("text may be burned into its pixels: review it")]
-    Review,
+    Review(Vec<Rectangle>),
     /// An identifier of the header is still in the output: the last check before it is written.
     #[error("an identifier of its header would be left in the output")]
     Residue,

@@ -86,7 +86,9 @@ fn two_films_with_one_uid_and_other_contents_are_not_both_written() {
     let files = inputs(&[folder.path().to_owned()], &folder.path().join("out")).unwrap();
     let (lines, withheld) = run(&files, &folder.path().join("out"), 2);
     assert_eq!(withheld, 1);
-    assert!(matches!(&lines[1].outcome, FilmOutcome::Withheld { reason } if reason.contains("same SOP Instance UID")));
+    assert!(
+        matches!(&lines[1].outcome, FilmOutcome::Withheld { reason, .. } if reason.contains("same SOP Instance UID"))
+    );
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod folders;
 mod foreign;
 mod planted;
 mod properties;
+mod text;
 mod withheld;

@@ -62,7 +62,7 @@ fn every_cut_and_no_reason_quotes_a_value() {
 #[test]
 fn rectangles_admit_films_with_burned_in_text() {
     let rectangle = Rectangle { x: 0, y: 0, width: 4, height: 1 };
-    let pixels = PixelCleaning { rectangles: vec![rectangle], detector: None };
+    let pixels = PixelCleaning { rectangles: vec![rectangle], ..PixelCleaning::default() };
     let deidentifier = Deidentifier::new(Key::from_bytes([42; 32]), Settings { pixels, ..Settings::default() });
     let done = deidentifier.deidentify(&film(&[element((0x28, 0x301), "CS", b"YES")])).unwrap();
     assert_eq!(done.receipt.blanked, 1);

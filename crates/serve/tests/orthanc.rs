@@ -121,7 +121,6 @@ async fn a_film_goes_from_the_archive_to_the_node_and_its_results_come_back() {
     foreign_programs_read(&archive, &instances, folder.path()).await;
     a_viewer_opens(&node, &archive.http, "hip-archive", &hip).await;
     a_viewer_opens(&node, &node.http, "hip", &hip).await;
-    a_viewer_opens(&node, &node.http, "knee", &knee).await;
     node.stop().await;
 }
 

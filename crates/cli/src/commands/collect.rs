@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use coxa_collect::{Event, Request, Rules, Source, Summary, check, collect};
-use coxa_deidentify::{Deidentifier, Key, PixelCleaning, Rectangle, Settings};
+use coxa_collect::{Event, Request, Rules, Source, Step, Summary, check, collect};
+use coxa_deidentify::{Deidentifier, Key, PixelCleaning, Rectangle, Settings, TextFinder};
 use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use coxa_dimse::tls::{Connector, TlsFiles};
 use coxa_dimse::web::{self, Credentials, WebLimits};
@@ -132,7 +133,11 @@ impl Collect {
         let settings = Settings {
             issuer: self.issuer.clone(),
             words: words(self.words.as_deref())?,
-            pixels: PixelCleaning { rectangles: self.blank.clone(), detector: None },
+            pixels: PixelCleaning {
+                rectangles: self.blank.clone(),
+                detector: Some(Arc::new(TextFinder::default())),
+                ..PixelCleaning::default()
+            },
             ..Settings::default()
         };
         let deidentifier = Deidentifier::new(Key::read(&self.key)?, settings);
@@ -215,7 +220,7 @@ impl Collect {
 
     async fn try_it(&self, source: &Source, rules: &Rules, deidentifier: &Deidentifier) -> anyhow::Result<Outcome> {
         let mut closed = None;
-        let ok = check(&self.registry, source, rules, deidentifier, &mut |step| {
+        let mut show = |step: Step| {
             if self.json {
                 let line = json!({ "step": step.what, "ok": step.ok, "result": step.result, "hint": step.hint });
                 closed = closed.take().or(json_line(&line).err());
@@ -225,8 +230,8 @@ impl Collect {
             if let Some(hint) = step.hint {
                 println!("{:<19} hint: {hint}", "");
             }
-        });
-        let ok = ok.await?;
+        };
+        let ok = check(&self.registry, source, rules, deidentifier, &mut show).await?;
         closed.map_or(Ok(Outcome::of_failures(usize::from(!ok))), Err)
     }
 

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use coxa_deidentify::{
-    Deidentifier, FilmOutcome, Key, LinkTable, Opener, PixelCleaning, ProfileOption, Rectangle, Seal, Settings,
-    Verifier, Words, deidentify_files, deidentify_registry, identifiers_in, inputs, patients_in,
+    Decisions, Deidentifier, FilmOutcome, Key, LinkTable, Opener, PixelCleaning, PixelScript, ProfileOption, Rectangle,
+    Seal, Settings, TextDetector, TextFinder, Verifier, Words, deidentify_files, deidentify_registry, identifiers_in,
+    inputs, patients_in,
 };
 
 use crate::output::{Outcome, usage, write_json_line};
@@ -50,9 +52,20 @@ pub struct Deidentify {
     /// Assume this issuer for patient IDs that state none.
     #[arg(long, value_name = "TEXT", default_value = "")]
     issuer: String,
+    /// What to do about text that is burned into the pixels.
+    #[arg(long, value_enum, default_value_t)]
+    burned_in_text: BurnedInText,
     /// Blank this rectangle of every film, and admit films with burned-in text.
     #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = rectangle)]
     blank: Vec<Rectangle>,
+    /// Blank rectangles by device, as this script in the form of CTP's DicomPixelAnonymizer says.
+    #[arg(long, value_name = "FILE")]
+    pixel_script: Option<PathBuf>,
+    /// Apply the decisions in this table (serial,x,y,width,height,verdict) to films that were withheld for review.
+    ///
+    /// A verdict is `blank` or `keep`. Serial numbers are those of the receipts, so the inputs must be the same.
+    #[arg(long, value_name = "CSV")]
+    regions: Option<PathBuf>,
     /// De-identify this registry with the same key.
     #[arg(long, value_name = "CSV", requires = "registry_out")]
     registry: Option<PathBuf>,
@@ -98,6 +111,15 @@ enum Remove {
     Descriptors,
 }
 
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum BurnedInText {
+    /// Find it and blank it; withhold films that may have some for review.
+    #[default]
+    Blank,
+    /// Do not search for it; withhold films whose header states it.
+    Withhold,
+}
+
 #[derive(Subcommand)]
 enum What {
     /// Check de-identified films again, element by element, and report what should not be there.
@@ -117,6 +139,9 @@ struct Verify {
     /// The words that were allowed beside the list's.
     #[arg(long, value_name = "FILE")]
     words: Option<PathBuf>,
+    /// Search the pixels for text too; regions that a person kept are found again.
+    #[arg(long)]
+    find_text: bool,
     /// Look for the patients of this registry.
     #[arg(long, value_name = "CSV")]
     registry: Option<PathBuf>,
@@ -184,7 +209,18 @@ impl Deidentify {
                 Remove::Descriptors => ProfileOption::CleanDescriptors,
             });
         }
-        settings.pixels = PixelCleaning { rectangles: self.blank.clone(), detector: None };
+        let script = match &self.pixel_script {
+            Some(file) => PixelScript::parse(&read(file)?, &file.display().to_string())?,
+            None => PixelScript::default(),
+        };
+        let detector: Option<Arc<dyn TextDetector>> = match self.burned_in_text {
+            BurnedInText::Blank => Some(Arc::new(TextFinder::default())),
+            BurnedInText::Withhold => None,
+        };
+        settings.pixels = PixelCleaning { rectangles: self.blank.clone(), script, detector };
+        if let Some(file) = &self.regions {
+            settings.decisions = Decisions::read(file)?;
+        }
         Ok(settings)
     }
 
@@ -198,7 +234,7 @@ impl Deidentify {
         let mut closed = None;
         let table = link.as_mut().map(|(_, table)| table);
         let withheld = deidentify_files(deidentifier, &files, out, threads, table, |line| {
-            if let FilmOutcome::Withheld { reason } = &line.outcome {
+            if let FilmOutcome::Withheld { reason, .. } = &line.outcome {
                 eprintln!("withheld: film {}: {reason}", line.serial);
             }
             // A closed pipe ends the receipts, not the work: the linking table must hold every film.
@@ -238,7 +274,10 @@ impl Verify {
             };
             known.extend(identifiers_in(table, &opener)?);
         }
-        let verifier = Verifier::new(&self.folder, key, words(self.words.as_deref())?, &known)?;
+        let mut verifier = Verifier::new(&self.folder, key, words(self.words.as_deref())?, &known)?;
+        if self.find_text {
+            verifier = verifier.with_detector(Arc::new(TextFinder::default()));
+        }
         let mut films = 0;
         let wrong = verifier.folder(&self.folder, |verdict| {
             films += 1;

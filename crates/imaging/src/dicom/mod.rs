@@ -48,6 +48,31 @@ pub(crate) fn read_graded(bytes: &[u8], file: &str) -> Result<(Radiograph, Grade
     Ok((decoded.film(bytes), grades))
 }
 
+/// The stored values of a monochrome film, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredValues {
+    /// Bits of a value: Bits Stored, unless the compressed stream has others.
+    pub bits: u8,
+    /// Bit patterns of so many bits, row after row.
+    pub codes: Vec<u16>,
+}
+
+/// The stored values of a monochrome DICOM film, as they are before any rescale, window or polarity; `file` is named in errors.
+///
+/// # Errors
+/// [`ReadError`], as for any film; color is not supported.
+pub fn stored_values(bytes: &[u8], file: &str) -> Result<StoredValues, ReadError> {
+    let Decoded { header, samples, .. } = Decoded::of(bytes, file)?;
+    match samples {
+        Samples::Codes(codes) => Ok(StoredValues { bits: header.code_bits, codes }),
+        Samples::Luma(_) => Err(ReadError::Unsupported {
+            file: file.to_owned(),
+            what: "the stored values of a color image".into(),
+            hint: "export the film as MONOCHROME2",
+        }),
+    }
+}
+
 /// A file's pixels with what says how they are shown.
 struct Decoded {
     header: Header,

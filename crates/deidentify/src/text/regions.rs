@@ -1,0 +1,212 @@
+//! Cells become rectangles of the film.
+
+use super::network::{CELL, Cells};
+use crate::blanking::Rectangle;
+
+/// What is text and what may be: logits, and sizes in cells.
+#[derive(Debug, Clone)]
+pub(super) struct Thresholds {
+    /// A cell belongs to a region from here on.
+    pub(super) member: f32,
+    /// A region with such a cell may be text.
+    pub(super) unsure: f32,
+    /// A region with such a cell is text.
+    pub(super) sure: f32,
+    /// The fewest cells of a region.
+    pub(super) least: usize,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { member: -1.5, unsure: 2.0, sure: 2.5, least: 6 }
+    }
+}
+
+/// A part of the film in which text lies or may lie.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Region {
+    /// What is blanked: the cells and a margin.
+    pub(super) rectangle: Rectangle,
+    /// The cells alone.
+    pub(super) core: Rectangle,
+    pub(super) is_sure: bool,
+}
+
+/// The regions of a film that was scaled down by a factor, in the film's own pixels; they may reach beyond it.
+pub(super) fn regions(cells: &Cells, factor: usize, thresholds: &Thresholds) -> Vec<Region> {
+    let mut seen = vec![false; cells.logits.len()];
+    let mut found = Vec::new();
+    for start in 0..cells.logits.len() {
+        if seen[start] || cells.logits[start] < thresholds.sure.min(thresholds.unsure) {
+            continue;
+        }
+        let members = connected(cells, start, thresholds.member, &mut seen);
+        let peak = members.iter().map(|at| cells.logits[*at]).fold(f32::MIN, f32::max);
+        let component = Component::of(&members, cells.columns);
+        if members.len() < thresholds.least || component.is_marker(members.len()) {
+            continue;
+        }
+        let is_sure = peak >= thresholds.sure;
+        let pieces = component.pieces(&members, cells.columns);
+        let region =
+            |piece: Component| Region { rectangle: piece.with_margin(factor), core: piece.core(factor), is_sure };
+        found.extend(pieces.into_iter().map(region));
+    }
+    found
+}
+
+/// The cells that hang together with one.
+fn connected(cells: &Cells, start: usize, member: f32, seen: &mut [bool]) -> Vec<usize> {
+    seen[start] = true;
+    let mut members = vec![start];
+    let mut done = 0;
+    while let Some(&at) = members.get(done) {
+        done += 1;
+        let (row, column) = (at / cells.columns, at % cells.columns);
+        for near_row in row.saturating_sub(1)..(row + 2).min(cells.rows) {
+            for near_column in column.saturating_sub(1)..(column + 2).min(cells.columns) {
+                let near = near_row * cells.columns + near_column;
+                if !seen[near] && cells.logits[near] >= member {
+                    seen[near] = true;
+                    members.push(near);
+                }
+            }
+        }
+    }
+    members
+}
+
+/// A box of cells: the first, and the one after the last.
+#[derive(Debug, Clone, Copy)]
+struct Component {
+    top: usize,
+    left: usize,
+    bottom: usize,
+    right: usize,
+}
+
+impl Component {
+    fn of(members: &[usize], columns: usize) -> Self {
+        let mut all = Self { top: usize::MAX, left: usize::MAX, bottom: 0, right: 0 };
+        for at in members {
+            let (row, column) = (at / columns, at % columns);
+            all.top = all.top.min(row);
+            all.left = all.left.min(column);
+            all.bottom = all.bottom.max(row + 1);
+            all.right = all.right.max(column + 1);
+        }
+        all
+    }
+
+    fn height(self) -> usize {
+        self.bottom - self.top
+    }
+
+    fn width(self) -> usize {
+        self.right - self.left
+    }
+
+    /// A character or two, which side markers are: text is longer than it is high.
+    fn is_marker(self, members: usize) -> bool {
+        let (short, long) = (self.height().min(self.width()), self.height().max(self.width()));
+        long < 3 || (10 * long < 17 * short && self.is_filled(members))
+    }
+
+    fn is_filled(self, members: usize) -> bool {
+        2 * members >= self.height() * self.width()
+    }
+
+    /// The box, or rows of it where the cells fill less than half: several texts that touch, or an oblique one.
+    fn pieces(self, members: &[usize], columns: usize) -> Vec<Self> {
+        if self.is_filled(members.len()) {
+            return vec![self];
+        }
+        let row = |row: usize| {
+            let members: Vec<usize> = members.iter().copied().filter(|at| at / columns == row).collect();
+            (!members.is_empty()).then(|| Self::of(&members, columns))
+        };
+        (self.top..self.bottom).filter_map(row).collect()
+    }
+
+    /// In the film's pixels.
+    fn core(self, factor: usize) -> Rectangle {
+        let cell = CELL * factor;
+        let [x, y, width, height] = [self.left, self.top, self.width(), self.height()].map(|n| n * cell);
+        Rectangle { x, y, width, height }
+    }
+
+    /// In the film's pixels, with a margin: half a cell above and below, and more before and after, as where a row of characters ends is less
+    /// certain than where its lines run.
+    fn with_margin(self, factor: usize) -> Rectangle {
+        let cell = CELL * factor;
+        let short = self.height().min(self.width()) * cell;
+        let (along, across) = ((cell * 3 / 4).max(short * 2 / 5), cell / 2);
+        let (x_margin, y_margin) = if self.width() >= self.height() { (along, across) } else { (across, along) };
+        let (x, y) = ((self.left * cell).saturating_sub(x_margin), (self.top * cell).saturating_sub(y_margin));
+        Rectangle { x, y, width: self.right * cell + x_margin - x, height: self.bottom * cell + y_margin - y }
+    }
+}
+
+/// Whether a region lies in a rectangle that was found before, at a finer scale: most of it, or a third where it is unsure anyway.
+pub(super) fn is_known(region: Region, found: &[Rectangle]) -> bool {
+    let core = region.core;
+    let percent = if region.is_sure { 80 } else { 30 };
+    found.iter().any(|one| {
+        let shared = |a: usize, n: usize, b: usize, m: usize| (a + n).min(b + m).saturating_sub(a.max(b));
+        let common = shared(core.x, core.width, one.x, one.width) * shared(core.y, core.height, one.y, one.height);
+        100 * common >= percent * core.width * core.height
+    })
+}
+
+/// Rectangles of which none lies within another.
+pub(super) fn merged(mut rectangles: Vec<Rectangle>) -> Vec<Rectangle> {
+    rectangles.sort_by_key(|one| (std::cmp::Reverse(one.width * one.height), one.y, one.x));
+    let mut merged: Vec<Rectangle> = Vec::new();
+    for one in rectangles {
+        if !merged.iter().any(|larger| larger.covers(one)) {
+            merged.push(one);
+        }
+    }
+    merged.sort_by_key(|one| (one.y, one.x));
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(rows: &[&str]) -> Cells {
+        let columns = rows[0].len();
+        let logit = |c: u8| match c {
+            b'#' => 5.0,
+            b'+' => 0.0,
+            b'?' => 2.2,
+            _ => -9.0,
+        };
+        Cells { rows: rows.len(), columns, logits: rows.iter().flat_map(|row| row.bytes().map(logit)).collect() }
+    }
+
+    #[test]
+    fn rows_of_cells_become_rectangles() {
+        let found = regions(
+            &cells(&["..........", ".+######+.", "..........", "??????....", "..........", "......#..."]),
+            2,
+            &Thresholds::default(),
+        );
+        let found: Vec<_> = found.iter().map(|one| (one.rectangle, one.is_sure)).collect();
+        assert_eq!(
+            found,
+            [
+                (Rectangle { x: 2, y: 4, width: 76, height: 16 }, true),
+                (Rectangle { x: 0, y: 20, width: 54, height: 16 }, false)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_lies_within_another_is_dropped() {
+        let large = Rectangle { x: 0, y: 0, width: 9, height: 9 };
+        let small = Rectangle { x: 2, y: 2, width: 3, height: 3 };
+        assert_eq!(merged(vec![small, large, large]), [large]);
+    }
+}
