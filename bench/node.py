@@ -52,7 +52,10 @@ class Node:
         self.process = subprocess.Popen(
             [coxa, "serve", "--data", data, "--http", f"127.0.0.1:{self.http}", "--dicom", f"127.0.0.1:{self.dicom}", *arguments],
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.first_password = None
         for line in self.process.stderr:
+            if line.startswith("first sign-in"):
+                self.first_password = line.split()[-1]
             if line.startswith("ready"):
                 break
         else:
@@ -211,4 +214,5 @@ def main():
                 task(options, Path(work))
 
 
-main()
+if __name__ == "__main__":
+    main()

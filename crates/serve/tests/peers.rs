@@ -133,3 +133,35 @@ async fn foreign_archives_take_the_results() {
     }
     node_.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_each_role_in_a_browser() {
+    let Some(mut day) = node("day.js") else { return };
+    let node_ = Running::start(|config| {
+        config.network.threshold = Some(0.0);
+        config.limits.send_tries = 1;
+        config.destinations = vec![Destination {
+            name: "archive".into(),
+            ae_title: "ARCHIVE".into(),
+            host: "127.0.0.1".into(),
+            port: coxa_testing::free_port(),
+            tls: false,
+            sends: vec![ObjectKind::Sr],
+        }];
+    })
+    .await;
+    for film in [Film::new("day one", 0), Film::new("day two", 9), Film::knee("day three")] {
+        assert_eq!(node_.store(&film).await, coxa_dimse::Status::SUCCESS);
+    }
+    let mut wrong = super::support::call(node_.dicom.unwrap());
+    wrong.called = "KOXA".into();
+    assert!(coxa_dimse::connect(&wrong).await.is_err());
+    let first = node_.first_sign_in.clone().unwrap();
+    let password = first.rsplit(' ').next().unwrap();
+    let pictures = coxa_testing::artifacts().join("day");
+    std::fs::create_dir_all(&pictures).unwrap();
+    node_.done(3).await;
+    day.args([&node_.http, password]).arg(pictures);
+    run(day).await;
+    node_.stop().await;
+}
