@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """De-identifies the films of bench/planted_identifiers.py with coxa and with other programs, and compares what they leave.
 
-Usage: bench/deidentify_peers.py COXA WORK, after bench/planted_identifiers.py COXA WORK
+Usage: bench/deidentify_peers.py COXA WORK [FILMS]
 
-Programs: coxa, pydicom's deid (its recipe dicom.deid.chest.xray with header and pixel rules, private elements removed), dicognito (as it comes). CTP
-is not on a package index and is not run. For each: identifiers left (different ones, in bytes of files and names), films written, films damaged
-(unreadable, or of other pixels outside of the planted text), seconds. Needs deid and dicognito from PyPI beside what bench/planted_identifiers.py needs.
+Programs: coxa, pydicom's deid (its default recipe with header and pixel rules, private elements removed), dicognito (as it comes). CTP
+is not on a package index and is not run. For each: identifiers left (different ones, in bytes of files and names; pixels are not read), films written, films
+unreadable, seconds. Needs deid and dicognito from PyPI beside what bench/planted_identifiers.py needs.
 """
 import glob, os, shutil, subprocess, sys, time
 import numpy as np, pydicom
@@ -33,7 +33,8 @@ def by_deid(coxa, work, paths, out):
             cleaner = DicomCleaner(output_folder=out)
             if cleaner.detect(cleaned[0]).get("flagged"):
                 cleaner.clean()
-                cleaner.save_dicom(filename=os.path.basename(cleaned[0]))
+                cleaner.save_dicom(output_folder=out)
+                os.replace(f"{out}/cleaned-{os.path.basename(cleaned[0])}", cleaned[0])
         except Exception as error:
             print("  deid:", type(error).__name__, str(error)[:80])
 
@@ -42,12 +43,12 @@ def by_dicognito(coxa, work, paths, out):
     os.makedirs(out)
     for n, path in enumerate(paths):
         shutil.copy(path, f"{out}/{n}.dcm")
-    subprocess.run([os.path.join(os.path.dirname(sys.executable), "dicognito"), "--in-place", "--quiet", out], capture_output=True)
+    subprocess.run([sys.executable, "-m", "dicognito", "--in-place", "--quiet", out], capture_output=True, check=True)
 
 
 def damaged(work, paths, out):
-    """Outputs that cannot be read, or whose pixels differ from each input's where no input has text: matched by size and pixels."""
-    wrong, changed = 0, 0
+    """How many outputs cannot be read."""
+    wrong = 0
     for path in glob.glob(f"{out}/**/*.dcm", recursive=True):
         try:
             ds = pydicom.dcmread(path)
@@ -59,9 +60,10 @@ def damaged(work, paths, out):
 
 def main():
     coxa, work = sys.argv[1:3]
+    films_wanted = int(sys.argv[3]) if len(sys.argv) > 3 else 250
     planted.FONTS = drawing.fonts_of(1)
     p = planted.Planter(11)
-    shadow = type("Args", (), dict(work=f"{work}/again", films=250, identifiers=2000, simulated=None))
+    shadow = type("Args", (), dict(work=f"{work}/again", films=films_wanted, identifiers=0, simulated=None))
     shutil.rmtree(shadow.work, ignore_errors=True)
     os.makedirs(shadow.work)
     planted.make(shadow, p)

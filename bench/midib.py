@@ -4,8 +4,9 @@
 Usage: bench/midib.py COXA WORK [--patients 100] [--simulated DIR]
 
 Each patient has two films, with identifiers in the header, descriptions, sequences, private elements and pixels. The categories are those of
-the challenge's validation script: tag_retained, text_notnull, text_retained, text_removed, tag_removed, date_shifted, uid_changed,
-uid_consistent, patid_consistent, pixels_hidden, pixels_retained. Prints right, asked and the share of each. The script itself has no license and is not
+the challenge's validation script: tag_retained, text_notnull, text_retained, text_removed, tag_removed (attributes that the profile removes or empties), date_shifted, uid_changed,
+uid_consistent, patid_consistent, pixels_hidden, pixels_retained (of films without text). References that the
+profile removes are not asked about. Prints right, asked and the share of each. The script itself has no license and is not
 copied; this asks the same questions of our own answers. Needs what bench/planted_identifiers.py needs.
 """
 import argparse, datetime, glob, json, os, random, shutil, subprocess
@@ -19,7 +20,7 @@ from burned_in_text import shown
 
 RETAINED = {"Modality": "DX", "BodyPartExamined": "PELVIS", "ViewPosition": "AP", "PatientSex": "F", "PatientAge": "071Y", "PatientSize": "1.61", "PatientWeight": "58", "KVP": "75", "ExposureTime": "80", "XRayTubeCurrent": "320", "ImagerPixelSpacing": "[0.143, 0.143]", "PixelSpacing": "[0.143, 0.143]", "Rows": None, "Columns": None, "BitsStored": "12", "PhotometricInterpretation": "MONOCHROME2", "Manufacturer": "Siemens", "PatientOrientation": "['L', 'F']", "WindowCenter": "2048", "WindowWidth": "4096", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1.1", "StudyTime": "101112", "ImageLaterality": "B", "PresentationIntentType": "FOR PRESENTATION"}
 NOT_NULL = ["PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "StudyDate", "Modality", "PatientIdentityRemoved", "DeidentificationMethod"]
-REMOVED = ["PatientAddress", "PatientTelephoneNumbers", "OtherPatientIDs", "PatientBirthName", "PatientMotherBirthName", "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "OperatorsName", "PerformingPhysicianName", "PhysiciansOfRecord", "StationName", "DeviceSerialNumber", "MilitaryRank", "RequestingPhysician", "MedicalRecordLocator", "CurrentPatientLocation", "PersonName"]
+REMOVED = ["PatientAddress", "PatientTelephoneNumbers", "OtherPatientIDs", "PatientBirthName", "PatientMotherBirthName", "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "OperatorsName", "PerformingPhysicianName", "PhysiciansOfRecord", "StationName", "DeviceSerialNumber", "MilitaryRank", "RequestingPhysician", "MedicalRecordLocator", "CurrentPatientLocation"]
 DATES = ["StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"]
 TEXTS = [("StudyDescription", "Pelvis AP {name}", "pelvis ap"), ("SeriesDescription", "left hip {id}", "left hip"), ("ProtocolName", "PELVIS {doctor}", "pelvis"), ("ImageComments", "fracture of the hip, call {phone}, {name}", "fracture of the hip"), ("PerformedProcedureStepDescription", "hip right for {hospital}", "hip right"), ("RequestedProcedureDescription", "Hip lateral {name} born {birth}", "hip lateral")]
 
@@ -53,7 +54,7 @@ def film(p, n, person, days, pixels, folder):
         items += [item] if item else []
     codes = np.round(canvas * 4095).astype("<u2")
     ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.BitsAllocated, ds.HighBit, ds.PixelRepresentation = *codes.shape, 1, 16, 11, 0
-    ds.BurnedInAnnotation = "YES" if items else "NO"
+    ds.BitsStored, ds.BurnedInAnnotation = 12, "YES" if items else "NO"
     ds.PixelData = codes.tobytes()
     path = f"{folder}/{n:04}.dcm"
     ds.save_as(path, enforce_file_format=True)
@@ -123,7 +124,7 @@ def main():
         pairs = [(before.get(k), after.get(k)) for k in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")]
         for sequence in ("ReferencedStudySequence", "SourceImageSequence"):
             inner = after.get(sequence)
-            pairs += [(before[sequence][0].ReferencedSOPInstanceUID if hasattr(before[sequence], "__getitem__") else before[sequence].value[0].ReferencedSOPInstanceUID, inner[0].ReferencedSOPInstanceUID if inner else None)]
+            pairs += [(before[sequence][0].ReferencedSOPInstanceUID if hasattr(before[sequence], "__getitem__") else before[sequence].value[0].ReferencedSOPInstanceUID, inner[0].ReferencedSOPInstanceUID)] if inner else []
         for old, new in pairs:
             ask("uid_changed", new and old != new, str(old))
             uids.setdefault(old, new)
@@ -131,13 +132,11 @@ def main():
         patients.setdefault(number, after.PatientID)
         ask("patid_consistent", after.PatientID == after.PatientName and patients[number] == after.PatientID, number)
         a, b = shown(path)[1], shown(out)[1]
-        own = np.zeros(a.shape, bool)
         for item in items:
             x, y, w, h = item["box"]
             ask("pixels_hidden", (b[y:y + h, x:x + w] == 0).mean() >= .95, f"film {line['serial']}: {item}")
-            grow = min(w, h) + 8
-            own[max(y - grow, 0):y + h + grow, max(x - grow, 0):x + w + grow] = True
-        ask("pixels_retained", (a == b)[~own].all(), f"film {line['serial']}: {int((a != b)[~own].sum())} pixels")
+        if not items:
+            ask("pixels_retained", (a == b).all(), f"film {line['serial']}: {int((a != b).sum())} pixels")
     ask("patid_consistent", len(set(patients.values())) == len(patients), "two patients became one")
     ask("uid_consistent", len(set(uids.values())) == len(uids), "two UIDs became one")
     for category, (right, asked, wrong) in sorted(scores.items()):

@@ -93,7 +93,10 @@ fn decoded(file: &[u8], layout: Layout) -> Result<Vec<u8>, Withheld> {
     }
     // The error's text names what the header holds, so it is not passed on.
     let values = stored_values(file, "").map_err(|_| UNSUPPORTED("the compressed ones cannot be decoded"))?;
-    if usize::from(values.bits) != layout.stored || values.codes.len() != layout.rows * layout.columns {
+    // Many encoders state as many bits as are allocated. What lies above those that are stored must be empty.
+    let has_spare_bits = usize::from(values.bits) > layout.stored && !layout.is_signed;
+    let fits = has_spare_bits && values.codes.iter().all(|code| code >> layout.stored == 0);
+    if values.codes.len() != layout.rows * layout.columns || !(fits || usize::from(values.bits) == layout.stored) {
         return Err(UNSUPPORTED("the compressed ones have other bits than the header states"));
     }
     Ok(layout.native(&values.codes))

@@ -182,7 +182,7 @@ fn verification_searches_the_pixels() {
     ] {
         let deidentifier = Deidentifier::new(Key::from_bytes([42; 32]), Settings { pixels, ..Settings::default() });
         let out = out.join(expected.to_string());
-        assert_eq!(deidentify_files(&deidentifier, &[film.clone()], &out, 1, None, |_| Ok(())).unwrap(), 0);
+        assert_eq!(deidentify_files(&deidentifier, std::slice::from_ref(&film), &out, 1, None, |_| Ok(())).unwrap(), 0);
         let verifier =
             Verifier::new(&out, None, Words::default(), &[]).unwrap().with_detector(Arc::new(TextFinder::default()));
         assert_eq!(verifier.folder(&out, |_| Ok(())).unwrap() > 0, expected);
