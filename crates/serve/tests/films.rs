@@ -82,6 +82,11 @@ async fn a_backup_of_a_working_node_is_a_node_again() {
     let config = super::support::config(folder.path());
     let node = Running::start_in(folder, config).await;
     assert_eq!(node.done(1).await[0]["state"], "read");
+    // The audit log goes on under the same key, whole.
+    let keys = node.app.audit.keys();
+    let (trusted, head) = ([keys.public().to_owned()], keys.kept_head().unwrap().unwrap());
+    let report = coxa_serve::audit::verify(&node.app.db, &trusted, &[head]).await.unwrap();
+    assert!(report.is_sound() && report.entries >= 2, "{:?}", report.faults);
     let folder = node.stop().await;
     // A damaged film is no backup.
     let (copy, again) = (folder.path().join("copy"), folder.path().join("again"));

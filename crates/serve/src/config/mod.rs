@@ -14,7 +14,7 @@ mod peers;
 mod people;
 
 pub use peers::{Destination, Fhir, May, Peer};
-pub use people::{Audit, People};
+pub use people::{Audit, SignIn};
 
 /// All settings of a node, each with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,7 +59,7 @@ pub struct Config {
     /// The web interfaces want a token on loopback too; elsewhere they always do.
     pub require_token: bool,
     /// How people sign in to the pages.
-    pub people: People,
+    pub people: SignIn,
     /// The audit log.
     pub audit: Audit,
 }
@@ -85,7 +85,7 @@ impl Default for Config {
             limits: Limits::default(),
             tls: None,
             require_token: false,
-            people: People::default(),
+            people: SignIn::default(),
             audit: Audit::default(),
         }
     }
@@ -478,6 +478,9 @@ mod tests {
             ("[network]\nthreshold = 2.0", "from 0 to 1"),
             ("[fhir]\npush = \"http://169.254.169.254/fhir\"", "link-local"),
             ("[fhir]\npush = \"ftp://host/fhir\"", "http:// or https://"),
+            ("[people]\naddress = \"http://coxa.example\"", "https://HOST"),
+            ("[people]\naddress = \"https://coxa.example/path\"", "https://HOST"),
+            ("[audit]\nkeys = [\"abc\"]", "64 hexadecimal digits"),
             ("\n\n[limits]\nassociations = \"many\"", "line 4"),
         ] {
             let error = of(text).unwrap_err();

@@ -9,7 +9,7 @@ const MINUTE: i64 = 60_000_000;
 /// How people sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct People {
+pub struct SignIn {
     /// A session ends after so many minutes without a request.
     pub idle_minutes: u32,
     /// A session ends after so many hours.
@@ -18,13 +18,13 @@ pub struct People {
     pub address: Option<String>,
 }
 
-impl Default for People {
+impl Default for SignIn {
     fn default() -> Self {
         Self { idle_minutes: 60, session_hours: 12, address: None }
     }
 }
 
-impl People {
+impl SignIn {
     /// The moments before which a session that was used or begun last has ended, by the moment now (microseconds since 1970).
     pub fn ends(&self, now: i64) -> (i64, i64) {
         (now - i64::from(self.idle_minutes) * MINUTE, now - i64::from(self.session_hours) * 60 * MINUTE)

@@ -115,7 +115,7 @@ pub(super) async fn add(
     let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
     let mark = place(&filled.mark_x, film.attributes.columns).zip(place(&filled.mark_y, film.attributes.rows));
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
-    // The entry comes first: a review that nobody knows of must not be.
+    // The entry comes first: no review is without one.
     app.audit.add(caller.event(Deed::Reviewed).on(film.id).with("verdict", verdict.as_str())).await?;
     app.db
         .add_review(&NewReview { film: film.id, verdict, note, mark, reviewer: person.name.clone(), person: person.id })

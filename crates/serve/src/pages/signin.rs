@@ -16,7 +16,7 @@ use crate::http::{App, Caller, Shared};
 use crate::people::session::{Stage, set_cookie, stored};
 use crate::people::{Asker, Place, account, totp};
 
-/// The longest name, password or code that is looked at.
+/// The longest password that is checked.
 const LONGEST: usize = 1024;
 /// The longest address that a sign-in leads to.
 const LONGEST_NEXT: usize = 2000;
