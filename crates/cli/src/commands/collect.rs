@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use coxa_collect::{Event, Request, Rules, Source, Summary, check, collect};
+use coxa_collect::{Event, Request, Rules, Source, Step, Summary, check, collect};
 use coxa_deidentify::{Deidentifier, Key, PixelCleaning, Rectangle, Settings};
 use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use coxa_dimse::tls::{Connector, TlsFiles};
@@ -215,7 +215,7 @@ impl Collect {
 
     async fn try_it(&self, source: &Source, rules: &Rules, deidentifier: &Deidentifier) -> anyhow::Result<Outcome> {
         let mut closed = None;
-        let ok = check(&self.registry, source, rules, deidentifier, &mut |step| {
+        let mut print = |step: Step| {
             if self.json {
                 let line = json!({ "step": step.what, "ok": step.ok, "result": step.result, "hint": step.hint });
                 closed = closed.take().or(json_line(&line).err());
@@ -225,8 +225,8 @@ impl Collect {
             if let Some(hint) = step.hint {
                 println!("{:<19} hint: {hint}", "");
             }
-        });
-        let ok = ok.await?;
+        };
+        let ok = check(&self.registry, source, rules, deidentifier, &mut print).await?;
         closed.map_or(Ok(Outcome::of_failures(usize::from(!ok))), Err)
     }
 
