@@ -181,7 +181,7 @@ fn same_tables(place: &Place, names: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn keys_disks_and_contradictions_are_named() {
-    let place = Place::new(6);
+    let place = Place::new(12);
     let pacs = Pacs::start(place.hospital.objects.clone(), Faults::default(), None).await;
     let from = title(pacs.address);
     tokio::task::block_in_place(|| {

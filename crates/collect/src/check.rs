@@ -25,6 +25,12 @@ pub struct Step {
     pub ok: bool,
 }
 
+impl Step {
+    fn failed(what: &'static str, fault: Fault) -> Self {
+        Self { what, result: fault.text, hint: fault.hint, ok: false }
+    }
+}
+
 /// The most injuries that are searched for a film.
 const MOST: usize = 20;
 
@@ -41,13 +47,10 @@ pub async fn check(
 ) -> Result<bool, CollectError> {
     let injuries = load_injuries(registry)?;
     let mut peer = Peer::new(Archive::new(source).await?, &rules.pace);
-    let mut failed = |what, fault: Fault| {
-        step(Step { what, result: fault.text, hint: fault.hint, ok: false });
-        Ok(false)
-    };
     if !matches!(source, Source::Web(_)) {
         if let Err(fault) = peer.echo().await {
-            return failed("echo", fault);
+            step(Step::failed("echo", fault));
+            return Ok(false);
         }
         step(Step { what: "echo", result: "the PACS answers and accepts both titles".into(), hint: None, ok: true });
     }
@@ -57,11 +60,8 @@ pub async fn check(
         let found = match search(&mut peer, rules, deidentifier, &case).await {
             Ok(found) => found,
             Err(fault) => {
-                let mut failed = |what, fault: Fault| {
-                    step(Step { what, result: fault.text, hint: fault.hint, ok: false });
-                    Ok(false)
-                };
-                return failed("find", fault);
+                step(Step::failed("find", fault));
+                return Ok(false);
             }
         };
         if found.films.is_empty() {
@@ -108,7 +108,7 @@ async fn one_film(
     let bytes = match fetched.map(|mut films| films.remove(&instance)) {
         Ok(Some(Ok(bytes))) => bytes,
         Ok(Some(Err(fault))) | Err(fault) => {
-            step(Step { what: "retrieve", result: fault.text, hint: fault.hint, ok: false });
+            step(Step::failed("retrieve", fault));
             return false;
         }
         Ok(None) => return false,

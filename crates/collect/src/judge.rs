@@ -72,8 +72,9 @@ pub(crate) fn judge(rules: &Rules, film: &Attributes, seen: Seen) -> Verdict {
         let view = part.as_str().to_owned();
         return Verdict::Take(Wanted { part, set: Set::Limbs, view, reason: Reason::Taken });
     }
-    // What the study is of says nothing against one of its films before the film's own header is seen.
-    let is_bare = film.body_part.is_none() && film.series_description.is_none() && film.protocol.is_none();
+    // What the study is of says nothing against one of its films before the film's own header is seen; and a description that arrives
+    // may have lost its words, as archives convert character sets.
+    let is_bare = is_vague(rules, film) && !names_part(rules, &series);
     let (part, part_reason) = match part(rules, film, &series, &study) {
         Part::Known(part) => (part, Reason::Taken),
         Part::Contradictory(part) => (part, Reason::Contradiction),
@@ -128,12 +129,22 @@ enum Part {
     Unstated,
 }
 
+fn is_vague(rules: &Rules, film: &Attributes) -> bool {
+    let term = film.body_part.as_deref().map(plain_term).unwrap_or_default();
+    term.is_empty() || rules.films.vague_parts.iter().any(|vague| plain_term(vague) == term)
+}
+
+fn names_part(rules: &Rules, text: &Text) -> bool {
+    let films = &rules.films;
+    [&films.pelvis_words, &films.hip_words, &films.other_part_words].iter().any(|words| text.has_any(words))
+}
+
 fn part(rules: &Rules, film: &Attributes, series: &Text, study: &Text) -> Part {
     let films = &rules.films;
     let term = film.body_part.as_deref().map(plain_term).unwrap_or_default();
     let is_in = |terms: &[String]| terms.iter().any(|known| plain_term(known) == term);
     let (pelvis, hip) = (is_in(&films.pelvis_parts), is_in(&films.hip_parts));
-    let is_vague = term.is_empty() || is_in(&films.vague_parts);
+    let is_vague = is_vague(rules, film);
     let named = |text: &Text| {
         let pelvis = text.has_any(&films.pelvis_words);
         let hip = text.has_any(&films.hip_words);
@@ -170,7 +181,7 @@ fn plain_term(term: &str) -> String {
 /// The one limb that body part or, where it states none, the descriptions name.
 fn limb(rules: &Rules, film: &Attributes, series: &Text, study: &Text) -> Option<String> {
     let term = film.body_part.as_deref().map(plain_term).unwrap_or_default();
-    let is_vague = term.is_empty() || rules.films.vague_parts.iter().any(|vague| plain_term(vague) == term);
+    let is_vague = is_vague(rules, film);
     let by_term = |(part, terms): (&String, &Vec<String>)| {
         terms.iter().any(|known| plain_term(known) == term).then(|| part.clone())
     };
@@ -285,7 +296,12 @@ mod tests {
             Attributes { sop_class: Some("1.2.840.10008.5.1.4.1.1.11.1".into()), ..film("PELVIS", "AP", "", "") };
         assert_eq!(verdict(&rules, &state), "not_a_film");
         // A search that returns neither part nor view leaves nothing out.
-        for bare in [film("", "", "", ""), film("", "", "", "Chest"), film("PELVIS", "", "Hip lateral", "")] {
+        for bare in [
+            film("", "", "", ""),
+            film("", "", "", "Chest"),
+            film("", "", " AP ", "Chest"),
+            film("PELVIS", "", "Hip lateral", ""),
+        ] {
             assert!(matches!(judge(&strict, &bare, Seen::Search), Verdict::Take(_)));
             assert!(matches!(judge(&strict, &bare, Seen::File), Verdict::Leave(_)));
         }

@@ -220,7 +220,7 @@ impl Collect {
 
     async fn try_it(&self, source: &Source, rules: &Rules, deidentifier: &Deidentifier) -> anyhow::Result<Outcome> {
         let mut closed = None;
-        let mut show = |step: Step| {
+        let mut print = |step: Step| {
             if self.json {
                 let line = json!({ "step": step.what, "ok": step.ok, "result": step.result, "hint": step.hint });
                 closed = closed.take().or(json_line(&line).err());
@@ -231,7 +231,7 @@ impl Collect {
                 println!("{:<19} hint: {hint}", "");
             }
         };
-        let ok = check(&self.registry, source, rules, deidentifier, &mut show).await?;
+        let ok = check(&self.registry, source, rules, deidentifier, &mut print).await?;
         closed.map_or(Ok(Outcome::of_failures(usize::from(!ok))), Err)
     }
 
