@@ -6,10 +6,16 @@ use super::postgres::postgres;
 
 /// The same test on SQLite, and on PostgreSQL where it is installed.
 pub async fn on_both(name: &str, test: impl AsyncFn(Database)) {
+    on_both_at(name, async |db, _| test(db).await).await;
+}
+
+/// The same with the database's address, for what no method does.
+async fn on_both_at(name: &str, test: impl AsyncFn(Database, String)) {
     let folder = tempfile::tempdir().unwrap();
-    test(Database::in_folder(folder.path()).await.unwrap()).await;
-    if let Some(server) = postgres() {
-        test(Database::open(&server.database(name)).await.unwrap()).await;
+    let mut urls = vec![format!("sqlite://{}?mode=rwc", folder.path().join("coxa.sqlite").display())];
+    urls.extend(postgres().map(|server| server.database(name)));
+    for url in urls {
+        test(Database::open(&url).await.unwrap(), url).await;
     }
 }
 
@@ -202,6 +208,32 @@ async fn a_film_that_is_removed_takes_all_of_its_rows_and_no_file_of_another() {
         assert!(!files.contains(&shared) && files.len() == 1, "{files:?}");
         assert!(db.film_by_uid("2.26.1").await.unwrap().is_none());
         assert_eq!(db.readings(0, 0, 10).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_holds_nothing_up() {
+    on_both_at("clock", async |db, url| {
+        let mut raw = <sqlx::AnyConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        let mut ahead = async |sql: &'static str| {
+            sqlx::query(sql).bind(86_400_000_000_i64).execute(&mut raw).await.unwrap();
+        };
+        db.store_film(&film("2.25.1"), &[(JobKind::Read, "")]).await.unwrap();
+        let job = db.claim_job(JobKind::Read, "before").await.unwrap().unwrap();
+        // The clock was a day ahead when the job was leased and its film came.
+        ahead("UPDATE job SET lease_until = lease_until + $1").await;
+        ahead("UPDATE instance SET received_at = received_at + $1").await;
+        let job_again =
+            db.claim_job(JobKind::Read, "after").await.unwrap().expect("the lease lies too far ahead to be one");
+        assert!(!db.finish_reading(&job, &outcome(), &[]).await.unwrap(), "it is another's now");
+        // One that waits for a moment that far ahead is due as well.
+        db.fail_job(&job_again, "busy", Outlook::AgainAlways).await.unwrap();
+        ahead("UPDATE job SET run_at = run_at + $1").await;
+        let last = db.claim_job(JobKind::Read, "after").await.unwrap().expect("it is due");
+        assert!(db.finish_reading(&last, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+        let readings = db.readings(0, 0, 10).await.unwrap();
+        assert!(readings.len() == 1 && readings[0].state == "read", "one result");
     })
     .await;
 }

@@ -227,6 +227,14 @@ async fn both_ports_are_encrypted_where_there_are_certificates() {
     let mut association = coxa_dimse::connect(&call).await.unwrap();
     assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
     association.release().await.unwrap();
+    if let Some(mut peer) = super::peers::node("dimse.js") {
+        let other = Film::new("encrypted by another", 0);
+        let file = folder.path().join("film.dcm");
+        std::fs::write(&file, &other.bytes).unwrap();
+        peer.args(["scu", &node.dicom.unwrap().port().to_string()]).arg(file).arg(&authority);
+        super::peers::run(peer).await;
+        assert!(node.app.db.film_by_uid(&other.uid).await.unwrap().is_some());
+    }
 
     let plain = client().get(format!("{}/health", node.http)).send().await;
     assert!(plain.is_err(), "a plain request gets no answer");

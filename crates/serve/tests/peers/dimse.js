@@ -1,12 +1,12 @@
 // dcmjs-dimse as the peer of a node: a third implementation of the protocol.
 //
-//     node dimse.js scu PORT FILE      C-ECHO and C-STORE
-//     node dimse.js scp PORT COUNT     takes so many objects, printing `took`, SOP class and patient of each
+//     node dimse.js scu PORT FILE [AUTHORITY]   C-ECHO and C-STORE; over TLS where an authority's certificate is given
+//     node dimse.js scp PORT COUNT              takes so many objects, printing `took`, SOP class and patient of each
 //
 // $NODE_PATH names the folder that it is installed in.
 const { Client, Server, Scp, Dataset, constants, requests, responses } = require('dcmjs-dimse');
 const { Status, PresentationContextResult, TransferSyntax } = constants;
-const [role, port, last] = process.argv.slice(2);
+const [role, port, last, authority] = process.argv.slice(2);
 
 function fail(error) {
   console.error(error);
@@ -26,7 +26,9 @@ if (role === 'scu') {
   client.on('networkError', fail);
   client.on('associationRejected', fail);
   client.on('closed', () => process.exit(left));
-  client.send('127.0.0.1', Number(port), 'PEER', 'COXA');
+  const ca = authority && require('fs').readFileSync(authority);
+  const options = ca ? { securityOptions: { ca, rejectUnauthorized: true } } : {};
+  client.send('127.0.0.1', Number(port), 'PEER', 'COXA', options);
 } else {
   let left = Number(last);
   class Archive extends Scp {
