@@ -149,10 +149,9 @@ fn apart(keep: &Path, out: &Path) -> Result<(), CollectError> {
 fn open(request: &Request<'_>) -> Result<Journal, CollectError> {
     let Request { out, rules, deidentifier, .. } = *request;
     let entries = |path: &Path| fs::read_dir(path).map(|entries| entries.flatten().collect::<Vec<_>>());
-    if out.exists() && !out.join(JOURNAL).exists() {
-        if !entries(out).map_err(CollectError::io(out))?.is_empty() {
-            return Err(CollectError::ForeignFolder { path: out.to_owned() });
-        }
+    let is_new = out.exists() && !out.join(JOURNAL).exists();
+    if is_new && !entries(out).map_err(CollectError::io(out))?.is_empty() {
+        return Err(CollectError::ForeignFolder { path: out.to_owned() });
     }
     fs::create_dir_all(out).map_err(CollectError::io(out))?;
     let journal = Journal::open(&out.join(JOURNAL), &deidentifier.key().check(), &rules.fingerprint())?;
