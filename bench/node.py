@@ -131,7 +131,7 @@ def latency(options, work):
 def network_alone(options):
     """Films a second of the network in a loop, without decoding, receiving or a database."""
     threads = ["--threads", str(os.cpu_count())]
-    line = subprocess.run([options.coxa, "bench", "--only", "detect", "--precision", "bf16", "--batch", "1", "--runs", "15", *threads, "--json"],
+    line = subprocess.run([options.coxa, "bench", "--only", "detect", "--precision", "bf16", "--batch", "1", "--runs", "100", *threads, "--json"],
                          check=True, capture_output=True, text=True).stdout
     return 1000 / json.loads(line)["median_ms"]
 

@@ -36,7 +36,7 @@ enum Command {
     Simulate(commands::simulate::Simulate),
     Import(commands::import::Import),
     Collect(Box<commands::collect::Collect>),
-    Deidentify(commands::deidentify::Deidentify),
+    Deidentify(Box<commands::deidentify::Deidentify>),
     Train(commands::train::Train),
     Predict(commands::predict::Predict),
     Evaluate(commands::evaluate::Evaluate),

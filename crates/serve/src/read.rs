@@ -62,7 +62,8 @@ enum Read {
 }
 
 type ToNetwork = (InHand, Result<Prepared, String>);
-type ToWriter = (InHand, Read);
+/// With the time from the lease to the network's answer.
+type ToWriter = (InHand, Read, Duration);
 
 /// Opens the network as the configuration says.
 ///
@@ -108,8 +109,8 @@ pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Rece
         move || run(&parts, &runtime, detector, &films, &to_writer)
     });
     let writing = std::thread::spawn(move || {
-        for (in_hand, read) in results {
-            runtime.block_on(write(&parts, &model, &in_hand, read));
+        for (in_hand, read, took) in results {
+            runtime.block_on(write(&parts, &model, (&in_hand, took), read));
         }
     });
     let joined = tokio::task::spawn_blocking(move || [decoding.join(), reading.join(), writing.join()]).await;
@@ -217,7 +218,8 @@ fn run(
         };
         match read {
             Ok(read) => {
-                if to_writer.send((in_hand, read)).is_err() {
+                let took = in_hand.begun.elapsed();
+                if to_writer.send((in_hand, read, took)).is_err() {
                     return;
                 }
             }
@@ -236,7 +238,7 @@ fn is_own(film: &Film) -> bool {
     attribute(&metadata, "00080070").as_deref() == Some("Coxa") && film.attributes.modality != "DX"
 }
 
-async fn write(parts: &ReaderParts, model: &str, ready: &InHand, read: Read) {
+async fn write(parts: &ReaderParts, model: &str, (ready, took): (&InHand, Duration), read: Read) {
     let prediction = match &read {
         Read::Detected(detection) => detection.prediction().clone(),
         Read::Undecodable(reason) => FilmPrediction::NotRead { not_read: reason.clone() },
@@ -263,7 +265,7 @@ async fn write(parts: &ReaderParts, model: &str, ready: &InHand, read: Read) {
             FilmPrediction::Read(_) => None,
         },
         model: model.to_owned(),
-        milliseconds: i64::try_from(ready.begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+        milliseconds: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
         prediction: serde_json::to_string(&prediction).unwrap_or_default(),
         is_pushed: parts.is_pushed,
     };
@@ -275,7 +277,7 @@ async fn write(parts: &ReaderParts, model: &str, ready: &InHand, read: Read) {
                 (None, false) => "negative",
             };
             parts.metrics.count(&parts.metrics.read, kind);
-            parts.metrics.reading.observe(ready.begun.elapsed().as_secs_f64());
+            parts.metrics.reading.observe(took.as_secs_f64());
             parts.metrics.latency.observe((now() - ready.film.received_at).max(0) as f64 / 1e6);
             parts.outbox.notify_waiters();
         }

@@ -15,7 +15,7 @@ use super::support::{EXPLICIT, Film, Running};
 
 /// What a destination does with the next object.
 #[derive(Debug, Clone, Copy)]
-enum Mood {
+pub enum Mood {
     Answers(u16),
     /// Takes every byte and closes without an answer.
     Closes,
@@ -25,7 +25,7 @@ enum Mood {
 
 /// A destination that goes through its moods and accepts what comes after them.
 #[derive(Clone)]
-struct Moody {
+pub struct Moody {
     moods: Arc<Vec<Mood>>,
     next: Arc<AtomicUsize>,
     taken: Arc<Mutex<Vec<String>>>,
@@ -44,7 +44,7 @@ impl Handler for Moody {
     }
 }
 
-async fn destination(moods: Vec<Mood>) -> (Moody, Destination) {
+pub async fn destination(moods: Vec<Mood>) -> (Moody, Destination) {
     let moody = Moody { moods: Arc::new(moods), next: Arc::default(), taken: Arc::default() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use coxa_serve::config::Destination;
 use coxa_serve::db::ObjectKind;
 
+use super::faults::{Mood, destination};
 use super::support::{Film, Running};
 
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
@@ -137,17 +138,11 @@ async fn foreign_archives_take_the_results() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_of_each_role_in_a_browser() {
     let Some(mut day) = node("day.js") else { return };
+    // An archive that refuses what it gets: dead letters.
+    let (_archive, refuses) = destination([0; 9].map(|_| Mood::Answers(0xC000)).into()).await;
     let node_ = Running::start(|config| {
         config.network.threshold = Some(0.0);
-        config.limits.send_tries = 1;
-        config.destinations = vec![Destination {
-            name: "archive".into(),
-            ae_title: "ARCHIVE".into(),
-            host: "127.0.0.1".into(),
-            port: coxa_testing::free_port(),
-            tls: false,
-            sends: vec![ObjectKind::Sr],
-        }];
+        config.destinations = vec![refuses];
     })
     .await;
     for film in [Film::new("day one", 0), Film::new("day two", 9), Film::knee("day three")] {

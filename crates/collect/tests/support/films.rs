@@ -40,6 +40,8 @@ pub struct Hospital {
 
 /// An element of a data set: tag, VR and value.
 type Element = (u32, [u8; 2], Vec<u8>);
+/// Of the study, the series and the instance.
+type Uids = (String, String, String);
 
 /// A flat data set that can be changed.
 #[derive(Clone)]
@@ -277,8 +279,8 @@ impl Hospital {
         &mut self,
         n: usize,
         film: &Data,
-        uid: &dyn Fn(usize, usize, usize) -> (String, String, String),
-        ids: &dyn Fn(&mut Data, (String, String, String)),
+        uid: &dyn Fn(usize, usize, usize) -> Uids,
+        ids: &dyn Fn(&mut Data, Uids),
     ) {
         let mut add = |at: (usize, usize, usize), change: &dyn Fn(&mut Data)| {
             let mut other = film.clone();

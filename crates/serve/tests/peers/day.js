@@ -33,7 +33,9 @@ async function enter(page, name, password, own) {
   await page.fill('#again', own);
   await page.fill('#password', own);
   await page.keyboard.press('Enter');
-  await page.waitForURL((to) => !to.pathname.startsWith('/signin'));
+  await page.waitForURL((to) => !to.pathname.startsWith('/signin')).catch(async (error) => {
+    throw new Error(`${name}: ${await page.locator('main').innerText()}: ${error}`);
+  });
 }
 
 async function add(page, name, role) {
@@ -62,7 +64,7 @@ function must(condition, words) {
   await admin.goto(url);
   must(new URL(admin.url()).pathname === '/signin', 'a page opens without signing in');
   await look(admin, 'sign-in');
-  await enter(admin, 'admin', first, 'an administrator of simulated films');
+  await enter(admin, 'admin', first, 'a keeper of simulated films');
   await look(admin, 'worklist-administrator');
   const passwords = { doe: await add(admin, 'doe', 'physician'), audrey: await add(admin, 'audrey', 'auditor') };
   await look(admin, 'people');
@@ -75,7 +77,7 @@ function must(condition, words) {
   await doe.keyboard.press('j');
   await doe.keyboard.press('Enter');
   await doe.waitForURL(/\/films\//);
-  await doe.waitForFunction(() => document.querySelector('#status').textContent.trim() === '');
+  await doe.waitForFunction(() => /full resolution/.test(document.querySelector('#status').textContent));
   await look(doe, 'film');
   const film = doe.url();
   await doe.keyboard.press('m');
@@ -100,7 +102,7 @@ function must(condition, words) {
   await look(admin, 'operations-resent');
 
   const audrey = await somebody();
-  await enter(audrey, 'audrey', passwords.audrey, 'an auditor of simulated films');
+  await enter(audrey, 'audrey', passwords.audrey, 'somebody who checks simulated films');
   await audrey.goto(`${url}/audit`);
   await look(audrey, 'audit');
   await audrey.getByRole('button', { name: /verify/i }).click();
