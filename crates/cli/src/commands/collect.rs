@@ -2,20 +2,19 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use coxa_collect::{Event, Request, Rules, Source, Step, Summary, check, collect};
-use coxa_deidentify::{Deidentifier, Key, PixelCleaning, Rectangle, Settings, TextFinder};
+use coxa_deidentify::{Deidentifier, Key, PixelCleaning, Rectangle, Settings};
 use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use coxa_dimse::tls::{Connector, TlsFiles};
 use coxa_dimse::web::{self, Credentials, WebLimits};
 use coxa_dimse::{Call, Deadlines, Limits};
 use serde_json::json;
 
-use super::deidentify::{first_line, rectangle, words};
+use super::deidentify::{BurnedInText, first_line, rectangle, words};
 use super::send::{AeTitle, Destination};
 use crate::output::{Outcome, json_line, usage};
 use crate::progress::Bar;
@@ -89,6 +88,9 @@ pub struct Collect {
     /// Blank this rectangle of every film, and admit films with burned-in text.
     #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = rectangle)]
     blank: Vec<Rectangle>,
+    /// What to do about text that is burned into the pixels.
+    #[arg(long, value_enum, default_value_t)]
+    burned_in_text: BurnedInText,
     /// Write the films as they come, with every identity, to this folder too.
     #[arg(long, value_name = "DIR")]
     keep_identified: Option<PathBuf>,
@@ -135,7 +137,7 @@ impl Collect {
             words: words(self.words.as_deref())?,
             pixels: PixelCleaning {
                 rectangles: self.blank.clone(),
-                detector: Some(Arc::new(TextFinder::default())),
+                detector: self.burned_in_text.detector(),
                 ..PixelCleaning::default()
             },
             ..Settings::default()

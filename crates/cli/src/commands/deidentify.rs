@@ -112,12 +112,22 @@ enum Remove {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum BurnedInText {
+pub(super) enum BurnedInText {
     /// Find it and blank it; withhold films that may have some for review.
     #[default]
     Blank,
     /// Do not search for it; withhold films whose header states it.
     Withhold,
+}
+
+impl BurnedInText {
+    /// What searches the pixels.
+    pub(super) fn detector(self) -> Option<Arc<dyn TextDetector>> {
+        match self {
+            Self::Blank => Some(Arc::new(TextFinder::default())),
+            Self::Withhold => None,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -213,10 +223,7 @@ impl Deidentify {
             Some(file) => PixelScript::parse(&read(file)?, &file.display().to_string())?,
             None => PixelScript::default(),
         };
-        let detector: Option<Arc<dyn TextDetector>> = match self.burned_in_text {
-            BurnedInText::Blank => Some(Arc::new(TextFinder::default())),
-            BurnedInText::Withhold => None,
-        };
+        let detector = self.burned_in_text.detector();
         settings.pixels = PixelCleaning { rectangles: self.blank.clone(), script, detector };
         if let Some(file) = &self.regions {
             settings.decisions = Decisions::read(file)?;
