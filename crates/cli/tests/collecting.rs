@@ -16,8 +16,9 @@ use crate::*;
 #[path = "../../collect/tests/support/mod.rs"]
 mod support;
 
+use coxa_testing::free_port;
 use support::films::{Hospital, assert_clean, holds, hospital};
-use support::foreign::{Foreign, dcmqrscp, free_port, orthanc};
+use support::foreign::{Foreign, dcmqrscp, orthanc};
 use support::pacs::{Faults, Pacs};
 
 const RULES: &str =

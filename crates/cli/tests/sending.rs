@@ -19,7 +19,7 @@ impl Drop for Peer {
 /// dcmtk's receiver, once it listens; `None` where it is not installed.
 fn storescp(folder: &Path, options: &[&str]) -> Option<(Peer, String)> {
     let mut command = coxa_testing::tool("storescp")?;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = coxa_testing::free_port();
     command.args(options).arg("-od").arg(folder).arg(port.to_string()).stderr(Stdio::null());
     let peer = Peer(command.spawn().unwrap());
     for _ in 0..500 {
@@ -84,7 +84,7 @@ fn a_transfer_syntax_that_the_peer_refuses_is_named() {
 fn nothing_listens_and_nothing_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let films = films(folder.path());
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = coxa_testing::free_port();
     let to = format!("PACS@127.0.0.1:{port}");
     let output = run(&["send", text(&films), "--recursive", "--to", &to, "--json"]);
     assert_eq!(output.status.code(), Some(1));

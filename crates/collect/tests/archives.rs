@@ -10,7 +10,9 @@ use coxa_dimse::web::{Credentials, Settings, WebLimits};
 use coxa_files::Table;
 
 use crate::support::films::{Hospital, assert_clean, hospital};
-use crate::support::foreign::{Foreign, dcmqrscp, free_port, orthanc};
+use coxa_testing::free_port;
+
+use crate::support::foreign::{Foreign, dcmqrscp, orthanc};
 use crate::support::pacs::deadlines;
 use crate::{call, collected, expected, rules, run};
 

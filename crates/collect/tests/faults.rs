@@ -6,9 +6,9 @@ use coxa_collect::{FILMS_TABLE, REGISTRY_TABLE, REPORT_TABLE, Source};
 use coxa_files::Table;
 
 use crate::support::films::{assert_clean, holds, hospital};
-use crate::support::foreign::free_port;
 use crate::support::pacs::{Faults, Pacs};
 use crate::{call, collected, expected, rules, run};
+use coxa_testing::free_port;
 
 const FAULTS: Faults = Faults { refuses_each: Some(17), hangs_at: Some(23), refuses_studies: false };
 

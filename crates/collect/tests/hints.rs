@@ -9,9 +9,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::support::films::{Hospital, hospital};
-use crate::support::foreign::free_port;
 use crate::support::pacs::{Faults, Pacs};
 use crate::{call, deidentifier, rules, run};
+use coxa_testing::free_port;
 
 async fn tried(hospital: &Hospital, source: &Source) -> Vec<Step> {
     let mut steps = Vec::new();

@@ -48,7 +48,7 @@ async fn storescp_takes_an_object() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = coxa_testing::tool("storescp") else { return };
     // A port that is free now.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = coxa_testing::free_port();
     let storescp = Running::start(command.args(["-aet", "COXA", "-od"]).arg(folder.path()).arg(port.to_string()));
     let mut association = None;
     for _ in 0..200 {
@@ -106,7 +106,7 @@ async fn dcmqrscp_is_queried_and_gives_its_objects_in_both_ways() {
     let Some((mut dcmqrscp, mut storescu)) = tools else { return };
     // The archive moves objects to this node, which the peers' table names MOVER.
     let node = Node::start(coxa_dimse::Policy { ae_title: "MOVER".into(), ..policy() }, Status::SUCCESS, None).await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = coxa_testing::free_port();
     let configuration = archive_configuration(folder.path(), port, node.address.port());
     let _archive = Running::start(dcmqrscp.arg("-c").arg(configuration));
     storescu.args(["-aec", "COXA", "127.0.0.1", &port.to_string()]).arg(&film).stderr(Stdio::null());

@@ -150,7 +150,7 @@ async fn one_that_closes_or_aborts_after_the_last_byte_has_it_under_one_uid() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_down_gets_it_when_it_is_up() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = coxa_testing::free_port();
     let node = sent_to(to(port), "down").await;
     let begun = Instant::now();
     loop {

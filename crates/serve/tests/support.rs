@@ -151,7 +151,7 @@ pub struct Visitor {
 
 impl Visitor {
     pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        drop(rustls::crypto::ring::default_provider().install_default());
+        coxa_dimse::tls::install_provider();
         let redirect = reqwest::redirect::Policy::none();
         let client = reqwest::Client::builder().no_proxy().redirect(redirect).build().unwrap();
         let request = client.request(method, format!("{}{path}", self.http));

@@ -26,11 +26,6 @@ impl Drop for Foreign {
     }
 }
 
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 const PLUGIN: &str = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so";
 
 /// Orthanc under the title `PACS`, with its DICOMweb; it moves to `COXA` at a port. `None`, with a line, where it is not installed.
@@ -41,7 +36,7 @@ pub fn orthanc(folder: &Path, node: u16) -> Option<Foreign> {
         coxa_testing::skip("orthanc or orthanc-dicomweb is not installed");
         return None;
     };
-    let (http, dicom) = (free_port(), free_port());
+    let (http, dicom) = (coxa_testing::free_port(), coxa_testing::free_port());
     let text = format!(
         r#"{{ "StorageDirectory": "{0}", "IndexDirectory": "{0}", "HttpPort": {http}, "DicomPort": {dicom},
              "DicomAet": "PACS", "RemoteAccessAllowed": false, "AuthenticationEnabled": false, "Plugins": ["{PLUGIN}"],
@@ -60,7 +55,7 @@ pub fn orthanc(folder: &Path, node: u16) -> Option<Foreign> {
 /// dcmqrscp under the title `PACS`; it moves to `COXA` at a port. `None`, with a line, where it is not installed.
 pub fn dcmqrscp(folder: &Path, node: u16) -> Option<Foreign> {
     let mut command = coxa_testing::tool("dcmqrscp")?;
-    let (port, store) = (free_port(), folder.join("store"));
+    let (port, store) = (coxa_testing::free_port(), folder.join("store"));
     std::fs::create_dir(&store).unwrap();
     let text = format!(
         "NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n\
