@@ -11,7 +11,8 @@ memory      10,000 films of 512 pixels: resident memory of the node after every 
 nodes       400 films through 1, 2 and 3 nodes on one PostgreSQL database (--postgres, an empty one), each node with half the machine's
             threads, so that a second node finds some free.
 
-Films are simulated once (24 of 1,844 × 1,844 pixels, 16 bits) and sent under new UIDs. Needs dcmtk, and Orthanc for `latency`.
+Films are simulated once (24 of 1,844 × 1,844 pixels, 16 bits) and sent under new UIDs. Needs dcmtk, Orthanc for `latency`, and for
+`nodes` a program built with `--features full`.
 """
 import argparse, json, os, re, shutil, socket, sqlite3, statistics, subprocess, sys, tempfile, threading, time, urllib.request
 from pathlib import Path

@@ -9,5 +9,5 @@ passes="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-ar
 passes="$passes -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 RUSTFLAGS="$passes --cfg fuzzing -Zsanitizer=address -Cdebuginfo=0 -Cdebug-assertions" cargo +nightly build --release --quiet --target "$host" --bin "$target"
 mkdir -p "corpus/$target" "artifacts/$target"
-exec "target/$host/release/$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=30 -max_len=20000 \
+exec "${CARGO_TARGET_DIR:-target}/$host/release/$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=30 -max_len=20000 \
     -artifact_prefix="artifacts/$target/" "corpus/$target"

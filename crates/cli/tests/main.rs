@@ -6,6 +6,7 @@ mod deidentifying;
 mod evaluating;
 mod importing;
 mod predicting;
+mod reading;
 mod reporting;
 mod sending;
 mod serving;

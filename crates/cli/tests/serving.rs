@@ -24,17 +24,17 @@ fn coxa() -> Command {
 }
 
 /// A node in a process of its own.
-struct Serving {
+pub struct Serving {
     child: Child,
     /// The lines before the one that says it takes films.
-    before: Vec<String>,
+    pub before: Vec<String>,
     http: String,
-    dicom: SocketAddr,
+    pub dicom: SocketAddr,
 }
 
 impl Serving {
     /// Starts a node and waits for the line that says so.
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
         Self::start_with(folder, arguments, &[])
     }
 
@@ -43,7 +43,8 @@ impl Serving {
             .arg("serve")
             .envs(environment.iter().copied())
             .current_dir(folder)
-            .args(["--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0"])
+            .args(if arguments.contains(&"--http") { &[][..] } else { &["--http", "127.0.0.1:0"][..] })
+            .args(["--dicom", "127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -83,7 +84,7 @@ impl Serving {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -231,7 +232,7 @@ async fn pacs() -> (Pacs, u16) {
     (pacs, port)
 }
 
-fn film(index: usize) -> (Vec<u8>, String) {
+pub fn film(index: usize) -> (Vec<u8>, String) {
     let pixels: Vec<u16> = (0..160 * 160).map(|i| ((i * (3 + index)) % 4096) as u16).collect();
     let seed = format!("kill {index}");
     let bytes = to_vec(&DxOptions {
@@ -257,7 +258,7 @@ fn film(index: usize) -> (Vec<u8>, String) {
 }
 
 /// Stores films until each was answered 0000H, whatever happens to the nodes meanwhile; each try goes to the next one.
-async fn store(films: &[(Vec<u8>, String)], nodes: &Mutex<Vec<SocketAddr>>) {
+pub async fn store(films: &[(Vec<u8>, String)], nodes: &Mutex<Vec<SocketAddr>>) {
     let mut tries = 0;
     for (bytes, uid) in films {
         let meta = u32::from_le_bytes(bytes[140..144].try_into().unwrap()) as usize;

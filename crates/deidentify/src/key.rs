@@ -8,9 +8,9 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use age::secrecy::ExposeSecret as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::{Digest as _, Sha256};
+use rand::TryRng as _;
+use sha2::Sha256;
 
 use crate::error::DeidentifyError;
 
@@ -47,9 +47,9 @@ impl Key {
     /// [`DeidentifyError::Key`] where something lies at `path` already, or the system refuses.
     pub fn create(path: &Path) -> Result<Self, DeidentifyError> {
         let fault = |reason: String| DeidentifyError::Key { path: path.to_owned(), reason };
-        // age's identities are 32 bytes of the system's random numbers: no library of random numbers is needed beside it.
-        let random = age::x25519::Identity::generate().to_string();
-        let key = Self(Sha256::digest(random.expose_secret().as_bytes()).into());
+        let mut bytes = [0; 32];
+        rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| fault(error.to_string()))?;
+        let key = Self(bytes);
         let mut file = create_private(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => fault("it exists already, and a key is never replaced".into()),
             _ => fault(error.to_string()),

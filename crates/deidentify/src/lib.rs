@@ -31,6 +31,11 @@ mod registry;
 mod rle;
 mod rules;
 mod script;
+#[cfg(feature = "age")]
+mod seal;
+#[cfg(not(feature = "age"))]
+#[path = "no_seal.rs"]
+mod seal;
 mod text;
 mod values;
 mod verify;
@@ -46,11 +51,12 @@ pub use deidentifier::{Deidentified, Deidentifier, Link, Settings};
 pub use error::DeidentifyError;
 pub use folder::{FilmOutcome, Line, deidentify_files, inputs, open_folder};
 pub use key::{Key, is_derived_uid, is_pseudonym};
-pub use link::{LinkTable, Opener, Seal, identifiers_in};
+pub use link::{LinkTable, identifiers_in};
 pub use receipt::{Done, Elements, IdentifiedBy, Receipt};
 pub use registry::{RegistryReport, deidentify_registry, patients_in};
 pub use rules::ProfileOption;
 pub use script::PixelScript;
+pub use seal::{Opener, Seal};
 pub use text::TextFinder;
 pub use verify::{Verdict, Verifier};
 pub use withheld::Withheld;

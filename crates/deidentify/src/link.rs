@@ -4,87 +4,12 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use age::secrecy::SecretString;
-
 use crate::deidentifier::Link;
 use crate::error::DeidentifyError;
-
-/// What the linking table is encrypted for.
-#[derive(Clone)]
-pub enum Seal {
-    /// A recipient's public key, `age1…`.
-    Recipient(age::x25519::Recipient),
-    /// A passphrase.
-    Passphrase(SecretString),
-}
-
-/// What opens a linking table.
-pub enum Opener {
-    /// The recipient's secret key, `AGE-SECRET-KEY-1…`.
-    Identity(Box<age::x25519::Identity>),
-    /// The passphrase.
-    Passphrase(SecretString),
-}
+use crate::seal::{Opener, Seal};
 
 fn fault(reason: impl std::fmt::Display) -> DeidentifyError {
     DeidentifyError::Encryption(reason.to_string())
-}
-
-impl Seal {
-    /// For a recipient, `age1…`.
-    ///
-    /// # Errors
-    /// [`DeidentifyError::Encryption`]: it is none.
-    pub fn recipient(text: &str) -> Result<Self, DeidentifyError> {
-        text.trim()
-            .parse()
-            .map(Self::Recipient)
-            .map_err(|reason: &str| fault(format!("the recipient is not valid ({reason})")))
-    }
-
-    /// By a passphrase of at least 12 characters.
-    ///
-    /// # Errors
-    /// [`DeidentifyError::Encryption`]: it is shorter.
-    pub fn passphrase(text: &str) -> Result<Self, DeidentifyError> {
-        match text.chars().count() {
-            0..12 => Err(fault("the passphrase has fewer than 12 characters")),
-            _ => Ok(Self::Passphrase(SecretString::from(text.to_owned()))),
-        }
-    }
-
-    fn encrypt(&self, bytes: &[u8]) -> Result<Vec<u8>, DeidentifyError> {
-        match self {
-            Self::Recipient(recipient) => age::encrypt(recipient, bytes),
-            Self::Passphrase(phrase) => age::encrypt(&age::scrypt::Recipient::new(phrase.clone()), bytes),
-        }
-        .map_err(fault)
-    }
-}
-
-impl Opener {
-    /// By the secret key in an age identity file: the line that begins with `AGE-SECRET-KEY-1`.
-    ///
-    /// # Errors
-    /// [`DeidentifyError::Encryption`]: there is none.
-    pub fn identity(text: &str) -> Result<Self, DeidentifyError> {
-        let line = text.lines().map(str::trim).find(|line| line.starts_with("AGE-SECRET-KEY-1"));
-        let identity = line.ok_or_else(|| fault("the identity file holds no AGE-SECRET-KEY-1"))?.parse();
-        identity.map(|identity| Self::Identity(Box::new(identity))).map_err(|reason: &str| fault(reason))
-    }
-
-    /// By the passphrase.
-    pub fn passphrase(text: &str) -> Self {
-        Self::Passphrase(SecretString::from(text.to_owned()))
-    }
-
-    fn decrypt(&self, bytes: &[u8]) -> Result<Vec<u8>, DeidentifyError> {
-        match self {
-            Self::Identity(identity) => age::decrypt(identity.as_ref(), bytes),
-            Self::Passphrase(phrase) => age::decrypt(&age::scrypt::Identity::new(phrase.clone()), bytes),
-        }
-        .map_err(fault)
-    }
 }
 
 const HEADER: [&str; 10] = [
@@ -175,7 +100,7 @@ pub fn identifiers_in(place: &Path, opener: &Opener) -> Result<Vec<String>, Deid
     Ok(identifiers)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "age"))]
 mod tests {
     use age::secrecy::ExposeSecret as _;
 
@@ -204,7 +129,8 @@ mod tests {
         assert!(bytes.starts_with(b"age-encryption.org/v1") && !bytes.windows(6).any(|w| w == b"778899"));
         let opener = Opener::identity(&format!("# key\n{}\n", identity.to_string().expose_secret())).unwrap();
         assert_eq!(identifiers_in(&place, &opener).unwrap(), ["ID-778899", "Doe^Jane", "1.2.3", "1.2.3.4"]);
-        let other = Opener::Identity(Box::new(age::x25519::Identity::generate()));
+        let other = age::x25519::Identity::generate().to_string();
+        let other = Opener::identity(other.expose_secret()).unwrap();
         assert!(matches!(identifiers_in(&place, &other), Err(DeidentifyError::Encryption(_))));
         assert!(Seal::recipient("age1nonsense").is_err() && Seal::passphrase("short").is_err());
     }

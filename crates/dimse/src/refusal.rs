@@ -1,7 +1,7 @@
 //! Refusals that a person can act on: who asked for what, why it was refused, and the line of configuration that would allow it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 /// A refused association.
@@ -52,6 +52,17 @@ pub enum RefusalReason {
 }
 
 impl Refusal {
+    /// The peer that a rule would have to name to allow it: its title and address. `None` where a rule does not help, or where it takes
+    /// more than title and address to be sure of the peer.
+    pub fn peer_to_allow(&self) -> Option<(&str, IpAddr)> {
+        match self.reason {
+            RefusalReason::CallingTitle { .. } | RefusalReason::Address if !self.calling.is_empty() => {
+                Some((&self.calling, self.address.ip().to_canonical()))
+            }
+            _ => None,
+        }
+    }
+
     /// What would allow it, for an administrator.
     pub fn remedy(&self) -> String {
         let host = self.address.ip();

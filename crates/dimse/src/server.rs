@@ -123,7 +123,7 @@ impl Data<'_> {
 
 /// A node that accepts associations.
 pub struct Server<H> {
-    policy: Arc<Policy>,
+    policy: watch::Receiver<Arc<Policy>>,
     handler: Arc<H>,
     tls: Option<Acceptor>,
 }
@@ -131,7 +131,13 @@ pub struct Server<H> {
 impl<H: Handler> Server<H> {
     /// A node of a policy; `tls` where every association is to be encrypted.
     pub fn new(policy: Policy, handler: H, tls: Option<Acceptor>) -> Self {
-        Self { policy: Arc::new(policy), handler: Arc::new(handler), tls }
+        Self::governed(watch::channel(Arc::new(policy)).1, handler, tls)
+    }
+
+    /// A node whose policy can change: each association is judged by the policy of the moment when it is opened. The number of places
+    /// stays what it is at the start.
+    pub fn governed(policy: watch::Receiver<Arc<Policy>>, handler: H, tls: Option<Acceptor>) -> Self {
+        Self { policy, handler: Arc::new(handler), tls }
     }
 
     /// Accepts associations until `stop` says true; those in hand go on to their end, or for `grace`.
@@ -144,7 +150,7 @@ impl<H: Handler> Server<H> {
         mut stop: watch::Receiver<bool>,
         grace: Duration,
     ) -> std::io::Result<()> {
-        let places = Arc::new(Semaphore::new(self.policy.limits.associations));
+        let places = Arc::new(Semaphore::new(self.policy.borrow().limits.associations));
         let waiting = Arc::new(Semaphore::new(WAITING));
         let mut tasks = tokio::task::JoinSet::new();
         loop {
@@ -167,8 +173,8 @@ impl<H: Handler> Server<H> {
             while tasks.try_join_next().is_some() {}
             let (place, turn) =
                 (Arc::clone(&places).try_acquire_owned().ok(), Arc::clone(&waiting).try_acquire_owned().ok());
-            let worker =
-                Worker { policy: Arc::clone(&self.policy), handler: Arc::clone(&self.handler), tls: self.tls.clone() };
+            let policy = Arc::clone(&self.policy.borrow());
+            let worker = Worker { policy, handler: Arc::clone(&self.handler), tls: self.tls.clone() };
             match (place, turn) {
                 (Some(place), _) => {
                     tasks.spawn(async move {

@@ -52,6 +52,7 @@ pub struct Radiograph {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) pixels: Vec<f32>,
+    pub(crate) colored: f32,
     pub(crate) bit_depth: u8,
     pub(crate) photometric: Photometric,
     pub(crate) spacing_mm: Option<[f32; 2]>,
@@ -102,6 +103,7 @@ impl Radiograph {
             width,
             height,
             pixels,
+            colored: 0.0,
             bit_depth: 8,
             photometric: Photometric::Monochrome2,
             spacing_mm: None,
@@ -169,6 +171,12 @@ impl Radiograph {
             ExamPart::Hip(named) | ExamPart::Vague(named) | ExamPart::Other(named) => Some(named.term),
             ExamPart::Absent => None,
         }
+    }
+
+    /// The share of pixels, 0 to 1, that had a color before the file was turned to gray. A radiograph has none; one that somebody drew on
+    /// has some.
+    pub fn colored(&self) -> f32 {
+        self.colored
     }
 
     /// Why the file itself says that this is not a frontal film of pelvis or hip; `None` where it says so or says nothing.

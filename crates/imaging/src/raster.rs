@@ -40,6 +40,7 @@ pub(crate) fn read(bytes: &[u8], file: &str, format: FileFormat) -> Result<Radio
         })
     })?;
     let (width, height) = (image.width() as usize, image.height() as usize);
+    let colored = colored(&image);
     let (pixels, bit_depth, photometric) = match image {
         DynamicImage::ImageLuma8(gray) => (gray.iter().map(|&v| f32::from(v)).collect(), 8, Photometric::Monochrome2),
         DynamicImage::ImageLumaA8(gray) => {
@@ -75,7 +76,7 @@ pub(crate) fn read(bytes: &[u8], file: &str, format: FileFormat) -> Result<Radio
     } else {
         photometric
     };
-    Ok(film(width, height, pixels, bit_depth, photometric, bytes))
+    Ok(Radiograph { colored, ..film(width, height, pixels, bit_depth, photometric, bytes) })
 }
 
 fn film(
@@ -90,6 +91,7 @@ fn film(
         width,
         height,
         pixels,
+        colored: 0.0,
         bit_depth,
         photometric,
         spacing_mm: None,
@@ -98,6 +100,32 @@ fn film(
         laterality: None,
         facing: Facing::Usual,
         sha256: coxa_files::sha256(bytes),
+    }
+}
+
+/// Channels that differ by so much of 255 are a color: what compression adds to gray is less.
+const CHANNEL_DIFFERENCE: u8 = 32;
+
+pub(crate) fn is_colored(channels: [u8; 3]) -> bool {
+    let [least, most] = channels.iter().fold([255, 0], |[least, most], &c| [c.min(least), c.max(most)]);
+    most - least > CHANNEL_DIFFERENCE
+}
+
+/// The share of those that are true; 0 of none.
+pub(crate) fn share(all: impl ExactSizeIterator<Item = bool>) -> f32 {
+    let of = all.len().max(1);
+    all.filter(|is| *is).count() as f32 / of as f32
+}
+
+/// The share of an image's pixels that have a color.
+fn colored(image: &DynamicImage) -> f32 {
+    let high = |v: u16| (v >> 8) as u8;
+    match image {
+        DynamicImage::ImageRgb8(rgb) => share(rgb.pixels().map(|p| is_colored(p.0))),
+        DynamicImage::ImageRgba8(rgb) => share(rgb.pixels().map(|p| is_colored([p.0[0], p.0[1], p.0[2]]))),
+        DynamicImage::ImageRgb16(rgb) => share(rgb.pixels().map(|p| is_colored(p.0.map(high)))),
+        DynamicImage::ImageRgba16(rgb) => share(rgb.pixels().map(|p| is_colored([p.0[0], p.0[1], p.0[2]].map(high)))),
+        _ => 0.0,
     }
 }
 

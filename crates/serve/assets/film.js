@@ -7,7 +7,7 @@ const LEAST_HEAT = 0.05;
 
 class FilmPixels {
   constructor(view) {
-    this.id = view.id;
+    this.base = view.base || `/films/${view.id}`;
     this.colors = view.colors;
     this.columns = view.columns;
     this.rows = view.rows;
@@ -110,7 +110,7 @@ class FilmPixels {
 
   // Throws with words for the reader where the film cannot be shown.
   async loadPreview() {
-    const response = await fetch(`/films/${this.id}/preview`, { cache: "no-store" });
+    const response = await fetch(`${this.base}/preview`, { cache: "no-store" });
     if (!response.ok) {
       const why = (await response.text().catch(() => "")).trim().replace(/^the film: /, "");
       throw new Error(response.status === 422 ? `The film cannot be shown: ${why}` : `The film cannot be loaded: ${why || response.status}`);
@@ -123,7 +123,7 @@ class FilmPixels {
   }
 
   async loadValues(progress) {
-    const response = await fetch(`/films/${this.id}/values`, { cache: "no-store" });
+    const response = await fetch(`${this.base}/values`, { cache: "no-store" });
     if (!response.ok) throw new Error("The film at full resolution cannot be loaded: reload the page to try again");
     const total = Number(response.headers.get("content-length"));
     const reader = response.body.getReader();
@@ -167,7 +167,7 @@ class FilmPixels {
 
   async loadHeat() {
     if (!this.colors) return;
-    const response = await fetch(`/films/${this.id}/heat`, { cache: "no-store" });
+    const response = await fetch(`${this.base}/heat`, { cache: "no-store" });
     if (!response.ok) return;
     const [wide, high] = ["x-columns", "x-rows"].map((name) => Number(response.headers.get(name)));
     const shares = new Uint8Array(await response.arrayBuffer());

@@ -32,6 +32,7 @@ mod pages;
 pub mod people;
 mod push;
 pub mod read;
+pub mod readers;
 pub mod receive;
 pub mod results;
 mod secret;

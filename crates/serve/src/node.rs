@@ -20,8 +20,8 @@ use crate::metrics::Metrics;
 use crate::people::{self, Passwords, Throttle};
 use crate::push::push;
 use crate::read::{ReaderParts, open_detector, read};
-use crate::receive::Intake;
-use crate::receive::dicom::{Receiver, policy};
+use crate::receive::dicom::Receiver;
+use crate::receive::{Admission, Intake};
 use crate::results::Maker;
 use crate::send::Sender;
 use crate::store::Store;
@@ -77,6 +77,7 @@ impl Node {
             Arc::clone(&shelf),
         );
         let app = Arc::new(App {
+            admission: Admission::new(&config, &db),
             config: config.clone(),
             db,
             store,
@@ -211,7 +212,13 @@ impl Node {
                 crate::commit::answer(app.config.clone(), app.db.clone(), app.store.clone(), asked, stop).await;
                 Ok(())
             });
-            let (server, stop) = (Server::new(policy(&config), receiver, tls), self.stop.subscribe());
+            self.app.admission.renew().await?;
+            let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
+            self.parts.spawn(async move {
+                app.admission.keep_renewed(stop).await;
+                Ok(())
+            });
+            let (server, stop) = (Server::governed(self.app.admission.policy(), receiver, tls), self.stop.subscribe());
             self.parts.spawn(async move {
                 server.serve(listener, stop, GRACE).await.map_err(|error| format!("DICOM: {error}"))
             });

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use coxa_dicom::test_picture::test_picture;
 use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use coxa_dimse::tls::{Connector, TlsFiles};
 use coxa_dimse::{Association, Call, Deadlines, DimseError, Limits, Object, Proposal, Uid};
@@ -103,10 +104,6 @@ fn connector(config: &Config) -> Result<Connector, String> {
 /// # Errors
 /// Why it does not.
 pub async fn echo(call: &Call) -> Result<(), String> {
-    let explain = |error: DimseError| match error.hint() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    };
     let mut association = coxa_dimse::connect(call).await.map_err(explain)?;
     let missing: Vec<_> = call
         .proposals
@@ -124,6 +121,40 @@ pub async fn echo(call: &Call) -> Result<(), String> {
     // The answer is here: how the association ends is of no interest.
     let _ = association.release().await;
     if status == coxa_dimse::Status::SUCCESS { Ok(()) } else { Err(format!("C-ECHO was answered with {status}")) }
+}
+
+/// Stores a test picture of no patient at a destination.
+///
+/// # Errors
+/// Why it was not stored, in words for an administrator.
+pub async fn test_send(config: &Config, destination: &Destination) -> Result<(), String> {
+    let now = jiff::Zoned::now();
+    let seed = format!("{} {} {now}", config.node_name(), destination.name);
+    let picture = test_picture(&seed, &now.strftime("%Y%m%d").to_string(), &now.strftime("%H%M%S").to_string())?;
+    let mut call = call_of(config, destination)?;
+    call.proposals = vec![Proposal::new(sop_class(ObjectKind::Sc), &[EXPLICIT_LITTLE])];
+    let mut association = coxa_dimse::connect(&call).await.map_err(explain)?;
+    let damaged = || "the test picture is damaged".to_owned();
+    let object = Object {
+        sop_class: Uid::parse(sop_class(ObjectKind::Sc)).ok_or_else(damaged)?,
+        sop_instance: Uid::parse(&picture.sop_instance_uid).ok_or_else(damaged)?,
+        transfer_syntax: EXPLICIT_LITTLE.to_owned(),
+    };
+    let start = data_set_start(&picture.bytes).ok_or_else(damaged)?;
+    let status = association.store(&object, &picture.bytes[start..]).await.map_err(explain)?;
+    // The answer is here: how the association ends is of no interest.
+    let _ = association.release().await;
+    match status.outcome() {
+        coxa_dimse::Outcome::Accepted | coxa_dimse::Outcome::AcceptedWithWarning => Ok(()),
+        _ => Err(format!("C-STORE was answered with {status}")),
+    }
+}
+
+fn explain(error: DimseError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
 }
 
 /// What became of a try, and whether the association can go on.

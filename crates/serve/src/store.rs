@@ -4,12 +4,18 @@
 //! what was being received when a process was killed lies in `incoming` and is removed at the next start.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, path::Path as Key};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
+
+use bucket::Bucket;
+
+#[cfg(feature = "s3")]
+mod bucket;
+#[cfg(not(feature = "s3"))]
+#[path = "store/no_bucket.rs"]
+mod bucket;
 
 /// What failed with objects' bytes.
 #[derive(Debug, thiserror::Error)]
@@ -19,10 +25,13 @@ pub enum StoreError {
     Disk(#[from] std::io::Error),
     /// The bucket.
     #[error("the bucket: {0}")]
-    Bucket(#[from] object_store::Error),
+    Bucket(String),
     /// A URL of another kind.
     #[error("`{0}` is no place for objects: s3://BUCKET/PREFIX or file:///FOLDER")]
     Kind(String),
+    /// The program has no client of buckets.
+    #[error("this program was built without buckets: build it with `--features s3` (releases have it)")]
+    NoBuckets,
     /// What lies there is not what its name says.
     #[error("the object {0} has other bytes than its name says")]
     Damaged(String),
@@ -37,7 +46,7 @@ pub struct Store {
     films: PathBuf,
     incoming: PathBuf,
     node: String,
-    bucket: Option<(Arc<dyn ObjectStore>, Key)>,
+    bucket: Option<Bucket>,
 }
 
 impl Store {
@@ -63,7 +72,7 @@ impl Store {
             }
         }
         std::fs::File::open(&films)?.sync_all()?;
-        Ok(Self { films, incoming, node: node.to_owned(), bucket: bucket.map(open_bucket).transpose()? })
+        Ok(Self { films, incoming, node: node.to_owned(), bucket: bucket.map(Bucket::open).transpose()? })
     }
 
     /// The node whose disk it is.
@@ -130,12 +139,8 @@ impl Store {
         let bytes = match tokio::fs::read(self.place(sha256)).await {
             Ok(bytes) => Bytes::from(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let Some((bucket, prefix)) = &self.bucket else { return Err(StoreError::Missing(sha256.to_owned())) };
-                match bucket.get(&key(prefix, sha256)).await {
-                    Ok(found) => found.bytes().await?,
-                    Err(object_store::Error::NotFound { .. }) => return Err(StoreError::Missing(sha256.to_owned())),
-                    Err(error) => return Err(error.into()),
-                }
+                let missing = || StoreError::Missing(sha256.to_owned());
+                self.bucket.as_ref().ok_or_else(missing)?.get(sha256).await?.ok_or_else(missing)?
             }
             Err(error) => return Err(error.into()),
         };
@@ -155,10 +160,8 @@ impl Store {
     /// # Errors
     /// When it is not here, or the bucket does not take it.
     pub async fn copy(&self, sha256: &str) -> Result<(), StoreError> {
-        let Some((bucket, prefix)) = &self.bucket else { return Ok(()) };
-        let bytes = tokio::fs::read(self.place(sha256)).await?;
-        bucket.put(&key(prefix, sha256), PutPayload::from(bytes)).await?;
-        Ok(())
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        bucket.put(sha256, tokio::fs::read(self.place(sha256)).await?).await
     }
 
     /// Removes an object from the disk and the bucket; that it is not there is no error.
@@ -166,11 +169,8 @@ impl Store {
     /// # Errors
     /// When it is there and stays.
     pub async fn remove(&self, sha256: &str) -> Result<(), StoreError> {
-        if let Some((bucket, prefix)) = &self.bucket {
-            match bucket.delete(&key(prefix, sha256)).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if let Some(bucket) = &self.bucket {
+            bucket.remove(sha256).await?;
         }
         match tokio::fs::remove_file(self.place(sha256)).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -183,12 +183,10 @@ impl Store {
     /// # Errors
     /// When it cannot.
     pub async fn check(&self) -> Result<(), StoreError> {
-        let Some((bucket, prefix)) = &self.bucket else { return Ok(()) };
-        let probe = key(prefix, "probe");
-        bucket.put(&probe, PutPayload::from_static(b"coxa")).await?;
-        bucket.get(&probe).await?.bytes().await?;
-        bucket.delete(&probe).await?;
-        Ok(())
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        bucket.put("probe", b"coxa".to_vec()).await?;
+        bucket.get("probe").await?.ok_or_else(|| StoreError::Missing("probe".into()))?;
+        bucket.remove("probe").await
     }
 
     fn place(&self, sha256: &str) -> PathBuf {
@@ -270,23 +268,4 @@ fn tempfile_in(folder: &Path) -> Result<(std::fs::File, PathBuf), StoreError> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn key(prefix: &Key, name: &str) -> Key {
-    prefix.clone().join(&name[..2.min(name.len())]).join(name)
-}
-
-fn open_bucket(url: &str) -> Result<(Arc<dyn ObjectStore>, Key), StoreError> {
-    let kind = || StoreError::Kind(url.split(':').next().unwrap_or_default().to_owned());
-    if let Some(folder) = url.strip_prefix("file://") {
-        std::fs::create_dir_all(folder)?;
-        let store = object_store::local::LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        return Ok((Arc::new(store), Key::default()));
-    }
-    let rest = url.strip_prefix("s3://").ok_or_else(kind)?;
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    coxa_dimse::tls::install_provider();
-    // Keys, region and endpoint come from the environment, as every S3 program has them: AWS_ACCESS_KEY_ID and so on.
-    let store = object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
-    Ok((Arc::new(store), Key::from(prefix)))
 }

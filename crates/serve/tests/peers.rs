@@ -143,6 +143,14 @@ async fn a_day_of_each_role_in_a_browser() {
     let node_ = Running::start(|config| {
         config.network.threshold = Some(0.0);
         config.destinations = vec![refuses];
+        config.peers = vec![coxa_serve::config::Peer {
+            ae_title: "TEST".into(),
+            host: None,
+            port: None,
+            tls: false,
+            certificate: None,
+            may: vec![coxa_serve::config::May::Store],
+        }];
     })
     .await;
     for film in [Film::new("day one", 0), Film::new("day two", 9), Film::knee("day three")] {
@@ -151,6 +159,9 @@ async fn a_day_of_each_role_in_a_browser() {
     let mut wrong = super::support::call(node_.dicom.unwrap());
     wrong.called = "KOXA".into();
     assert!(coxa_dimse::connect(&wrong).await.is_err());
+    let mut unknown = super::support::call(node_.dicom.unwrap());
+    unknown.calling = "STRANGER".into();
+    assert!(coxa_dimse::connect(&unknown).await.is_err());
     let first = node_.first_sign_in.clone().unwrap();
     let password = first.rsplit(' ').next().unwrap();
     let pictures = coxa_testing::artifacts().join("day");
@@ -158,5 +169,6 @@ async fn a_day_of_each_role_in_a_browser() {
     node_.done(3).await;
     day.args([&node_.http, password]).arg(pictures);
     run(day).await;
+    coxa_dimse::connect(&unknown).await.expect("the administrator has allowed it").release().await.unwrap();
     node_.stop().await;
 }

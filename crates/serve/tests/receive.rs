@@ -140,7 +140,7 @@ async fn a_watched_folder_is_taken_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stow_answers_for_each_part() {
+pub async fn stow_answers_for_each_part() {
     let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
     let (one, two) = (Film::new("stow one", 0), Film::new("stow two", 0));
     let (status, answer) = stow(&node, &[&one.bytes, &two.bytes]).await;

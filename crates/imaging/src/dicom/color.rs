@@ -2,7 +2,7 @@
 
 use super::header::Interpretation;
 use crate::error::ReadError;
-use crate::raster::luma;
+use crate::raster::{is_colored, luma, share};
 
 /// What is known of decoded samples beside the Photometric Interpretation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,19 @@ pub(super) fn verdict(claim: Claim, photometric: Interpretation) -> Space {
     }
 }
 
-/// The luma of each pixel, 0 to 255. `bytes` are three samples a pixel, side by side or plane by plane.
-pub(super) fn luma_of(bytes: &[u8], is_planar: bool, space: Space) -> Vec<f32> {
+/// A color image turned to gray.
+pub(super) struct Gray {
+    /// The luma of each pixel, 0 to 255.
+    pub(super) pixels: Vec<f32>,
+    /// The share of pixels that have a color.
+    pub(super) colored: f32,
+}
+
+/// Color differences of so much are a color: what compression adds to gray is less.
+const COLOR_DIFFERENCE: u8 = 16;
+
+/// The grays of three samples a pixel, side by side or plane by plane.
+pub(super) fn gray_of(bytes: &[u8], is_planar: bool, space: Space) -> Gray {
     let pixels = bytes.len() / 3;
     let sample = |i: usize| {
         if is_planar {
@@ -61,7 +72,15 @@ pub(super) fn luma_of(bytes: &[u8], is_planar: bool, space: Space) -> Vec<f32> {
         Space::Either => is_grayer_as_ybr((0..pixels).map(sample)),
     };
     let gray = |[a, b, c]: [u8; 3]| if is_ybr { f32::from(a) } else { luma([a, b, c]) };
-    (0..pixels).map(|i| gray(sample(i))).collect()
+    let has_color = |[a, b, c]: [u8; 3]| if is_ybr { is_colored_ybr([b, c]) } else { is_colored([a, b, c]) };
+    Gray {
+        pixels: (0..pixels).map(|i| gray(sample(i))).collect(),
+        colored: share((0..pixels).map(|i| has_color(sample(i)))),
+    }
+}
+
+fn is_colored_ybr(differences: [u8; 2]) -> bool {
+    differences.iter().any(|difference| difference.abs_diff(128) > COLOR_DIFFERENCE)
 }
 
 /// Whether the samples have less color when they are taken for luma and color differences than for red, green and blue. Films are
@@ -77,9 +96,9 @@ pub(super) fn is_grayer_as_ybr(samples: impl Iterator<Item = [u8; 3]>) -> bool {
     as_ybr < as_rgb
 }
 
-/// The luma of uncompressed YBR_FULL_422, where two pixels are two lumas and the color differences that they share (PS3.3
+/// The grays of uncompressed YBR_FULL_422, where two pixels are two lumas and the color differences that they share (PS3.3
 /// C.7.6.3.1.2).
-pub(super) fn luma_of_shared(bytes: &[u8], columns: usize, file: &str) -> Result<Vec<f32>, ReadError> {
+pub(super) fn gray_of_shared(bytes: &[u8], columns: usize, file: &str) -> Result<Gray, ReadError> {
     if !columns.is_multiple_of(2) {
         return Err(ReadError::Attribute {
             file: file.to_owned(),
@@ -89,7 +108,10 @@ pub(super) fn luma_of_shared(bytes: &[u8], columns: usize, file: &str) -> Result
             expected: "an even number for YBR_FULL_422",
         });
     }
-    Ok(bytes.chunks_exact(4).flat_map(|four| [f32::from(four[0]), f32::from(four[1])]).collect())
+    Ok(Gray {
+        pixels: bytes.chunks_exact(4).flat_map(|four| [f32::from(four[0]), f32::from(four[1])]).collect(),
+        colored: share(bytes.chunks_exact(4).map(|four| is_colored_ybr([four[2], four[3]]))),
+    })
 }
 
 #[cfg(test)]
@@ -101,17 +123,28 @@ mod tests {
         let rgb: Vec<u8> = (0..=255).flat_map(|v| [v, v, v]).collect();
         let ybr: Vec<u8> = (0..=255).flat_map(|v| [v, 128, 128]).collect();
         let expected: Vec<f32> = (0..=255u8).map(f32::from).collect();
-        assert_eq!(luma_of(&rgb, false, Space::Either), expected);
-        assert_eq!(luma_of(&ybr, false, Space::Either), expected);
-        assert_eq!(luma_of(&ybr, false, Space::Ybr), expected);
-        assert_ne!(luma_of(&ybr, false, Space::Rgb), expected);
+        assert_eq!(gray_of(&rgb, false, Space::Either).pixels, expected);
+        assert_eq!(gray_of(&ybr, false, Space::Either).pixels, expected);
+        assert_eq!(gray_of(&ybr, false, Space::Ybr).pixels, expected);
+        assert_ne!(gray_of(&ybr, false, Space::Rgb).pixels, expected);
+    }
+
+    #[test]
+    fn a_photograph_has_colors_and_a_film_has_none() {
+        let film: Vec<u8> = (0..=255).flat_map(|v: u8| [v, v.saturating_add(3), v.saturating_sub(4)]).collect();
+        assert_eq!(gray_of(&film, false, Space::Rgb).colored, 0.0);
+        let skin: Vec<u8> = (0..100).flat_map(|v: u8| [120 + v, 80 + v, 60 + v]).collect();
+        assert_eq!(gray_of(&skin, false, Space::Rgb).colored, 1.0);
+        let half: Vec<u8> = (0..100).flat_map(|v: u8| [v, 128, if v < 50 { 128 } else { 160 }]).collect();
+        assert_eq!(gray_of(&half, false, Space::Ybr).colored, 0.5);
+        assert_eq!(gray_of_shared(&[1, 2, 128, 128, 3, 4, 128, 90], 2, "film").unwrap().colored, 0.5);
     }
 
     #[test]
     fn planes_and_shared_differences() {
-        assert_eq!(luma_of(&[1, 2, 9, 9, 9, 9], true, Space::Ybr), [1.0, 2.0]);
-        assert_eq!(luma_of_shared(&[1, 2, 9, 9, 3, 4, 9, 9], 2, "film").unwrap(), [1.0, 2.0, 3.0, 4.0]);
-        assert!(luma_of_shared(&[1, 2, 9, 9], 1, "film").is_err());
+        assert_eq!(gray_of(&[1, 2, 9, 9, 9, 9], true, Space::Ybr).pixels, [1.0, 2.0]);
+        assert_eq!(gray_of_shared(&[1, 2, 9, 9, 3, 4, 9, 9], 2, "film").unwrap().pixels, [1.0, 2.0, 3.0, 4.0]);
+        assert!(gray_of_shared(&[1, 2, 9, 9], 1, "film").is_err());
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) fn read_and_inspect(bytes: &[u8], file: &str) -> Result<(Radiograph, 
 pub(crate) fn read_graded(bytes: &[u8], file: &str) -> Result<(Radiograph, Grades), ReadError> {
     let decoded = Decoded::of(bytes, file)?;
     let grades = match &decoded.samples {
-        Samples::Luma(pixels) => Grades::of_display(pixels),
+        Samples::Gray(gray) => Grades::of_display(&gray.pixels),
         Samples::Codes(codes) => decoded.grades(codes),
     };
     Ok((decoded.film(bytes), grades))
@@ -65,7 +65,7 @@ pub fn stored_values(bytes: &[u8], file: &str) -> Result<StoredValues, ReadError
     let Decoded { header, samples, .. } = Decoded::of(bytes, file)?;
     match samples {
         Samples::Codes(codes) => Ok(StoredValues { bits: header.code_bits, codes }),
-        Samples::Luma(_) => Err(ReadError::Unsupported {
+        Samples::Gray(_) => Err(ReadError::Unsupported {
             file: file.to_owned(),
             what: "the stored values of a color image".into(),
             hint: "export the film as MONOCHROME2",
@@ -100,11 +100,11 @@ impl Decoded {
 
     fn film(self, bytes: &[u8]) -> Radiograph {
         let Self { header, samples, mask, .. } = self;
-        let mut pixels: Vec<f32> = match samples {
-            Samples::Luma(pixels) => pixels,
+        let (mut pixels, colored): (Vec<f32>, f32) = match samples {
+            Samples::Gray(gray) => (gray.pixels, gray.colored),
             Samples::Codes(codes) => {
                 let table = display_table(&header, &codes, mask.as_deref());
-                codes.iter().map(|&code| table[usize::from(code)]).collect()
+                (codes.iter().map(|&code| table[usize::from(code)]).collect(), 0.0)
             }
         };
         for (pixel, is_film) in pixels.iter_mut().zip(mask.iter().flatten()) {
@@ -114,6 +114,7 @@ impl Decoded {
             width: header.columns,
             height: header.rows,
             pixels,
+            colored,
             bit_depth: header.bits_stored,
             photometric: header.photometric.reported(),
             spacing_mm: header.spacing_mm,

@@ -1,10 +1,10 @@
-//! From the pixel data element to one bit pattern, or one luma, a pixel.
+//! From the pixel data element to one bit pattern, or one gray, a pixel.
 
 use std::borrow::Cow;
 
 use dicom_dictionary_std::{tags, uids};
 
-use super::color::{self, Claim};
+use super::color::{self, Claim, Gray};
 use super::dataset::{Dataset, Level, PixelData, syntax};
 use super::header::{Header, Interpretation};
 use super::{dct, part10, registry};
@@ -19,8 +19,8 @@ const SMALL_FRAME: usize = 1 << 16;
 pub(super) enum Samples {
     /// Bit patterns of the header's `code_bits`.
     Codes(Vec<u16>),
-    /// Color turned to gray, 0 to 255.
-    Luma(Vec<f32>),
+    /// Color turned to gray.
+    Gray(Gray),
 }
 
 /// Samples as bytes: little endian, interleaved, the significant bits lowest unless the file is uncompressed.
@@ -75,11 +75,11 @@ pub(super) fn decode(dataset: &Dataset, header: &mut Header, uid: &str, file: &s
         });
     };
     if shared {
-        return color::luma_of_shared(bytes, header.columns, file).map(Samples::Luma);
+        return color::gray_of_shared(bytes, header.columns, file).map(Samples::Gray);
     }
     if header.samples == 3 {
         let space = color::verdict(decoded.claim, header.photometric);
-        return Ok(Samples::Luma(color::luma_of(bytes, decoded.planar, space)));
+        return Ok(Samples::Gray(color::gray_of(bytes, decoded.planar, space)));
     }
     let mask = u16::MAX >> (16 - header.code_bits);
     let shift = if decoded.aligned { 0 } else { header.high_bit + 1 - header.bits_stored };

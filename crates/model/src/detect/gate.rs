@@ -1,6 +1,6 @@
 //! The gate: which films reach the network. A film that it refuses is not read, with the reason, and has no probability.
 //!
-//! Three rules, the cheapest first: the film's size, what its header says, and checks of the pixels.
+//! The rules, the cheapest first: the film's size, its colors, what its header says, and checks of the pixels.
 
 use coxa_imaging::Radiograph;
 use coxa_imaging::exam::ExamPart;
@@ -9,6 +9,9 @@ use crate::bundle::Card;
 
 /// Films with a shorter side than this show too little to be read.
 pub const LEAST_SIDE: usize = 128;
+
+/// An image with colors on more of its area is a photograph or a drawing: annotations on a radiograph cover less.
+const MOST_COLORED: f32 = 0.2;
 
 /// Whether films pass the gate before the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +74,9 @@ impl Gate {
         }
         if film.width().min(film.height()) < LEAST_SIDE {
             return Err(format!("smaller than {LEAST_SIDE} pixels"));
+        }
+        if film.colored() > MOST_COLORED {
+            return Err("a picture in colors, not a radiograph".to_owned());
         }
         if let Some(reason) = header_refusal(film, self.parts.as_deref()) {
             return Err(reason);

@@ -41,8 +41,9 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
     use Deed::{
         AuditExported, AuditRead, AuditVerified, Echoed, FactorAdded, FactorRemoved, FilmOpened, FilmRemoved,
         FilmsListed, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored,
-        PasswordChanged, PasswordReset, PersonAdded, PersonChanged, Refused, Resent, ResultsRead, ReviewUndone,
-        Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut, TokenCreated, TokenRevoked,
+        PasswordChanged, PasswordReset, PeerAllowed, PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent,
+        ResultsRead, ReviewUndone, Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut, StudyExported,
+        StudyJoined, StudyLinkRenewed, StudyLocked, StudyMade, TestSent, TokenCreated, TokenRevoked,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),
@@ -53,12 +54,18 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         FilmOpened | ResultsRead => (INSTANCES_ACCESSED, None, 'R'),
         Reviewed => (INSTANCES_ACCESSED, None, 'C'),
         ReviewUndone => (INSTANCES_ACCESSED, None, 'U'),
+        StudyMade | StudyLinkRenewed | StudyLocked => {
+            (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E')
+        }
+        StudyJoined => (SECURITY_ALERT, Some(("110137", "User Security Attributes Changed")), 'E'),
+        StudyExported => (EXPORT, None, 'R'),
         FilmsListed | ObjectsSearched => (QUERY, None, 'E'),
         ObjectsRetrieved => (EXPORT, None, 'R'),
         ObjectsStored => (INSTANCES_TRANSFERRED, None, 'C'),
         ObjectSent => (INSTANCES_TRANSFERRED, None, 'R'),
         FilmRemoved => (STUDY_DELETED, None, 'D'),
-        Resent | Echoed => (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E'),
+        Resent | Echoed | TestSent => (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E'),
+        PeerAllowed | PeerDisallowed => (SECURITY_ALERT, Some(("110128", "Network Configuration")), 'E'),
         PersonAdded | PersonChanged => (SECURITY_ALERT, Some(("110136", "Security Roles Changed")), 'E'),
         PasswordChanged | PasswordReset | FactorAdded | FactorRemoved | SessionsEnded | TokenCreated | TokenRevoked => {
             (SECURITY_ALERT, Some(("110137", "User Security Attributes Changed")), 'E')

@@ -6,6 +6,7 @@
 //! SQLite has one connection that writes, as it has one writer, and others that read; a commit there has reached the disk
 //! (`synchronous = FULL`).
 
+mod allowed;
 mod audit;
 mod claims;
 mod commitments;
@@ -19,6 +20,7 @@ mod results;
 mod reviews;
 mod search;
 mod sessions;
+mod studies;
 mod tokens;
 mod transaction;
 mod worklist;
@@ -30,6 +32,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Row as _};
 
+pub use allowed::AllowedPeer;
 pub use audit::{AuditQuery, AuditRow};
 pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
 pub use commitments::Commitment;
@@ -42,6 +45,7 @@ pub use results::{Outcome, Reading, Sent};
 pub use reviews::{NewReview, Review, Verdict};
 pub use search::{Contents, FilmQuery, Level};
 pub use sessions::{NewSession, SEEN, SeenSession, Session};
+pub use studies::{Progress, Study, StudyAnswer, StudyReader};
 pub use tokens::Scope;
 pub use worklist::{Finding, Listed, Neighbors, Summary, WorklistQuery};
 
@@ -69,6 +73,9 @@ pub enum DbError {
     /// A URL of another kind.
     #[error("`{0}` is no database for this program: sqlite://FILE or postgres://USER@HOST/NAME")]
     Kind(String),
+    /// The program has no client of PostgreSQL.
+    #[error("this program was built without PostgreSQL: build it with `--features postgres` (releases have it)")]
+    NoPostgres,
 }
 
 /// What kind of database it is.
@@ -98,7 +105,8 @@ impl Database {
         let scheme = url.split(':').next().unwrap_or_default();
         let dialect = match scheme {
             "sqlite" => Dialect::Sqlite,
-            "postgres" | "postgresql" => Dialect::Postgres,
+            "postgres" | "postgresql" if cfg!(feature = "postgres") => Dialect::Postgres,
+            "postgres" | "postgresql" => return Err(DbError::NoPostgres),
             _ => return Err(DbError::Kind(scheme.to_owned())),
         };
         let options = AnyConnectOptions::from_str(url)?;

@@ -11,6 +11,8 @@ const MOST: i64 = 1000;
 /// A refusal as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SeenRefusal {
+    /// The row; 0 before it has one.
+    pub id: i64,
     /// The calling AE title.
     pub calling: String,
     /// The called AE title.
@@ -25,6 +27,8 @@ pub struct SeenRefusal {
     pub implementation: String,
     /// The line of configuration that would allow it.
     pub remedy: String,
+    /// Whether a rule for its title and address would allow it.
+    pub is_allowable: bool,
     /// First, microseconds since 1970.
     pub first_at: i64,
     /// Last.
@@ -41,13 +45,15 @@ impl Database {
     pub async fn note_refusal(&self, refusal: &Refusal) -> Result<(), DbError> {
         let at = micros(refusal.at);
         self.note(&SeenRefusal {
+            id: 0,
             calling: refusal.calling.clone(),
             called: refusal.called.clone(),
-            address: refusal.address.ip().to_string(),
+            address: refusal.address.ip().to_canonical().to_string(),
             reason: refusal.to_string(),
             asked: refusal.asked.iter().take(16).cloned().collect::<Vec<_>>().join(" "),
             implementation: format!("{} {}", refusal.implementation.0, refusal.implementation.1),
             remedy: refusal.remedy(),
+            is_allowable: refusal.peer_to_allow().is_some(),
             first_at: at,
             last_at: at,
             times: 1,
@@ -61,10 +67,11 @@ impl Database {
     /// When the database fails.
     pub async fn note(&self, refused: &SeenRefusal) -> Result<(), DbError> {
         sqlx::query(
-            "INSERT INTO refusal (calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1) \
+            "INSERT INTO refusal (calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times, \
+             is_allowable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1, $9) \
              ON CONFLICT (calling, called, address, reason) DO UPDATE SET last_at = excluded.last_at, times = refusal.times + 1, \
-             asked = excluded.asked, remedy = excluded.remedy, implementation = excluded.implementation",
+             asked = excluded.asked, remedy = excluded.remedy, implementation = excluded.implementation, \
+             is_allowable = excluded.is_allowable",
         )
         .bind(refused.calling.clone())
         .bind(refused.called.clone())
@@ -74,6 +81,7 @@ impl Database {
         .bind(refused.implementation.clone())
         .bind(refused.remedy.clone())
         .bind(refused.last_at)
+        .bind(i64::from(refused.is_allowable))
         .execute(&self.write)
         .await?;
         sqlx::query(
@@ -91,8 +99,8 @@ impl Database {
     /// When the database fails.
     pub async fn refusals(&self, most: i64) -> Result<Vec<SeenRefusal>, DbError> {
         let rows = sqlx::query(
-            "SELECT calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times FROM refusal \
-             ORDER BY last_at DESC LIMIT $1",
+            "SELECT calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times, id, is_allowable \
+             FROM refusal ORDER BY last_at DESC LIMIT $1",
         )
         .bind(most)
         .fetch_all(&self.read)
@@ -109,6 +117,8 @@ impl Database {
                 first_at: row.try_get(7)?,
                 last_at: row.try_get(8)?,
                 times: row.try_get(9)?,
+                id: row.try_get(10)?,
+                is_allowable: row.try_get::<i64, _>(11)? == 1,
             })
         };
         rows.iter().map(seen).collect()

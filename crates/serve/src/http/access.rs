@@ -54,7 +54,7 @@ async fn admit(app: &App, action: Action, path: &str, request: Request) -> Resul
         return Err(refuse(app, &caller, path, &head).await);
     }
     let is_unsafe = !matches!(head.method, Method::GET | Method::HEAD);
-    if is_unsafe && (caller.session != 0 || action == Action::SignIn) {
+    if is_unsafe && (caller.session != 0 || matches!(action, Action::SignIn | Action::Join)) {
         from_our_page(app, &head).map_err(IntoResponse::into_response)?;
     }
     if is_unsafe && caller.session != 0 && action != Action::SignIn {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::db::Database;
 use crate::metrics::Metrics;
 use crate::people::{Passwords, Throttle};
-use crate::receive::Intake;
+use crate::receive::{Admission, Intake};
 use crate::store::Store;
 
 /// What the handlers share.
@@ -26,6 +26,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// How films are taken in.
     pub intake: Intake,
+    /// Which peers may open associations.
+    pub admission: Admission,
     /// What was done.
     pub audit: Log,
     /// Which films a person has seen a moment ago.

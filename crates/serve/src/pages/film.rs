@@ -49,7 +49,7 @@ pub(super) async fn found(app: &App, caller: &Caller, id: &str) -> Result<Film, 
     }
 }
 
-async fn open(app: &App, desk: &Desk, film: &Film) -> Result<Arc<Opened>, HttpError> {
+pub(super) async fn open(app: &App, desk: &Desk, film: &Film) -> Result<Arc<Opened>, HttpError> {
     let hash = &film.attributes.sha256;
     // One at a time: the picture and the values of a film are asked for at once, and decoded once.
     let _turn = desk.turn().await;
@@ -95,7 +95,7 @@ fn decode(bytes: &[u8]) -> Result<Opened, HttpError> {
     Ok(Opened { preview: preview.into(), values: values.into(), aspect: film.pixel_aspect() })
 }
 
-fn answer(media: &'static str, bytes: Bytes) -> Response {
+pub(super) fn answer(media: &'static str, bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(media))], bytes).into_response()
 }
 
@@ -132,11 +132,16 @@ pub(super) async fn heat(
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let film = seen(&app, &caller, &id).await?;
+    heat_of(&app, &desk, &film).await
+}
+
+/// The heat map of a film as an answer.
+pub(super) async fn heat_of(app: &App, desk: &Desk, film: &Film) -> Result<Response, HttpError> {
     let reading = app.db.reading_of(film.id).await?.ok_or_else(HttpError::not_found)?;
     let prediction: FilmPrediction = serde_json::from_str(&reading.prediction).map_err(|_| HttpError::not_found())?;
     let finding = prediction.finding().ok_or_else(HttpError::not_found)?;
     let card = desk.network(&app.config).await.filter(|(_, hash)| *hash == finding.model).map(|(card, _)| card);
-    let aspect = open(&app, &desk, &film).await?.aspect;
+    let aspect = open(app, desk, film).await?.aspect;
     let drawn = drawable(finding, card, aspect, HEAT).and_then(|drawn| drawn.heat).ok_or_else(HttpError::not_found)?;
     let mut response = answer("application/octet-stream", drawn.shares.into());
     for (name, length) in [("x-columns", drawn.width), ("x-rows", drawn.height)] {

@@ -10,9 +10,11 @@ mod film;
 mod me;
 mod operations;
 mod people;
+mod reading;
 mod reviews;
 mod signin;
 mod state;
+mod studies;
 mod text;
 mod viewer;
 mod worklist;
@@ -49,6 +51,9 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/operations", Action::Operations, operations::page)
         .post("/operations/resend", Action::Operate, operations::resend)
         .post("/operations/echo", Action::Operate, operations::echo)
+        .post("/operations/send", Action::Operate, operations::test_send)
+        .post("/operations/allow", Action::Operate, operations::allow)
+        .post("/operations/disallow", Action::Operate, operations::disallow)
         .get("/signin", Action::SignIn, signin::page)
         .post("/signin", Action::SignIn, signin::enter)
         .get("/signin/code", Action::EnterCode, signin::code_page)
@@ -73,6 +78,21 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/audit/verify", Action::Audit, audit::verify)
         .get("/audit/export.csv", Action::Audit, audit::csv)
         .get("/audit/export.xml", Action::Audit, audit::dicom)
+        .get("/join/{link}", Action::Join, reading::join_page)
+        .post("/join/{link}", Action::Join, reading::join)
+        .get("/reading", Action::Reading, reading::own)
+        .get("/reading/{study}", Action::Reading, reading::page)
+        .get("/reading/{study}/{item}/preview", Action::Reading, reading::preview)
+        .get("/reading/{study}/{item}/values", Action::Reading, reading::values)
+        .get("/reading/{study}/{item}/heat", Action::Reading, reading::heat)
+        .post("/reading/{study}/{item}", Action::Reading, reading::store)
+        .get("/studies", Action::Studies, studies::all)
+        .post("/studies", Action::Studies, studies::make)
+        .get("/studies/{id}", Action::Studies, studies::page)
+        .get("/studies/{id}/design.toml", Action::Studies, studies::design)
+        .post("/studies/{id}/links/{place}", Action::Studies, studies::link)
+        .post("/studies/{id}/lock", Action::Studies, studies::lock)
+        .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
         .get("/assets/{name}", Action::Open, assets::asset)
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::map_response(secure))
@@ -115,6 +135,8 @@ struct Frame {
     /// The first page that the person may open.
     home: &'static str,
     films: bool,
+    reading: bool,
+    studies: bool,
     operations: bool,
     people: bool,
     audit: bool,
@@ -130,6 +152,8 @@ impl Frame {
             form: caller.form_token.clone(),
             home: home(&caller.asker),
             films: may(Action::Films),
+            reading: may(Action::Reading),
+            studies: may(Action::Studies),
             operations: may(Action::Operations),
             people: may(Action::People),
             audit: may(Action::Audit),
@@ -145,6 +169,8 @@ impl Frame {
             form: String::new(),
             home: "/",
             films: false,
+            reading: false,
+            studies: false,
             operations: false,
             people: false,
             audit: false,
@@ -161,6 +187,8 @@ fn home(asker: &Asker) -> &'static str {
     let may = |action| may(asker, action, Subject::Any);
     if may(Action::Films) {
         "/"
+    } else if may(Action::Reading) {
+        "/reading"
     } else if may(Action::Operations) {
         "/operations"
     } else if may(Action::Audit) {

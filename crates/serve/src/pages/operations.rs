@@ -1,4 +1,4 @@
-//! Operations: what an administrator must know of a node, and the two things that are done there: resend and test.
+//! Operations: what an administrator must know of a node, and what is done there: resend, test, allow a peer.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::state::Desk;
 use super::text::{self, visible};
 use super::{Frame, PageError, certificate, html};
 use crate::audit::Deed;
-use crate::db::{DeadKind, SeenRefusal, now};
+use crate::db::{AllowedPeer, DeadKind, SeenRefusal, now};
 use crate::http::{App, Caller, Shared};
 use crate::send;
 use crate::store::free_bytes;
@@ -53,6 +53,8 @@ struct Letter {
 }
 
 struct Refused {
+    id: i64,
+    is_allowable: bool,
     who: String,
     implementation: String,
     reason: String,
@@ -60,6 +62,14 @@ struct Refused {
     remedy: String,
     times: i64,
     last: String,
+}
+
+/// A peer that was allowed here, beside those of the configuration.
+struct Allowed {
+    id: i64,
+    who: String,
+    by: String,
+    at: String,
 }
 
 struct Open {
@@ -93,6 +103,8 @@ struct Tested {
     name: String,
     wrong: Option<String>,
     milliseconds: u128,
+    /// Whether a test picture was stored, beside the echo.
+    is_stored: bool,
 }
 
 #[derive(Template)]
@@ -104,6 +116,7 @@ struct Page {
     destinations: Vec<To>,
     dead: Vec<Letter>,
     refused: Vec<Refused>,
+    allowed: Vec<Allowed>,
     commitments: Vec<Open>,
     conflicts: Vec<Conflict>,
     disk: Disk,
@@ -139,6 +152,7 @@ async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>)
         destinations: destinations(app).await?,
         dead: app.db.dead(MOST).await?.into_iter().map(letter).collect(),
         refused: app.db.refusals(MOST).await?.into_iter().map(refused).collect(),
+        allowed: app.db.allowed_peers().await?.into_iter().map(allowed).collect(),
         commitments: app
             .db
             .open_commitments()
@@ -248,6 +262,8 @@ fn letter(dead: crate::db::Dead) -> Letter {
 
 fn refused(refusal: SeenRefusal) -> Refused {
     Refused {
+        id: refusal.id,
+        is_allowable: refusal.is_allowable,
         who: visible(&format!("{} at {}", refusal.calling, refusal.address)),
         implementation: visible(refusal.implementation.trim()),
         reason: visible(&refusal.reason),
@@ -256,6 +272,15 @@ fn refused(refusal: SeenRefusal) -> Refused {
         remedy: refusal.remedy.lines().map(visible).collect::<Vec<_>>().join("\n"),
         times: refusal.times,
         last: text::moment(refusal.last_at),
+    }
+}
+
+fn allowed(peer: AllowedPeer) -> Allowed {
+    Allowed {
+        id: peer.id,
+        who: visible(&format!("{} at {}", peer.ae_title, peer.address)),
+        by: visible(&peer.allowed_by),
+        at: text::moment(peer.allowed_at),
     }
 }
 
@@ -329,7 +354,7 @@ pub(super) async fn resend(
         }
     }
     app.outbox.notify_waiters();
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/operations")]).into_response())
+    Ok(operations())
 }
 
 /// Which destination is tested.
@@ -357,6 +382,69 @@ pub(super) async fn echo(
         name: to.name.clone(),
         wrong: answered.err().map(|error| visible(&error)),
         milliseconds: begun.elapsed().as_millis(),
+        is_stored: false,
     };
     html(&gather(&app, &desk, &caller, Some(tested)).await?)
+}
+
+/// `POST /operations/send`: stores a test picture of no patient at a destination, and says what came of it.
+pub(super) async fn test_send(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Form(asked): Form<Echo>,
+) -> Result<Response, PageError> {
+    let to = app.config.destinations.iter().find(|to| to.name == asked.to).ok_or(PageError::NotFound)?;
+    app.audit.add(caller.event(Deed::TestSent).with("destination", &to.name)).await?;
+    let begun = std::time::Instant::now();
+    let sent = send::test_send(&app.config, to).await;
+    let tested = Tested {
+        name: to.name.clone(),
+        is_stored: sent.is_ok(),
+        wrong: sent.err().map(|error| visible(&error)),
+        milliseconds: begun.elapsed().as_millis(),
+    };
+    html(&gather(&app, &desk, &caller, Some(tested)).await?)
+}
+
+/// Which row a form is about.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Row {
+    id: String,
+}
+
+fn operations() -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, "/operations")]).into_response()
+}
+
+/// `POST /operations/allow`: the peer of a refused association may store from now on.
+pub(super) async fn allow(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    Form(row): Form<Row>,
+) -> Result<Response, PageError> {
+    let id = row.id.parse().map_err(|_| PageError::NotFound)?;
+    let (title, address) = app.db.allowable(id).await?.ok_or(PageError::NotFound)?;
+    app.audit.add(caller.event(Deed::PeerAllowed).with("ae_title", &title).with("address", &address)).await?;
+    let by = caller.asker.person().map_or("", |person| person.name.as_str());
+    app.db.allow(&title, &address, by).await?;
+    app.admission.renew().await?;
+    Ok(operations())
+}
+
+/// `POST /operations/disallow`: takes back what was allowed.
+pub(super) async fn disallow(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    Form(row): Form<Row>,
+) -> Result<Response, PageError> {
+    let id: i64 = row.id.parse().map_err(|_| PageError::NotFound)?;
+    let allowed = app.db.allowed_peers().await?;
+    let peer = allowed.into_iter().find(|peer| peer.id == id).ok_or(PageError::NotFound)?;
+    let event = caller.event(Deed::PeerDisallowed).with("ae_title", peer.ae_title).with("address", peer.address);
+    app.audit.add(event).await?;
+    app.db.disallow(id).await?;
+    app.admission.renew().await?;
+    Ok(operations())
 }

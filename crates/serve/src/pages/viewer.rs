@@ -165,7 +165,7 @@ fn regions(finding: &Finding) -> Vec<Region> {
 }
 
 /// What the script needs. Nothing is drawn on a film that is not called positive.
-fn view(
+pub(super) fn view(
     film: &Film,
     header: &Header,
     finding: Option<&Finding>,

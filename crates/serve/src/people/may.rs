@@ -68,6 +68,12 @@ pub enum Action {
     Review,
     /// A review taken back, by its author.
     UndoReview,
+    /// A reader's personal link to a study.
+    Join,
+    /// The films of a reader study, by its readers.
+    Reading,
+    /// Reader studies: made, watched, locked.
+    Studies,
     /// Queues, destinations, refused associations.
     Operations,
     /// Resend, test a destination.
@@ -102,10 +108,10 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, ChoosePassword, EnterCode, Films, Objects, Open, Operate, Operations, People, Resend, Results,
-        Review, SignIn, SignOut, Status, StoreObjects, UndoReview,
+        Account, Audit, ChoosePassword, EnterCode, Films, Join, Objects, Open, Operate, Operations, People, Reading,
+        Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, UndoReview,
     };
-    if matches!(action, Open | SignIn | SignOut) {
+    if matches!(action, Open | SignIn | SignOut | Join) {
         return true;
     }
     match asker {
@@ -122,7 +128,7 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
         Asker::Person(person) => {
             let is = |role| person.roles.has(role);
             match action {
-                Open | SignIn | SignOut | Account => true,
+                Open | SignIn | SignOut | Join | Account => true,
                 Films | Objects | Results | Review => is(Role::Physician) || is(Role::Reviewer),
                 UndoReview => {
                     let is_author = match subject {
@@ -131,6 +137,8 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
                     };
                     is_author && (is(Role::Physician) || is(Role::Reviewer))
                 }
+                Reading => is(Role::Reader),
+                Studies => is(Role::Reviewer),
                 Operations | Operate | People | Status | Resend => is(Role::Administrator),
                 Audit => is(Role::Auditor),
                 // Films come from modalities and archives, not from a browser; a sign-in that is whole has no steps left.

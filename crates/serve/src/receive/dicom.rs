@@ -128,6 +128,7 @@ impl Receiver {
     async fn refuse_commitment(&self, peer: &Peer, remedy: String) -> Status {
         let at = crate::db::now();
         let refused = SeenRefusal {
+            id: 0,
             calling: peer.ae_title.clone(),
             called: peer.called.clone(),
             address: peer.address.ip().to_string(),
@@ -135,6 +136,7 @@ impl Receiver {
             asked: STORAGE_COMMITMENT.to_owned(),
             implementation: format!("{} {}", peer.implementation.0, peer.implementation.1),
             remedy,
+            is_allowable: false,
             first_at: at,
             last_at: at,
             times: 1,

@@ -2,6 +2,7 @@
 
 pub mod dicom;
 mod header;
+mod peers;
 pub mod watch;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use coxa_dimse::Uid;
 use tokio::sync::{Notify, RwLock};
 
 pub use header::{HeaderError, attributes, parse};
+pub use peers::Admission;
 
 use crate::db::{Database, DbError, JobKind, Stored};
 use crate::metrics::Metrics;

@@ -96,6 +96,10 @@ function must(condition, words) {
   await admin.goto(`${url}/operations`);
   await look(admin, 'operations');
   must(/KOXA/.test(await admin.locator('main').innerText()), 'the refused association is not shown');
+  await admin.getByRole('button', { name: 'Allow it to store' }).click();
+  await admin.locator('#allowed').waitFor();
+  must(/STRANGER/.test(await admin.locator('#allowed').innerText()), 'the allowed peer is not shown');
+  await look(admin, 'operations-allowed');
   const resend = admin.locator('form[action^="/operations/resend"] button').first();
   await resend.click();
   await admin.waitForLoadState();

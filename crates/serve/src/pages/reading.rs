@@ -1,0 +1,461 @@
+//! A reader's pages: joining by a personal link, and the films of the study one after the other.
+//!
+//! Nothing here names a film, a patient or the truth: a film is called by the study and its number in the reader's own order. In the
+//! unaided arm no answer of the server depends on the network's result.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Form, Json};
+use coxa_schema::{FilmPrediction, Finding};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::film::{answer, heat_of, open};
+use super::state::Desk;
+use super::text::{self, Header, visible};
+use super::viewer::view;
+use super::worklist::{Call, Scale};
+use super::{Frame, PageError, html};
+use crate::audit::{Deed, Event};
+use crate::db::{Film, NewPerson, NewSession, Study, StudyAnswer, StudyReader, now};
+use crate::http::{App, Caller, HttpError, Shared};
+use crate::people::session::{Stage, set_cookie, stored};
+use crate::people::{Asker, Role};
+use crate::readers::{Answer, Arm, Design, Item, Marks, Plan};
+
+const DAY: i64 = 86_400_000_000;
+/// A film is not read for longer than this: what is more is a page that was left open.
+const LONGEST: i64 = 6 * 3_600_000;
+
+/// What a reader states, with the words of the form.
+pub(super) const SPECIALTIES: [&str; 6] =
+    ["emergency medicine", "orthopedics", "radiology", "family medicine", "student", "other"];
+pub(super) const GRADES: [&str; 4] = ["specialist", "resident", "student", "other"];
+
+// ---- Joining -------------------------------------------------------------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "join.html")]
+struct JoinPage {
+    frame: Frame,
+    link: String,
+    name: String,
+    consent: Vec<String>,
+    films: usize,
+    sessions: usize,
+    washout_days: u32,
+    has_joined: bool,
+    specialties: &'static [&'static str],
+    grades: &'static [&'static str],
+}
+
+/// What the form of joining holds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Joined {
+    specialty: String,
+    grade: String,
+    years: String,
+    agrees: String,
+}
+
+struct Invited {
+    reader: StudyReader,
+    design: Design,
+}
+
+async fn invited(app: &App, link: &str) -> Result<Invited, PageError> {
+    let reader = app.db.reader_by_link(&stored(link)).await?.ok_or(PageError::NotFound)?;
+    let study = app.db.study(reader.study).await?.ok_or(PageError::NotFound)?;
+    Ok(Invited { reader, design: design_of(&study)? })
+}
+
+pub(super) fn design_of(study: &Study) -> Result<Design, PageError> {
+    Design::parse(&study.design).map_err(|error| {
+        tracing::error!(study = study.id, "{error}");
+        PageError::Unavailable("The study's design cannot be read. The log of this node has the reason.")
+    })
+}
+
+/// `GET /join/{link}`.
+pub(super) async fn join_page(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    Path(link): Path<String>,
+) -> Result<Response, PageError> {
+    let Invited { reader, design } = invited(&app, &link).await?;
+    let plan = Plan::of(&design, reader.place as usize);
+    html(&JoinPage {
+        frame: Frame { form: caller.form_token.clone(), ..Frame::bare("Reader study") },
+        link,
+        name: visible(&design.name),
+        consent: design.consent.lines().map(visible).collect(),
+        films: plan.len(),
+        sessions: plan.sessions.len(),
+        washout_days: design.washout_days,
+        has_joined: reader.joined_at > 0,
+        specialties: &SPECIALTIES,
+        grades: &GRADES,
+    })
+}
+
+/// `POST /join/{link}`: the first time the reader agrees and an account is made; each time a session begins.
+pub(super) async fn join(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(link): Path<String>,
+    Form(joined): Form<Joined>,
+) -> Result<Response, PageError> {
+    let Invited { mut reader, .. } = invited(&app, &link).await?;
+    if reader.joined_at == 0 {
+        let years: i64 = joined
+            .years
+            .trim()
+            .parse()
+            .ok()
+            .filter(|years| (0..=70).contains(years))
+            .ok_or(PageError::Bad("Years of experience are a number from 0 to 70. Nothing was stored."))?;
+        if !SPECIALTIES.contains(&joined.specialty.as_str()) || !GRADES.contains(&joined.grade.as_str()) {
+            return Err(PageError::Bad("Specialty and grade are chosen from the lists. Nothing was stored."));
+        }
+        if joined.agrees != "yes" {
+            return Err(PageError::Bad("Taking part needs your agreement. Nothing was stored."));
+        }
+        let name = format!("reader-{}-{}", reader.study, reader.place + 1);
+        let person = account(&app, &name).await?;
+        let event = caller.event(Deed::StudyJoined).with("study", reader.study).with("reader", reader.number());
+        app.audit.add(event).await?;
+        app.db.join_study(reader.id, person, (&joined.specialty, &joined.grade, years)).await?;
+        // Of two tabs that joined at once, the first one counts.
+        reader = app.db.reader_by_link(&stored(&link)).await?.ok_or(PageError::NotFound)?;
+    }
+    let account = app.db.account(reader.person).await?.filter(|account| !account.is_disabled);
+    let account = account.ok_or(PageError::NotFound)?;
+    let secret = crate::secret();
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let session = NewSession {
+        hash: stored(&secret),
+        person: account.person.id,
+        stage: Stage::Full,
+        address: caller.address.to_string(),
+        agent: agent.chars().take(200).collect(),
+    };
+    app.audit.add(Event::new(Deed::SignedIn, &Asker::Person(account.person.clone())).at(caller.address)).await?;
+    let (idle, oldest) = app.config.people.ends(now());
+    app.db.begin_session(&session, idle, oldest).await?;
+    let place = HeaderValue::try_from(format!("/reading/{}", reader.study)).unwrap_or(HeaderValue::from_static("/"));
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response();
+    response.headers_mut().insert(header::SET_COOKIE, set_cookie(&secret, app.config.transport()));
+    Ok(response)
+}
+
+/// The account of a reader. Its sessions begin by the link alone: its password is random and not shown.
+async fn account(app: &App, name: &str) -> Result<i64, PageError> {
+    let password = app.passwords.hash(&crate::secret()).await?;
+    let roles = [Role::Reader].into_iter().collect();
+    let person = NewPerson { name: name.into(), full_name: String::new(), roles, password, is_local: false };
+    if let Some(id) = app.db.add_person(&person).await? {
+        return Ok(id);
+    }
+    Ok(app.db.account_named(name).await?.ok_or(PageError::NotFound)?.person.id)
+}
+
+// ---- Reading -------------------------------------------------------------------------------------------------------------------------
+
+/// A reader of a study with the item that comes next.
+struct Seat {
+    study: Study,
+    design: Design,
+    reader: StudyReader,
+    plan: Plan,
+    /// The number of the next item.
+    next: usize,
+    /// When the last answer was stored; 0 before the first.
+    last_at: i64,
+}
+
+impl Seat {
+    async fn of(app: &App, caller: &Caller, study: &str) -> Result<Self, PageError> {
+        let person = caller.asker.person().ok_or(PageError::SignedOut)?;
+        let study: i64 = study.parse().map_err(|_| PageError::NotFound)?;
+        let readers = app.db.readers_of_person(person.id).await?;
+        let reader = readers.into_iter().find(|reader| reader.study == study).ok_or(PageError::NotFound)?;
+        let study = app.db.study(study).await?.ok_or(PageError::NotFound)?;
+        let design = design_of(&study)?;
+        let (answers, last_at) = app.db.answered(reader.id).await?;
+        let plan = Plan::of(&design, reader.place as usize);
+        Ok(Self { study, design, plan, reader, next: usize::try_from(answers).unwrap_or(0), last_at })
+    }
+
+    /// The item that is read now; `None` where the study is over or locked, or the next session has not begun.
+    fn now(&self) -> Option<Item> {
+        let (item, session, is_first) = self.plan.item(self.next)?;
+        let is_due = !is_first || now() >= self.opens(session);
+        (is_due && self.study.locked_at == 0).then_some(item)
+    }
+
+    /// When a session may begin, microseconds since 1970.
+    fn opens(&self, session: usize) -> i64 {
+        match self.plan.sessions.get(session) {
+            Some(later) if later.after_days > 0 => self.last_at + i64::from(later.after_days) * DAY,
+            _ => 0,
+        }
+    }
+
+    async fn film(&self, app: &App, item: Item) -> Result<Film, PageError> {
+        let row = app.db.study_film(self.study.id, item.film, item.is_practice).await?.ok_or(PageError::NotFound)?;
+        app.db.film(row).await?.filter(|film| film.kind == "film").ok_or(PageError::NotFound)
+    }
+}
+
+enum Where {
+    Film(Box<Shown>),
+    Later(String),
+    Over,
+    Locked,
+}
+
+struct Shown {
+    question: String,
+    item: usize,
+    of: usize,
+    is_practice: bool,
+    answer: Answer,
+    mark: Marks,
+    /// The result, in the aided arm.
+    result: Option<(String, Option<Scale>, String)>,
+    is_aided: bool,
+    /// What the answer to the practice film before was, and whether it was right.
+    feedback: String,
+    limit: u32,
+    view: String,
+}
+
+impl Shown {
+    fn ratings(&self) -> Vec<i64> {
+        self.answer.range().collect()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "reading.html")]
+struct ReadingPage {
+    frame: Frame,
+    study: i64,
+    name: String,
+    at: Where,
+}
+
+/// `GET /reading`: the studies that somebody reads in.
+pub(super) async fn own(State(app): Shared, Extension(caller): Extension<Caller>) -> Result<Response, PageError> {
+    let person = caller.asker.person().ok_or(PageError::SignedOut)?;
+    let mut studies = Vec::new();
+    for reader in app.db.readers_of_person(person.id).await? {
+        if let Some(study) = app.db.study(reader.study).await? {
+            studies.push((study.id, visible(&study.name), study.locked_at > 0));
+        }
+    }
+    html(&OwnPage { frame: Frame::of("Reader studies", "reading", &caller), studies })
+}
+
+#[derive(Template)]
+#[template(path = "reading_own.html")]
+struct OwnPage {
+    frame: Frame,
+    studies: Vec<(i64, String, bool)>,
+}
+
+/// `GET /reading/{study}`: the next film.
+pub(super) async fn page(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path(study): Path<String>,
+) -> Result<Response, PageError> {
+    let seat = Seat::of(&app, &caller, &study).await?;
+    let at = match (seat.now(), seat.plan.item(seat.next)) {
+        (Some(item), _) => Where::Film(Box::new(shown(&app, &desk, &caller, &seat, item).await?)),
+        (None, _) if seat.study.locked_at > 0 => Where::Locked,
+        (None, Some((_, session, _))) => Where::Later(text::exact(seat.opens(session))),
+        (None, None) => Where::Over,
+    };
+    html(&ReadingPage {
+        frame: Frame::of("Reading", "reading", &caller),
+        study: seat.study.id,
+        name: visible(&seat.design.name),
+        at,
+    })
+}
+
+async fn shown(app: &App, desk: &Desk, caller: &Caller, seat: &Seat, item: Item) -> Result<Shown, PageError> {
+    let film = seat.film(app, item).await?;
+    app.audit.add(caller.event(Deed::FilmOpened).on(film.id).with("study", seat.study.id)).await?;
+    let header = Header::of(&film.attributes.metadata);
+    let is_aided = item.arm == Arm::Aided;
+    let prediction = if is_aided { prediction(app, &film).await? } else { None };
+    let finding = prediction.as_ref().and_then(FilmPrediction::finding);
+    let high = app.config.network.high_specificity_threshold;
+    let call = if is_aided {
+        Call::of(&film.state, finding.map(|f| f.probability), finding.is_some_and(|f| f.is_positive), high)
+    } else {
+        Call::of("received", None, false, None)
+    };
+    let knows_scale = is_aided && is_of_this_network(app, desk, finding).await;
+    let mut view = view(&film, &header, finding, call, knows_scale, None);
+    // The film's row would say which film it is, to somebody who sees the worklist too.
+    view["id"] = Value::Null;
+    view["base"] = json!(format!("/reading/{}/{}", seat.study.id, seat.next));
+    Ok(Shown {
+        question: visible(&seat.design.question),
+        item: seat.next,
+        of: seat.plan.len(),
+        is_practice: item.is_practice,
+        answer: seat.design.answer,
+        mark: seat.design.mark,
+        result: is_aided.then(|| {
+            let reason = match &prediction {
+                Some(FilmPrediction::NotRead { not_read }) => visible(not_read),
+                _ => String::new(),
+            };
+            (call.word.to_owned(), finding.map(|f| Scale::of(f.probability, f.threshold, high)), reason)
+        }),
+        is_aided,
+        feedback: feedback(seat),
+        limit: seat.design.time_limit_seconds,
+        view: view.to_string(),
+    })
+}
+
+/// The right answer to the practice film before this item, where the design states it.
+fn feedback(seat: &Seat) -> String {
+    let Some((item, ..)) = seat.next.checked_sub(1).and_then(|before| seat.plan.item(before)) else {
+        return String::new();
+    };
+    let truth = item.is_practice.then(|| seat.design.practice.get(item.film)).flatten().and_then(|film| film.truth);
+    match truth {
+        None => String::new(),
+        Some(true) => "The practice film before this one: yes is right.".into(),
+        Some(false) => "The practice film before this one: no is right.".into(),
+    }
+}
+
+async fn prediction(app: &App, film: &Film) -> Result<Option<FilmPrediction>, PageError> {
+    let reading = app.db.reading_of(film.id).await?;
+    Ok(reading.and_then(|reading| serde_json::from_str(&reading.prediction).ok()))
+}
+
+async fn is_of_this_network(app: &App, desk: &Desk, finding: Option<&Finding>) -> bool {
+    let network = desk.network(&app.config).await;
+    finding.is_some_and(|finding| network.is_some_and(|(_, hash)| *hash == finding.model))
+}
+
+/// The film of an address, where it is the reader's present one.
+async fn present(app: &App, caller: &Caller, study: &str, item: &str) -> Result<(Film, Item), HttpError> {
+    let gone = |_| HttpError::not_found();
+    let seat = Seat::of(app, caller, study).await.map_err(gone)?;
+    let now = seat.now().filter(|_| item.parse() == Ok(seat.next)).ok_or_else(HttpError::not_found)?;
+    Ok((seat.film(app, now).await.map_err(gone)?, now))
+}
+
+/// `GET /reading/{study}/{item}/preview`, as a film's.
+pub(super) async fn preview(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path((study, item)): Path<(String, String)>,
+) -> Result<Response, HttpError> {
+    let (film, _) = present(&app, &caller, &study, &item).await?;
+    Ok(answer("image/png", open(&app, &desk, &film).await?.preview.clone()))
+}
+
+/// `GET /reading/{study}/{item}/values`, as a film's.
+pub(super) async fn values(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path((study, item)): Path<(String, String)>,
+) -> Result<Response, HttpError> {
+    let (film, _) = present(&app, &caller, &study, &item).await?;
+    Ok(answer("application/octet-stream", open(&app, &desk, &film).await?.values.clone()))
+}
+
+/// `GET /reading/{study}/{item}/heat`, as a film's; 404 for every film of the unaided arm.
+pub(super) async fn heat(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path((study, item)): Path<(String, String)>,
+) -> Result<Response, HttpError> {
+    match present(&app, &caller, &study, &item).await? {
+        (film, Item { arm: Arm::Aided, .. }) => heat_of(&app, &desk, &film).await,
+        _ => Err(HttpError::not_found()),
+    }
+}
+
+/// An answer, as the script or the plain form sends it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Answered {
+    rating: String,
+    mark_x: String,
+    mark_y: String,
+    milliseconds: String,
+    by: String,
+}
+
+/// `POST /reading/{study}/{item}`: stores an answer before the next film is shown. An item that was answered keeps its first answer.
+pub(super) async fn store(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    Path((study, number)): Path<(String, String)>,
+    Form(answered): Form<Answered>,
+) -> Result<Response, PageError> {
+    let seat = Seat::of(&app, &caller, &study).await?;
+    let number: usize = number.parse().map_err(|_| PageError::NotFound)?;
+    if number == seat.next && seat.study.locked_at == 0 {
+        let item = seat.now().ok_or(PageError::Bad("The next session has not begun. Nothing was stored."))?;
+        let film = seat.film(&app, item).await?;
+        let stored = answer_of(&seat, item, &film, &answered)?;
+        app.db.add_answer(seat.study.id, &stored).await?;
+    } else if number > seat.next {
+        return Err(PageError::Bad("The films before this one are not answered yet. Nothing was stored."));
+    }
+    if answered.by == "script" {
+        // The script loads the page again: whatever it must know is there.
+        return Ok(Json(json!({ "stored": number })).into_response());
+    }
+    let place = HeaderValue::try_from(format!("/reading/{}", seat.study.id)).unwrap_or(HeaderValue::from_static("/"));
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response())
+}
+
+fn answer_of(seat: &Seat, item: Item, film: &Film, answered: &Answered) -> Result<StudyAnswer, PageError> {
+    let range = seat.design.answer.range();
+    let rating: i64 = answered
+        .rating
+        .trim()
+        .parse()
+        .ok()
+        .filter(|rating| range.contains(rating))
+        .ok_or(PageError::Bad("The answer is none of those that are offered. Nothing was stored."))?;
+    let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
+    let mark = place(&answered.mark_x, film.attributes.columns).zip(place(&answered.mark_y, film.attributes.rows));
+    if seat.design.mark == Marks::Required && mark.is_none() && rating > *range.start() {
+        return Err(PageError::Bad("Mark the place that you mean. Nothing was stored."));
+    }
+    Ok(StudyAnswer {
+        reader: seat.reader.id,
+        item: seat.next as i64,
+        film: item.film as i64,
+        is_practice: item.is_practice,
+        arm: item.arm.as_str().to_owned(),
+        rating,
+        mark: mark.filter(|_| seat.design.mark != Marks::None),
+        milliseconds: answered.milliseconds.parse::<f64>().map_or(0, |ms| ms.round() as i64).clamp(0, LONGEST),
+        at: now(),
+    })
+}
