@@ -71,7 +71,7 @@ pub fn read(probability: f64) -> Option<Outcome> {
     })
 }
 
-fn not_read(why: &str) -> Option<Outcome> {
+pub fn not_read(why: &str) -> Option<Outcome> {
     let prediction = json!({ "not_read": why }).to_string();
     Some(Outcome {
         is_positive: false,
