@@ -112,7 +112,7 @@ class FilmPixels {
   async loadPreview() {
     const response = await fetch(`/films/${this.id}/preview`, { cache: "no-store" });
     if (!response.ok) {
-      const why = (await response.text().catch(() => "")).trim().replace(/^the film: /, "");
+      const why = (await response.text().catch(() => "")).trim();
       throw new Error(response.status === 422 ? Coxa.say("script-not-shown", { why }) : Coxa.say("script-not-loaded", { why: why || response.status }));
     }
     const image = await createImageBitmap(await response.blob());

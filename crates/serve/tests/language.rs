@@ -29,10 +29,10 @@ const CONVERTED: [&str; 11] = [
 ];
 
 /// What is not translated: names, abbreviations, keys, units.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 32] = [
     "Coxa", "PACS", "DICOM", "AE", "C-ECHO", "CSV", "UID", "TLS", "Esc", "Shift", "Enter", "MiB", "GiB", "ms", "mm", "English", "pacs",
     "PACS@127.0.0.1:1", "COXA", "DX", "Body", "Part", "Examined", "CHEST", "doe", "admin", "audrey", "DOE", "AUDREY", "First",
-    "administrator", "coxa-shipped", "coxa-hip", "System",
+    "administrator", "viewing",
 ];
 
 fn folder(name: &str) -> PathBuf {
@@ -319,9 +319,9 @@ async fn each_reader_has_a_language_of_their_own() {
     assert_eq!(signin(&stranger, &[]).await, "en");
     assert_eq!(signin(&stranger, &[("accept-language", "zh-TW,zh;q=0.9,en;q=0.8")]).await, CHINESE);
     assert_eq!(signin(&stranger, &[("accept-language", "zh-TW"), ("cookie", "coxa-language=en")]).await, "en");
-    let long = "\u{7f}zh,;q=;;".repeat(500);
-    for hostile in ["zh-TW;q=NaN", "../../etc/passwd", "<script>", "en\u{e9}", "%s%s%n", "\"zh-TW\"", long.trim_start_matches('\u{7f}')] {
-        assert_eq!(signin(&stranger, &[("accept-language", &hostile.replace('\u{7f}', ""))]).await, "en", "{hostile}");
+    let long = "zh,;q=;;".repeat(500);
+    for hostile in ["zh-TW;q=NaN", "../../etc/passwd", "<script>", "%s%s%n", "\"zh-TW\"", &long] {
+        assert_eq!(signin(&stranger, &[("accept-language", hostile)]).await, "en", "{hostile}");
     }
     assert_eq!(signin(&stranger, &[("cookie", "coxa-language=../en.ftl")]).await, "en");
 

@@ -42,10 +42,11 @@ struct Known {
     names: Vec<&'static str>,
 }
 
-/// The most literal ones first: `the film is missing` is not `{$what} is missing` where both are known.
+/// Two sentences in one first, then the most literal ones: `the film is missing` is not `{$what} is missing` where both are known.
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let mut all: Vec<Known> = ids("reason-").map(Known::of).collect();
-    all.sort_by_key(|known| std::cmp::Reverse(known.literals.iter().map(String::len).sum::<usize>()));
+    let literal = |known: &Known| known.literals.iter().map(String::len).sum::<usize>();
+    all.sort_by_key(|known| (!known.names.contains(&"hint"), std::cmp::Reverse(literal(known))));
     all
 });
 

@@ -38,7 +38,7 @@ pub(super) fn name(language: Language, value: &str) -> String {
         }
     };
     let groups: Vec<String> = value.split('=').map(group).filter(|group| !group.is_empty()).collect();
-    if groups.is_empty() { language.say("no-name").to_string() } else { visible(&groups.join(" · ")) }
+    if groups.is_empty() { language.say("name-none").to_string() } else { visible(&groups.join(" · ")) }
 }
 
 /// Attributes that are in the header's DICOM JSON only.
