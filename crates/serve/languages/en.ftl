@@ -573,8 +573,8 @@ reason-not-here = the object { $hash } is not here, and not in the bucket
 reason-header = the film's header: { $what }
 reason-damaged = the object is damaged
 reason-accepts-no = it accepts no { $classes }
-reason-echo = C-ECHO was answered with { $status }
-reason-report = the report was answered with { $status }
+reason-echo = C-ECHO was answered with { $reason }
+reason-report = the report was answered with { $reason }
 reason-not-dicom = the first bytes are { $bytes }, not DICOM
 reason-connection = the connection failed: { $what }
 reason-connect-refused = cannot connect to { $address }: Connection refused (os error { $number })
@@ -599,8 +599,8 @@ reason-certificate = { $calling } did not show the certificate that is known of 
 reason-congestion = every place for an association is taken
 reason-may-nothing = { $calling } may do nothing of what it asked for
 reason-peer-sent = a peer sent { $what }
-reason-remedy-called = did you mean { $own }? Set the called AE title to { $own2 } at the peer, or this node's to { $line }
-reason-remedy-called-case = did you mean { $own }? (titles are case-sensitive) Set the called AE title to { $own2 } at the peer, or this node's to { $line }
+reason-remedy-called = did you mean { $own }? Set the called AE title to { $own2 } at the peer, or this node's to { $called } by `{ $line }`
+reason-remedy-called-case = did you mean { $own }? (titles are case-sensitive) Set the called AE title to { $own2 } at the peer, or this node's to { $called } by `{ $line }`
 reason-remedy-similar = did you mean { $similar }? Set the peer's title to { $similar2 }, or add: { $line }
 reason-remedy-add = to allow it, add: { $line }
 reason-remedy-moved = if the peer has moved, set host = { $host } in the [[peer]] of { $calling }
@@ -609,6 +609,44 @@ reason-remedy-client = the peer must show a certificate: switch TLS client authe
 reason-remedy-fewer = raise the limit of associations, or send over fewer at once
 reason-remedy-may = if the peer may do this, add it to `may` in the [[peer]] of { $calling }
 reason-remedy-dicom = check that the peer speaks DICOM, and TLS where this port does
+
+## Known meanings of DIMSE statuses
+
+reason-status-success = { $code }H (success)
+reason-status-success-but-optional-attributes-are-not-supported = { $code }H (success, but optional attributes are not supported)
+reason-status-accepted-but-an-attribute-list-was-wrong-in-part = { $code }H (accepted, but an attribute list was wrong in part)
+reason-status-accepted-but-a-value-is-out-of-range = { $code }H (accepted, but a value is out of range)
+reason-status-no-such-attribute = { $code }H (no such attribute)
+reason-status-an-attribute-has-an-invalid-value = { $code }H (an attribute has an invalid value)
+reason-status-a-failure-in-processing = { $code }H (a failure in processing)
+reason-status-the-instance-exists-already = { $code }H (the instance exists already)
+reason-status-no-such-instance = { $code }H (no such instance)
+reason-status-no-such-event = { $code }H (no such event)
+reason-status-an-argument-is-invalid = { $code }H (an argument is invalid)
+reason-status-the-instance-s-uid-is-invalid = { $code }H (the instance's UID is invalid)
+reason-status-no-such-sop-class = { $code }H (no such SOP class)
+reason-status-the-instance-is-of-another-sop-class = { $code }H (the instance is of another SOP class)
+reason-status-the-sop-class-is-not-supported = { $code }H (the SOP class is not supported)
+reason-status-no-such-action = { $code }H (no such action)
+reason-status-not-authorized = { $code }H (not authorized)
+reason-status-the-transaction-exists-already = { $code }H (the transaction exists already)
+reason-status-the-message-was-sent-twice = { $code }H (the message was sent twice)
+reason-status-the-operation-is-not-supported = { $code }H (the operation is not supported)
+reason-status-an-argument-is-wrong = { $code }H (an argument is wrong)
+reason-status-a-resource-limitation = { $code }H (a resource limitation)
+reason-status-out-of-resources = { $code }H (out of resources)
+reason-status-out-of-resources-the-number-of-matches-cannot-be-counted = { $code }H (out of resources: the number of matches cannot be counted)
+reason-status-out-of-resources-sub-operations-cannot-be-performed = { $code }H (out of resources: sub-operations cannot be performed)
+reason-status-the-move-destination-is-unknown = { $code }H (the move destination is unknown)
+reason-status-the-data-set-does-not-match-the-sop-class = { $code }H (the data set does not match the SOP class)
+reason-status-accepted-but-data-elements-were-changed = { $code }H (accepted, but data elements were changed)
+reason-status-accepted-but-data-elements-were-discarded = { $code }H (accepted, but data elements were discarded)
+reason-status-accepted-but-the-data-set-does-not-match-the-sop-class = { $code }H (accepted, but the data set does not match the SOP class)
+reason-status-accepted-with-a-warning = { $code }H (accepted with a warning)
+reason-status-cannot-understand-the-object = { $code }H (cannot understand the object)
+reason-status-canceled = { $code }H (canceled)
+reason-status-pending = { $code }H (pending)
+reason-status-a-failure = { $code }H (a failure)
 
 ## Known sentences of a verification
 

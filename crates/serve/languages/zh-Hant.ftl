@@ -165,7 +165,7 @@ script-no-answer = 節點沒有回應
 ## Reviews
 
 reviews-marked = 標記於 { $x }, { $y }
-reviews-by = { $name }，{ $at }
+reviews-by = 複核者 { $name }，{ $at }
 reviews-undone = ，於 { $at } 撤銷
 reviews-undo = 撤銷
 reviews-verdict = 複核須為同意、不同意或不確定。
@@ -294,7 +294,7 @@ operations-times = 次數
 operations-last = 最近一次
 operations-asked = 要求 { $what }
 operations-nothing = 無
-operations-at = { $name }，位於 { $address }
+operations-at = { $name }（{ $address }）
 operations-queues = 佇列
 operations-queues-none = 空：尚未收到影像。
 operations-queue = 佇列
@@ -562,8 +562,8 @@ reason-not-here = 物件 { $hash } 不在此處，也不在物件儲存區
 reason-header = 影像檔頭：{ $what }
 reason-damaged = 物件已損毀
 reason-accepts-no = 對方不接受 { $classes }
-reason-echo = C-ECHO 的回應為 { $status }
-reason-report = 確認報告的回應為 { $status }
+reason-echo = C-ECHO 的回應為 { $reason }
+reason-report = 確認報告的回應為 { $reason }
 reason-not-dicom = 最前面的位元組為 { $bytes }，不是 DICOM
 reason-connection = 連線失敗：{ $what }
 reason-connect-refused = 無法連線至 { $address }：連線遭拒（系統錯誤 { $number }）
@@ -588,8 +588,8 @@ reason-certificate = { $calling } 未出示已登記的憑證
 reason-congestion = DICOM 連線數已滿
 reason-may-nothing = { $calling } 無權執行所要求的任何動作
 reason-peer-sent = 對方送出 { $what }
-reason-remedy-called = 是否應為 { $own }？請在對方將 Called AE Title 設為 { $own2 }，或將本節點的設為 { $line }
-reason-remedy-called-case = 是否應為 { $own }？（AE Title 區分大小寫）請在對方將 Called AE Title 設為 { $own2 }，或將本節點的設為 { $line }
+reason-remedy-called = 是否應為 { $own }？請在對方將 Called AE Title 設為 { $own2 }，或以 `{ $line }` 將本節點的設為 { $called }
+reason-remedy-called-case = 是否應為 { $own }？（AE Title 區分大小寫）請在對方將 Called AE Title 設為 { $own2 }，或以 `{ $line }` 將本節點的設為 { $called }
 reason-remedy-similar = 是否應為 { $similar }？請將對方的 AE Title 設為 { $similar2 }，或加入：{ $line }
 reason-remedy-add = 若要允許，請加入：{ $line }
 reason-remedy-moved = 若對方位址已變更，請在 { $calling } 的 [[peer]] 設定 host = { $host }
@@ -598,6 +598,44 @@ reason-remedy-client = 對方須出示憑證：請在對方啟用 TLS 用戶端�
 reason-remedy-fewer = 請提高連線數上限，或減少同時傳送的連線
 reason-remedy-may = 若允許對方執行，請將其加入 { $calling } 的 [[peer]] 之 `may`
 reason-remedy-dicom = 請確認對方使用 DICOM，且在使用 TLS 的連接埠上使用 TLS
+
+## Known meanings of DIMSE statuses
+
+reason-status-success = { $code }H（成功）
+reason-status-success-but-optional-attributes-are-not-supported = { $code }H（成功，但不支援選用屬性）
+reason-status-accepted-but-an-attribute-list-was-wrong-in-part = { $code }H（已接受，但屬性清單部分有誤）
+reason-status-accepted-but-a-value-is-out-of-range = { $code }H（已接受，但有數值超出範圍）
+reason-status-no-such-attribute = { $code }H（無此屬性）
+reason-status-an-attribute-has-an-invalid-value = { $code }H（屬性值無效）
+reason-status-a-failure-in-processing = { $code }H（處理失敗）
+reason-status-the-instance-exists-already = { $code }H（物件已存在）
+reason-status-no-such-instance = { $code }H（無此物件）
+reason-status-no-such-event = { $code }H（無此事件）
+reason-status-an-argument-is-invalid = { $code }H（引數無效）
+reason-status-the-instance-s-uid-is-invalid = { $code }H（物件的 UID 無效）
+reason-status-no-such-sop-class = { $code }H（無此 SOP 類別）
+reason-status-the-instance-is-of-another-sop-class = { $code }H（物件屬於其他 SOP 類別）
+reason-status-the-sop-class-is-not-supported = { $code }H（不支援此 SOP 類別）
+reason-status-no-such-action = { $code }H（無此動作）
+reason-status-not-authorized = { $code }H（未獲授權）
+reason-status-the-transaction-exists-already = { $code }H（交易已存在）
+reason-status-the-message-was-sent-twice = { $code }H（訊息重複傳送）
+reason-status-the-operation-is-not-supported = { $code }H（不支援此操作）
+reason-status-an-argument-is-wrong = { $code }H（引數錯誤）
+reason-status-a-resource-limitation = { $code }H（資源受限）
+reason-status-out-of-resources = { $code }H（資源不足）
+reason-status-out-of-resources-the-number-of-matches-cannot-be-counted = { $code }H（資源不足：無法計算符合筆數）
+reason-status-out-of-resources-sub-operations-cannot-be-performed = { $code }H（資源不足：無法執行子操作）
+reason-status-the-move-destination-is-unknown = { $code }H（不認得傳送目的地）
+reason-status-the-data-set-does-not-match-the-sop-class = { $code }H（資料集與 SOP 類別不符）
+reason-status-accepted-but-data-elements-were-changed = { $code }H（已接受，但資料元素遭更改）
+reason-status-accepted-but-data-elements-were-discarded = { $code }H（已接受，但捨棄部分資料元素）
+reason-status-accepted-but-the-data-set-does-not-match-the-sop-class = { $code }H（已接受，但資料集與 SOP 類別不符）
+reason-status-accepted-with-a-warning = { $code }H（已接受，但有警告）
+reason-status-cannot-understand-the-object = { $code }H（無法解讀此物件）
+reason-status-canceled = { $code }H（已取消）
+reason-status-pending = { $code }H（處理中）
+reason-status-a-failure = { $code }H（失敗）
 
 ## Known sentences of a verification
 

@@ -30,7 +30,12 @@ struct Known {
 const KNOWN: &[Known] = &[
     Known { tag: "en", name: "English", answers: &["en"], messages: include_str!("../languages/en.ftl") },
     // Simplified Chinese (zh-CN, zh-SG) is another way of writing: it is not answered with this one.
-    Known { tag: "zh-Hant-TW", name: "繁體中文", answers: &["zh-Hant", "zh-TW", "zh-HK", "zh-MO"], messages: include_str!("../languages/zh-Hant.ftl") },
+    Known {
+        tag: "zh-Hant-TW",
+        name: "繁體中文",
+        answers: &["zh-Hant", "zh-TW", "zh-HK", "zh-MO"],
+        messages: include_str!("../languages/zh-Hant.ftl"),
+    },
 ];
 
 /// Ranges of an `Accept-Language` that are considered.
@@ -263,7 +268,13 @@ mod tests {
     #[test]
     fn the_browser_s_first_language_that_there_is() {
         let chinese = Some("zh-Hant-TW");
-        for header in ["zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7", "ZH-hant", "zh-Hant-HK", "de, zh-TW;q=0.5, en;q=0.4", "en;q=0.1,zh-tw;q=0.2"] {
+        for header in [
+            "zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7",
+            "ZH-hant",
+            "zh-Hant-HK",
+            "de, zh-TW;q=0.5, en;q=0.4",
+            "en;q=0.1,zh-tw;q=0.2",
+        ] {
             assert_eq!(tag(header), chinese, "{header}");
         }
         for header in ["en-GB,zh-TW", "zh-CN,zh;q=0.9,en;q=0.8", "*", "de,*;q=0.1", "zh-TW;q=0,en"] {
@@ -274,7 +285,23 @@ mod tests {
     #[test]
     fn a_hostile_header_is_no_language() {
         let long = "zh-TWx,".repeat(100_000);
-        for header in ["", ",", ";", ";;q=1", "zh-TW;q=", "zh-TW;q=NaN", "zh-TW;q=inf", "zh-TW;q=-1", "zh-TW;q=2", "zh-TWx", "zh_TW", "z", "德", "en\u{202E}", &long] {
+        for header in [
+            "",
+            ",",
+            ";",
+            ";;q=1",
+            "zh-TW;q=",
+            "zh-TW;q=NaN",
+            "zh-TW;q=inf",
+            "zh-TW;q=-1",
+            "zh-TW;q=2",
+            "zh-TWx",
+            "zh_TW",
+            "z",
+            "德",
+            "en\u{202E}",
+            &long,
+        ] {
             assert_eq!(tag(header), None, "{header:.20}");
         }
         // What comes behind more ranges than any browser sends is not considered.
@@ -289,7 +316,8 @@ mod tests {
                 (header::ACCEPT_LANGUAGE, HeaderValue::from_static(accepted)),
             ])
         };
-        let of = |cookie, accepted, set| Language::of_request(&headers(cookie, accepted), Transport::Encrypted, set).tag();
+        let of =
+            |cookie, accepted, set| Language::of_request(&headers(cookie, accepted), Transport::Encrypted, set).tag();
         assert_eq!(of("__Host-coxa-language=zh-Hant-TW", "zh-TW", "en"), "en");
         assert_eq!(of("a=b; __Host-coxa-language=zh-Hant-TW", "en", ""), "zh-Hant-TW");
         assert_eq!(of("__Host-coxa-language=<script>", "zh-TW", "tlh"), "zh-Hant-TW");

@@ -30,9 +30,38 @@ const CONVERTED: [&str; 11] = [
 
 /// What is not translated: names, abbreviations, keys, units.
 const NAMES: [&str; 32] = [
-    "Coxa", "PACS", "DICOM", "AE", "C-ECHO", "CSV", "UID", "TLS", "Esc", "Shift", "Enter", "MiB", "GiB", "ms", "mm", "English", "pacs",
-    "PACS@127.0.0.1:1", "COXA", "DX", "Body", "Part", "Examined", "CHEST", "doe", "admin", "audrey", "DOE", "AUDREY", "First",
-    "administrator", "viewing",
+    "Coxa",
+    "PACS",
+    "DICOM",
+    "AE",
+    "C-ECHO",
+    "CSV",
+    "UID",
+    "TLS",
+    "Esc",
+    "Shift",
+    "Enter",
+    "MiB",
+    "GiB",
+    "ms",
+    "mm",
+    "English",
+    "pacs",
+    "PACS@127.0.0.1:1",
+    "COXA",
+    "DX",
+    "Body",
+    "Part",
+    "Examined",
+    "CHEST",
+    "doe",
+    "admin",
+    "audrey",
+    "DOE",
+    "AUDREY",
+    "first",
+    "administrator",
+    "viewing",
 ];
 
 fn folder(name: &str) -> PathBuf {
@@ -55,7 +84,8 @@ fn messages(text: &str) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut current = String::new();
     for line in text.lines() {
-        if let Some((id, rest)) = line.split_once(" =").filter(|_| line.starts_with(|c: char| c.is_ascii_alphabetic())) {
+        if let Some((id, rest)) = line.split_once(" =").filter(|_| line.starts_with(|c: char| c.is_ascii_alphabetic()))
+        {
             current = id.to_owned();
             assert!(all.insert(current.clone(), rest.to_owned()).is_none(), "{id} is there twice");
         } else if line.starts_with([' ', '}']) {
@@ -83,13 +113,20 @@ fn every_language_has_every_message_with_the_same_values() {
         }
         let found = messages(text);
         let ids = |messages: &BTreeMap<String, String>| messages.keys().cloned().collect::<BTreeSet<_>>();
-        assert_eq!(ids(&found).symmetric_difference(&ids(&english)).collect::<Vec<_>>(), Vec::<&String>::new(), "{name}");
+        assert_eq!(
+            ids(&found).symmetric_difference(&ids(&english)).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "{name}"
+        );
         for (id, text) in &found {
             assert_eq!(variables(text), variables(&english[id]), "{name}: {id}");
             assert!(!text.trim().is_empty(), "{name}: {id}");
             // A translation never holds markup, and no character that hides or turns others.
-            assert!(!text.contains(['<', '>', '&', '\u{200B}', '\u{FEFF}']), "{name}: {id}");
-            assert!(!text.chars().any(|c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')), "{name}: {id}");
+            assert!(!text.replace("->", "").contains(['<', '>', '&', '\u{200B}', '\u{FEFF}']), "{name}: {id}");
+            assert!(
+                !text.chars().any(|c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')),
+                "{name}: {id}"
+            );
             assert_eq!(text.matches('`').count(), english[id].matches('`').count(), "{name}: {id}: keys and code");
             let is_filled_elsewhere = id.starts_with("script-") || id.starts_with("reason-");
             assert!(!is_filled_elsewhere || !text.contains("->"), "{name}: {id} chooses by number");
@@ -132,7 +169,8 @@ fn every_message_is_used_and_every_one_that_is_used_is_there() {
     let pages: BTreeSet<&str> = english.keys().filter_map(|id| id.split_once('-')).map(|(page, _)| page).collect();
     used.extend(strings().into_iter().filter(|text| {
         let is_id = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
-        english.contains_key(text) || is_id && !text.ends_with('-') && text.split_once('-').is_some_and(|(page, _)| pages.contains(page))
+        english.contains_key(text)
+            || is_id && !text.ends_with('-') && text.split_once('-').is_some_and(|(page, _)| pages.contains(page))
     }));
     // Made from the words that are stored.
     used.extend(Deed::ALL.iter().map(|deed| format!("deed-{}", deed.as_str())));
@@ -172,10 +210,13 @@ fn left(page: &str, is_template: bool) -> Vec<String> {
     let mut open: Vec<(String, bool)> = Vec::new();
     let mut look = |text: &str| {
         let text = text.replace("&#38;", "&").replace("&#34;", "\"").replace("&#39;", "'");
-        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '@' | '.' | ':' | '_' | '/')));
+        let words =
+            text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '@' | '.' | ':' | '_' | '/')));
         let words = words.map(|word| word.trim_matches(['.', ':', '-', '/', ',']));
         found.extend(
-            words.filter(|word| word.chars().filter(char::is_ascii_alphabetic).count() > 1 && !NAMES.contains(word)).map(str::to_owned),
+            words
+                .filter(|word| word.chars().filter(char::is_ascii_alphabetic).count() > 1 && !NAMES.contains(word))
+                .map(str::to_owned),
         );
     };
     for rest in page.split('<').skip(1) {
@@ -254,17 +295,49 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
     film(&node, "GGGGGGG", |_| {}, None).await;
     let review = [("verdict", "disagree"), ("note", "old fracture"), ("mark_x", "1"), ("mark_y", "2")];
     assert_eq!(doe.post(&format!("/films/{sighted}/reviews"), &review).await.status(), 303);
-    assert!(node.app.db.add_person(&coxa_serve::db::NewPerson {
-        name: "audrey".into(), full_name: String::new(), roles: [Role::Auditor].into_iter().collect(), password: String::new(), is_local: false,
-    }).await.unwrap().is_some());
+    assert!(
+        node.app
+            .db
+            .add_person(&coxa_serve::db::NewPerson {
+                name: "audrey".into(),
+                full_name: String::new(),
+                roles: [Role::Auditor].into_iter().collect(),
+                password: String::new(),
+                is_local: false,
+            })
+            .await
+            .unwrap()
+            .is_some()
+    );
 
     let list = is_chinese(doe.get("/").await, "/").await;
-    for words in ["骨折", "疑似骨折", "未發現骨折", "未判讀", "側位影像", "依檔頭所示，部位為胸部", "待讀", "判讀失敗", "不同意", "左側"] {
+    for words in [
+        "骨折",
+        "疑似骨折",
+        "未發現骨折",
+        "未判讀",
+        "側位影像",
+        "依檔頭所示，部位為胸部",
+        "待讀",
+        "判讀失敗",
+        "不同意",
+        "左側",
+    ] {
         assert!(list.contains(words), "{words}");
     }
     // What is not known stays, and is said to be English.
     assert!(list.contains("<span lang=\"en\">the moon is full</span>"));
-    for path in ["/worklist", "/?q=nobody", "/?q=nobody&date=7", "/?date=2001-01-01", "/?page=7", "/operations", "/people", "/audit", "/me"] {
+    for path in [
+        "/worklist",
+        "/?q=nobody",
+        "/?q=nobody&date=7",
+        "/?date=2001-01-01",
+        "/?page=7",
+        "/operations",
+        "/people",
+        "/audit",
+        "/me",
+    ] {
         is_chinese(doe.get(path).await, path).await;
     }
     for id in [sighted, suspected, lateral, chest, failed] {
@@ -292,9 +365,9 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
         // The administrator of the first start remains, so that the roles may change; they are given again.
         let answer = doe.post(path, &fields).await;
         assert_eq!(answer.status(), status, "{path}");
-        let page = answer.text().await.unwrap().replace(">first<", "><").replace("first 的密碼", "的密碼");
+        let page = answer.text().await.unwrap();
         is_clean(&page, path);
-        assert_eq!(left(&page, false), Vec::<String>::new(), "{path}: {page}");
+        assert_eq!(left(&page, false), Vec::<String>::new(), "{path}");
         if path == me {
             let roles = [Role::Physician, Role::Administrator, Role::Auditor].into_iter().collect();
             node.app.db.set_roles(person, "", roles).await.unwrap();
@@ -305,7 +378,9 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
 
 /// Somebody signed out, with these headers.
 async fn signin(visitor: &Visitor, headers: &[(&str, &str)]) -> String {
-    let request = headers.iter().fold(visitor.request(reqwest::Method::GET, "/signin"), |request, (name, value)| request.header(*name, *value));
+    let request = headers
+        .iter()
+        .fold(visitor.request(reqwest::Method::GET, "/signin"), |request, (name, value)| request.header(*name, *value));
     let answer = request.header("accept", "text/html").send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let page = answer.text().await.unwrap();
@@ -327,7 +402,10 @@ async fn each_reader_has_a_language_of_their_own() {
 
     // Signed out, the browser keeps the choice, and the page it was made on comes back.
     let chosen = stranger.post("/language", &[("language", CHINESE), ("back", "/signin?next=%2Ffilms%2F3")]).await;
-    assert_eq!((chosen.status().as_u16(), chosen.headers()["location"].to_str().unwrap()), (303, "/signin?next=%2Ffilms%2F3"));
+    assert_eq!(
+        (chosen.status().as_u16(), chosen.headers()["location"].to_str().unwrap()),
+        (303, "/signin?next=%2Ffilms%2F3")
+    );
     let cookie = chosen.headers()["set-cookie"].to_str().unwrap();
     assert_eq!(cookie, "coxa-language=zh-Hant-TW; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
     let kept = Visitor { cookie: cookie.split(';').next().unwrap().into(), ..stranger.clone() };
@@ -347,13 +425,22 @@ async fn each_reader_has_a_language_of_their_own() {
     let other = node.session(person, Stage::Full).await;
     let other = Visitor { cookie: format!("{}; coxa-language=en", other.cookie), ..other };
     let me = other.page("/me").await;
-    assert!(me.contains("<html lang=\"zh-Hant-TW\">") && me.contains("value=\"zh-Hant-TW\" lang=\"zh-Hant-TW\" selected"));
+    assert!(
+        me.contains("<html lang=\"zh-Hant-TW\">") && me.contains("value=\"zh-Hant-TW\" lang=\"zh-Hant-TW\" selected")
+    );
     // Back to what the browser asks.
-    assert!(doe.post("/language", &[("language", "")]).await.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    assert!(
+        doe.post("/language", &[("language", "")]).await.headers()["set-cookie"]
+            .to_str()
+            .unwrap()
+            .contains("Max-Age=0")
+    );
     assert!(doe.page("/me").await.contains("<html lang=\"en\">"));
 
     // Nobody else's page sets it.
-    let foreign = |visitor: &Visitor| visitor.request(reqwest::Method::POST, "/language").header("origin", "http://elsewhere.example");
+    let foreign = |visitor: &Visitor| {
+        visitor.request(reqwest::Method::POST, "/language").header("origin", "http://elsewhere.example")
+    };
     let body = format!("language=en&form={}", doe.form);
     assert_eq!(foreign(&doe).body(body.clone()).send().await.unwrap().status(), 403);
     assert_eq!(foreign(&stranger).body(body).send().await.unwrap().status(), 403);
@@ -367,7 +454,8 @@ async fn errors_and_scripts_are_in_the_language_of_the_page() {
     let node = node().await;
     let stranger = node.stranger();
     let request = stranger.request(reqwest::Method::POST, "/signin").header("origin", &node.http);
-    let request = request.header("accept-language", "zh-TW").header("content-type", "application/x-www-form-urlencoded");
+    let request =
+        request.header("accept-language", "zh-TW").header("content-type", "application/x-www-form-urlencoded");
     let answer = request.body("name=doe&password=wrong").send().await.unwrap();
     assert_eq!(answer.status(), 401);
     let page = is_chinese(answer, "/signin").await;
@@ -375,7 +463,10 @@ async fn errors_and_scripts_are_in_the_language_of_the_page() {
     let script = stranger.get("/assets/messages-zh-Hant-TW.js").await;
     assert_eq!(script.headers()["content-type"], "text/javascript; charset=utf-8");
     let script = script.text().await.unwrap();
-    assert!(script.starts_with("\"use strict\";\nconst COXA_MESSAGES = {") && script.contains("完整解析度：{$percent}%"), "{script}");
+    assert!(
+        script.starts_with("\"use strict\";\nconst COXA_MESSAGES = {") && script.contains("完整解析度：{$percent}%"),
+        "{script}"
+    );
     for name in ["messages-tlh.js", "messages-.js", "messages-en", "messages-../en.js"] {
         assert_eq!(stranger.get(&format!("/assets/{name}")).await.status(), 404, "{name}");
     }

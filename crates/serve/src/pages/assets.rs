@@ -6,8 +6,8 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::language::Language;
 use crate::http::HttpError;
+use crate::language::Language;
 
 const ASSETS: [(&str, &str, &str); 7] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),

@@ -11,7 +11,6 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use crate::language::Language;
 use super::reasons::Reason;
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
@@ -20,6 +19,7 @@ use crate::audit::dicom::FilmOf;
 use crate::audit::{Deed, Event, Head, Outcome, Report, csv as lines, dicom as messages};
 use crate::db::{AuditQuery, AuditRow};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 
 /// Rows of a page.
 const ROWS: i64 = 100;
@@ -133,7 +133,8 @@ impl Row {
                 "nobody" => language.say("audit-nobody").to_string(),
                 kind => visible(kind),
             },
-            action: Deed::parse(&entry.action).map_or_else(|| visible(&entry.action), |deed| language.say(&message(deed)).to_string()),
+            action: Deed::parse(&entry.action)
+                .map_or_else(|| visible(&entry.action), |deed| language.say(&message(deed)).to_string()),
             has_failed: entry.outcome == Outcome::Failure,
             film: entry.film.unwrap_or(0),
             address: visible(&entry.address),

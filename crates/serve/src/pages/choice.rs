@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
-use crate::language::{Language, set_cookie};
 use super::signin::is_own;
 use super::{PageError, home};
 use crate::http::{Caller, Shared};
+use crate::language::{Language, set_cookie};
 
 /// What the form holds.
 #[derive(Default, Deserialize)]

@@ -37,7 +37,6 @@ use crate::people::{Action, Asker, Busy, Subject, may};
 use crate::store::StoreError;
 use state::Desk;
 
-
 /// No inline script or style, nothing from elsewhere, no frame around.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";

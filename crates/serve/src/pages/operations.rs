@@ -146,7 +146,11 @@ async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>)
             .open_commitments()
             .await?
             .into_iter()
-            .map(|(peer, attempts, explained)| Open { peer: visible(&peer), attempts, explained: Reason::of(language, &explained) })
+            .map(|(peer, attempts, explained)| Open {
+                peer: visible(&peer),
+                attempts,
+                explained: Reason::of(language, &explained),
+            })
             .collect(),
         conflicts: app
             .db
@@ -210,7 +214,12 @@ async fn destinations(language: Language, app: &App) -> Result<Vec<To>, PageErro
     let names: Vec<String> = configured.iter().map(|to| to.name.clone()).collect();
     let all = app.db.destined(&names).await?.into_iter().zip(configured).map(|(fares, to)| To {
         place: format!("{}@{}:{}{}", to.ae_title, to.host, to.port, if to.tls { ", TLS" } else { "" }),
-        objects: to.sends.iter().map(|kind| object(language, kind.as_str()).to_string()).collect::<Vec<_>>().join(&comma),
+        objects: to
+            .sends
+            .iter()
+            .map(|kind| object(language, kind.as_str()).to_string())
+            .collect::<Vec<_>>()
+            .join(&comma),
         due: fares.due,
         done: fares.done,
         dead: fares.dead,
@@ -283,7 +292,10 @@ fn disk(language: Language, config: &crate::config::Config) -> Disk {
     Disk {
         folder: config.data.display().to_string(),
         is_full: free.as_ref().is_ok_and(|free| *free < least),
-        free: free.map_or_else(|error| language.say("operations-disk-unknown").with("why", error.to_string()).to_string(), words),
+        free: free.map_or_else(
+            |error| language.say("operations-disk-unknown").with("why", error.to_string()).to_string(),
+            words,
+        ),
         least: words(least),
     }
 }

@@ -103,7 +103,8 @@ async fn show(
             sessions: app.db.sessions_of(person.id, idle, oldest).await?.len(),
         });
     }
-    let notice = (!notice.is_empty()).then(|| Notice { words: caller.language.say(notice).to_string(), is_bad: !status.is_success() });
+    let notice = (!notice.is_empty())
+        .then(|| Notice { words: caller.language.say(notice).to_string(), is_bad: !status.is_success() });
     let roles = Role::ALL.into_iter().map(|role| {
         let (name, allows) = role_messages(role);
         (role, name, allows)
@@ -156,9 +157,7 @@ async fn changed(app: &App, caller: &Caller, changed: Changed, words: &str) -> R
     match changed {
         Changed::Done => show(app, caller, StatusCode::OK, words, None).await,
         Changed::Missing => Err(PageError::NotFound),
-        Changed::LastAdministrator => {
-            show(app, caller, StatusCode::CONFLICT, "people-last", None).await
-        }
+        Changed::LastAdministrator => show(app, caller, StatusCode::CONFLICT, "people-last", None).await,
     }
 }
 
@@ -170,8 +169,7 @@ pub(super) async fn change(
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let person = find(&app, &id).await?.person;
-    let full_name = account::full_name(&filled.full_name)
-        .ok_or(PageError::Bad("people-wrong-full-name"))?;
+    let full_name = account::full_name(&filled.full_name).ok_or(PageError::Bad("people-wrong-full-name"))?;
     let event = caller.event(Deed::PersonChanged).with("name", &person.name);
     app.audit.add(event.with("roles_before", person.roles).with("roles", filled.roles())).await?;
     let done = app.db.set_roles(person.id, &full_name, filled.roles()).await?;

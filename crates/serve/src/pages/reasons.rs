@@ -7,8 +7,8 @@
 
 use std::sync::LazyLock;
 
-use crate::language::{Language, ids};
 use super::text::visible;
+use crate::language::{Language, ids};
 
 /// Sentences in sentences in sentences.
 const DEPTH: usize = 3;
@@ -85,11 +85,14 @@ fn translated(language: Language, text: &str, depth: usize) -> Option<String> {
     KNOWN.iter().find_map(|known| {
         let mut message = language.say(known.id);
         for (name, value) in known.names.iter().zip(known.values(text)?) {
-            message = message.with(name, match *name {
-                "reason" | "hint" => translated(language, value, depth)?,
-                "part" => word(language, "part-", value),
-                _ => value.to_owned(),
-            });
+            message = message.with(
+                name,
+                match *name {
+                    "reason" | "hint" => translated(language, value, depth)?,
+                    "part" => word(language, "part-", value),
+                    _ => value.to_owned(),
+                },
+            );
         }
         Some(message.to_string())
     })
@@ -119,12 +122,24 @@ mod tests {
             ("Series Description (0008,103E) names CHEST", "CHEST"),
             (film.strip_prefix("the film: ").unwrap(), "8×9"),
             (&refused, ""),
-            ("cannot connect to 127.0.0.1:1: Connection refused (os error 111); check host and port, and that the peer is running", "127.0.0.1:1"),
+            (
+                "cannot connect to 127.0.0.1:1: Connection refused (os error 111); check host and port, and that the peer is running",
+                "127.0.0.1:1",
+            ),
+            ("C000H (cannot understand the object)", "C000H"),
+            ("C-ECHO was answered with 0122H (the SOP class is not supported)", "0122H"),
+            (
+                "did you mean COXA? Set the called AE title to COXA at the peer, or this node's to KOXA by `--ae-title KOXA`",
+                "`--ae-title KOXA`",
+            ),
             ("is missing", ""),
             ("and those up to 7 are missing", "7"),
         ] {
             let reason = Reason::of(chinese, sentence);
-            assert!(!reason.is_english && reason.text != sentence && reason.text.contains(kept), "{sentence}: {reason:?}");
+            assert!(
+                !reason.is_english && reason.text != sentence && reason.text.contains(kept),
+                "{sentence}: {reason:?}"
+            );
             assert_eq!(Reason::of(Language::default(), sentence).text, sentence);
         }
     }
@@ -132,7 +147,9 @@ mod tests {
     #[test]
     fn what_is_not_known_stays_and_is_marked() {
         let chinese = Language::of_tag("zh-Hant-TW").unwrap();
-        for sentence in ["the moon is full", "the disk is full; the moon too", "lateral view of a hip", "{$part}", "`x`"] {
+        for sentence in
+            ["the moon is full", "the disk is full; the moon too", "lateral view of a hip", "{$part}", "`x`"]
+        {
             let reason = Reason::of(chinese, sentence);
             assert_eq!((reason.text.as_str(), reason.is_english), (sentence, true));
         }
@@ -144,7 +161,8 @@ mod tests {
     #[test]
     fn every_known_sentence_fits_itself() {
         for known in KNOWN.iter() {
-            let filled = known.names.iter().fold(Language::default().say(known.id), |message, name| message.with(name, "17"));
+            let filled =
+                known.names.iter().fold(Language::default().say(known.id), |message, name| message.with(name, "17"));
             assert!(known.values(&filled.to_string()).is_some(), "{}", known.id);
         }
     }

@@ -8,12 +8,12 @@ use axum::{Extension, Form};
 use serde::Deserialize;
 
 use super::film::found;
-use crate::language::Language;
 use super::text::{self, visible};
 use super::{PageError, html};
 use crate::audit::Deed;
 use crate::db::{Database, NewReview, Review, Verdict};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 use crate::people::{Action, Asker, Subject, may};
 
 /// The longest note, characters.
@@ -87,7 +87,12 @@ pub(super) struct Reviews {
 
 impl Reviews {
     pub(super) async fn of(db: &Database, caller: &Caller, film: i64, back: &str) -> Result<Self, PageError> {
-        let all = db.reviews(film).await?.into_iter().map(|review| Shown::of(caller.language, review, &caller.asker)).collect();
+        let all = db
+            .reviews(film)
+            .await?
+            .into_iter()
+            .map(|review| Shown::of(caller.language, review, &caller.asker))
+            .collect();
         Ok(Self { language: caller.language, film, all, back: back.to_owned(), form: caller.form_token.clone() })
     }
 

@@ -13,8 +13,8 @@ use super::{Frame, PageError, home};
 use crate::audit::{Deed, Event};
 use crate::db::{Account, NewSession, now};
 use crate::http::{App, Caller, Shared};
-use crate::people::session::{Stage, set_cookie, stored};
 use crate::people::account::Weakness;
+use crate::people::session::{Stage, set_cookie, stored};
 use crate::people::{Asker, Place, account, totp};
 
 /// The longest password that is checked.

@@ -208,7 +208,11 @@ mod tests {
         for language in Language::all() {
             for id in ["form-day", "form-time", "form-moment", "form-exact"] {
                 let text = jiff::fmt::strtime::format(form(language, id), &local(0)).unwrap();
-                assert!(text.chars().any(|c| c.is_ascii_digit()) && !text.contains('%'), "{}: {id}: {text}", language.tag());
+                assert!(
+                    text.chars().any(|c| c.is_ascii_digit()) && !text.contains('%'),
+                    "{}: {id}: {text}",
+                    language.tag()
+                );
             }
         }
     }

@@ -11,7 +11,6 @@ use coxa_schema::{FilmPrediction, Finding, Side};
 use serde_json::{Value, json};
 
 use super::film::found;
-use crate::language::Language;
 use super::reasons::Reason;
 use super::reviews::Reviews;
 use super::state::Desk;
@@ -21,6 +20,7 @@ use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{Film, FilmQuery, Reading};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 
 /// Other films of the patient that are listed.
 const OTHERS: usize = 12;

@@ -8,7 +8,6 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::language::Language;
 use super::reasons::Reason;
 use super::state::Desk;
 use super::text::{self, Age, Header, visible};
@@ -16,6 +15,7 @@ use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{FilmState, Finding, Listed, Summary, Verdict, WorklistQuery, now};
 use crate::http::{Caller, Shared};
+use crate::language::Language;
 use crate::people::{Action, Subject, may};
 
 /// Rows of a page.
@@ -187,9 +187,7 @@ impl Call {
     /// With a second threshold a positive film below it is suspected; without one it is called positive.
     pub(super) fn of(state: &str, probability: Option<f64>, is_positive: bool, high: Option<f64>) -> Self {
         let (word, class) = match (state, probability) {
-            ("read", Some(p)) if is_positive && high.is_some_and(|high| p < high) => {
-                ("call-suspected", "suspected")
-            }
+            ("read", Some(p)) if is_positive && high.is_some_and(|high| p < high) => ("call-suspected", "suspected"),
             ("read", _) if is_positive => ("call-positive", "positive"),
             ("read", _) => ("call-negative", "negative"),
             ("not_read", _) => ("call-not-read", "unread"),
@@ -279,7 +277,11 @@ impl Row {
             sex: text::sex(language, &film.patient_sex),
             time: text::moment(language, film.received_at),
             exact: text::exact(language, film.received_at),
-            side: if found.finding { sides.iter().map(|side| language.say(side).to_string()).collect::<Vec<_>>().join(" + ") } else { String::new() },
+            side: if found.finding {
+                sides.iter().map(|side| language.say(side).to_string()).collect::<Vec<_>>().join(" + ")
+            } else {
+                String::new()
+            },
             call: Call::of(&film.state, found.probability, found.finding, high),
             reason: Reason::of(language, reason),
             is_again: film.state == "received" && !film.error.is_empty(),
@@ -391,7 +393,8 @@ mod tests {
 
     #[test]
     fn a_film_is_suspected_below_the_second_threshold() {
-        let word = |p, positive, high| Language::default().say(Call::of("read", Some(p), positive, high).word).to_string();
+        let word =
+            |p, positive, high| Language::default().say(Call::of("read", Some(p), positive, high).word).to_string();
         assert_eq!(word(0.6, true, Some(0.9)), "Fracture suspected");
         assert_eq!(word(0.9, true, Some(0.9)), "Fracture");
         assert_eq!(word(0.6, true, None), "Fracture");
