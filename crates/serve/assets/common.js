@@ -2,6 +2,11 @@
 "use strict";
 
 const Coxa = {
+  // A message in the page's language; /assets/messages-TAG.js has them.
+  say(id, values = {}) {
+    return (COXA_MESSAGES[id] ?? id).replace(/\{\$(\w+)\}/g, (all, name) => values[name] ?? all);
+  },
+
   // Whether a key press belongs to a field or to the browser.
   isTyping(event) {
     const at = event.target;

@@ -112,8 +112,8 @@ class FilmPixels {
   async loadPreview() {
     const response = await fetch(`${this.base}/preview`, { cache: "no-store" });
     if (!response.ok) {
-      const why = (await response.text().catch(() => "")).trim().replace(/^the film: /, "");
-      throw new Error(response.status === 422 ? `The film cannot be shown: ${why}` : `The film cannot be loaded: ${why || response.status}`);
+      const why = (await response.text().catch(() => "")).trim();
+      throw new Error(response.status === 422 ? Coxa.say("script-not-shown", { why }) : Coxa.say("script-not-loaded", { why: why || response.status }));
     }
     const image = await createImageBitmap(await response.blob());
     if (!this.columns || !this.rows) Object.assign(this, { columns: image.width, rows: image.height });
@@ -124,7 +124,7 @@ class FilmPixels {
 
   async loadValues(progress) {
     const response = await fetch(`${this.base}/values`, { cache: "no-store" });
-    if (!response.ok) throw new Error("The film at full resolution cannot be loaded: reload the page to try again");
+    if (!response.ok) throw new Error(Coxa.say("script-values-not-loaded"));
     const total = Number(response.headers.get("content-length"));
     const reader = response.body.getReader();
     let all = new Uint8Array(total);

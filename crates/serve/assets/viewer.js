@@ -108,7 +108,7 @@
       if (mark) cross(pane, mark, "#ffe27a", 9);
       if (cursor) cross(pane, [cursor.x, cursor.y], "#fff", 14);
       screen.restore();
-      if (shown.beside) label(pane.overlay ? "With overlay" : "Original", pane.left + 10, 22, "#fff");
+      if (shown.beside) label(Coxa.say(pane.overlay ? "script-with-overlay" : "script-original"), pane.left + 10, 22, "#fff");
     }
   };
   const label = (text, x, y, color) => {
@@ -151,9 +151,9 @@
   };
   const lengthOf = ({ from, to }) => {
     const [dx, dy] = [to.x - from.x, to.y - from.y];
-    if (!film.spacing) return `${Math.hypot(dx, dy).toFixed(0)} pixels`;
+    if (!film.spacing) return Coxa.say("script-pixels", { count: Math.hypot(dx, dy).toFixed(0) });
     const [row, column] = film.spacing;
-    return `${Math.hypot(dx * column, dy * row).toFixed(1)} mm${view.calibrated ? "" : " at the detector"}`;
+    return Coxa.say(view.calibrated ? "script-millimeters" : "script-at-detector", { length: Math.hypot(dx * column, dy * row).toFixed(1) });
   };
   const measure = (pane, length) => {
     const [x0, y0] = toPane(pane, length.from.x, length.from.y);
@@ -167,10 +167,12 @@
 
   // ---- Window --------------------------------------------------------------------------------------------------------------------
 
+  // The first three have buttons on the page, which say their names.
+  const name = (id) => $(id).firstChild.textContent.trim();
   const presets = [
-    ["File", () => null],
-    ["Full", () => ({ low: 1, high: 65535 })],
-    ["Auto", () => film.percentiles(0.005, 0.995)],
+    [name("preset-file"), () => null],
+    [name("preset-full"), () => ({ low: 1, high: 65535 })],
+    [name("preset-auto"), () => film.percentiles(0.005, 0.995)],
     ...view.windows.map(({ name, center, width }) => [name, () => {
       const ends = [film.gradeOf(center - width / 2), film.gradeOf(center + width / 2)];
       return { low: Math.min(...ends), high: Math.max(...ends) };
@@ -182,10 +184,11 @@
     film.changed();
     for (const [known, , button] of presets) button.setAttribute("aria-pressed", String(known === name));
     if (next === null) {
-      status("The file’s own window");
+      status(Coxa.say("script-own-window"));
     } else {
       const [a, b] = [film.valueOf(next.low), film.valueOf(next.high)];
-      status(`${name ? name + ": " : ""}center ${((a + b) / 2).toFixed(0)}, width ${Math.abs(b - a).toFixed(0)}`);
+      const values = { name, center: ((a + b) / 2).toFixed(0), width: Math.abs(b - a).toFixed(0) };
+      status(Coxa.say(name ? "script-named-window" : "script-window", values));
     }
     draw();
   };
@@ -220,8 +223,8 @@
     cursor = null;
     drawing = null;
     canvas.dataset.tool = tool;
-    if (tool === "measure") status(film.spacing ? "Length: drag from end to end, or move with the arrows and press Enter at both ends" : "The file states no spacing: lengths are in pixels");
-    else if (tool === "mark") status("Mark: click the place, or move with the arrows and press Enter");
+    if (tool === "measure") status(Coxa.say(film.spacing ? "script-measure" : "script-no-spacing"));
+    else if (tool === "mark") status(Coxa.say("script-mark"));
     else status("");
     draw();
   };
@@ -229,7 +232,7 @@
     mark = [Math.round(point.x), Math.round(point.y)].map((value, i) => Math.min((i ? film.rows : film.columns) - 1, Math.max(0, value)));
     [$("mark-x").value, $("mark-y").value] = mark;
     $("mark-words").hidden = false;
-    $("mark-words").textContent = `Marked at ${mark[0]}, ${mark[1]}: stored with the review`;
+    $("mark-words").textContent = Coxa.say("script-marked", { x: mark[0], y: mark[1] });
     keepDraft();
     take("");
   };
@@ -319,7 +322,7 @@
   const opaque = (value) => {
     shown.opacity = Math.min(1, Math.max(0, value));
     $("opacity").value = String(Math.round(shown.opacity * 100));
-    status(`Heat map at ${Math.round(shown.opacity * 100)}%`);
+    status(Coxa.say("script-opacity", { percent: Math.round(shown.opacity * 100) }));
     draw();
   };
   const invert = () => {
@@ -368,29 +371,29 @@
     if (kept.x) place({ x: Number(kept.x), y: Number(kept.y) });
     if (kept.verdict) {
       $("stored").className = "stored bad";
-      $("stored").textContent = `Not stored yet: ${kept.verdict}. Press ${{ agree: "a", disagree: "d", unsure: "u" }[kept.verdict]} to store it.`;
+      $("stored").textContent = Coxa.say("script-draft", { verdict: Coxa.say("script-" + kept.verdict), key: kept.verdict[0] });
     }
   };
   note.addEventListener("input", keepDraft);
 
   const send = async (address, fields, done) => {
     $("stored").className = "stored";
-    $("stored").textContent = "Storing …";
+    $("stored").textContent = Coxa.say("script-storing");
     try {
       const response = await fetch(address, { method: "POST", body: new URLSearchParams({ ...fields, by: "script" }) });
       if (response.status === 401) {
         keepDraft();
         location.assign("/signin?next=" + encodeURIComponent(location.pathname + location.search));
-        throw new Error("you are signed out");
+        throw new Error(Coxa.say("script-signed-out"));
       }
-      if (!response.ok) throw new Error(`the node answered ${response.status}`);
+      if (!response.ok) throw new Error(Coxa.say("script-answered", { status: response.status }));
       const fresh = new DOMParser().parseFromString(`<ul>${await response.text()}</ul>`, "text/html").querySelector("ul");
       Coxa.renew($("reviews"), fresh);
       $("stored").textContent = done;
       return true;
     } catch (error) {
       $("stored").className = "stored bad";
-      $("stored").textContent = `Not stored: ${error instanceof TypeError ? "the node does not answer" : error.message}. The note is kept here; try again.`;
+      $("stored").textContent = Coxa.say("script-not-stored", { why: error instanceof TypeError ? Coxa.say("script-no-answer") : error.message });
       return false;
     } finally {
       storing = null;
@@ -400,7 +403,7 @@
     if (storing) return;
     const fields = Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "verdict"));
     pending = verdict;
-    storing = send(form.action, { ...fields, verdict }, "Stored. Shift U undoes it.").then((isStored) => {
+    storing = send(form.action, { ...fields, verdict }, Coxa.say("script-stored")).then((isStored) => {
       if (!isStored) return keepDraft();
       pending = note.value = "";
       sessionStorage.removeItem(draft);
@@ -414,22 +417,22 @@
   });
   $("reviews").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!storing) storing = send(event.target.action, Object.fromEntries(new FormData(event.target)), "Undone.");
+    if (!storing) storing = send(event.target.action, Object.fromEntries(new FormData(event.target)), Coxa.say("script-undone"));
   });
   const undo = () => {
     const last = document.querySelector("#reviews form.undo");
     if (last) last.requestSubmit();
-    else $("stored").textContent = "There is no review to undo.";
+    else $("stored").textContent = Coxa.say("script-nothing-to-undo");
   };
   // The next film opens when this one's review is on the disk; a note that was not sent stays here until it is.
   let warned = false;
   const go = async (link) => {
-    if (!link) return status("There is no further film in this list");
+    if (!link) return status(Coxa.say("script-no-further"));
     await storing;
     if ($("stored").classList.contains("bad")) return;
     if (note.value.trim() && !warned) {
       warned = true;
-      $("stored").textContent = "The note is not stored yet: a, d or u stores it. Once more leaves without.";
+      $("stored").textContent = Coxa.say("script-note-kept");
       return;
     }
     location.assign(link.href);
@@ -476,8 +479,9 @@
     await film.loadPreview();
     fit();
     performance.mark("first-paint-of-film");
-    await film.loadValues((percent) => status(`Full resolution: ${percent}%`));
-    status(`${film.columns} × ${film.rows}, full resolution`);
+    await film.loadValues((percent) => status(Coxa.say("script-progress", { percent })));
+    status(Coxa.say("script-full", { columns: film.columns, rows: film.rows }));
+    stage.dataset.resolution = "full";
     performance.mark("full-resolution");
     if (at.fitted) fit();
     else draw();
@@ -498,6 +502,6 @@
   restoreDraft();
   $("overlay-tools").hidden = view.regions.length === 0 && !view.colors;
   new ResizeObserver(() => (at.fitted ? fit() : draw())).observe(canvas);
-  load().catch((error) => status(error instanceof TypeError ? "The film cannot be loaded: the node does not answer. Reload the page to try again." : error.message));
+  load().catch((error) => status(error instanceof TypeError ? Coxa.say("script-not-reached") : error.message));
   loadHeat().catch(() => {});
 }

@@ -21,7 +21,7 @@
     try {
       const response = await fetch("/worklist" + location.search, { headers: isByClock === true ? { "x-coxa-renewal": "1" } : {}, cache: "no-store" });
       if (response.status === 401) return location.reload();
-      if (!response.ok) throw new Error(response.status === 503 ? "the node is busy or its database does not answer" : `status ${response.status}`);
+      if (!response.ok) throw new Error(response.status === 503 ? Coxa.say("script-busy") : Coxa.say("script-status", { status: response.status }));
       const text = await response.text();
       if (mine !== asked) return;
       const fresh = new DOMParser().parseFromString(text, "text/html").body;
@@ -30,8 +30,9 @@
       stale.hidden = true;
     } catch (error) {
       if (mine !== asked) return;
-      const why = error instanceof TypeError ? "the node does not answer" : error.message;
-      stale.textContent = `Not up to date since ${since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })}: ${why}. Trying again.`;
+      const why = error instanceof TypeError ? Coxa.say("script-no-answer") : error.message;
+      const time = since.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+      stale.textContent = Coxa.say("script-stale", { time, why });
       stale.hidden = false;
     } finally {
       if (mine === asked) {

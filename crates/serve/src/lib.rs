@@ -25,6 +25,7 @@ pub mod db;
 mod error;
 pub mod http;
 mod keep;
+mod language;
 pub mod log;
 pub mod metrics;
 pub mod node;

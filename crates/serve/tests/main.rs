@@ -4,6 +4,7 @@ mod audit;
 mod dicomweb;
 mod faults;
 mod films;
+mod language;
 mod nodes;
 mod operations;
 mod orthanc;

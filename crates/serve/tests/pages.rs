@@ -71,7 +71,7 @@ pub fn read(probability: f64) -> Option<Outcome> {
     })
 }
 
-fn not_read(why: &str) -> Option<Outcome> {
+pub fn not_read(why: &str) -> Option<Outcome> {
     let prediction = json!({ "not_read": why }).to_string();
     Some(Outcome {
         is_positive: false,
@@ -233,7 +233,7 @@ async fn positive_films_come_first_and_filters_stay_in_the_address() {
             && page.contains("lateral view")
             && page.contains("Probability 0.95, positive from 0.50, definite from 0.90")
     );
-    assert!(page.contains("<td class=\"age\">81</td>"));
+    assert!(page.contains("<td class=\"age\" data-unit=\"y\">81</td>"));
     for (query, found) in [
         ("finding=positive", vec![d, a]),
         ("finding=negative", vec![b]),

@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
+    include_str!("schema/007.sql"),
     include_str!("schema/009.sql"),
     include_str!("schema/010.sql"),
 ];

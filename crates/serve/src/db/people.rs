@@ -143,6 +143,25 @@ impl Database {
         Ok(())
     }
 
+    /// Sets the language of a person's pages by its tag; empty where the browser decides.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_language(&self, id: i64, tag: &str) -> Result<(), DbError> {
+        let sql = "UPDATE person SET language = $1 WHERE id = $2";
+        sqlx::query(sql).bind(tag.to_owned()).bind(id).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// The tag of the language that a person has set; empty where none is set.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn language_of(&self, id: i64) -> Result<String, DbError> {
+        let row = sqlx::query("SELECT language FROM person WHERE id = $1").bind(id).fetch_optional(&self.read).await?;
+        row.map_or(Ok(String::new()), |row| Ok(row.try_get(0)?))
+    }
+
     /// Gives a person other names and roles.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ pub struct Session {
     pub stage: Stage,
     /// The last request, microseconds since 1970; not more exact than [`SEEN`].
     pub seen_at: i64,
+    /// The tag of the language that the person has set; empty where none is set.
+    pub language: String,
 }
 
 /// A session as its person sees it.
@@ -81,7 +83,8 @@ impl Database {
     /// When the database fails.
     pub async fn session(&self, hash: &str, idle: i64, oldest: i64) -> Result<Option<Session>, DbError> {
         let row = sqlx::query(
-            "SELECT session.id, session.stage, session.seen_at, person.id, person.name, person.full_name, person.roles FROM session \
+            "SELECT session.id, session.stage, session.seen_at, person.id, person.name, person.full_name, person.roles, \
+             person.language FROM session \
              JOIN person ON person.id = session.person_id \
              WHERE session.hash = $1 AND session.seen_at >= $2 AND session.begun_at >= $3 AND person.is_disabled = 0",
         )
@@ -98,7 +101,7 @@ impl Database {
             full_name: row.try_get(5)?,
             roles: known_roles(&row.try_get::<String, _>(6)?),
         };
-        Ok(Some(Session { id: row.try_get(0)?, person, stage, seen_at: row.try_get(2)? }))
+        Ok(Some(Session { id: row.try_get(0)?, person, stage, seen_at: row.try_get(2)?, language: row.try_get(7)? }))
     }
 
     /// Notes that a session is used.

@@ -17,6 +17,7 @@ use super::record::record;
 use super::routes::Rules;
 use crate::audit::Deed;
 use crate::db::{SEEN, now};
+use crate::language::Language;
 use crate::people::session::{Stage, form_token, secret_of, stored};
 use crate::people::{Action, Asker, Place, Subject, may, same};
 
@@ -54,7 +55,7 @@ async fn admit(app: &App, action: Action, path: &str, request: Request) -> Resul
         return Err(refuse(app, &caller, path, &head).await);
     }
     let is_unsafe = !matches!(head.method, Method::GET | Method::HEAD);
-    if is_unsafe && (caller.session != 0 || matches!(action, Action::SignIn | Action::Join)) {
+    if is_unsafe && (caller.session != 0 || matches!(action, Action::SignIn | Action::Join | Action::Language)) {
         from_our_page(app, &head).map_err(IntoResponse::into_response)?;
     }
     if is_unsafe && caller.session != 0 && action != Action::SignIn {
@@ -69,7 +70,16 @@ async fn admit(app: &App, action: Action, path: &str, request: Request) -> Resul
 async fn caller(app: &App, action: Action, request: &Parts) -> Result<Caller, HttpError> {
     let remote = request.extensions.get::<Remote>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |remote| remote.0);
     let place = place(request, remote);
-    let mut caller = Caller { asker: Asker::Nobody, place, address: remote, form_token: String::new(), session: 0 };
+    let language = |set: &str| Language::of_request(&request.headers, app.config.transport(), set);
+    let mut caller = Caller {
+        asker: Asker::Nobody,
+        place,
+        address: remote,
+        form_token: String::new(),
+        session: 0,
+        language: language(""),
+        page: page(request),
+    };
     if action == Action::Open {
         return Ok(caller);
     }
@@ -88,6 +98,7 @@ async fn caller(app: &App, action: Action, request: &Parts) -> Result<Caller, Ht
             }
             caller.form_token = form_token(secret);
             caller.session = session.id;
+            caller.language = language(&session.language);
             caller.asker = match session.stage {
                 Stage::Full => Asker::Person(session.person),
                 stage @ (Stage::Code | Stage::Change) => Asker::Unfinished(session.person, stage),
@@ -100,6 +111,11 @@ async fn caller(app: &App, action: Action, request: &Parts) -> Result<Caller, Ht
         caller.asker = Asker::Local;
     }
     Ok(caller)
+}
+
+fn page(request: &Parts) -> String {
+    let path = request.uri.path_and_query().filter(|_| request.method == Method::GET);
+    path.map(ToString::to_string).unwrap_or_default()
 }
 
 /// A request from this machine comes over loopback, by a name of loopback, and through no proxy.
@@ -122,7 +138,7 @@ async fn refuse(app: &App, caller: &Caller, path: &str, request: &Parts) -> Resp
     match &caller.asker {
         Asker::Nobody if is_page && is_get => lead(&format!("/signin?next={}", encoded(&request.uri))),
         Asker::Unfinished(..) if is_page && is_get => lead("/signin"),
-        Asker::Nobody | Asker::Unfinished(..) if is_page => crate::pages::signed_out(),
+        Asker::Nobody | Asker::Unfinished(..) if is_page => crate::pages::signed_out(caller),
         Asker::Nobody | Asker::Unfinished(..) if !is_interface => {
             HttpError::new(StatusCode::UNAUTHORIZED, "nobody is signed in").into_response()
         }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::audit::{Deed, Event};
+use crate::language::Language;
 use crate::people::{Asker, Place};
 
 /// The address at the other end of a connection.
@@ -22,6 +23,10 @@ pub(crate) struct Caller {
     pub(crate) form_token: String,
     /// The session's row; 0 without one.
     pub(crate) session: i64,
+    /// The language of the pages.
+    pub(crate) language: Language,
+    /// The address of the page that is opened, without the host; empty where a form is sent.
+    pub(crate) page: String,
 }
 
 impl Caller {

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::http::HttpError;
+use crate::language::Language;
 
 const ASSETS: [(&str, &str, &str); 8] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
@@ -21,13 +22,19 @@ const ASSETS: [(&str, &str, &str); 8] = [
 
 /// What all assets are asked for with: changes with any of them.
 pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let all: String = ASSETS.iter().map(|(_, _, text)| *text).collect();
+    let messages = Language::all().map(Language::script);
+    let all: String = ASSETS.iter().map(|(_, _, text)| (*text).to_owned()).chain(messages).collect();
     coxa_files::sha256(all.as_bytes())[..12].to_owned()
 });
 
-/// `GET /assets/{name}`.
+/// `GET /assets/{name}`: a file, or the messages of the scripts in a language (`messages-TAG.js`).
 pub(super) async fn asset(Path(name): Path<String>) -> Result<Response, HttpError> {
-    let (_, media, text) = ASSETS.iter().find(|(known, _, _)| *known == name).ok_or_else(HttpError::not_found)?;
+    let messages = || {
+        let tag = name.strip_prefix("messages-")?.strip_suffix(".js")?;
+        Some(("text/javascript; charset=utf-8", Language::of_tag(tag)?.script()))
+    };
+    let file = ASSETS.iter().find(|(known, _, _)| *known == name).map(|(_, media, text)| (*media, (*text).to_owned()));
+    let (media, text) = file.or_else(messages).ok_or_else(HttpError::not_found)?;
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));

@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::reasons::Reason;
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
 use crate::audit::chain::Body as Entry;
@@ -18,6 +19,7 @@ use crate::audit::dicom::FilmOf;
 use crate::audit::{Deed, Event, Head, Outcome, Report, csv as lines, dicom as messages};
 use crate::db::{AuditQuery, AuditRow};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 
 /// Rows of a page.
 const ROWS: i64 = 100;
@@ -101,8 +103,8 @@ struct Row {
 }
 
 impl Row {
-    fn of(row: AuditRow) -> Self {
-        let at = text::exact(row.at);
+    fn of(language: Language, row: AuditRow) -> Self {
+        let at = text::exact(language, row.at);
         let hash = row.hash.chars().take(12).collect();
         let Ok(entry) = serde_json::from_str::<Entry>(&row.body) else {
             return Self {
@@ -110,7 +112,7 @@ impl Row {
                 at,
                 who: String::new(),
                 kind: String::new(),
-                action: "The entry cannot be read".into(),
+                action: language.say("audit-unreadable").to_string(),
                 has_failed: true,
                 film: 0,
                 address: String::new(),
@@ -124,17 +126,47 @@ impl Row {
             at,
             who: visible(&entry.who.name),
             kind: match entry.who.kind.as_str() {
-                "person" => "",
-                "local" => "program on this machine",
-                kind => kind,
-            }
-            .to_owned(),
-            action: Deed::parse(&entry.action).map_or_else(|| visible(&entry.action), |deed| deed.words().into()),
+                "person" => String::new(),
+                "local" => language.say("audit-program").to_string(),
+                "token" => language.say("audit-token").to_string(),
+                "node" => language.say("audit-node").to_string(),
+                "nobody" => language.say("audit-nobody").to_string(),
+                kind => visible(kind),
+            },
+            action: Deed::parse(&entry.action)
+                .map_or_else(|| visible(&entry.action), |deed| language.say(&message(deed)).to_string()),
             has_failed: entry.outcome == Outcome::Failure,
             film: entry.film.unwrap_or(0),
             address: visible(&entry.address),
             detail: visible(&detail.join("; ")),
             hash,
+        }
+    }
+}
+
+/// The message of what was done.
+fn message(deed: Deed) -> String {
+    format!("deed-{}", deed.as_str())
+}
+
+/// What a verification found, in the reader's words.
+struct Verified {
+    is_sound: bool,
+    entries: i64,
+    head: (i64, String),
+    /// Each with the number of its entry.
+    faults: Vec<(i64, Reason)>,
+    unchecked: Vec<Reason>,
+}
+
+impl Verified {
+    fn of(language: Language, report: Report) -> Self {
+        Self {
+            is_sound: report.is_sound(),
+            entries: report.entries,
+            faults: report.faults.iter().map(|fault| (fault.seq, Reason::of(language, &fault.what))).collect(),
+            unchecked: report.unchecked.iter().map(|what| Reason::of(language, what)).collect(),
+            head: report.head,
         }
     }
 }
@@ -145,13 +177,14 @@ struct Page {
     frame: Frame,
     filters: Filters,
     people: Vec<(i64, String)>,
-    deeds: &'static [Deed],
+    /// Each with its message.
+    deeds: Vec<(&'static str, String)>,
     rows: Vec<Row>,
     older: Option<String>,
     is_first: bool,
     csv: String,
     xml: String,
-    report: Option<Report>,
+    report: Option<Verified>,
     key: String,
 }
 
@@ -164,16 +197,16 @@ async fn show(app: &App, caller: &Caller, asked: &Asked, report: Option<Report>)
     let older = rows.last().filter(|_| is_more).map(|row| filters.address("/audit", Some(row.seq)));
     let people = app.db.people().await?.into_iter().map(|account| (account.person.id, visible(&account.person.name)));
     html(&Page {
-        frame: Frame::of("Audit", "audit", caller),
+        frame: Frame::of("audit-title", "audit", caller),
         people: people.collect(),
-        deeds: Deed::ALL,
+        deeds: Deed::ALL.iter().map(|deed| (deed.as_str(), message(*deed))).collect(),
         older,
         is_first: before.is_none(),
         csv: filters.address("/audit/export.csv", None),
         xml: filters.address("/audit/export.xml", None),
-        rows: rows.into_iter().map(Row::of).collect(),
+        rows: rows.into_iter().map(|row| Row::of(caller.language, row)).collect(),
         filters,
-        report,
+        report: report.map(|report| Verified::of(caller.language, report)),
         key: app.audit.keys().public().to_owned(),
     })
 }

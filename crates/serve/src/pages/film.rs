@@ -11,10 +11,12 @@ use coxa_imaging::{Fit, encode, preprocess, read_graded};
 use coxa_model::detect::overlay::drawable;
 use coxa_schema::FilmPrediction;
 
+use super::reasons::Reason;
 use super::state::{Desk, Opened};
 use crate::audit::Deed;
 use crate::db::Film;
 use crate::http::{App, Caller, HttpError, Shared};
+use crate::language::Language;
 
 /// The longest side of the first picture.
 const PREVIEW: usize = 1024;
@@ -49,7 +51,7 @@ pub(super) async fn found(app: &App, caller: &Caller, id: &str) -> Result<Film, 
     }
 }
 
-pub(super) async fn open(app: &App, desk: &Desk, film: &Film) -> Result<Arc<Opened>, HttpError> {
+pub(super) async fn open(app: &App, desk: &Desk, film: &Film, language: Language) -> Result<Arc<Opened>, HttpError> {
     let hash = &film.attributes.sha256;
     // One at a time: the picture and the values of a film are asked for at once, and decoded once.
     let _turn = desk.turn().await;
@@ -57,14 +59,20 @@ pub(super) async fn open(app: &App, desk: &Desk, film: &Film) -> Result<Arc<Open
         return Ok(opened);
     }
     let bytes = app.store.get(hash).await?;
-    let crashed = |_| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, "the film cannot be decoded");
-    let opened = Arc::new(tokio::task::spawn_blocking(move || decode(&bytes)).await.map_err(crashed)??);
+    let crashed = |_| {
+        let reason = Reason::of(language, "the film cannot be decoded").text;
+        HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, reason)
+    };
+    let opened = Arc::new(tokio::task::spawn_blocking(move || decode(&bytes, language)).await.map_err(crashed)??);
     desk.keep(hash, Arc::clone(&opened)).await;
     Ok(opened)
 }
 
-fn decode(bytes: &[u8]) -> Result<Opened, HttpError> {
-    let refused = |reason: String| HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, reason);
+fn decode(bytes: &[u8], language: Language) -> Result<Opened, HttpError> {
+    let refused = |reason: String| {
+        let reason = reason.strip_prefix("the film: ").unwrap_or(&reason);
+        HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, Reason::of(language, reason).text)
+    };
     let (film, grades) = read_graded(bytes, "the film").map_err(|error| refused(error.to_string()))?;
     let input = preprocess(&film, PREVIEW.min(film.width().max(film.height())), Fit::Letterbox);
     let (left, top, columns, rows) = input.geometry.covered();
@@ -107,7 +115,7 @@ pub(super) async fn preview(
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let film = seen(&app, &caller, &id).await?;
-    Ok(answer("image/png", open(&app, &desk, &film).await?.preview.clone()))
+    Ok(answer("image/png", open(&app, &desk, &film, caller.language).await?.preview.clone()))
 }
 
 /// `GET /films/{id}/values`: eight numbers of 64 bits (columns, rows, modality values of grade 1 and of grade 65,535, millimeters between
@@ -120,7 +128,7 @@ pub(super) async fn values(
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let film = seen(&app, &caller, &id).await?;
-    Ok(answer("application/octet-stream", open(&app, &desk, &film).await?.values.clone()))
+    Ok(answer("application/octet-stream", open(&app, &desk, &film, caller.language).await?.values.clone()))
 }
 
 /// `GET /films/{id}/heat`: a byte a pixel, the share of full heat; its size stands in the headers `x-columns` and `x-rows`. 404 for a film
@@ -132,16 +140,16 @@ pub(super) async fn heat(
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let film = seen(&app, &caller, &id).await?;
-    heat_of(&app, &desk, &film).await
+    heat_of(&app, &desk, &film, caller.language).await
 }
 
 /// The heat map of a film as an answer.
-pub(super) async fn heat_of(app: &App, desk: &Desk, film: &Film) -> Result<Response, HttpError> {
+pub(super) async fn heat_of(app: &App, desk: &Desk, film: &Film, language: Language) -> Result<Response, HttpError> {
     let reading = app.db.reading_of(film.id).await?.ok_or_else(HttpError::not_found)?;
     let prediction: FilmPrediction = serde_json::from_str(&reading.prediction).map_err(|_| HttpError::not_found())?;
     let finding = prediction.finding().ok_or_else(HttpError::not_found)?;
     let card = desk.network(&app.config).await.filter(|(_, hash)| *hash == finding.model).map(|(card, _)| card);
-    let aspect = open(app, desk, film).await?.aspect;
+    let aspect = open(app, desk, film, language).await?.aspect;
     let drawn = drawable(finding, card, aspect, HEAT).and_then(|drawn| drawn.heat).ok_or_else(HttpError::not_found)?;
     let mut response = answer("application/octet-stream", drawn.shares.into());
     for (name, length) in [("x-columns", drawn.width), ("x-rows", drawn.height)] {

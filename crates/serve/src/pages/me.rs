@@ -13,8 +13,9 @@ use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{Account, SeenSession, now};
 use crate::http::{App, Caller, Shared};
+use crate::language::{Language, Message};
 use crate::people::session::stored;
-use crate::people::totp;
+use crate::people::{Role, totp};
 
 /// A session as the page shows it.
 struct Shown {
@@ -27,19 +28,24 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(session: SeenSession, this: i64) -> Self {
+    fn of(language: Language, session: SeenSession, this: i64) -> Self {
         Self {
             is_this: session.id == this,
             id: session.id,
-            begun: text::moment(session.begun_at),
-            seen: text::moment(session.seen_at),
+            begun: text::moment(language, session.begun_at),
+            seen: text::moment(language, session.seen_at),
             address: visible(&session.address),
             agent: visible(&session.agent),
         }
     }
 }
 
-/// What an action came to, in words.
+/// A role's name and what it allows, as messages.
+pub(super) fn role_messages(role: Role) -> (String, String) {
+    (format!("role-{}", role.as_str()), format!("role-allows-{}", role.as_str()))
+}
+
+/// What an action came to, in the words of the reader.
 pub(super) struct Notice {
     pub(super) words: String,
     pub(super) is_bad: bool,
@@ -52,13 +58,16 @@ struct Page {
     notice: Option<Notice>,
     name: String,
     full_name: String,
-    roles: Vec<(&'static str, &'static str)>,
+    /// Roles, each with what it allows, as messages.
+    roles: Vec<(String, String)>,
     has_factor: bool,
     /// The secret of a factor that is being set up, in groups of four, and its address.
     factor: Option<(String, String)>,
     recovery_left: i64,
     recovery: Vec<String>,
     sessions: Vec<Shown>,
+    /// The tag of the language that is set; empty where the browser decides.
+    set_language: String,
 }
 
 /// What the forms hold.
@@ -81,7 +90,7 @@ async fn show(
     app: &App,
     caller: &Caller,
     status: StatusCode,
-    notice: Option<&str>,
+    notice: Option<Message<'_>>,
     recovery: Vec<String>,
 ) -> Result<Response, PageError> {
     let account = own(app, caller).await?;
@@ -90,11 +99,11 @@ async fn show(
     let groups = |secret: &str| secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
     let is_pending = !account.totp_secret.is_empty() && !account.has_totp;
     let page = Page {
-        frame: Frame::of("Your account", "me", caller),
-        notice: notice.map(|words| Notice { words: words.to_owned(), is_bad: !status.is_success() }),
+        frame: Frame::of("me-title", "me", caller),
+        notice: notice.map(|words| Notice { words: words.to_string(), is_bad: !status.is_success() }),
         name: visible(&person.name),
         full_name: visible(&person.full_name),
-        roles: person.roles.iter().map(|role| (role.as_str(), role.allows())).collect(),
+        roles: person.roles.iter().map(role_messages).collect(),
         has_factor: account.has_totp,
         factor: is_pending.then(|| (groups(&account.totp_secret), totp::address(&person.name, &account.totp_secret))),
         recovery_left: app.db.recovery_left(person.id).await?,
@@ -104,17 +113,18 @@ async fn show(
             .sessions_of(person.id, idle, oldest)
             .await?
             .into_iter()
-            .map(|session| Shown::of(session, caller.session))
+            .map(|session| Shown::of(caller.language, session, caller.session))
             .collect(),
+        set_language: app.db.language_of(person.id).await?,
     };
     Ok((status, html(&page)?).into_response())
 }
 
 async fn done(app: &App, caller: &Caller, words: &str) -> Result<Response, PageError> {
-    show(app, caller, StatusCode::OK, Some(words), Vec::new()).await
+    show(app, caller, StatusCode::OK, Some(caller.language.say(words)), Vec::new()).await
 }
 
-async fn wrong(app: &App, caller: &Caller, words: &str) -> Result<Response, PageError> {
+async fn wrong(app: &App, caller: &Caller, words: Message<'_>) -> Result<Response, PageError> {
     show(app, caller, StatusCode::BAD_REQUEST, Some(words), Vec::new()).await
 }
 
@@ -123,14 +133,16 @@ pub(super) async fn page(State(app): Shared, Extension(caller): Extension<Caller
     show(&app, &caller, StatusCode::OK, None, Vec::new()).await
 }
 
-/// Whether the person knows the password, so that a session that was left open changes nothing. Why not, in words.
-async fn is_known(app: &App, caller: &Caller, account: &Account, password: &str) -> Result<Option<String>, PageError> {
+/// Whether the person knows the password, so that a session that was left open changes nothing. Why not, as a message.
+async fn is_known(
+    app: &App,
+    caller: &Caller,
+    account: &Account,
+    password: &str,
+) -> Result<Option<Message<'static>>, PageError> {
     let name = &account.person.name;
     if let Err(pause) = app.throttle.attempt(name, caller.place) {
-        return Ok(Some(format!(
-            "Too many wrong attempts. The next one is possible in {} seconds.",
-            pause.as_secs() + 1
-        )));
+        return Ok(Some(caller.language.say("signin-wait").with("seconds", pause.as_secs() + 1)));
     }
     let password = if password.len() > 1024 { "" } else { password };
     let verified = app.passwords.verify(password, Some(&account.password)).await;
@@ -139,7 +151,7 @@ async fn is_known(app: &App, caller: &Caller, account: &Account, password: &str)
         return Ok(None);
     }
     app.audit.add(caller.event(Deed::SignInFailed).failed().with("step", "own account")).await?;
-    Ok(Some("The current password is wrong. Nothing was changed.".into()))
+    Ok(Some(caller.language.say("me-wrong-password")))
 }
 
 /// `POST /me/password`.
@@ -150,16 +162,16 @@ pub(super) async fn password(
 ) -> Result<Response, PageError> {
     let account = own(&app, &caller).await?;
     if let Some(why) = is_known(&app, &caller, &account, &filled.current).await? {
-        return wrong(&app, &caller, &why).await;
+        return wrong(&app, &caller, why).await;
     }
     if let Some(why) = new_password(&app, &account, &filled.password, &filled.again).await? {
-        return wrong(&app, &caller, why).await;
+        return wrong(&app, &caller, caller.language.say(why)).await;
     }
     app.audit.add(caller.event(Deed::PasswordChanged)).await?;
     let hash = app.passwords.hash(&filled.password).await?;
     app.db.set_password(account.person.id, &hash, false).await?;
     app.db.end_sessions(account.person.id, caller.session).await?;
-    done(&app, &caller, "The password is changed, and your other sessions have ended.").await
+    done(&app, &caller, "me-password-changed").await
 }
 
 /// `POST /me/factor`: a secret, which is asked for once a code of it was right.
@@ -169,7 +181,7 @@ pub(super) async fn begin_factor(
 ) -> Result<Response, PageError> {
     let account = own(&app, &caller).await?;
     if account.has_totp {
-        return wrong(&app, &caller, "A second factor is set up. Remove it first.").await;
+        return wrong(&app, &caller, caller.language.say("me-factor-exists")).await;
     }
     app.db.set_totp(account.person.id, &totp::secret()).await?;
     show(&app, &caller, StatusCode::OK, None, Vec::new()).await
@@ -183,19 +195,18 @@ pub(super) async fn confirm_factor(
 ) -> Result<Response, PageError> {
     let account = own(&app, &caller).await?;
     if account.totp_secret.is_empty() || account.has_totp {
-        return wrong(&app, &caller, "No second factor is being set up.").await;
+        return wrong(&app, &caller, caller.language.say("me-factor-unasked")).await;
     }
     let code: String = filled.code.chars().take(64).collect();
     let Some(step) = totp::step_of(&account.totp_secret, &code, now() / 1_000_000, 0) else {
-        return wrong(&app, &caller, "The code is wrong. Check the clock of the device that shows it.").await;
+        return wrong(&app, &caller, caller.language.say("me-factor-wrong")).await;
     };
     let codes = totp::recovery_codes();
     let hashes: Vec<String> = codes.iter().map(|code| stored(&totp::plain(code))).collect();
     app.audit.add(caller.event(Deed::FactorAdded)).await?;
     app.db.confirm_totp(account.person.id, step, &hashes).await?;
     app.db.end_sessions(account.person.id, caller.session).await?;
-    show(&app, &caller, StatusCode::OK, Some("The second factor is set up. Write the recovery codes down now."), codes)
-        .await
+    show(&app, &caller, StatusCode::OK, Some(caller.language.say("me-factor-done")), codes).await
 }
 
 /// `POST /me/factor/remove`.
@@ -209,11 +220,11 @@ pub(super) async fn remove_factor(
     if account.has_totp
         && let Some(why) = is_known(&app, &caller, &account, &filled.current).await?
     {
-        return wrong(&app, &caller, &why).await;
+        return wrong(&app, &caller, why).await;
     }
     app.audit.add(caller.event(Deed::FactorRemoved)).await?;
     app.db.set_totp(account.person.id, "").await?;
-    done(&app, &caller, "The second factor is removed.").await
+    done(&app, &caller, "me-factor-removed").await
 }
 
 /// `POST /me/sessions/end`: one of them, or all others.
@@ -228,5 +239,5 @@ pub(super) async fn end_sessions(
         Ok(session) => drop(app.db.end_session(person, session).await?),
         Err(_) => drop(app.db.end_sessions(person, caller.session).await?),
     }
-    done(&app, &caller, "Ended.").await
+    done(&app, &caller, "me-ended").await
 }

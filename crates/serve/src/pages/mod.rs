@@ -6,11 +6,13 @@
 mod assets;
 mod audit;
 mod certificate;
+mod choice;
 mod film;
 mod me;
 mod operations;
 mod people;
 mod reading;
+mod reasons;
 mod reviews;
 mod signin;
 mod state;
@@ -23,12 +25,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::audit::AuditError;
 use crate::db::DbError;
 use crate::http::{Caller, Routes};
+use crate::language::{Language, Message, Piece};
 use crate::people::{Action, Asker, Busy, Subject, may};
 use crate::store::StoreError;
 use state::Desk;
@@ -61,6 +67,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/signin/password", Action::ChoosePassword, signin::password_page)
         .post("/signin/password", Action::ChoosePassword, signin::password)
         .post("/signout", Action::SignOut, signin::leave)
+        .post("/language", Action::Language, choice::choose)
         .get("/me", Action::Account, me::page)
         .post("/me/password", Action::Account, me::password)
         .post("/me/factor", Action::Account, me::begin_factor)
@@ -95,11 +102,13 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
         .get("/assets/{name}", Action::Open, assets::asset)
         .layer(Extension(Arc::new(Desk::default())))
-        .layer(axum::middleware::map_response(secure))
+        .layer(axum::middleware::from_fn(dress))
 }
 
-async fn secure(response: Response) -> Response {
-    headers_of(response)
+/// Gives an answer the headers of a page, and an error its page in the language of whoever asked.
+async fn dress(request: Request, next: Next) -> Response {
+    let language = request.extensions().get::<Caller>().map(|caller| caller.language).unwrap_or_default();
+    headers_of(in_words(next.run(request).await, language))
 }
 
 /// The headers of every page and asset.
@@ -125,7 +134,11 @@ fn headers_of(mut response: Response) -> Response {
 /// What every page's frame needs.
 #[derive(Debug, Clone)]
 struct Frame {
+    /// The message that is the page's title.
     title: &'static str,
+    language: Language,
+    /// The page's own address, which the choice of a language leads back to.
+    page: String,
     /// Which entry of the navigation is this one.
     here: &'static str,
     /// The person's name; empty where nobody is signed in.
@@ -145,8 +158,16 @@ struct Frame {
 impl Frame {
     fn of(title: &'static str, here: &'static str, caller: &Caller) -> Self {
         let may = |action| may(&caller.asker, action, Subject::Any);
+        // A page that answers a form has no address of its own: the page of the form has.
+        let page = match (caller.page.as_str(), here) {
+            ("", "worklist") => "/".to_owned(),
+            ("", here) => format!("/{here}"),
+            (page, _) => page.to_owned(),
+        };
         Self {
             title,
+            language: caller.language,
+            page,
             here,
             name: caller.asker.person().map(|person| text::visible(&person.name)).unwrap_or_default(),
             form: caller.form_token.clone(),
@@ -161,9 +182,11 @@ impl Frame {
     }
 
     /// The frame of a page for whoever it is.
-    fn bare(title: &'static str) -> Self {
+    fn bare(title: &'static str, language: Language) -> Self {
         Self {
             title,
+            language,
+            page: "/".into(),
             here: "",
             name: String::new(),
             form: String::new(),
@@ -180,6 +203,35 @@ impl Frame {
     fn version(&self) -> &'static str {
         &assets::VERSION
     }
+
+    /// A message by its id.
+    fn say<'a>(&self, id: &'a str) -> Message<'a> {
+        self.language.say(id)
+    }
+
+    /// A message whose pieces between backticks are keys.
+    fn keyed(&self, id: &str) -> Pieces {
+        Pieces { tag: "kbd", pieces: self.say(id).pieces() }
+    }
+
+    /// A message whose pieces between backticks are code.
+    fn coded(&self, id: &str) -> Pieces {
+        Pieces { tag: "code", pieces: self.say(id).pieces() }
+    }
+
+    /// The languages that the page is not in.
+    fn other_languages(&self) -> impl Iterator<Item = Language> {
+        let shown = self.language;
+        Language::all().filter(move |language| *language != shown)
+    }
+}
+
+/// A message with markup around some of its pieces.
+#[derive(Template)]
+#[template(path = "pieces.html")]
+struct Pieces {
+    tag: &'static str,
+    pieces: Vec<Piece>,
 }
 
 /// The first page that somebody may open.
@@ -202,7 +254,7 @@ fn html(page: &impl Template) -> Result<Response, PageError> {
     Ok(Html(page.render().map_err(PageError::Template)?).into_response())
 }
 
-/// Why there is no page.
+/// Why there is no page; the words are messages.
 #[derive(Debug)]
 enum PageError {
     NotFound,
@@ -215,28 +267,26 @@ enum PageError {
 impl From<DbError> for PageError {
     fn from(error: DbError) -> Self {
         tracing::error!("{error}");
-        Self::Unavailable("The database does not answer. The log of this node has the reason.")
+        Self::Unavailable("error-database")
     }
 }
 
 impl From<AuditError> for PageError {
     fn from(_: AuditError) -> Self {
-        Self::Unavailable(
-            "The audit log cannot be written, and nothing is done without it. The log of this node has the reason.",
-        )
+        Self::Unavailable("error-audit")
     }
 }
 
 impl From<Busy> for PageError {
     fn from(_: Busy) -> Self {
-        Self::Unavailable("Too many passwords are being checked at this moment. Try again in some seconds.")
+        Self::Unavailable("error-busy")
     }
 }
 
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         tracing::error!("{error}");
-        Self::Unavailable("The film cannot be read from where it is kept. The log of this node has the reason.")
+        Self::Unavailable("error-store")
     }
 }
 
@@ -248,32 +298,27 @@ struct ErrorPage {
     what: &'static str,
 }
 
+/// An error on its way to its page: [`dress`] knows the language.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    heading: &'static str,
+    what: &'static str,
+}
+
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let (status, heading, what) = match self {
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "Not here",
-                "There is no such film or page. It may have been removed by retention.",
-            ),
-            Self::Bad(what) => (StatusCode::BAD_REQUEST, "Not understood", what),
-            Self::SignedOut => (
-                StatusCode::UNAUTHORIZED,
-                "Signed out",
-                "Your session has ended, and nothing was stored. Sign in, go back, and send the form again.",
-            ),
-            Self::Unavailable(what) => (StatusCode::SERVICE_UNAVAILABLE, "Not available now", what),
+            Self::NotFound => (StatusCode::NOT_FOUND, "error-not-found", "error-not-found-what"),
+            Self::Bad(what) => (StatusCode::BAD_REQUEST, "error-bad", what),
+            Self::SignedOut => (StatusCode::UNAUTHORIZED, "error-signed-out", "error-signed-out-what"),
+            Self::Unavailable(what) => (StatusCode::SERVICE_UNAVAILABLE, "error-unavailable", what),
             Self::Template(error) => {
                 tracing::error!("a page could not be written: {error}");
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "A fault",
-                    "The page could not be written. The log of this node has the reason.",
-                )
+                (StatusCode::INTERNAL_SERVER_ERROR, "error-fault", "error-fault-what")
             }
         };
-        let page = ErrorPage { frame: Frame::bare(heading), heading, what };
-        let mut response = (status, Html(page.render().unwrap_or_else(|_| what.to_owned()))).into_response();
+        let mut response = status.into_response();
+        response.extensions_mut().insert(Fault { heading, what });
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
@@ -281,17 +326,29 @@ impl IntoResponse for PageError {
     }
 }
 
+/// An error with its page; anything else as it is.
+fn in_words(mut response: Response, language: Language) -> Response {
+    let Some(fault) = response.extensions_mut().remove::<Fault>() else { return response };
+    with_page(response, Frame::bare(fault.heading, language), fault)
+}
+
+fn with_page(mut response: Response, frame: Frame, Fault { heading, what }: Fault) -> Response {
+    let words = frame.say(what).to_string();
+    let page = ErrorPage { frame, heading, what };
+    *response.body_mut() = Body::from(page.render().unwrap_or(words));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
 /// The page of somebody whose roles do not allow what was asked.
 pub(crate) fn refused(caller: &Caller) -> Response {
-    let (heading, what) = (
-        "Not allowed",
-        "Your roles do not allow this. An administrator gives roles; your account shows the ones that you have.",
-    );
-    let page = ErrorPage { frame: Frame::of(heading, "", caller), heading, what };
-    headers_of((StatusCode::FORBIDDEN, Html(page.render().unwrap_or_else(|_| what.to_owned()))).into_response())
+    let fault = Fault { heading: "error-not-allowed", what: "error-not-allowed-what" };
+    // The same page for whatever was asked for.
+    let frame = Frame { page: home(&caller.asker).into(), ..Frame::of(fault.heading, "", caller) };
+    headers_of(with_page(StatusCode::FORBIDDEN.into_response(), frame, fault))
 }
 
 /// The page of somebody whose session has ended while a form was filled.
-pub(crate) fn signed_out() -> Response {
-    headers_of(PageError::SignedOut.into_response())
+pub(crate) fn signed_out(caller: &Caller) -> Response {
+    headers_of(in_words(PageError::SignedOut.into_response(), caller.language))
 }

@@ -9,12 +9,14 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
+use super::reasons::Reason;
 use super::state::Desk;
 use super::text::{self, visible};
 use super::{Frame, PageError, certificate, html};
 use crate::audit::Deed;
 use crate::db::{AllowedPeer, DeadKind, SeenRefusal, now};
 use crate::http::{App, Caller, Shared};
+use crate::language::{Language, Message};
 use crate::send;
 use crate::store::free_bytes;
 
@@ -39,7 +41,7 @@ struct To {
     done: i64,
     dead: i64,
     last_success: String,
-    last_error: String,
+    last_error: Reason,
 }
 
 struct Letter {
@@ -49,7 +51,7 @@ struct Letter {
     film: i64,
     attempts: i64,
     status: String,
-    error: String,
+    error: Reason,
 }
 
 struct Refused {
@@ -57,9 +59,9 @@ struct Refused {
     is_allowable: bool,
     who: String,
     implementation: String,
-    reason: String,
+    reason: Reason,
     asked: String,
-    remedy: String,
+    remedy: Reason,
     times: i64,
     last: String,
 }
@@ -75,7 +77,7 @@ struct Allowed {
 struct Open {
     peer: String,
     attempts: i64,
-    explained: String,
+    explained: Reason,
 }
 
 struct Conflict {
@@ -101,7 +103,7 @@ struct Ends {
 /// What became of a test.
 struct Tested {
     name: String,
-    wrong: Option<String>,
+    wrong: Option<Reason>,
     milliseconds: u128,
     /// Whether a test picture was stored, beside the echo.
     is_stored: bool,
@@ -133,7 +135,7 @@ struct Page {
 
 impl Page {
     fn needs_someone(&self) -> bool {
-        let is_stuck = self.destinations.iter().any(|to| to.due > 0 && !to.last_error.is_empty());
+        let is_stuck = self.destinations.iter().any(|to| to.due > 0 && !to.last_error.text.is_empty());
         is_stuck
             || !self.dead.is_empty()
             || !self.conflicts.is_empty()
@@ -143,22 +145,26 @@ impl Page {
 }
 
 async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>) -> Result<Page, PageError> {
-    let config = &app.config;
+    let (config, language) = (&app.config, caller.language);
     let network = desk.network(config).await;
     Ok(Page {
-        frame: Frame::of("Operations", "operations", caller),
+        frame: Frame::of("operations-title", "operations", caller),
         tested,
-        queues: queues(app.db.queues().await?),
-        destinations: destinations(app).await?,
-        dead: app.db.dead(MOST).await?.into_iter().map(letter).collect(),
-        refused: app.db.refusals(MOST).await?.into_iter().map(refused).collect(),
-        allowed: app.db.allowed_peers().await?.into_iter().map(allowed).collect(),
+        queues: queues(language, app.db.queues().await?),
+        destinations: destinations(language, app).await?,
+        dead: app.db.dead(MOST).await?.into_iter().map(|dead| letter(language, dead)).collect(),
+        refused: app.db.refusals(MOST).await?.into_iter().map(|refusal| refused(language, refusal)).collect(),
+        allowed: app.db.allowed_peers().await?.into_iter().map(|peer| allowed(language, peer)).collect(),
         commitments: app
             .db
             .open_commitments()
             .await?
             .into_iter()
-            .map(|(peer, attempts, explained)| Open { peer: visible(&peer), attempts, explained: visible(&explained) })
+            .map(|(peer, attempts, explained)| Open {
+                peer: visible(&peer),
+                attempts,
+                explained: Reason::of(language, &explained),
+            })
             .collect(),
         conflicts: app
             .db
@@ -167,19 +173,20 @@ async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>)
             .into_iter()
             .map(|(film, hash, came, source)| Conflict {
                 film,
-                came: text::exact(came),
+                came: text::exact(language, came),
                 source: visible(&source),
                 hash: hash.chars().take(12).collect(),
             })
             .collect(),
-        disk: disk(config),
+        disk: disk(language, config),
         network: network.map(|(card, hash)| (visible(&card.name), hash.clone())),
         reads: config.has(crate::config::Role::Read),
         threshold: thresholds(
+            language,
             config.network.threshold.or(network.map(|(card, _)| card.threshold.threshold)),
             config.network.high_specificity_threshold,
         ),
-        ends: config.tls.as_ref().map(|tls| ends(&tls.certificate)),
+        ends: config.tls.as_ref().map(|tls| ends(language, &tls.certificate)),
         node: config.node_name(),
         ae_title: config.ae_title.clone(),
         dicom: config.dicom.to_string(),
@@ -188,7 +195,7 @@ async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>)
     })
 }
 
-fn queues(rows: Vec<(String, String, i64)>) -> Vec<Queue> {
+fn queues(language: Language, rows: Vec<(String, String, i64)>) -> Vec<Queue> {
     let mut all: Vec<Queue> = Vec::new();
     for (name, state, rows) in rows {
         let queue = match all.iter().position(|queue| queue.name == name) {
@@ -208,83 +215,101 @@ fn queues(rows: Vec<(String, String, i64)>) -> Vec<Queue> {
     }
     for queue in &mut all {
         queue.name = match queue.name.as_str() {
-            "read" => "Reading".into(),
-            "copy" => "Copying to the bucket".into(),
-            to => format!("To {}", visible(to)),
+            "read" => language.say("operations-reading").to_string(),
+            "copy" => language.say("operations-copying").to_string(),
+            to => language.say("operations-to").with("name", visible(to)).to_string(),
         };
     }
     all
 }
 
-async fn destinations(app: &App) -> Result<Vec<To>, PageError> {
-    let configured = &app.config.destinations;
+async fn destinations(language: Language, app: &App) -> Result<Vec<To>, PageError> {
+    let (configured, comma) = (&app.config.destinations, language.say("comma").to_string());
     let names: Vec<String> = configured.iter().map(|to| to.name.clone()).collect();
     let all = app.db.destined(&names).await?.into_iter().zip(configured).map(|(fares, to)| To {
         place: format!("{}@{}:{}{}", to.ae_title, to.host, to.port, if to.tls { ", TLS" } else { "" }),
-        objects: to.sends.iter().map(|kind| object(kind.as_str())).collect::<Vec<_>>().join(", "),
+        objects: to
+            .sends
+            .iter()
+            .map(|kind| object(language, kind.as_str()).to_string())
+            .collect::<Vec<_>>()
+            .join(&comma),
         due: fares.due,
         done: fares.done,
         dead: fares.dead,
-        last_success: if fares.last_success == 0 { "never".into() } else { text::moment(fares.last_success) },
-        last_error: visible(&fares.last_error),
+        last_success: if fares.last_success == 0 {
+            language.say("never").to_string()
+        } else {
+            text::moment(language, fares.last_success)
+        },
+        last_error: Reason::of(language, &fares.last_error),
         name: fares.name,
     });
     Ok(all.collect())
 }
 
-fn object(kind: &str) -> &'static str {
-    match kind {
-        "sr" => "structured report",
-        "gsps" => "presentation state",
-        "sc" => "picture",
-        "parametric_map" => "heat map",
-        _ => "film",
-    }
+fn object(language: Language, kind: &str) -> Message<'static> {
+    language.say(match kind {
+        "sr" => "object-sr",
+        "gsps" => "object-gsps",
+        "sc" => "object-sc",
+        "parametric_map" => "object-parametric_map",
+        _ => "object-film",
+    })
 }
 
-fn letter(dead: crate::db::Dead) -> Letter {
+fn letter(language: Language, dead: crate::db::Dead) -> Letter {
     let what = match (dead.kind, dead.queue.as_str()) {
-        (DeadKind::Job, "read") => "Reading the film".to_owned(),
-        (DeadKind::Job, _) => "Copying the film to the bucket".to_owned(),
-        (DeadKind::Send, to) => format!("The {} to {}", object(&dead.object), visible(to)),
+        (DeadKind::Job, "read") => language.say("operations-dead-reading"),
+        (DeadKind::Job, _) => language.say("operations-dead-copying"),
+        (DeadKind::Send, to) => {
+            let object = object(language, &dead.object);
+            language.say("operations-dead-sending").with("object", object).with("name", visible(to))
+        }
     };
     let status = if dead.status >= 0 { format!("{:04X}", dead.status) } else { String::new() };
     Letter {
         id: dead.id,
         kind: dead.kind.as_str(),
-        what,
+        what: what.to_string(),
         film: dead.film,
         attempts: dead.attempts,
         status,
-        error: visible(&dead.error),
+        error: Reason::of(language, &dead.error),
     }
 }
 
-fn refused(refusal: SeenRefusal) -> Refused {
+fn refused(language: Language, refusal: SeenRefusal) -> Refused {
+    let who = language.say("operations-at").with("name", visible(&refusal.calling));
+    // Lines of configuration, a line each.
+    let lines: Vec<Reason> = refusal.remedy.lines().map(|line| Reason::of(language, line)).collect();
     Refused {
         id: refusal.id,
         is_allowable: refusal.is_allowable,
-        who: visible(&format!("{} at {}", refusal.calling, refusal.address)),
+        who: who.with("address", visible(&refusal.address)).to_string(),
         implementation: visible(refusal.implementation.trim()),
-        reason: visible(&refusal.reason),
+        reason: Reason::of(language, &refusal.reason),
         asked: visible(&refusal.asked),
-        // Lines of configuration, a line each.
-        remedy: refusal.remedy.lines().map(visible).collect::<Vec<_>>().join("\n"),
+        remedy: Reason {
+            is_english: lines.iter().any(|line| line.is_english),
+            text: lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n"),
+        },
         times: refusal.times,
-        last: text::moment(refusal.last_at),
+        last: text::moment(language, refusal.last_at),
     }
 }
 
-fn allowed(peer: AllowedPeer) -> Allowed {
+fn allowed(language: Language, peer: AllowedPeer) -> Allowed {
+    let who = language.say("operations-at").with("name", visible(&peer.ae_title));
     Allowed {
         id: peer.id,
-        who: visible(&format!("{} at {}", peer.ae_title, peer.address)),
+        who: who.with("address", visible(&peer.address)).to_string(),
         by: visible(&peer.allowed_by),
-        at: text::moment(peer.allowed_at),
+        at: text::moment(language, peer.allowed_at),
     }
 }
 
-fn disk(config: &crate::config::Config) -> Disk {
+fn disk(language: Language, config: &crate::config::Config) -> Disk {
     let least = config.limits.free_disk_mib;
     let free = free_bytes(&config.data).map(|bytes| bytes >> 20);
     let words = |mebibytes: u64| {
@@ -293,25 +318,29 @@ fn disk(config: &crate::config::Config) -> Disk {
     Disk {
         folder: config.data.display().to_string(),
         is_full: free.as_ref().is_ok_and(|free| *free < least),
-        free: free.map_or_else(|error| format!("not known: {error}"), words),
+        free: free.map_or_else(
+            |error| language.say("operations-disk-unknown").with("why", error.to_string()).to_string(),
+            words,
+        ),
         least: words(least),
     }
 }
 
-fn thresholds(threshold: Option<f64>, high: Option<f64>) -> String {
-    let one = threshold.map(|threshold| format!("positive from {}", text::probability(threshold, &[])));
-    let two = high.map(|high| format!("definite from {}", text::probability(high, &[])));
-    one.into_iter().chain(two).collect::<Vec<_>>().join(", ")
+fn thresholds(language: Language, threshold: Option<f64>, high: Option<f64>) -> String {
+    let of = |id, value| language.say(id).with("threshold", text::probability(value, &[])).to_string();
+    let one = threshold.map(|threshold| of("operations-positive-from", threshold));
+    let two = high.map(|high| of("operations-definite-from", high));
+    one.into_iter().chain(two).collect::<Vec<_>>().join(&language.say("comma").to_string())
 }
 
-fn ends(file: &std::path::Path) -> Ends {
+fn ends(language: Language, file: &std::path::Path) -> Ends {
     let Some(end) = certificate::ends(file) else {
-        return Ends { words: "its end cannot be read".into(), is_soon: true };
+        return Ends { words: language.say("operations-certificate-unread").to_string(), is_soon: true };
     };
     let days = (end.as_microsecond() - now()).div_euclid(86_400_000_000);
-    let day = text::exact(end.as_microsecond());
-    let words = if days < 0 { format!("ended {day}") } else { format!("ends {day}, in {days} days") };
-    Ends { words, is_soon: days < SOON }
+    let id = if days < 0 { "operations-certificate-ended" } else { "operations-certificate-ends" };
+    let words = language.say(id).with("day", text::exact(language, end.as_microsecond())).with("days", days);
+    Ends { words: words.to_string(), is_soon: days < SOON }
 }
 
 /// `GET /operations`.
@@ -380,7 +409,7 @@ pub(super) async fn echo(
     };
     let tested = Tested {
         name: to.name.clone(),
-        wrong: answered.err().map(|error| visible(&error)),
+        wrong: answered.err().map(|error| Reason::of(caller.language, &error)),
         milliseconds: begun.elapsed().as_millis(),
         is_stored: false,
     };
@@ -401,7 +430,7 @@ pub(super) async fn test_send(
     let tested = Tested {
         name: to.name.clone(),
         is_stored: sent.is_ok(),
-        wrong: sent.err().map(|error| visible(&error)),
+        wrong: sent.err().map(|error| Reason::of(caller.language, &error)),
         milliseconds: begun.elapsed().as_millis(),
     };
     html(&gather(&app, &desk, &caller, Some(tested)).await?)

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
-use super::me::Notice;
+use super::me::{Notice, role_messages};
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
 use crate::audit::Deed;
@@ -46,7 +46,8 @@ struct Page {
     notice: Option<Notice>,
     given: Option<Given>,
     people: Vec<Shown>,
-    roles: [Role; 5],
+    /// Roles with the messages of each.
+    roles: Vec<(Role, String, String)>,
 }
 
 /// What the forms hold. A checkbox that is not checked is not sent.
@@ -94,12 +95,22 @@ async fn show(
             is_disabled: account.is_disabled,
             has_factor: account.has_totp,
             is_unused: account.is_one_time,
-            signed_in: if account.signed_in_at == 0 { "never".into() } else { text::moment(account.signed_in_at) },
+            signed_in: if account.signed_in_at == 0 {
+                caller.language.say("never").to_string()
+            } else {
+                text::moment(caller.language, account.signed_in_at)
+            },
             sessions: app.db.sessions_of(person.id, idle, oldest).await?.len(),
         });
     }
-    let notice = (!notice.is_empty()).then(|| Notice { words: notice.to_owned(), is_bad: !status.is_success() });
-    let page = Page { frame: Frame::of("People", "people", caller), notice, given, people, roles: Role::ALL };
+    let notice = (!notice.is_empty())
+        .then(|| Notice { words: caller.language.say(notice).to_string(), is_bad: !status.is_success() });
+    let roles = Role::ALL.into_iter().map(|role| {
+        let (name, allows) = role_messages(role);
+        (role, name, allows)
+    });
+    let frame = Frame::of("people-title", "people", caller);
+    let page = Page { frame, notice, given, people, roles: roles.collect() };
     Ok((status, html(&page)?).into_response())
 }
 
@@ -116,11 +127,10 @@ pub(super) async fn add(
 ) -> Result<Response, PageError> {
     let wrong = async |words| show(&app, &caller, StatusCode::BAD_REQUEST, words, None).await;
     let Some(name) = account::name(&filled.name) else {
-        return wrong("A name has 1 to 64 small letters, digits, dots, hyphens, underscores or @. Nothing was stored.")
-            .await;
+        return wrong("people-wrong-name").await;
     };
     let Some(full_name) = account::full_name(&filled.full_name) else {
-        return wrong("A full name has at most 128 characters. Nothing was stored.").await;
+        return wrong("people-wrong-full-name").await;
     };
     let password = account::one_time_password();
     let person = NewPerson {
@@ -133,7 +143,7 @@ pub(super) async fn add(
     let event = caller.event(Deed::PersonAdded).with("name", &name).with("roles", person.roles);
     app.audit.add(event).await?;
     if app.db.add_person(&person).await?.is_none() {
-        return wrong("There is an account of this name. Nothing was stored.").await;
+        return wrong("people-taken").await;
     }
     show(&app, &caller, StatusCode::OK, "", Some(Given { name, password })).await
 }
@@ -147,10 +157,7 @@ async fn changed(app: &App, caller: &Caller, changed: Changed, words: &str) -> R
     match changed {
         Changed::Done => show(app, caller, StatusCode::OK, words, None).await,
         Changed::Missing => Err(PageError::NotFound),
-        Changed::LastAdministrator => {
-            let words = "This is the last account that can manage accounts: it keeps that role and stays enabled.";
-            show(app, caller, StatusCode::CONFLICT, words, None).await
-        }
+        Changed::LastAdministrator => show(app, caller, StatusCode::CONFLICT, "people-last", None).await,
     }
 }
 
@@ -162,12 +169,11 @@ pub(super) async fn change(
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let person = find(&app, &id).await?.person;
-    let full_name = account::full_name(&filled.full_name)
-        .ok_or(PageError::Bad("A full name has at most 128 characters. Nothing was stored."))?;
+    let full_name = account::full_name(&filled.full_name).ok_or(PageError::Bad("people-wrong-full-name"))?;
     let event = caller.event(Deed::PersonChanged).with("name", &person.name);
     app.audit.add(event.with("roles_before", person.roles).with("roles", filled.roles())).await?;
     let done = app.db.set_roles(person.id, &full_name, filled.roles()).await?;
-    changed(&app, &caller, done, "Stored. The roles count at once.").await
+    changed(&app, &caller, done, "people-stored").await
 }
 
 /// `POST /people/{id}/disable`.
@@ -179,7 +185,7 @@ pub(super) async fn disable(
     let person = find(&app, &id).await?.person;
     app.audit.add(caller.event(Deed::PersonChanged).with("name", &person.name).with("disabled", "yes")).await?;
     let done = app.db.set_disabled(person.id, true).await?;
-    changed(&app, &caller, done, "Disabled, and signed out everywhere.").await
+    changed(&app, &caller, done, "people-now-disabled").await
 }
 
 /// `POST /people/{id}/enable`.
@@ -191,7 +197,7 @@ pub(super) async fn enable(
     let person = find(&app, &id).await?.person;
     app.audit.add(caller.event(Deed::PersonChanged).with("name", &person.name).with("disabled", "no")).await?;
     let done = app.db.set_disabled(person.id, false).await?;
-    changed(&app, &caller, done, "Enabled.").await
+    changed(&app, &caller, done, "people-now-enabled").await
 }
 
 /// `POST /people/{id}/reset`: another password, shown this once; no second factor, no sessions.
@@ -219,5 +225,5 @@ pub(super) async fn end_sessions(
     let person = find(&app, &id).await?.person;
     app.audit.add(caller.event(Deed::SessionsEnded).with("name", &person.name)).await?;
     app.db.end_sessions(person.id, 0).await?;
-    show(&app, &caller, StatusCode::OK, "Signed out everywhere.", None).await
+    show(&app, &caller, StatusCode::OK, "people-signed-out", None).await
 }

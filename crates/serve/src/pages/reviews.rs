@@ -13,6 +13,7 @@ use super::{PageError, html};
 use crate::audit::Deed;
 use crate::db::{Database, NewReview, Review, Verdict};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 use crate::people::{Action, Asker, Subject, may};
 
 /// The longest note, characters.
@@ -35,6 +36,7 @@ pub(super) struct Filled {
 /// A review as the page shows it.
 struct Shown {
     id: i64,
+    /// The verdict as a message.
     word: &'static str,
     note: String,
     mark: Option<(i64, i64)>,
@@ -46,20 +48,20 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(review: Review, asker: &Asker) -> Self {
+    fn of(language: Language, review: Review, asker: &Asker) -> Self {
         Self {
             is_own: may(asker, Action::UndoReview, Subject::Review(review.person)),
             id: review.id,
             word: match review.verdict.as_str() {
-                "agree" => "Agreed",
-                "disagree" => "Disagreed",
-                _ => "Unsure",
+                "agree" => "verdict-agree",
+                "disagree" => "verdict-disagree",
+                _ => "verdict-unsure",
             },
             note: visible_lines(&review.note),
             mark: review.mark,
             reviewer: visible(&review.reviewer),
-            at: text::exact(review.at),
-            undone_at: if review.undone_at == 0 { String::new() } else { text::exact(review.undone_at) },
+            at: text::exact(language, review.at),
+            undone_at: if review.undone_at == 0 { String::new() } else { text::exact(language, review.undone_at) },
         }
     }
 
@@ -76,6 +78,7 @@ fn visible_lines(note: &str) -> String {
 #[derive(Template)]
 #[template(path = "reviews.html")]
 pub(super) struct Reviews {
+    language: Language,
     film: i64,
     all: Vec<Shown>,
     back: String,
@@ -84,8 +87,13 @@ pub(super) struct Reviews {
 
 impl Reviews {
     pub(super) async fn of(db: &Database, caller: &Caller, film: i64, back: &str) -> Result<Self, PageError> {
-        let all = db.reviews(film).await?.into_iter().map(|review| Shown::of(review, &caller.asker)).collect();
-        Ok(Self { film, all, back: back.to_owned(), form: caller.form_token.clone() })
+        let all = db
+            .reviews(film)
+            .await?
+            .into_iter()
+            .map(|review| Shown::of(caller.language, review, &caller.asker))
+            .collect();
+        Ok(Self { language: caller.language, film, all, back: back.to_owned(), form: caller.form_token.clone() })
     }
 
     /// Whether a review is the latest one that whoever sees the page may take back.
@@ -107,10 +115,10 @@ pub(super) async fn add(
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let film = found(&app, &caller, &id).await.map_err(|_| PageError::NotFound)?;
-    let verdict = Verdict::parse(&filled.verdict).ok_or(PageError::Bad("A review is agree, disagree or unsure."))?;
+    let verdict = Verdict::parse(&filled.verdict).ok_or(PageError::Bad("reviews-verdict"))?;
     let note: String = filled.note.replace("\r\n", "\n").trim().chars().filter(|c| *c != '\0').collect();
     if note.chars().count() > LONGEST_NOTE {
-        return Err(PageError::Bad("A note has at most 4,000 characters. Nothing was stored."));
+        return Err(PageError::Bad("reviews-long"));
     }
     let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
     let mark = place(&filled.mark_x, film.attributes.columns).zip(place(&filled.mark_y, film.attributes.rows));

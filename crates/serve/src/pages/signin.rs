@@ -13,6 +13,7 @@ use super::{Frame, PageError, home};
 use crate::audit::{Deed, Event};
 use crate::db::{Account, NewSession, now};
 use crate::http::{App, Caller, Shared};
+use crate::people::account::Weakness;
 use crate::people::session::{Stage, set_cookie, stored};
 use crate::people::{Asker, Place, account, totp};
 
@@ -57,30 +58,43 @@ pub(super) struct Filled {
     next: String,
 }
 
-/// An address of this node and no other; empty for anything else.
-fn own(next: &str) -> &str {
-    let is_own = next.starts_with('/')
+/// Whether this is an address of this node and no other.
+pub(super) fn is_own(next: &str) -> bool {
+    next.starts_with('/')
         && !next.starts_with("//")
-        && !next.starts_with("/signin")
         && next.len() <= LONGEST_NEXT
-        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    if is_own { next } else { "" }
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+}
+
+/// An address that a sign-in may lead to; empty for anything else.
+fn own(next: &str) -> &str {
+    if is_own(next) && !next.starts_with("/signin") { next } else { "" }
 }
 
 fn show(step: Step, caller: &Caller, name: &str, next: &str, wrong: &str) -> Result<Html<String>, PageError> {
-    let frame = Frame { form: caller.form_token.clone(), ..Frame::bare("Sign in") };
-    let page = Page { frame, step, name: name.to_owned(), next: own(next).to_owned(), wrong: wrong.to_owned() };
+    let address = match step {
+        Step::Password => "/signin",
+        Step::Code => Stage::Code.page(),
+        Step::Change => Stage::Change.page(),
+    };
+    let next = own(next).to_owned();
+    let address =
+        if next.is_empty() { address.into() } else { format!("{address}?next={}", super::text::parameter(&next)) };
+    let bare = Frame::bare("signin-title", caller.language);
+    let frame = Frame { form: caller.form_token.clone(), page: address, ..bare };
+    let page = Page { frame, step, name: name.to_owned(), next, wrong: wrong.to_owned() };
     Ok(Html(page.render().map_err(PageError::Template)?))
 }
 
 fn again(step: Step, caller: &Caller, filled: &Filled, wrong: &str) -> Result<Response, PageError> {
-    Ok((StatusCode::UNAUTHORIZED, show(step, caller, "", &filled.next, wrong)?).into_response())
+    let wrong = caller.language.say(wrong).to_string();
+    Ok((StatusCode::UNAUTHORIZED, show(step, caller, "", &filled.next, &wrong)?).into_response())
 }
 
 /// Somebody must wait.
 fn wait(step: Step, caller: &Caller, filled: &Filled, wait: Duration) -> Result<Response, PageError> {
     let seconds = wait.as_secs() + 1;
-    let wrong = format!("Too many wrong attempts. The next one is possible in {seconds} seconds.");
+    let wrong = caller.language.say("signin-wait").with("seconds", seconds).to_string();
     let mut response = (StatusCode::TOO_MANY_REQUESTS, show(step, caller, "", &filled.next, &wrong)?).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     Ok(response)
@@ -131,7 +145,7 @@ pub(super) async fn enter(
         // A name that is no account's may be a password that was typed into the wrong field.
         let known = if is_known { name.as_str() } else { "" };
         app.audit.add(caller.event(Deed::SignInFailed).failed().with("name", known)).await?;
-        return again(Step::Password, &caller, &filled, "The name or the password is wrong.");
+        return again(Step::Password, &caller, &filled, "signin-wrong");
     };
     let stage = match (account.has_totp, account.is_one_time) {
         (true, _) => Stage::Code,
@@ -217,7 +231,7 @@ pub(super) async fn code(
     };
     if !is_right {
         app.audit.add(caller.event(Deed::SignInFailed).failed().with("step", "code")).await?;
-        return again(Step::Code, &caller, &filled, "The code is wrong, or was used already. Wait for the next one.");
+        return again(Step::Code, &caller, &filled, "signin-wrong-code");
     }
     let stage = if account.is_one_time { Stage::Change } else { Stage::Full };
     begin(&app, &caller, &account, stage, &filled.next, &headers).await
@@ -249,7 +263,8 @@ pub(super) async fn password(
     let id = account.person.id;
     let wrong = new_password(&app, &account, &filled.password, &filled.again).await?;
     if let Some(wrong) = wrong {
-        let page = show(Step::Change, &caller, &account.person.name, &filled.next, wrong)?;
+        let wrong = caller.language.say(wrong).to_string();
+        let page = show(Step::Change, &caller, &account.person.name, &filled.next, &wrong)?;
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     }
     app.audit.add(caller.event(Deed::PasswordChanged)).await?;
@@ -258,21 +273,25 @@ pub(super) async fn password(
     begin(&app, &caller, &account, Stage::Full, &filled.next, &headers).await
 }
 
-/// Why a new password is not taken; `None` where it is.
+/// The message why a new password is not taken; `None` where it is.
 pub(super) async fn new_password(
     app: &App,
     account: &Account,
     password: &str,
     again: &str,
 ) -> Result<Option<&'static str>, PageError> {
-    if password.len() > LONGEST || account::weakness(password, &account.person.name).is_some() {
-        return Ok(account::weakness(password, &account.person.name).or(Some("The password is too long.")));
+    let weakness = account::weakness(password, &account.person.name).map(|weakness| match weakness {
+        Weakness::Length => "signin-length",
+        Weakness::Guessed => "signin-guessed",
+    });
+    if password.len() > LONGEST || weakness.is_some() {
+        return Ok(weakness.or(Some("signin-too-long")));
     }
     if password != again {
-        return Ok(Some("The two passwords differ."));
+        return Ok(Some("signin-differ"));
     }
     let is_old = app.passwords.verify(password, Some(&account.password)).await?;
-    Ok(is_old.then_some("This is the password that you had. Choose another one."))
+    Ok(is_old.then_some("signin-old"))
 }
 
 /// `POST /signout`.

@@ -5,6 +5,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::language::Language;
+
 pub(super) use crate::visible::visible;
 
 /// A text as the value of a parameter in an address (RFC 3986: all but unreserved characters percent-encoded).
@@ -26,7 +28,7 @@ pub(super) fn day_of(text: &str) -> Option<(i64, i64)> {
 }
 
 /// A person's name (PS3.5, 6.2.1): family name first, in each of its up to three writings; `No name` where it has none.
-pub(super) fn name(value: &str) -> String {
+pub(super) fn name(language: Language, value: &str) -> String {
     let group = |group: &str| {
         let mut parts = group.split('^').map(str::trim);
         let (family, given) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -36,7 +38,7 @@ pub(super) fn name(value: &str) -> String {
         }
     };
     let groups: Vec<String> = value.split('=').map(group).filter(|group| !group.is_empty()).collect();
-    if groups.is_empty() { "No name".into() } else { visible(&groups.join(" · ")) }
+    if groups.is_empty() { language.say("name-none").to_string() } else { visible(&groups.join(" · ")) }
 }
 
 /// Attributes that are in the header's DICOM JSON only.
@@ -82,20 +84,40 @@ impl Header {
     }
 
     /// The age at the study by the birth date, else as the file states it; empty where neither is there.
-    pub(super) fn age(&self, birth_date: &str, study_date: &str, received_at: i64) -> String {
+    pub(super) fn age(&self, language: Language, (birth_date, study_date, received_at): (&str, &str, i64)) -> Age {
         let study = date(study_date).unwrap_or_else(|| local(received_at).date());
         if let Some(birth) = date(birth_date)
             && birth <= study
         {
             let before = (study.month(), study.day()) < (birth.month(), birth.day());
-            return (study.year() - birth.year() - i16::from(before)).to_string();
+            return Age::years(study.year() - birth.year() - i16::from(before));
         }
         let stated = self.age.texts().into_iter().next().unwrap_or_default();
         match stated.trim().split_at_checked(3) {
-            Some((number, "Y")) => number.parse::<u16>().map(|years| years.to_string()).unwrap_or_default(),
-            Some((number, unit @ ("M" | "W" | "D"))) => format!("{} {unit}", number.trim_start_matches('0')),
-            _ => String::new(),
+            Some((number, "Y")) => number.parse::<u16>().map(Age::years).unwrap_or_default(),
+            Some((number, "M")) => Age::of(language, "age-months", number),
+            Some((number, "W")) => Age::of(language, "age-weeks", number),
+            Some((number, "D")) => Age::of(language, "age-days", number),
+            _ => Age::default(),
         }
+    }
+}
+
+/// An age: in years, or with its unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Age {
+    pub(super) text: String,
+    pub(super) is_years: bool,
+}
+
+impl Age {
+    fn years(years: impl ToString) -> Self {
+        Self { text: years.to_string(), is_years: true }
+    }
+
+    fn of(language: Language, unit: &str, number: &str) -> Self {
+        let number = number.trim_start_matches('0');
+        Self { text: language.say(unit).with("count", visible(number)).to_string(), is_years: false }
     }
 }
 
@@ -103,9 +125,9 @@ fn date(text: &str) -> Option<Date> {
     Date::strptime("%Y%m%d", text.trim()).ok()
 }
 
-/// A date of DICOM as `YYYY-MM-DD`; as it stands where it is none.
-pub(super) fn day(value: &str) -> String {
-    date(value).map_or_else(|| visible(value), |date| date.to_string())
+/// A date of DICOM in the language's form; as it stands where it is none.
+pub(super) fn day(language: Language, value: &str) -> String {
+    date(value).map_or_else(|| visible(value), |date| date.strftime(&form(language, "form-day")).to_string())
 }
 
 /// Microseconds since 1970 on this machine's clock.
@@ -114,25 +136,30 @@ pub(super) fn local(micros: i64) -> jiff::Zoned {
 }
 
 /// The time alone where it is today, else with the day.
-pub(super) fn moment(micros: i64) -> String {
+pub(super) fn moment(language: Language, micros: i64) -> String {
     let (then, today) = (local(micros), Timestamp::now().to_zoned(TimeZone::system()).date());
-    let form = if then.date() == today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
-    then.strftime(form).to_string()
+    then.strftime(&form(language, if then.date() == today { "form-time" } else { "form-moment" })).to_string()
 }
 
 /// Day and time to the second, as a record states them.
-pub(super) fn exact(micros: i64) -> String {
-    local(micros).strftime("%Y-%m-%d %H:%M:%S").to_string()
+pub(super) fn exact(language: Language, micros: i64) -> String {
+    local(micros).strftime(&form(language, "form-exact")).to_string()
 }
 
-/// DICOM's `F`, `M` or `O`; empty for anything else.
-pub(super) fn sex(value: &str) -> &'static str {
-    match value.trim() {
-        "F" => "F",
-        "M" => "M",
-        "O" => "O",
-        _ => "",
-    }
+/// A form of days and times; a test formats with each.
+fn form(language: Language, id: &str) -> String {
+    language.say(id).to_string()
+}
+
+/// DICOM's `F`, `M` or `O` in words; empty for anything else.
+pub(super) fn sex(language: Language, value: &str) -> String {
+    let id = match value.trim() {
+        "F" => "sex-F",
+        "M" => "sex-M",
+        "O" => "sex-O",
+        _ => return String::new(),
+    };
+    language.say(id).to_string()
 }
 
 /// A probability: as many digits as it takes to tell it from the thresholds.
@@ -159,6 +186,7 @@ mod tests {
 
     #[test]
     fn names() {
+        let name = |value| name(Language::default(), value);
         assert_eq!(name("DOE^JANE^M"), "DOE, JANE");
         assert_eq!(name("Yamada^Tarou=山田^太郎"), "Yamada, Tarou · 山田, 太郎");
         assert_eq!((name("DOE").as_str(), name("^JANE").as_str(), name("").as_str()), ("DOE", "JANE", "No name"));
@@ -166,12 +194,27 @@ mod tests {
 
     #[test]
     fn ages() {
-        let header = Header::of(r#"{"00101010":{"vr":"AS","Value":["088Y"]}}"#);
-        assert_eq!(header.age("", "20260101", 0), "88");
-        assert_eq!(header.age("19400615", "20260614", 0), "85");
-        assert_eq!(header.age("19400615", "20260615", 0), "86");
-        assert_eq!(Header::of("{}").age("", "", 0), "");
-        assert_eq!(Header::of(r#"{"00101010":{"Value":["003M"]}}"#).age("", "", 0), "3 M");
+        let age = |header: &str, birth, study| Header::of(header).age(Language::default(), (birth, study, 0)).text;
+        let header = r#"{"00101010":{"vr":"AS","Value":["088Y"]}}"#;
+        assert_eq!(age(header, "", "20260101"), "88");
+        assert_eq!(age(header, "19400615", "20260614"), "85");
+        assert_eq!(age(header, "19400615", "20260615"), "86");
+        assert_eq!(age("{}", "", ""), "");
+        assert_eq!(age(r#"{"00101010":{"Value":["003M"]}}"#, "", ""), "3 M");
+    }
+
+    #[test]
+    fn every_language_has_forms_of_day_and_time() {
+        for language in Language::all() {
+            for id in ["form-day", "form-time", "form-moment", "form-exact"] {
+                let text = jiff::fmt::strtime::format(form(language, id), &local(0)).unwrap();
+                assert!(
+                    text.chars().any(|c| c.is_ascii_digit()) && !text.contains('%'),
+                    "{}: {id}: {text}",
+                    language.tag()
+                );
+            }
+        }
     }
 
     #[test]

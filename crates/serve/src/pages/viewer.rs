@@ -11,20 +11,23 @@ use coxa_schema::{FilmPrediction, Finding, Side};
 use serde_json::{Value, json};
 
 use super::film::found;
+use super::reasons::Reason;
 use super::reviews::Reviews;
 use super::state::Desk;
-use super::text::{self, Header, visible};
+use super::text::{self, Age, Header, visible};
 use super::worklist::{Asked, Call, Filters, Scale};
 use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{Film, FilmQuery, Reading};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 
 /// Other films of the patient that are listed.
 const OTHERS: usize = 12;
 
 struct Region {
     number: usize,
+    /// The side as a message.
     side: &'static str,
     score: String,
 }
@@ -46,20 +49,20 @@ struct Page {
     person: i64,
     name: String,
     patient_id: String,
-    age: String,
-    sex: &'static str,
+    age: Age,
+    sex: String,
     accession: String,
     study_date: String,
     came: String,
     what: String,
     call: Call,
-    reason: String,
+    reason: Reason,
     scale: Option<Scale>,
     regions: Vec<Region>,
     model: String,
     read_at: String,
-    /// Why there is no heat map, where there could be one.
-    no_heat: &'static str,
+    /// Whether there could be a heat map, but its scale is not known.
+    lacks_scale: bool,
     list: String,
     back: String,
     previous: Option<String>,
@@ -96,40 +99,36 @@ pub(super) async fn page(
     let knows_scale = finding.is_some_and(|finding| network.is_some_and(|(_, hash)| *hash == finding.model));
     let call = Call::of(&film.state, finding.map(|f| f.probability), finding.is_some_and(|f| f.is_positive), high);
     let header = Header::of(&film.attributes.metadata);
-    let others = others(&app, &film, &back).await?;
+    let others = others(&app, caller.language, &film, &back).await?;
     let listed: Vec<String> = others.iter().filter(|other| !other.is_this).map(|other| other.id.to_string()).collect();
     if !listed.is_empty() {
         app.audit.add(caller.event(Deed::FilmsListed).with("films", listed.join(" "))).await?;
     }
-    let attributes = &film.attributes;
+    let (attributes, language) = (&film.attributes, caller.language);
     html(&Page {
-        frame: Frame::of("Film", "", &caller),
+        frame: Frame::of("viewer-title", "", &caller),
         id: film.id,
         person,
-        name: text::name(&attributes.patient_name),
+        name: text::name(language, &attributes.patient_name),
         patient_id: visible(&attributes.patient_id),
-        age: header.age(&attributes.patient_birth_date, &attributes.study_date, film.received_at),
-        sex: text::sex(&attributes.patient_sex),
+        age: header.age(language, (&attributes.patient_birth_date, &attributes.study_date, film.received_at)),
+        sex: text::sex(language, &attributes.patient_sex),
         accession: visible(&attributes.accession_number),
-        study_date: text::day(&attributes.study_date),
-        came: text::exact(film.received_at),
+        study_date: text::day(language, &attributes.study_date),
+        came: text::exact(language, film.received_at),
         what: what(&film),
         call,
-        reason: reason(&film, reading.as_ref()),
-        scale: finding.map(|finding| Scale::of(finding.probability, finding.threshold, high)),
+        reason: reason(language, &film, reading.as_ref()),
+        scale: finding.map(|finding| Scale::of(language, finding.probability, finding.threshold, high)),
         regions: finding.map(regions).unwrap_or_default(),
         model: reading.as_ref().map(|reading| reading.model.clone()).unwrap_or_default(),
         read_at: reading
             .as_ref()
             .filter(|reading| reading.read_at > 0)
-            .map(|reading| text::exact(reading.read_at))
+            .map(|reading| text::exact(language, reading.read_at))
             .unwrap_or_default(),
-        no_heat: if finding.is_some_and(|finding| finding.is_positive) && !knows_scale {
-            "Another network read this film than the one configured now: the scale of its heat map is not known, and none is shown."
-        } else {
-            ""
-        },
-        view: view(&film, &header, finding, call, knows_scale, reviews.mark()).to_string(),
+        lacks_scale: finding.is_some_and(|finding| finding.is_positive) && !knows_scale,
+        view: view(language, &film, &header, finding, call, knows_scale, reviews.mark()).to_string(),
         list: format!("/{back}"),
         previous: beside.previous.map(address),
         next: beside.next.map(address),
@@ -145,18 +144,18 @@ fn what(film: &Film) -> String {
     visible(&parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" · "))
 }
 
-fn reason(film: &Film, reading: Option<&Reading>) -> String {
+fn reason(language: Language, film: &Film, reading: Option<&Reading>) -> Reason {
     let of =
         |reading: &Reading| if film.state == "not_read" { reading.not_read.clone() } else { reading.error.clone() };
-    if film.state == "read" { String::new() } else { visible(&reading.map(of).unwrap_or_default()) }
+    if film.state == "read" { Reason::default() } else { Reason::of(language, &reading.map(of).unwrap_or_default()) }
 }
 
 fn regions(finding: &Finding) -> Vec<Region> {
     let drawn = drawable(finding, None, 1.0, 1).map(|drawn| drawn.regions).unwrap_or_default();
     let side = |side: Option<Side>| match side {
-        Some(Side::Left) => "Patient’s left",
-        Some(Side::Right) => "Patient’s right",
-        None => "Side not known",
+        Some(Side::Left) => "viewer-left",
+        Some(Side::Right) => "viewer-right",
+        None => "viewer-no-side",
     };
     (1..)
         .zip(drawn)
@@ -166,6 +165,7 @@ fn regions(finding: &Finding) -> Vec<Region> {
 
 /// What the script needs. Nothing is drawn on a film that is not called positive.
 pub(super) fn view(
+    language: Language,
     film: &Film,
     header: &Header,
     finding: Option<&Finding>,
@@ -199,7 +199,7 @@ pub(super) fn view(
         .filter(|(_, (_, width))| *width > 0.0)
         .map(|(i, (center, width))| {
             let name = explanations.get(i).map(|name| visible(name)).filter(|name| !name.is_empty());
-            json!({ "name": name.unwrap_or_else(|| format!("Window {}", i + 1)), "center": center, "width": width })
+            json!({ "name": name.unwrap_or_else(|| language.say("viewer-window-number").with("number", i + 1).to_string()), "center": center, "width": width })
         })
         .collect();
     // A single window is the file's own, which is the first one offered.
@@ -220,7 +220,7 @@ pub(super) fn view(
 }
 
 /// Films of the same patient, the latest first.
-async fn others(app: &App, film: &Film, back: &str) -> Result<Vec<Other>, PageError> {
+async fn others(app: &App, language: Language, film: &Film, back: &str) -> Result<Vec<Other>, PageError> {
     if film.attributes.patient_id.is_empty() {
         return Ok(Vec::new());
     }
@@ -234,7 +234,7 @@ async fn others(app: &App, film: &Film, back: &str) -> Result<Vec<Other>, PageEr
     let other = |other: &Film| Other {
         id: other.id,
         address: format!("/films/{}{back}", other.id),
-        date: text::day(&other.attributes.study_date),
+        date: text::day(language, &other.attributes.study_date),
         what: what(other),
         is_this: other.id == film.id,
     };

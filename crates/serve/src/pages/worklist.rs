@@ -8,12 +8,14 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::reasons::Reason;
 use super::state::Desk;
-use super::text::{self, Header, visible};
+use super::text::{self, Age, Header, visible};
 use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{FilmState, Finding, Listed, Summary, Verdict, WorklistQuery, now};
 use crate::http::{Caller, Shared};
+use crate::language::Language;
 use crate::people::{Action, Subject, may};
 
 /// Rows of a page.
@@ -46,18 +48,25 @@ pub(super) struct Filters {
     page: i64,
 }
 
-const STATES: [(&str, &str); 5] =
-    [("", "Any state"), ("read", "Read"), ("not_read", "Not read"), ("waiting", "Waiting"), ("failed", "Failed")];
-const FINDINGS: [(&str, &str); 3] = [("", "Any finding"), ("positive", "Positive"), ("negative", "Negative")];
+/// What a filter may be, with the message of each.
+const STATES: [(&str, &str); 5] = [
+    ("", "worklist-any-state"),
+    ("read", "worklist-read"),
+    ("not_read", "worklist-not-read"),
+    ("waiting", "worklist-waiting"),
+    ("failed", "worklist-failed"),
+];
+const FINDINGS: [(&str, &str); 3] =
+    [("", "worklist-any-finding"), ("positive", "worklist-positive"), ("negative", "worklist-negative")];
 const REVIEWS: [(&str, &str); 5] = [
-    ("", "Any review"),
-    ("none", "Not reviewed"),
-    ("agree", "Agreed"),
-    ("disagree", "Disagreed"),
-    ("unsure", "Unsure"),
+    ("", "worklist-any-review"),
+    ("none", "worklist-unreviewed"),
+    ("agree", "verdict-agree"),
+    ("disagree", "verdict-disagree"),
+    ("unsure", "verdict-unsure"),
 ];
 const DATES: [(&str, &str); 4] =
-    [("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"), ("all", "All days")];
+    [("1", "worklist-day"), ("7", "worklist-week"), ("30", "worklist-month"), ("all", "worklist-all-days")];
 
 impl Filters {
     pub(super) fn of(asked: &Asked) -> Self {
@@ -167,7 +176,7 @@ struct FoundRegion {
     side: String,
 }
 
-/// What a film is called, as a word and the class of its color.
+/// What a film is called, as a message and the class of its color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Call {
     pub(super) word: &'static str,
@@ -178,15 +187,13 @@ impl Call {
     /// With a second threshold a positive film below it is suspected; without one it is called positive.
     pub(super) fn of(state: &str, probability: Option<f64>, is_positive: bool, high: Option<f64>) -> Self {
         let (word, class) = match (state, probability) {
-            ("read", Some(p)) if is_positive && high.is_some_and(|high| p < high) => {
-                ("Fracture suspected", "suspected")
-            }
-            ("read", _) if is_positive => ("Fracture", "positive"),
-            ("read", _) => ("No fracture found", "negative"),
-            ("not_read", _) => ("Not read", "unread"),
-            ("failed", _) => ("Failed", "failed"),
-            ("reading", _) => ("Being read", "waiting"),
-            _ => ("Waiting", "waiting"),
+            ("read", Some(p)) if is_positive && high.is_some_and(|high| p < high) => ("call-suspected", "suspected"),
+            ("read", _) if is_positive => ("call-positive", "positive"),
+            ("read", _) => ("call-negative", "negative"),
+            ("not_read", _) => ("call-not-read", "unread"),
+            ("failed", _) => ("call-failed", "failed"),
+            ("reading", _) => ("call-reading", "waiting"),
+            _ => ("call-waiting", "waiting"),
         };
         Self { word, class }
     }
@@ -202,13 +209,14 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn of(probability: f64, threshold: f64, high: Option<f64>) -> Self {
+    pub(super) fn of(language: Language, probability: f64, threshold: f64, high: Option<f64>) -> Self {
         let thresholds: Vec<f64> = std::iter::once(threshold).chain(high).collect();
         let place = |share: f64| format!("{:.1}", 100.0 * share.clamp(0.0, 1.0));
         let (text, named) = (text::probability(probability, &thresholds), text::probability(threshold, &[]));
-        let second = high.map(|high| format!(", definite from {}", text::probability(high, &[]))).unwrap_or_default();
+        let words = language.say(if high.is_some() { "scale-words-two" } else { "scale-words" });
+        let words = words.with("probability", text.as_str()).with("threshold", named);
         Self {
-            words: format!("Probability {text}, positive from {named}{second}"),
+            words: high.iter().fold(words, |words, high| words.with("high", text::probability(*high, &[]))).to_string(),
             text,
             filled: place(probability),
             ticks: thresholds.into_iter().map(place).collect(),
@@ -222,58 +230,67 @@ struct Row {
     name: String,
     patient_id: String,
     accession: String,
-    age: String,
-    sex: &'static str,
+    age: Age,
+    sex: String,
     time: String,
     exact: String,
     side: String,
     call: Call,
-    reason: String,
+    reason: Reason,
+    /// Whether the film is tried again, after what the reason says.
+    is_again: bool,
     scale: Option<Scale>,
-    review: &'static str,
+    review: String,
 }
 
 impl Row {
-    fn of(film: &Listed, high: Option<f64>, filters: &Filters) -> Self {
+    fn of(language: Language, film: &Listed, high: Option<f64>, filters: &Filters) -> Self {
         let found: Found = serde_json::from_str(&film.prediction).unwrap_or_default();
         let header = Header::of(&film.metadata);
-        let mut sides: Vec<&str> = found
+        let mut sides: Vec<&'static str> = found
             .regions
             .iter()
-            .map(|region| region.side.as_str())
-            .filter(|side| matches!(*side, "left" | "right"))
+            .filter_map(|region| match region.side.as_str() {
+                "left" => Some("side-left"),
+                "right" => Some("side-right"),
+                _ => None,
+            })
             .collect();
         sides.sort_unstable();
         sides.dedup();
         let scale = match (film.state.as_str(), found.probability, found.threshold) {
-            ("read", Some(probability), Some(threshold)) => Some(Scale::of(probability, threshold, high)),
+            ("read", Some(probability), Some(threshold)) => Some(Scale::of(language, probability, threshold, high)),
             _ => None,
         };
         let reason = match film.state.as_str() {
-            "not_read" => film.not_read.clone(),
-            "failed" => film.error.clone(),
-            "received" if !film.error.is_empty() => format!("tried again after: {}", film.error),
-            _ => String::new(),
+            "not_read" => &film.not_read,
+            "failed" | "received" => &film.error,
+            _ => "",
         };
         Self {
             id: film.id,
             address: format!("/films/{}{}", film.id, filters.address(1)),
-            name: text::name(&film.patient_name),
+            name: text::name(language, &film.patient_name),
             patient_id: visible(&film.patient_id),
             accession: visible(&film.accession_number),
-            age: header.age(&film.patient_birth_date, &film.study_date, film.received_at),
-            sex: text::sex(&film.patient_sex),
-            time: text::moment(film.received_at),
-            exact: text::exact(film.received_at),
-            side: if found.finding { sides.join(" + ") } else { String::new() },
+            age: header.age(language, (&film.patient_birth_date, &film.study_date, film.received_at)),
+            sex: text::sex(language, &film.patient_sex),
+            time: text::moment(language, film.received_at),
+            exact: text::exact(language, film.received_at),
+            side: if found.finding {
+                sides.iter().map(|side| language.say(side).to_string()).collect::<Vec<_>>().join(" + ")
+            } else {
+                String::new()
+            },
             call: Call::of(&film.state, found.probability, found.finding, high),
-            reason: visible(&reason),
+            reason: Reason::of(language, reason),
+            is_again: film.state == "received" && !film.error.is_empty(),
             scale,
             review: match film.verdict.as_str() {
-                "agree" => "Agreed",
-                "disagree" => "Disagreed",
-                "unsure" => "Unsure",
-                _ => "",
+                "agree" => language.say("verdict-agree").to_string(),
+                "disagree" => language.say("verdict-disagree").to_string(),
+                "unsure" => language.say("verdict-unsure").to_string(),
+                _ => String::new(),
             },
         }
     }
@@ -283,6 +300,7 @@ impl Row {
 #[derive(Template)]
 #[template(path = "worklist_rows.html")]
 struct Rows {
+    language: Language,
     /// Whether whoever sees the list may see the operations.
     operations: bool,
     filters: Filters,
@@ -318,8 +336,9 @@ async fn rows(app: &crate::http::App, desk: &Desk, caller: &Caller, asked: &Aske
         app.audit.add(caller.event(Deed::FilmsListed).with("films", seen.join(" "))).await?;
     }
     let high = app.config.network.high_specificity_threshold;
-    let rows: Vec<Row> = films.iter().map(|film| Row::of(film, high, &filters)).collect();
+    let rows: Vec<Row> = films.iter().map(|film| Row::of(caller.language, film, high, &filters)).collect();
     Ok(Rows {
+        language: caller.language,
         operations: may(&caller.asker, Action::Operations, Subject::Any),
         summary: desk.summary(&app.db).await?,
         first: if rows.is_empty() { 0 } else { offset + 1 },
@@ -339,7 +358,7 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
     let list = rows(&app, &desk, &caller, &asked).await?;
-    let frame = Frame::of("Worklist", "worklist", &caller);
+    let frame = Frame::of("worklist-title", "worklist", &caller);
     html(&Page { frame, states: &STATES, findings: &FINDINGS, reviews: &REVIEWS, dates: &DATES, list })
 }
 
@@ -374,7 +393,8 @@ mod tests {
 
     #[test]
     fn a_film_is_suspected_below_the_second_threshold() {
-        let word = |p, positive, high| Call::of("read", Some(p), positive, high).word;
+        let word =
+            |p, positive, high| Language::default().say(Call::of("read", Some(p), positive, high).word).to_string();
         assert_eq!(word(0.6, true, Some(0.9)), "Fracture suspected");
         assert_eq!(word(0.9, true, Some(0.9)), "Fracture");
         assert_eq!(word(0.6, true, None), "Fracture");

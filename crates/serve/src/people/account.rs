@@ -43,15 +43,24 @@ pub fn full_name(text: &str) -> Option<String> {
     (name.chars().count() <= LONGEST_FULL_NAME).then_some(name)
 }
 
+/// Why a password is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// It has less than 10 characters or more than 256.
+    Length,
+    /// It would be among the first guesses.
+    Guessed,
+}
+
 /// Why a password is not taken; `None` where it is.
-pub fn weakness(password: &str, account: &str) -> Option<&'static str> {
+pub fn weakness(password: &str, account: &str) -> Option<Weakness> {
     let length = password.chars().count();
     let lower = password.to_lowercase();
     let repeats = password.chars().collect::<std::collections::HashSet<_>>().len() < 5;
     if !LENGTHS.contains(&length) {
-        Some("A password has 10 to 256 characters. A few words are easy to remember.")
+        Some(Weakness::Length)
     } else if lower.contains(account) || lower.contains("coxa") || COMMON.contains(&lower.as_str()) || repeats {
-        Some("This password would be guessed early. A few unrelated words are better.")
+        Some(Weakness::Guessed)
     } else {
         None
     }

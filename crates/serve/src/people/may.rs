@@ -56,6 +56,8 @@ pub enum Action {
     SignIn,
     /// Signing out.
     SignOut,
+    /// The choice of the pages' language.
+    Language,
     /// The second factor.
     EnterCode,
     /// The new password after a one-time password.
@@ -108,10 +110,10 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, ChoosePassword, EnterCode, Films, Join, Objects, Open, Operate, Operations, People, Reading,
-        Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, UndoReview,
+        Account, Audit, ChoosePassword, EnterCode, Films, Join, Language, Objects, Open, Operate, Operations, People,
+        Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, UndoReview,
     };
-    if matches!(action, Open | SignIn | SignOut | Join) {
+    if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
     }
     match asker {
@@ -128,7 +130,7 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
         Asker::Person(person) => {
             let is = |role| person.roles.has(role);
             match action {
-                Open | SignIn | SignOut | Join | Account => true,
+                Open | SignIn | SignOut | Join | Language | Account => true,
                 Films | Objects | Results | Review => is(Role::Physician) || is(Role::Reviewer),
                 UndoReview => {
                     let is_author = match subject {

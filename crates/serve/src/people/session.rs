@@ -67,11 +67,16 @@ pub fn form_token(secret: &str) -> String {
     coxa_files::sha256(format!("coxa form {secret}").as_bytes())
 }
 
-/// The session's secret in a request's cookies.
-pub fn secret_of(headers: &HeaderMap, transport: Transport) -> Option<&str> {
+/// The value of a request's cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let secret = pairs.find(|(name, _)| *name == transport.cookie())?.1;
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+}
+
+/// The session's secret in a request's cookies.
+pub fn secret_of(headers: &HeaderMap, transport: Transport) -> Option<&str> {
+    let secret = cookie(headers, transport.cookie())?;
     (secret.len() == 64 && secret.bytes().all(|b| b.is_ascii_hexdigit())).then_some(secret)
 }
 

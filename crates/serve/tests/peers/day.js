@@ -22,6 +22,13 @@ async function look(page, name) {
       faults.push(`${name}${size}: ${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).slice(0, 3).join(' | ')}`);
     }
   }
+  // At 200% zoom of a laptop's screen, and at the width that WCAG 1.4.10 names.
+  for (const width of [640, 320]) {
+    await page.setViewportSize({ width, height: 640 });
+    await page.waitForTimeout(100);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 1) faults.push(`${name}: ${wide} pixels wider than a window of ${width}`);
+  }
   await page.setViewportSize({ width: 1440, height: 900 });
 }
 
@@ -115,6 +122,27 @@ function must(condition, words) {
   must(/whole|unchanged|no change|verified/i.test(await audrey.locator('main').innerText()), 'the log is not verified');
   await audrey.goto(`${url}/me`);
   await look(audrey, 'me');
+
+  // The same pages in Chinese, by the button in the head of the page.
+  for (const [page, addresses] of [[doe, { worklist: '/', film: new URL(film).pathname }], [admin, { operations: '/operations', people: '/people', me: '/me' }], [audrey, { audit: '/audit' }]]) {
+    await page.goto(url + Object.values(addresses)[0]);
+    await page.locator('.languages button').first().click();
+    await page.waitForLoadState();
+    for (const [name, address] of Object.entries(addresses)) {
+      await page.goto(url + address);
+      must((await page.locator('html').getAttribute('lang')) === 'zh-Hant-TW', `${address} is not in Chinese`);
+      if (name === 'film') await page.waitForFunction(() => document.querySelector('#stage').dataset.resolution === 'full');
+      await look(page, `${name}-zh`);
+    }
+  }
+  await doe.goto(url);
+  await doe.keyboard.press('?');
+  await look(doe, 'keys-zh');
+  await doe.keyboard.press('Escape');
+  await doe.locator('.account button').click();
+  await doe.waitForURL(/signin/);
+  must(/登入/.test(await doe.locator('main').innerText()), 'the browser has not kept the language');
+  await look(doe, 'sign-in-zh');
 
   await browser.close();
   // What a browser says of an answer that was meant to be refused.

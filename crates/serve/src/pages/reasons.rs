@@ -1,0 +1,169 @@
+//! Sentences that the database has in English, of the gate, the decoders, peers and the audit log: in the reader's language where they
+//! are known.
+//!
+//! The English messages `reason-…` are the sentences themselves, with a variable for what differs: a sentence is known where one of
+//! them fits. A value stays as it is, but for `$reason` and `$hint`, which must be known sentences too, and for words of a closed list
+//! (`$part`: the messages `part-…`).
+
+use std::sync::LazyLock;
+
+use super::text::visible;
+use crate::language::{Language, ids};
+
+/// Sentences in sentences in sentences.
+const DEPTH: usize = 3;
+
+/// A sentence as a page shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) text: String,
+    /// Whether it is English on a page that is not.
+    pub(super) is_english: bool,
+}
+
+impl Reason {
+    /// A sentence of the database in a language.
+    pub(super) fn of(language: Language, text: &str) -> Self {
+        let text = visible(text);
+        if language == Language::default() || text.is_empty() {
+            return Self { text, is_english: false };
+        }
+        match translated(language, &text, DEPTH) {
+            Some(text) => Self { text, is_english: false },
+            None => Self { text, is_english: true },
+        }
+    }
+}
+
+/// A known sentence: what stands before, between and after its values, and their names.
+struct Known {
+    id: &'static str,
+    literals: Vec<String>,
+    names: Vec<&'static str>,
+}
+
+/// Two sentences in one first, then the most literal ones: `the film is missing` is not `{$what} is missing` where both are known.
+static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let mut all: Vec<Known> = ids("reason-").map(Known::of).collect();
+    let literal = |known: &Known| known.literals.iter().map(String::len).sum::<usize>();
+    all.sort_by_key(|known| (!known.names.contains(&"hint"), std::cmp::Reverse(literal(known))));
+    all
+});
+
+impl Known {
+    fn of(id: &'static str) -> Self {
+        // Without values, a variable stands in the text as `{$name}`.
+        let text = Language::default().say(id).to_string();
+        let mut parts = text.split("{$");
+        let mut literals = vec![parts.next().unwrap_or_default().to_owned()];
+        let mut names = Vec::new();
+        for part in parts {
+            let (name, literal) = part.split_once('}').unwrap_or((part, ""));
+            names.push(&*name.to_owned().leak());
+            literals.push(literal.to_owned());
+        }
+        Self { id, literals, names }
+    }
+
+    /// The values in a text that the sentence fits, each as short as it can be but the last.
+    fn values<'a>(&self, text: &'a str) -> Option<Vec<&'a str>> {
+        let mut rest = text.strip_prefix(self.literals[0].as_str())?;
+        let mut values = Vec::new();
+        for (i, literal) in self.literals.iter().enumerate().skip(1) {
+            let is_last = i + 1 == self.literals.len();
+            let end = if is_last { rest.strip_suffix(literal.as_str())?.len() } else { rest.find(literal.as_str())? };
+            values.push(&rest[..end]);
+            rest = &rest[end + literal.len()..];
+        }
+        let fits = rest.is_empty() && values.iter().all(|value| !value.is_empty());
+        fits.then_some(values)
+    }
+}
+
+fn translated(language: Language, text: &str, depth: usize) -> Option<String> {
+    let depth = depth.checked_sub(1)?;
+    KNOWN.iter().find_map(|known| {
+        let mut message = language.say(known.id);
+        for (name, value) in known.names.iter().zip(known.values(text)?) {
+            message = message.with(
+                name,
+                match *name {
+                    "reason" | "hint" => translated(language, value, depth)?,
+                    "part" => word(language, "part-", value),
+                    _ => value.to_owned(),
+                },
+            );
+        }
+        Some(message.to_string())
+    })
+}
+
+/// A word of a closed list in a language; as it stands where the list has it not.
+fn word(language: Language, list: &'static str, word: &str) -> String {
+    let id = ids(list).find(|id| Language::default().say(id).to_string() == word);
+    id.map_or_else(|| word.to_owned(), |id| language.say(id).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sentences as the crates write them.
+    #[test]
+    fn known_sentences_are_translated_with_their_values() {
+        let chinese = Language::of_tag("zh-Hant-TW").unwrap();
+        let film = coxa_imaging::ReadError::TooSmall { file: "the film".into(), width: 8, height: 9 }.to_string();
+        let refused = coxa_dimse::DimseError::Aborted.to_string();
+        for (sentence, kept) in [
+            ("lateral view", ""),
+            ("smaller than 128 pixels", "128"),
+            ("shows a chest, by its header", "胸部"),
+            ("shows a left ear, by its header", "a left ear"),
+            ("Series Description (0008,103E) names CHEST", "CHEST"),
+            (film.strip_prefix("the film: ").unwrap(), "8×9"),
+            (&refused, ""),
+            (
+                "cannot connect to 127.0.0.1:1: Connection refused (os error 111); check host and port, and that the peer is running",
+                "127.0.0.1:1",
+            ),
+            ("C000H (cannot understand the object)", "C000H"),
+            ("C-ECHO was answered with 0122H (the SOP class is not supported)", "0122H"),
+            (
+                "did you mean COXA? Set the called AE title to COXA at the peer, or this node's to KOXA by `--ae-title KOXA`",
+                "`--ae-title KOXA`",
+            ),
+            ("is missing", ""),
+            ("and those up to 7 are missing", "7"),
+        ] {
+            let reason = Reason::of(chinese, sentence);
+            assert!(
+                !reason.is_english && reason.text != sentence && reason.text.contains(kept),
+                "{sentence}: {reason:?}"
+            );
+            assert_eq!(Reason::of(Language::default(), sentence).text, sentence);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_stays_and_is_marked() {
+        let chinese = Language::of_tag("zh-Hant-TW").unwrap();
+        for sentence in
+            ["the moon is full", "the disk is full; the moon too", "lateral view of a hip", "{$part}", "`x`"]
+        {
+            let reason = Reason::of(chinese, sentence);
+            assert_eq!((reason.text.as_str(), reason.is_english), (sentence, true));
+        }
+        assert_eq!(Reason::of(chinese, ""), Reason::default());
+        assert_eq!(Reason::of(chinese, "view \u{202E}, by its header").text.matches("U+202E").count(), 1);
+    }
+
+    /// Whatever English says with values, it says as the sentence was.
+    #[test]
+    fn every_known_sentence_fits_itself() {
+        for known in KNOWN.iter() {
+            let filled =
+                known.names.iter().fold(Language::default().say(known.id), |message, name| message.with(name, "17"));
+            assert!(known.values(&filled.to_string()).is_some(), "{}", known.id);
+        }
+    }
+}
