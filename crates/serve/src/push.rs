@@ -47,7 +47,7 @@ pub(crate) fn is_link_local(address: IpAddr) -> bool {
 ///
 /// # Errors
 /// When TLS cannot be set up.
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
     coxa_dimse::tls::install_provider();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

@@ -10,9 +10,13 @@ use serde::Deserialize;
 use crate::db::sqlite_url;
 use crate::people::session::Transport;
 
+mod oidc;
 mod peers;
 mod people;
 
+pub use oidc::{Oidc, PasswordsFrom};
+#[cfg(feature = "oidc")]
+pub(crate) use oidc::may_be_called;
 pub use peers::{Destination, Fhir, May, Peer};
 pub use people::{Audit, SignIn};
 
@@ -60,6 +64,8 @@ pub struct Config {
     pub require_token: bool,
     /// How people sign in to the pages.
     pub people: SignIn,
+    /// An identity provider that people sign in through.
+    pub oidc: Option<Oidc>,
     /// The audit log.
     pub audit: Audit,
 }
@@ -86,6 +92,7 @@ impl Default for Config {
             tls: None,
             require_token: false,
             people: SignIn::default(),
+            oidc: None,
             audit: Audit::default(),
         }
     }
@@ -347,6 +354,9 @@ impl Config {
             fhir.validate()?;
         }
         self.people.validate()?;
+        if let Some(oidc) = &self.oidc {
+            oidc.validate(self.people.address.is_some() || self.tls.is_none() && self.http.ip().is_loopback())?;
+        }
         self.audit.validate()?;
         self.network.precision()?;
         for (key, value) in [
@@ -481,6 +491,10 @@ mod tests {
             ("[people]\naddress = \"http://coxa.example\"", "https://HOST"),
             ("[people]\naddress = \"https://coxa.example/path\"", "https://HOST"),
             ("[audit]\nkeys = [\"abc\"]", "64 hexadecimal digits"),
+            ("[oidc]\nissuer = \"http://idp.example\"\nclient_id = \"c\"\n[oidc.roles]", "oidc.issuer"),
+            ("[oidc]\nissuer = \"https://169.254.169.254\"\nclient_id = \"c\"\n[oidc.roles]", "no link-local"),
+            ("[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]", "a group with its roles"),
+            ("[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]\na = [\"root\"]", "oidc.roles is `root`"),
             ("\n\n[limits]\nassociations = \"many\"", "line 4"),
         ] {
             let error = of(text).unwrap_err();

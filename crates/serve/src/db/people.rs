@@ -183,13 +183,14 @@ impl Database {
         Ok(())
     }
 
-    /// Commits a change of accounts where an administrator is left, and undoes it where none is.
+    /// Commits a change of accounts where an administrator with a password is left, and undoes it where none is: an identity provider may
+    /// be gone.
     async fn keep_an_administrator(
         &self,
         mut transaction: super::transaction::Transaction,
         rows: u64,
     ) -> Result<Changed, DbError> {
-        let sql = "SELECT roles FROM person WHERE is_disabled = 0";
+        let sql = "SELECT roles FROM person WHERE is_disabled = 0 AND password <> ''";
         let left = sqlx::query(sql).fetch_all(&mut *transaction).await?;
         let is_administrator =
             |row: &AnyRow| row.try_get::<String, _>(0).is_ok_and(|roles| known_roles(&roles).has(Role::Administrator));

@@ -168,6 +168,9 @@ pub(super) async fn begin_factor(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, PageError> {
     let account = own(&app, &caller).await?;
+    if account.password.is_empty() {
+        return wrong(&app, &caller, "Your identity provider asks for the second factor.").await;
+    }
     if account.has_totp {
         return wrong(&app, &caller, "A second factor is set up. Remove it first.").await;
     }

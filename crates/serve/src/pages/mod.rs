@@ -8,6 +8,8 @@ mod audit;
 mod certificate;
 mod film;
 mod me;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod operations;
 mod people;
 mod reviews;
@@ -37,7 +39,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// The pages' routes with their rules.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
+    through_a_provider(routes)
         .get("/", Action::Films, worklist::page)
         .get("/worklist", Action::Films, worklist::fragment)
         .get("/films/{id}", Action::Films, viewer::page)
@@ -76,6 +78,21 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/assets/{name}", Action::Open, assets::asset)
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::map_response(secure))
+}
+
+/// The routes of sign-in through an identity provider.
+#[cfg(feature = "oidc")]
+fn through_a_provider(routes: Routes) -> Routes {
+    routes
+        .get("/signin/oidc", Action::SignIn, oidc::go)
+        .get("/signin/oidc/callback", Action::SignIn, oidc::come)
+        .post("/signin/oidc/logout", Action::Open, oidc::end)
+        .layer(Extension(Arc::new(crate::people::oidc::Provider::default())))
+}
+
+#[cfg(not(feature = "oidc"))]
+fn through_a_provider(routes: Routes) -> Routes {
+    routes
 }
 
 async fn secure(response: Response) -> Response {

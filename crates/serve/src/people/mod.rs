@@ -10,6 +10,8 @@
 
 pub mod account;
 mod may;
+#[cfg(feature = "oidc")]
+pub(crate) mod oidc;
 mod password;
 mod role;
 pub mod session;
