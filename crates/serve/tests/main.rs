@@ -5,6 +5,7 @@ mod dicomweb;
 mod faults;
 mod films;
 mod nodes;
+mod oidc;
 mod orthanc;
 mod pages;
 mod peers;

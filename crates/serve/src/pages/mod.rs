@@ -29,7 +29,7 @@ use axum::response::{Html, IntoResponse, Response};
 use crate::audit::AuditError;
 use crate::db::DbError;
 use crate::http::{Caller, Routes};
-use crate::people::{Action, Asker, Busy, Subject, may};
+use crate::people::{Action, Asker, Busy, Subject, Unopened, may};
 use crate::store::StoreError;
 use state::Desk;
 
@@ -213,6 +213,13 @@ impl From<AuditError> for PageError {
         Self::Unavailable(
             "The audit log cannot be written, and nothing is done without it. The log of this node has the reason.",
         )
+    }
+}
+
+impl From<Unopened> for PageError {
+    fn from(error: Unopened) -> Self {
+        tracing::error!("{error}");
+        Self::Unavailable("The second factor cannot be read. The log of this node has the reason.")
     }
 }
 
