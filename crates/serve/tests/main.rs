@@ -6,6 +6,7 @@ mod faults;
 mod films;
 mod nodes;
 mod oidc;
+mod openapi;
 mod orthanc;
 mod pages;
 mod peers;

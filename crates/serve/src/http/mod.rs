@@ -2,12 +2,14 @@
 
 mod accept;
 mod access;
+mod answers;
 mod api;
 mod app;
 mod caller;
 mod error;
 mod fhir;
 mod listen;
+pub mod openapi;
 mod qido;
 mod record;
 mod routes;
@@ -77,6 +79,7 @@ fn routes(config: &Config) -> Routes {
                 Action::Objects,
                 wado::rendered_frame,
             )
+            .get("/api/v1/openapi.json", Action::Open, openapi::serve)
             .get("/api/v1/readings", Action::Results, api::readings)
             .get("/api/v1/readings/{instance}", Action::Results, api::reading)
             .get("/api/v1/status", Action::Status, api::status)

@@ -3,6 +3,7 @@
 //! Nothing on a page comes from another host, and no script or style stands in a page: the Content Security Policy allows neither.
 //! Everything that a film or peer can write is escaped by the templates, with invisible characters made visible.
 
+mod api;
 mod assets;
 mod audit;
 mod certificate;
@@ -75,6 +76,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/audit/verify", Action::Audit, audit::verify)
         .get("/audit/export.csv", Action::Audit, audit::csv)
         .get("/audit/export.xml", Action::Audit, audit::dicom)
+        .get("/api", Action::Open, api::page)
         .get("/assets/{name}", Action::Open, assets::asset)
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::map_response(secure))
