@@ -142,10 +142,14 @@ impl Node {
             return Ok(());
         }
         if let Some(fhir) = config.fhir.clone() {
-            let (db, node, outbox, stop) =
-                (self.app.db.clone(), config.node_name(), Arc::clone(outbox), self.stop.subscribe());
+            let (shared, node, outbox, stop) = (
+                (self.app.db.clone(), self.app.audit.clone()),
+                config.node_name(),
+                Arc::clone(outbox),
+                self.stop.subscribe(),
+            );
             self.parts.spawn(async move {
-                push(fhir, db, node, outbox, stop).await;
+                push(fhir, shared, node, outbox, stop).await;
                 Ok(())
             });
         }

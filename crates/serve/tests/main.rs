@@ -4,6 +4,7 @@ mod audit;
 mod dicomweb;
 mod faults;
 mod films;
+mod hostile;
 mod nodes;
 mod oidc;
 mod openapi;

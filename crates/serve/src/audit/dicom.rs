@@ -41,7 +41,8 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
     use Deed::{
         AuditExported, AuditRead, AuditVerified, Echoed, FactorAdded, FactorRemoved, FilmOpened, FilmRemoved,
         FilmsListed, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored,
-        PasswordChanged, PasswordReset, PersonAdded, PersonChanged, Refused, Resent, ResultsRead, ReviewUndone,
+        PasswordChanged, PasswordReset, PersonAdded, PersonChanged, Refused, Resent, ResultPushed, ResultsRead,
+        ReviewUndone,
         Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut, TokenCreated, TokenRevoked,
     };
     match deed {
@@ -57,6 +58,7 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         ObjectsRetrieved => (EXPORT, None, 'R'),
         ObjectsStored => (INSTANCES_TRANSFERRED, None, 'C'),
         ObjectSent => (INSTANCES_TRANSFERRED, None, 'R'),
+        ResultPushed => (EXPORT, None, 'R'),
         FilmRemoved => (STUDY_DELETED, None, 'D'),
         Resent | Echoed => (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E'),
         PersonAdded | PersonChanged => (SECURITY_ALERT, Some(("110136", "Security Roles Changed")), 'E'),
@@ -110,7 +112,7 @@ fn participants(xml: &mut String, body: &Body, deed: Deed) {
     let is_node = body.who.kind == "node";
     let role = match (is_node, deed) {
         (true, Deed::NodeStarted | Deed::NodeStopped) => code("RoleIDCode", ("110150", "Application")),
-        (true, Deed::ObjectSent) => code("RoleIDCode", ("110153", "Source Role ID")),
+        (true, Deed::ObjectSent | Deed::ResultPushed) => code("RoleIDCode", ("110153", "Source Role ID")),
         _ => String::new(),
     };
     let _ = write!(
