@@ -133,7 +133,6 @@ fn response(path: &str, answer: &Answer) -> utoipa::openapi::response::Response 
     let response = ResponseBuilder::new().description(answer.words);
     let named = |name: &str| RefOr::Ref(Ref::from_schema_name(name));
     let (media, schema) = match answer.shape {
-        Shape::Nothing => return response.build(),
         Shape::Text => ("text/plain", object(Type::String)),
         Shape::Lines => ("application/x-ndjson", object(Type::String)),
         Shape::Named(name) => ("application/json", named(name)),

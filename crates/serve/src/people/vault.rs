@@ -82,7 +82,7 @@ impl Vault {
         let digits = text.bytes().map(|c| char::from(c).to_digit(16)).collect::<Option<Vec<u32>>>()?;
         let bytes: Vec<u8> = digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect();
         let key = UnboundKey::new(&AES_256_GCM, &bytes).ok()?;
-        let mark = coxa_files::sha256([b"coxa sealing key ".as_slice(), &bytes].concat())[..16].to_owned();
+        let mark = coxa_files::sha256(&[b"coxa sealing key ".as_slice(), &bytes].concat())[..16].to_owned();
         Some(Self { key: LessSafeKey::new(key), mark, file: file.to_owned() })
     }
 

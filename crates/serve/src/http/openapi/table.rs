@@ -48,7 +48,6 @@ pub(super) struct Answer {
 /// What an answer's body is.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
-    Nothing,
     Text,
     /// A JSON object a line.
     Lines,
