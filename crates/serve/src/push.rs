@@ -112,7 +112,8 @@ async fn record(audit: &Log, fhir: &Fhir, node: &str, job: &Job, became: &str) {
     // The address may hold a password; its host does not.
     let url = fhir.push.parse::<reqwest::Url>().ok();
     let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
-    let place = url.as_ref().and_then(|url| url.port()).map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let place =
+        url.as_ref().and_then(|url| url.port()).map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let event = Event::new(Deed::ResultPushed, Who::node(node)).on(job.film);
     let event = event.with("destination", "fhir").with("place", place).with("became", became);
     // The result is where it is; the log of the node has why this is not recorded.

@@ -190,7 +190,10 @@ async fn what_a_peer_writes_does_nothing_wherever_it_comes_out() {
     // The log names no patient, and no line of it is anybody else's.
     let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
     let named: Vec<&str> = text.lines().filter(|line| line.contains(MARK) && !line.contains(" A\\\"")).collect();
-    assert!(named.iter().all(|line| !line.contains("alert") && !line.contains("DROP") && !line.contains("forged")), "{named:?}");
+    assert!(
+        named.iter().all(|line| !line.contains("alert") && !line.contains("DROP") && !line.contains("forged")),
+        "{named:?}"
+    );
     assert_eq!(has_hidden(&text), None);
     assert!(!text.lines().any(|line| line.starts_with("level=ERROR") || line.starts_with("Set-Cookie")));
 }
@@ -231,7 +234,8 @@ async fn interfaces(node: &Running, films: &[Film]) {
             "/api/v1/readings/",
         ] {
             let answer = node.get(&format!("{path}{}", encoded(text))).await;
-            let (status, media) = (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap().to_owned());
+            let (status, media) =
+                (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap().to_owned());
             let body = answer.text().await.unwrap();
             assert!(status < 500 && !media.contains("html"), "{path}{text:?}: {status} {media}");
             assert!(!body.contains('\u{202E}') && !body.contains("\u{1B}"), "{path}{text:?}: {body:?}");
@@ -249,7 +253,11 @@ async fn exports(doe: &crate::support::Visitor, node: &Running) {
     let width = csv.lines().next().unwrap().split(',').count();
     for line in csv.split("\r\n").filter(|line| !line.is_empty()) {
         assert!(!line.contains(['\r', '\n']), "{line:?}");
-        assert_eq!(line.split("\",\"").count() + 2, width + usize::from(line.starts_with("seq")) * (3 - width), "{line}");
+        assert_eq!(
+            line.split("\",\"").count() + 2,
+            width + usize::from(line.starts_with("seq")) * (3 - width),
+            "{line}"
+        );
     }
     let xml = doe.get("/audit/export.xml").await.text().await.unwrap();
     assert!(has_hidden(&xml).is_none() && !xml.contains("<script") && !xml.contains("<img"));
@@ -278,7 +286,9 @@ async fn objects(node: &Running, films: &[Film]) {
             let request = crate::support::client().get(format!("{}{path}", node.http));
             let bytes = request.header("accept", "application/dicom").send().await.unwrap().bytes().await.unwrap();
             assert_eq!(identity(&bytes), identity(&film.bytes), "{path}");
-            if of("00080016") == "1.2.840.10008.5.1.4.1.1.88.33" || of("00080016").starts_with("1.2.840.10008.5.1.4.1.1.88") {
+            if of("00080016") == "1.2.840.10008.5.1.4.1.1.88.33"
+                || of("00080016").starts_with("1.2.840.10008.5.1.4.1.1.88")
+            {
                 reports += 1;
                 let file = node.folder.path().join("report.dcm");
                 std::fs::write(&file, &bytes).unwrap();
@@ -321,7 +331,9 @@ async fn a_nul_breaks_no_database() {
             let status = node.stranger().post("/signin", &[("name", name), ("password", password)]).await.status();
             assert_eq!(status, 401, "{name:?}");
         }
-        for path in ["/?q=%00", "/audit?action=%00", "/films/%00", "/signin?next=%00", "/dicom-web/studies?PatientID=%00"] {
+        for path in
+            ["/?q=%00", "/audit?action=%00", "/films/%00", "/signin?next=%00", "/dicom-web/studies?PatientID=%00"]
+        {
             assert_eq!(doe.get(path).await.status(), 400, "{path}");
         }
         let notes = node.app.db.reviews(id).await.unwrap();

@@ -222,7 +222,9 @@ fn parameter(address: &str, name: &str) -> String {
 
 fn cookie_of(answer: &reqwest::Response, name: &str) -> Option<String> {
     let all = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
-    all.filter_map(|cookie| cookie.split(';').next()).find(|pair| pair.starts_with(&format!("{name}="))).map(str::to_owned)
+    all.filter_map(|cookie| cookie.split(';').next())
+        .find(|pair| pair.starts_with(&format!("{name}=")))
+        .map(str::to_owned)
 }
 
 /// Begins a sign-in: where the browser is sent, with its cookie.
@@ -267,12 +269,16 @@ async fn somebody_of_the_provider_signs_in() {
     let mut visitor = node.stranger();
     let page = visitor.page("/signin?next=/me").await;
     crate::pages::is_clean(&page, "/signin");
-    assert!(page.contains("href=\"/signin/oidc?next=%2Fme\"") && page.contains("Sign in as") && !page.contains("<staff>"));
+    assert!(
+        page.contains("href=\"/signin/oidc?next=%2Fme\"") && page.contains("Sign in as") && !page.contains("<staff>")
+    );
     let to = begin(Some(&provider), &mut visitor, "/me").await;
     assert!(to.starts_with(&format!("{}/authorize?", provider.issuer)));
     assert_eq!(
-        ["response_type", "client_id", "code_challenge_method", "scope", "redirect_uri"].map(|name| parameter(&to, name)),
-        ["code", "coxa", "S256", "openid profile email", &format!("{}/signin/oidc/callback", node.http)].map(str::to_owned)
+        ["response_type", "client_id", "code_challenge_method", "scope", "redirect_uri"]
+            .map(|name| parameter(&to, name)),
+        ["code", "coxa", "S256", "openid profile email", &format!("{}/signin/oidc/callback", node.http)]
+            .map(str::to_owned)
     );
     let answer = come_back(&visitor, &parameter(&to, "state")).await;
     assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (303, "/me"));
@@ -297,7 +303,11 @@ async fn somebody_of_the_provider_signs_in() {
     assert_eq!((doe.get("/").await.status().as_u16(), doe.get("/people").await.status().as_u16()), (403, 200));
     assert!(doe.page("/me").await.contains("Jane Roe"));
     // The last administrator with a password stays, whoever else is one.
-    assert_eq!(admin.post(&format!("/people/{local}"), &[("auditor", "1")]).await.status(), 200, "the first account is one");
+    assert_eq!(
+        admin.post(&format!("/people/{local}"), &[("auditor", "1")]).await.status(),
+        200,
+        "the first account is one"
+    );
     let first = node.app.db.account_named("admin").await.unwrap().unwrap().person.id;
     assert_eq!(node.app.db.set_disabled(first, true).await.unwrap(), coxa_serve::db::Changed::LastAdministrator);
     // Without a group that has a role nobody comes in, and the account keeps none.
@@ -313,11 +323,17 @@ async fn somebody_of_the_provider_signs_in() {
     node.app.db.set_disabled(id, false).await.unwrap();
     assert_eq!(enter(&provider, &mut visitor, "").await.status(), 303);
     let signed: Vec<Value> = audited(&node, "signed_in").await;
-    assert!(signed.len() == 3 && signed.iter().all(|entry| entry["detail"]["through"] == "identity provider"), "{signed:?}");
+    assert!(
+        signed.len() == 3 && signed.iter().all(|entry| entry["detail"]["through"] == "identity provider"),
+        "{signed:?}"
+    );
     let failed = audited(&node, "sign_in_failed").await;
     let whys: Vec<&str> = failed.iter().filter_map(|entry| entry["detail"]["why"].as_str()).collect();
     assert!(whys.contains(&"no role") && whys.contains(&"disabled"), "{whys:?}");
-    assert_eq!(audited(&node, "person_changed").await.iter().filter(|e| e["detail"]["through"] == "identity provider").count(), 3);
+    assert_eq!(
+        audited(&node, "person_changed").await.iter().filter(|e| e["detail"]["through"] == "identity provider").count(),
+        3
+    );
     node.stop().await;
 }
 
@@ -506,7 +522,8 @@ async fn a_real_provider_signs_people_in() {
     let user = json!({ "preferred_username": "jane", "name": "Jane Doe", "groups": ["radiology"] }).to_string();
     let mut is_up = false;
     for _ in 0..200 {
-        let put = client().put(format!("{issuer}/users/u-7")).header("content-type", "application/json").body(user.clone());
+        let put =
+            client().put(format!("{issuer}/users/u-7")).header("content-type", "application/json").body(user.clone());
         is_up = put.send().await.is_ok_and(|answer| answer.status().is_success());
         if is_up {
             break;

@@ -42,8 +42,7 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         AuditExported, AuditRead, AuditVerified, Echoed, FactorAdded, FactorRemoved, FilmOpened, FilmRemoved,
         FilmsListed, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored,
         PasswordChanged, PasswordReset, PersonAdded, PersonChanged, Refused, Resent, ResultPushed, ResultsRead,
-        ReviewUndone,
-        Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut, TokenCreated, TokenRevoked,
+        ReviewUndone, Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut, TokenCreated, TokenRevoked,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),

@@ -14,9 +14,9 @@ mod oidc;
 mod peers;
 mod people;
 
-pub use oidc::{Oidc, PasswordsFrom};
 #[cfg(feature = "oidc")]
 pub(crate) use oidc::may_be_called;
+pub use oidc::{Oidc, PasswordsFrom};
 pub use peers::{Destination, Fhir, May, Peer};
 pub use people::{Audit, SignIn};
 
@@ -494,7 +494,10 @@ mod tests {
             ("[oidc]\nissuer = \"http://idp.example\"\nclient_id = \"c\"\n[oidc.roles]", "oidc.issuer"),
             ("[oidc]\nissuer = \"https://169.254.169.254\"\nclient_id = \"c\"\n[oidc.roles]", "no link-local"),
             ("[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]", "a group with its roles"),
-            ("[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]\na = [\"root\"]", "oidc.roles is `root`"),
+            (
+                "[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]\na = [\"root\"]",
+                "oidc.roles is `root`",
+            ),
             ("\n\n[limits]\nassociations = \"many\"", "line 4"),
         ] {
             let error = of(text).unwrap_err();

@@ -77,14 +77,18 @@ impl Oidc {
     /// When the file cannot be read.
     pub fn secret(&self) -> Result<Option<String>, ConfigError> {
         let Some(file) = &self.client_secret_file else { return Ok(self.client_secret.clone()) };
-        let text =
-            std::fs::read_to_string(file).map_err(|source| ConfigError::File { file: file.clone(), source })?;
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::File { file: file.clone(), source })?;
         Ok(Some(text.lines().next().unwrap_or_default().trim().to_owned()))
     }
 
     /// The roles of somebody in these groups.
     pub fn roles_of<'a>(&self, groups: impl IntoIterator<Item = &'a str>) -> Roles {
-        groups.into_iter().filter_map(|group| self.roles.get(group)).flatten().filter_map(|role| Role::parse(role)).collect()
+        groups
+            .into_iter()
+            .filter_map(|group| self.roles.get(group))
+            .flatten()
+            .filter_map(|role| Role::parse(role))
+            .collect()
     }
 
     /// Checks it. `has_address` is whether browsers reach the node by a configured address or over loopback alone.
@@ -105,7 +109,11 @@ impl Oidc {
             return Err(ConfigError::value("oidc.client_id", &self.client_id, "the client's id at the provider"));
         }
         if self.client_secret.is_some() && self.client_secret_file.is_some() {
-            return Err(ConfigError::value("oidc.client_secret_file", "…", "client_secret or client_secret_file, not both"));
+            return Err(ConfigError::value(
+                "oidc.client_secret_file",
+                "…",
+                "client_secret or client_secret_file, not both",
+            ));
         }
         if self.secret()?.is_some_and(|secret| secret.is_empty()) {
             return Err(ConfigError::value("oidc.client_secret", "", "a secret, or none of the two keys"));
@@ -116,7 +124,11 @@ impl Oidc {
             return Err(ConfigError::value("oidc.roles", role, format!("one of {}", all.join(", "))));
         }
         if self.roles.values().all(Vec::is_empty) {
-            return Err(ConfigError::value("oidc.roles", "{}", "a group with its roles: \"radiology\" = [\"physician\"]"));
+            return Err(ConfigError::value(
+                "oidc.roles",
+                "{}",
+                "a group with its roles: \"radiology\" = [\"physician\"]",
+            ));
         }
         if !has_address {
             return Err(ConfigError::Unsafe {

@@ -29,9 +29,9 @@ const BACK: &str = "/signin/oidc/callback";
 const LONGEST: usize = 4096;
 
 const EXPIRED: &str = "This sign-in has expired, was used, or was begun in another browser. Begin again.";
-const FAILED: &str =
-    "The sign-in through the identity provider did not succeed. The log of this node has the reason. Nothing was changed.";
-const NO_ROLE: &str = "Your account at the identity provider has no role here. Its administrator gives you a group that has one.";
+const FAILED: &str = "The sign-in through the identity provider did not succeed. The log of this node has the reason. Nothing was changed.";
+const NO_ROLE: &str =
+    "Your account at the identity provider has no role here. Its administrator gives you a group that has one.";
 const DISABLED: &str = "This account is disabled here. An administrator enables it.";
 
 /// The provider that is configured, where there is one.

@@ -102,7 +102,8 @@ pub(super) fn form(app: &App, caller: &Caller, status: StatusCode, wrong: &str) 
 fn wait(app: &App, step: Step, caller: &Caller, filled: &Filled, wait: Duration) -> Result<Response, PageError> {
     let seconds = wait.as_secs() + 1;
     let wrong = format!("Too many wrong attempts. The next one is possible in {seconds} seconds.");
-    let mut response = (StatusCode::TOO_MANY_REQUESTS, show(app, step, caller, "", &filled.next, &wrong)?).into_response();
+    let mut response =
+        (StatusCode::TOO_MANY_REQUESTS, show(app, step, caller, "", &filled.next, &wrong)?).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     Ok(response)
 }
@@ -139,8 +140,7 @@ pub(super) async fn enter(
     let found = app.db.account_named(&name).await?;
     let is_elsewhere = caller.place != Place::Here;
     let from_here_alone = app.config.oidc.as_ref().is_some_and(|oidc| oidc.passwords == PasswordsFrom::Loopback);
-    let usable =
-        |account: &Account| !account.is_disabled && !(is_elsewhere && (account.is_local || from_here_alone));
+    let usable = |account: &Account| !account.is_disabled && !(is_elsewhere && (account.is_local || from_here_alone));
     let found = found.filter(usable);
     let is_known = found.is_some();
     let hash = found.as_ref().map(|account| account.password.as_str());
@@ -247,7 +247,13 @@ pub(super) async fn code(
     };
     if !is_right {
         app.audit.add(caller.event(Deed::SignInFailed).failed().with("step", "code")).await?;
-        return again(&app, Step::Code, &caller, &filled, "The code is wrong, or was used already. Wait for the next one.");
+        return again(
+            &app,
+            Step::Code,
+            &caller,
+            &filled,
+            "The code is wrong, or was used already. Wait for the next one.",
+        );
     }
     let stage = if account.is_one_time { Stage::Change } else { Stage::Full };
     begin(&app, &caller, &account, stage, &filled.next, &headers).await

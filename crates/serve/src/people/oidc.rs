@@ -14,8 +14,8 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AdditionalClaims, AuthType, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
-    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdToken,
-    IdTokenClaims, IdTokenFields, IdTokenVerifier, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
+    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    IdToken, IdTokenClaims, IdTokenFields, IdTokenVerifier, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
     PkceCodeVerifier, RedirectUrl, Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse,
     TokenResponse, UserInfoClaims,
 };
@@ -161,11 +161,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     /// The provider's addresses and keys, not older than `fresh`.
-    async fn metadata(
-        &self,
-        oidc: &Oidc,
-        fresh: Duration,
-    ) -> Result<(reqwest::Client, CoreProviderMetadata), Failure> {
+    async fn metadata(&self, oidc: &Oidc, fresh: Duration) -> Result<(reqwest::Client, CoreProviderMetadata), Failure> {
         let mut known = self.known.lock().await;
         let http = match &known.http {
             Some(http) => http.clone(),
@@ -232,7 +228,9 @@ impl Provider {
         let mut identity = identity(oidc, &claims);
         // Some providers state groups, names and addresses on request alone.
         let is_whole = !identity.groups.is_empty() && (oidc.email_domains.is_empty() || !identity.email.is_empty());
-        if !is_whole && let Ok(request) = client.user_info(answer.access_token().clone(), Some(claims.subject().clone())) {
+        if !is_whole
+            && let Ok(request) = client.user_info(answer.access_token().clone(), Some(claims.subject().clone()))
+        {
             let stated: UserInfoClaims<Claims, CoreGenderClaim> =
                 request.request_async(&ask).await.map_err(|error| Failure::Provider(explained(&error)))?;
             identity.complete(oidc, &stated);
@@ -292,11 +290,8 @@ fn client(oidc: &Oidc, metadata: CoreProviderMetadata, back: &str) -> Result<Cli
     let methods = metadata.token_endpoint_auth_methods_supported().cloned().unwrap_or_default();
     let is_in_body = methods.contains(&CoreClientAuthMethod::ClientSecretPost)
         && !methods.contains(&CoreClientAuthMethod::ClientSecretBasic);
-    let client = Client::from_provider_metadata(
-        metadata,
-        ClientId::new(oidc.client_id.clone()),
-        secret.map(ClientSecret::new),
-    );
+    let client =
+        Client::from_provider_metadata(metadata, ClientId::new(oidc.client_id.clone()), secret.map(ClientSecret::new));
     let client = client.set_redirect_uri(back);
     Ok(if is_in_body { client.set_auth_type(AuthType::RequestBody) } else { client })
 }
@@ -388,7 +383,8 @@ impl Identity {
             self.name = stated.preferred_username().map_or_else(|| email.clone(), |name| name.to_string());
         }
         if self.full_name.is_empty() {
-            self.full_name = stated.name().and_then(|name| name.get(None)).map(|name| name.to_string()).unwrap_or_default();
+            self.full_name =
+                stated.name().and_then(|name| name.get(None)).map(|name| name.to_string()).unwrap_or_default();
         }
         if self.email.is_empty() && stated.email_verified() == Some(true) {
             self.email = email;

@@ -99,11 +99,8 @@ impl Vault {
         // As in `secret`: no random numbers, nothing sealed.
         assert!(SystemRandom::new().fill(&mut nonce).is_ok(), "the system gives no random numbers");
         let mut text = secret.as_bytes().to_vec();
-        let sealed = self.key.seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Self::of_account(person),
-            &mut text,
-        );
+        let sealed =
+            self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Self::of_account(person), &mut text);
         // It fails for texts of many gigabytes alone.
         assert!(sealed.is_ok(), "a secret of {} bytes cannot be sealed", secret.len());
         format!("{SEALED}{}:{}", self.mark, STANDARD_NO_PAD.encode([nonce.as_slice(), &text].concat()))

@@ -122,19 +122,13 @@ const SEARCH: &[Query] = &[
     query("limit", Kind::Number(i64::MAX), "The most matches; 10,000 are given at most."),
     query("offset", Kind::Number(1_000_000_000), "Matches that are left out."),
 ];
-const FOUND: &[Answer] =
-    &[answer(200, "Matches as DICOM JSON (PS3.18, F).", DICOM_JSON), BAD, NOT_ACCEPTABLE];
+const FOUND: &[Answer] = &[answer(200, "Matches as DICOM JSON (PS3.18, F).", DICOM_JSON), BAD, NOT_ACCEPTABLE];
 const RETRIEVED: &[Answer] =
     &[answer(200, "Objects as they were received, a part each.", OBJECTS), BAD, MISSING, NOT_ACCEPTABLE];
 const METADATA: &[Answer] =
     &[answer(200, "Headers as DICOM JSON (PS3.18, F).", DICOM_JSON), BAD, MISSING, NOT_ACCEPTABLE];
-const RENDERED: &[Answer] = &[
-    answer(200, "The film as a picture.", Shape::Bytes("image/png")),
-    BAD,
-    MISSING,
-    NOT_ACCEPTABLE,
-    UNREADABLE,
-];
+const RENDERED: &[Answer] =
+    &[answer(200, "The film as a picture.", Shape::Bytes("image/png")), BAD, MISSING, NOT_ACCEPTABLE, UNREADABLE];
 const STORED: &[Answer] = &[
     answer(200, "All objects are stored.", Shape::Json("application/dicom+json")),
     answer(202, "Some objects are stored, and others refused.", Shape::Json("application/dicom+json")),
@@ -151,18 +145,8 @@ const FHIR: Shape = Shape::Json("application/fhir+json");
 pub(super) const TABLE: &[Described] = &[
     get("/health", "Whether the process lives and its database answers", &[], &[answer(200, "It does.", Shape::Text)]),
     get("/ready", "Whether films are taken now", &[], &[answer(200, "They are.", Shape::Text)]),
-    get(
-        "/metrics",
-        "Figures of the node (OpenMetrics)",
-        &[],
-        &[answer(200, "A figure a line.", Shape::Text)],
-    ),
-    get(
-        "/api/v1/openapi.json",
-        "This document",
-        &[],
-        &[answer(200, "OpenAPI 3.1.", Shape::Json("application/json"))],
-    ),
+    get("/metrics", "Figures of the node (OpenMetrics)", &[], &[answer(200, "A figure a line.", Shape::Text)]),
+    get("/api/v1/openapi.json", "This document", &[], &[answer(200, "OpenAPI 3.1.", Shape::Json("application/json"))]),
     get(
         "/api/v1/readings",
         "A line for each film that came or was read since a moment",
@@ -202,12 +186,7 @@ pub(super) const TABLE: &[Described] = &[
     get("/dicom-web/studies/{study}/metadata", "Headers of a study (WADO-RS)", &[], METADATA),
     get("/dicom-web/studies/{study}/series/{series}", "Objects of a series (WADO-RS)", &[], RETRIEVED),
     get("/dicom-web/studies/{study}/series/{series}/metadata", "Headers of a series (WADO-RS)", &[], METADATA),
-    get(
-        "/dicom-web/studies/{study}/series/{series}/instances/{instance}",
-        "An object (WADO-RS)",
-        &[],
-        RETRIEVED,
-    ),
+    get("/dicom-web/studies/{study}/series/{series}/instances/{instance}", "An object (WADO-RS)", &[], RETRIEVED),
     get(
         "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata",
         "The header of an object (WADO-RS)",
@@ -255,10 +234,5 @@ pub(super) const TABLE: &[Described] = &[
         &[],
         &[answer(200, "A DiagnosticReport.", FHIR), BAD, MISSING],
     ),
-    get(
-        "/fhir/Observation/{id}",
-        "The finding of a film",
-        &[],
-        &[answer(200, "An Observation.", FHIR), BAD, MISSING],
-    ),
+    get("/fhir/Observation/{id}", "The finding of a film", &[], &[answer(200, "An Observation.", FHIR), BAD, MISSING]),
 ];
