@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use coxa_dimse::{PeerRule, Permission};
 use coxa_model::Precision;
 use serde::Deserialize;
 
@@ -412,24 +411,6 @@ impl Config {
     pub fn node_name(&self) -> String {
         let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
         self.node.clone().or_else(host).filter(|name| !name.is_empty()).unwrap_or_else(|| "node".into())
-    }
-
-    /// The rules of associations for the peers.
-    pub fn peer_rules(&self) -> Vec<PeerRule> {
-        let rule = |peer: &Peer| PeerRule {
-            ae_title: peer.ae_title.clone(),
-            addresses: peer.host.into_iter().collect(),
-            certificate: peer.certificate.clone(),
-            may: peer
-                .may
-                .iter()
-                .map(|may| match may {
-                    May::Store => Permission::Store,
-                    May::Query => Permission::Query,
-                })
-                .collect(),
-        };
-        self.peers.iter().map(rule).collect()
     }
 }
 
