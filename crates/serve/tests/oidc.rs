@@ -183,17 +183,17 @@ async fn no_token_but_a_right_one_is_believed() {
     let node = node(&provider.issuer, |_| {}).await;
     let (past, future) = (seconds() - 10, seconds() + 86_400);
     for (what, signed, claims) in [
-        ("another nonce", Signed::Rightly, json!({ "nonce": "another" })),
-        ("no nonce", Signed::Rightly, json!({ "nonce": null })),
-        ("another audience", Signed::Rightly, json!({ "aud": "another" })),
-        ("another audience beside ours", Signed::Rightly, json!({ "aud": ["coxa", "another"] })),
-        ("no audience", Signed::Rightly, json!({ "aud": null })),
-        ("another issuer", Signed::Rightly, json!({ "iss": "https://elsewhere.example" })),
-        ("no issuer", Signed::Rightly, json!({ "iss": null })),
-        ("expired", Signed::Rightly, json!({ "exp": past })),
-        ("no end", Signed::Rightly, json!({ "exp": null })),
-        ("from the future", Signed::Rightly, json!({ "iat": future, "exp": future + 300 })),
-        ("no subject", Signed::Rightly, json!({ "sub": null })),
+        ("another nonce", Signed::ByItsKey, json!({ "nonce": "another" })),
+        ("no nonce", Signed::ByItsKey, json!({ "nonce": null })),
+        ("another audience", Signed::ByItsKey, json!({ "aud": "another" })),
+        ("another audience beside ours", Signed::ByItsKey, json!({ "aud": ["coxa", "another"] })),
+        ("no audience", Signed::ByItsKey, json!({ "aud": null })),
+        ("another issuer", Signed::ByItsKey, json!({ "iss": "https://elsewhere.example" })),
+        ("no issuer", Signed::ByItsKey, json!({ "iss": null })),
+        ("expired", Signed::ByItsKey, json!({ "exp": past })),
+        ("no end", Signed::ByItsKey, json!({ "exp": null })),
+        ("from the future", Signed::ByItsKey, json!({ "iat": future, "exp": future + 300 })),
+        ("no subject", Signed::ByItsKey, json!({ "sub": null })),
         ("not signed", Signed::Not, json!({})),
         ("another key", Signed::ByAnother, json!({})),
         ("the client's secret", Signed::WithTheSecret, json!({})),
@@ -328,11 +328,11 @@ async fn the_provider_ends_sessions() {
         filled(request, &[("logout_token", &token)]).send().await.unwrap().status().as_u16()
     };
     for (what, claims, signed) in [
-        ("an ID token", json!({ "events": null, "nonce": "n" }), Signed::Rightly),
-        ("no event", json!({ "events": null }), Signed::Rightly),
-        ("a nonce", json!({ "nonce": "n" }), Signed::Rightly),
-        ("another audience", json!({ "aud": "another" }), Signed::Rightly),
-        ("an old one", json!({ "iat": seconds() - 3600 }), Signed::Rightly),
+        ("an ID token", json!({ "events": null, "nonce": "n" }), Signed::ByItsKey),
+        ("no event", json!({ "events": null }), Signed::ByItsKey),
+        ("a nonce", json!({ "nonce": "n" }), Signed::ByItsKey),
+        ("another audience", json!({ "aud": "another" }), Signed::ByItsKey),
+        ("an old one", json!({ "iat": seconds() - 3600 }), Signed::ByItsKey),
         ("not signed", json!({}), Signed::Not),
         ("another key", json!({}), Signed::ByAnother),
         ("the secret", json!({}), Signed::WithTheSecret),
@@ -340,9 +340,9 @@ async fn the_provider_ends_sessions() {
         assert_eq!(send(claims, signed).await, 400, "{what}");
         assert_eq!(doe.get("/me").await.status(), 200, "{what}");
     }
-    assert_eq!(send(json!({ "sub": "somebody" }), Signed::Rightly).await, 200, "nobody of ours");
+    assert_eq!(send(json!({ "sub": "somebody" }), Signed::ByItsKey).await, 200, "nobody of ours");
     assert_eq!(doe.get("/me").await.status(), 200);
-    assert_eq!(send(json!({}), Signed::Rightly).await, 200);
+    assert_eq!(send(json!({}), Signed::ByItsKey).await, 200);
     assert_eq!(doe.get("/me").await.status(), 303, "signed out");
     assert_eq!(audited(&node, "sessions_ended").await.len(), 1);
     node.stop().await;

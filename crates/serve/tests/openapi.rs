@@ -3,8 +3,7 @@
 use coxa_serve::Config;
 use coxa_serve::config::Role;
 use coxa_serve::db::Scope;
-use coxa_serve::http::openapi::{document, is_described};
-use coxa_serve::http::rules;
+use coxa_serve::http::{document, is_described, rules};
 use coxa_serve::people::{Action, Asker, Subject, may};
 use serde_json::Value;
 

@@ -1,9 +1,6 @@
 //! The document of the programs' interfaces (OpenAPI 3.1), made of the router's own table: a route without a description here is missing
 //! from it, which a test refuses, and whether a token opens a route is asked of the rules.
 
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -15,9 +12,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema as _, ToSchema};
 
 use super::answers::{ErrorAnswer, ReadingLine, ResendAnswer, StatusAnswer};
-use super::app::Shared;
 use super::routes::Rule;
-use crate::config::Config;
 use crate::db::Scope;
 use crate::people::{Action, Asker, Subject, may};
 
@@ -29,14 +24,8 @@ use table::{Answer, Described, Kind, Query, Shape, TABLE};
 const INTERFACES: [&str; 6] = ["/api/", "/dicom-web/", "/fhir/", "/health", "/ready", "/metrics"];
 
 /// Whether the document describes a route.
-pub fn is_described(rule: &Rule) -> bool {
+pub(super) fn is_described(rule: &Rule) -> bool {
     INTERFACES.iter().any(|start| rule.path.starts_with(start))
-}
-
-/// `GET /api/v1/openapi.json`.
-pub(super) async fn serve(State(app): Shared) -> Response {
-    let text = document(&app.config).to_json().unwrap_or_default();
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// What a token must allow for an action; `None` where none is needed.
@@ -48,10 +37,10 @@ fn scope(action: Action) -> Option<Scope> {
     Some(if opens(Scope::Read) { Scope::Read } else { Scope::Admin })
 }
 
-/// The document of a node's interfaces.
-pub fn document(config: &Config) -> OpenApi {
+/// The document of the interfaces among the routes of a node.
+pub(super) fn document(rules: &[Rule]) -> OpenApi {
     let mut paths = Paths::new();
-    for rule in super::rules(config).iter().filter(|rule| is_described(rule)) {
+    for rule in rules.iter().filter(|rule| is_described(rule)) {
         let described = TABLE.iter().find(|one| one.path == rule.path && one.method == rule.method.as_str());
         let method = if rule.method == axum::http::Method::POST { HttpMethod::Post } else { HttpMethod::Get };
         if let Some(described) = described {

@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::{Frame, PageError, html};
-use crate::http::{Caller, Shared, openapi};
+use crate::http::{Caller, Shared, document};
 
 /// A parameter: name, place, words.
 struct Parameter {
@@ -82,7 +82,7 @@ impl Operation {
 
 /// `GET /api`.
 pub(super) async fn page(State(app): Shared, Extension(caller): Extension<Caller>) -> Result<Response, PageError> {
-    let document = serde_json::to_value(openapi::document(&app.config)).unwrap_or_default();
+    let document = serde_json::to_value(document(&app.config)).unwrap_or_default();
     let mut groups: Vec<Group> = Vec::new();
     for (path, item) in members(&document["paths"]) {
         for (method, value) in members(item) {

@@ -18,7 +18,7 @@ pub const SECRET: &str = "the client's secret";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Signed {
     /// ES256 with the provider's key.
-    Rightly,
+    ByItsKey,
     /// ES256 with a key that the provider does not publish, under the name of one that it does.
     ByAnother,
     /// HS256 with the client's secret.
@@ -46,7 +46,7 @@ pub struct Script {
 impl Default for Script {
     fn default() -> Self {
         Self {
-            signed: Signed::Rightly,
+            signed: Signed::ByItsKey,
             claims: json!({}),
             discovery: json!({}),
             userinfo: json!({}),
@@ -116,7 +116,7 @@ impl Provider {
 
     pub fn token(&self, claims: &Value, signed: Signed, kind: &str) -> String {
         let algorithm = match signed {
-            Signed::Rightly | Signed::ByAnother => "ES256",
+            Signed::ByItsKey | Signed::ByAnother => "ES256",
             Signed::WithTheSecret | Signed::WithThePublicKey => "HS256",
             Signed::Not => "none",
         };
@@ -129,7 +129,7 @@ impl Provider {
         };
         let with = |key: &EcdsaKeyPair| key.sign(&SystemRandom::new(), text.as_bytes()).unwrap().as_ref().to_vec();
         let signature = match signed {
-            Signed::Rightly => with(&self.key),
+            Signed::ByItsKey => with(&self.key),
             Signed::ByAnother => with(&self.other),
             Signed::WithTheSecret => mac(SECRET.as_bytes()),
             Signed::WithThePublicKey => mac(self.jwks()["keys"][0].to_string().as_bytes()),
