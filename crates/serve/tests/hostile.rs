@@ -37,8 +37,9 @@ fn log() -> Arc<Mutex<Vec<u8>>> {
     let begin = || {
         let log: Arc<Mutex<Vec<u8>>> = Arc::default();
         let made = Arc::clone(&log);
-        let builder = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::DEBUG);
-        builder.with_writer(move || Lines(Arc::clone(&made))).init();
+        let filter = tracing_subscriber::EnvFilter::new("coxa_serve=debug,coxa_dimse=debug,info");
+        let builder = tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter);
+        builder.with_writer(move || Lines(Arc::clone(&made))).try_init().unwrap();
         log
     };
     Arc::clone(LOG.get_or_init(begin))
@@ -163,7 +164,8 @@ async fn what_a_peer_writes_does_nothing_wherever_it_comes_out() {
     for path in &pages {
         let page = doe.page(path).await;
         is_harmless(&page, path);
-        assert!(path == "/audit" || path == "/worklist" || page.contains(MARK), "{path} shows nothing of it");
+        let shows = path.starts_with("/films") || path.starts_with("/w") || path.len() < 2;
+        assert!(!shows || page.contains(MARK), "{path} shows nothing of it");
     }
     for text in TEXTS {
         for path in ["/?q=", "/worklist?q=", "/audit?action=", "/signin?next=", "/films/", "/people/", "/"] {
@@ -253,11 +255,8 @@ async fn exports(doe: &crate::support::Visitor, node: &Running) {
     let width = csv.lines().next().unwrap().split(',').count();
     for line in csv.split("\r\n").filter(|line| !line.is_empty()) {
         assert!(!line.contains(['\r', '\n']), "{line:?}");
-        assert_eq!(
-            line.split("\",\"").count() + 2,
-            width + usize::from(line.starts_with("seq")) * (3 - width),
-            "{line}"
-        );
+        // Number and moment stand without quotation marks.
+        assert!(line.starts_with("seq,") || line.matches("\",\"").count() == width - 3, "{line}");
     }
     let xml = doe.get("/audit/export.xml").await.text().await.unwrap();
     assert!(has_hidden(&xml).is_none() && !xml.contains("<script") && !xml.contains("<img"));
