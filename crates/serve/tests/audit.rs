@@ -253,7 +253,7 @@ async fn exports_are_harmless_and_whole() {
     }
     let page = auditor.page("/audit").await;
     is_clean(&page, "/audit");
-    assert!(!page.contains("<script>alert") && !page.contains('\u{202E}') && !page.contains(">49<"));
+    assert!(!page.contains("<script>alert") && !page.contains('\u{202E}') && page.contains("{{7*7}}"));
     let answer = auditor.get("/audit/export.csv").await;
     assert!(answer.headers()["content-disposition"].to_str().unwrap().starts_with("attachment"));
     let csv = answer.text().await.unwrap();

@@ -312,6 +312,25 @@ async fn what_the_token_lacks_is_asked_for_and_domains_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_the_configured_address_counts() {
+    let provider = Provider::start().await;
+    let node = node(&provider.issuer, |config| config.people.address = Some("https://coxa.example".into())).await;
+    let ask = async |path: &str| {
+        let request = node.stranger().request(reqwest::Method::GET, path).header("host", "coxa.example");
+        request.header("x-forwarded-for", "10.0.0.7").send().await.unwrap()
+    };
+    assert_eq!(ask("/signin").await.status(), 200);
+    assert_eq!(ask("/api/v1/readings").await.status(), 403, "a name of elsewhere needs a token");
+    let answer = ask("/signin/oidc").await;
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-coxa-oidc=") && cookie.contains("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(cookie.ends_with("; Secure"), "{cookie}");
+    let back = parameter(answer.headers()["location"].to_str().unwrap(), "redirect_uri");
+    assert_eq!(back, "https://coxa.example/signin/oidc/callback");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_provider_ends_sessions() {
     let provider = Provider::start().await;
     let node = node(&provider.issuer, |_| {}).await;

@@ -110,7 +110,8 @@ async fn caller(app: &App, action: Action, request: &Parts) -> Result<Caller, Ht
             return Ok(caller);
         }
     }
-    let is_interface = may(&Asker::Local, action, Subject::Any);
+    // What anybody may is no matter of this machine: behind a proxy, the sign-in is asked for by another name.
+    let is_interface = may(&Asker::Local, action, Subject::Any) && !may(&Asker::Nobody, action, Subject::Any);
     if is_interface && !app.config.require_token && app.config.http.ip().is_loopback() {
         caller.asker = Asker::Local;
     }
