@@ -219,7 +219,8 @@ async fn interfaces(node: &Running, films: &[Film]) {
     assert_eq!(entries.len(), films.len());
     for entry in entries {
         let id = entry["resource"]["subject"]["identifier"]["value"].as_str().unwrap();
-        assert!(TEXTS.iter().any(|text| plain(text) == id), "{id:?}");
+        let without_controls = |text: &str| plain(text).chars().filter(|c| !c.is_control()).collect::<String>();
+        assert!(TEXTS.iter().any(|text| without_controls(text) == id), "{id:?}");
     }
     for text in TEXTS.into_iter().chain(["\0", "%", "\u{FFFD}"]) {
         for path in [
@@ -240,7 +241,9 @@ async fn interfaces(node: &Running, films: &[Film]) {
                 (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap().to_owned());
             let body = answer.text().await.unwrap();
             assert!(status < 500 && !media.contains("html"), "{path}{text:?}: {status} {media}");
-            assert!(!body.contains('\u{202E}') && !body.contains("\u{1B}"), "{path}{text:?}: {body:?}");
+            // What a program asked for is given as it is; a line of ours repeats nothing hidden.
+            let is_line = media.starts_with("text/plain");
+            assert!(!body.contains('\u{1B}') && !(is_line && body.contains('\u{202E}')), "{path}{text:?}: {body:?}");
             if media.contains("json") && !media.contains("ndjson") {
                 assert!(serde_json::from_str::<Value>(&body).is_ok(), "{path}{text:?}: {body}");
             }
