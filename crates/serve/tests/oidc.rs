@@ -327,7 +327,15 @@ async fn behind_a_proxy_the_configured_address_counts() {
     assert!(cookie.ends_with("; Secure"), "{cookie}");
     let back = parameter(answer.headers()["location"].to_str().unwrap(), "redirect_uri");
     assert_eq!(back, "https://coxa.example/signin/oidc/callback");
-    node.stop().await;
+    let mut config = node.app.config.clone();
+    let _folder = node.stop().await;
+    // `coxa serve --check` asks the provider too.
+    for (issuer, is_right) in [(provider.issuer.clone(), true), (format!("{}/other", provider.issuer), false)] {
+        config.oidc = Some(oidc(&issuer));
+        let findings = coxa_serve::check::check(&config).await;
+        let found = findings.iter().find(|finding| finding.what.contains(&issuer)).unwrap();
+        assert_eq!(found.wrong.is_none(), is_right, "{found:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

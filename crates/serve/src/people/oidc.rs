@@ -193,6 +193,11 @@ impl Provider {
         }
     }
 
+    /// Whether the provider answers as one does.
+    pub(crate) async fn check(&self, oidc: &Oidc) -> Result<(), Failure> {
+        self.metadata(oidc, FRESH).await.map(drop)
+    }
+
     /// Begins a sign-in that is led back to `back`.
     pub(crate) async fn begin(&self, oidc: &Oidc, back: &str) -> Result<Begun, Failure> {
         let (_, metadata) = self.metadata(oidc, FRESH).await?;
