@@ -71,18 +71,19 @@ impl Refusal {
                 let case = if own.eq_ignore_ascii_case(&self.called) { " (titles are case-sensitive)" } else { "" };
                 format!(
                     "did you mean {own}?{case} Set the called AE title to {own} at the peer, or this node's to {called} by \
-                     `--ae-title {called}`",
-                    called = self.called
+                     `--ae-title {quoted}`",
+                    called = self.called,
+                    quoted = in_shell(&self.called)
                 )
             }
             RefusalReason::CallingTitle { similar: Some(similar) } => format!(
                 "did you mean {similar}? Set the peer's title to {similar}, or add: [[peer]] ae_title = \"{}\", host = \"{host}\", \
                  may = [\"store\"]",
-                self.calling
+                in_toml(&self.calling)
             ),
             RefusalReason::CallingTitle { similar: None } => format!(
                 "to allow it, add: [[peer]] ae_title = \"{}\", host = \"{host}\", may = [\"store\"]",
-                self.calling
+                in_toml(&self.calling)
             ),
             RefusalReason::Address => {
                 format!("if the peer has moved, set host = \"{host}\" in the [[peer]] of {}", self.calling)
@@ -119,6 +120,17 @@ impl fmt::Display for Refusal {
             RefusalReason::Protocol(what) => write!(f, "a peer sent {what}"),
         }
     }
+}
+
+/// A peer's title between quotation marks of TOML, which it cannot end: an administrator may copy the line as it stands.
+fn in_toml(title: &str) -> String {
+    title.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// A peer's title as one word of a shell.
+fn in_shell(title: &str) -> String {
+    let is_plain = title.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if is_plain { title.to_owned() } else { format!("'{}'", title.replace('\'', "'\\''")) }
 }
 
 /// The known title most like another: the same but for case, or with at most two characters of difference.

@@ -108,9 +108,9 @@ pub fn restore(from: &Path, data: &Path, progress: impl FnMut(usize)) -> Result<
     Ok(films)
 }
 
-/// Copies the node's name, its audit key and the audit log's head, where they are there; the key stays its owner's alone.
+/// Copies the node's name, its keys and the audit log's head, where they are there; the keys stay their owner's alone.
 fn copy_small(from: &Path, to: &Path) -> Result<(), BackupError> {
-    for name in ["node"].into_iter().chain(crate::audit::FILES) {
+    for name in ["node", crate::people::VAULT_FILE].into_iter().chain(crate::audit::FILES) {
         let place = from.join(name);
         match std::fs::read(&place) {
             Ok(bytes) => {

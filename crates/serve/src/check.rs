@@ -19,7 +19,8 @@ pub struct Finding {
     pub wrong: Option<String>,
 }
 
-/// Tries a configuration without starting a node: folder, disk, database, bucket, network, certificates, and each destination.
+/// Tries a configuration without starting a node: folder, disk, database, bucket, network, certificates, the identity
+/// provider, and each destination.
 pub async fn check(config: &Config) -> Vec<Finding> {
     let mut all = Vec::new();
     let mut note = |what: String, result: Result<(), String>| all.push(Finding { what, wrong: result.err() });
@@ -54,6 +55,11 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     for (name, address) in [("http", config.http), ("dicom", config.dicom)] {
         let bound = TcpListener::bind(address).await;
         note(format!("{name} {address}"), bound.map(drop).map_err(|error| error.to_string()));
+    }
+    #[cfg(feature = "oidc")]
+    if let Some(oidc) = &config.oidc {
+        let found = crate::people::oidc::Provider::default().check(oidc).await;
+        note(format!("identity provider {}", oidc.issuer), found.map_err(|error| error.to_string()));
     }
     for destination in &config.destinations {
         let tried = match call_of(config, destination) {

@@ -8,6 +8,7 @@ use coxa_schema::{ErrorKind, Hint};
 use crate::audit::AuditError;
 use crate::config::ConfigError;
 use crate::db::DbError;
+use crate::people::VaultError;
 use crate::store::StoreError;
 
 /// Why a node does not start or go on.
@@ -41,6 +42,9 @@ pub enum NodeError {
     /// Its audit log.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// Its key for second factors.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Its films.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,6 +82,11 @@ impl Hint for NodeError {
             Self::Listen { .. } => Some("another program may have this port: --http and --dicom choose others".into()),
             Self::Taken(_) => Some("stop it first, or give this one a folder of its own with --data".into()),
             Self::Work(error) => error.hint(),
+            Self::Vault(VaultError::AnotherKey(_)) => Some(
+                "give every node that shares the database the same [people] key_file; where the key is lost, coxa people reset removes \
+                 an account's second factor"
+                    .into(),
+            ),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ use crate::error::NodeError;
 use crate::http::{App, Pace, listen, router};
 use crate::keep::{copy, retain};
 use crate::metrics::Metrics;
-use crate::people::{self, Passwords, Throttle};
+use crate::people::{self, Passwords, Throttle, Vault};
 use crate::push::push;
 use crate::read::{ReaderParts, open_detector, read};
 use crate::receive::dicom::Receiver;
@@ -60,6 +60,8 @@ impl Node {
         let keys =
             Keys::open(&config.data).map_err(|source| NodeError::Folder { folder: config.data.clone(), source })?;
         let audit = Log::begin(db.clone(), keys, &config.node_name());
+        let vault = Vault::open(&config.data, config.people.key_file.as_deref())?;
+        vault.begin(&db).await?;
         let passwords = Passwords::default();
         let first_password =
             if config.has(Role::Pages) { people::account::first(&db, &passwords).await? } else { None };
@@ -86,6 +88,7 @@ impl Node {
             audit,
             sights: Sights::default(),
             passwords,
+            vault,
             throttle: Throttle::default(),
             outbox: Arc::clone(&outbox),
             is_ready: AtomicBool::new(false),
@@ -140,10 +143,14 @@ impl Node {
             return Ok(());
         }
         if let Some(fhir) = config.fhir.clone() {
-            let (db, node, outbox, stop) =
-                (self.app.db.clone(), config.node_name(), Arc::clone(outbox), self.stop.subscribe());
+            let (shared, node, outbox, stop) = (
+                (self.app.db.clone(), self.app.audit.clone()),
+                config.node_name(),
+                Arc::clone(outbox),
+                self.stop.subscribe(),
+            );
             self.parts.spawn(async move {
-                push(fhir, db, node, outbox, stop).await;
+                push(fhir, shared, node, outbox, stop).await;
                 Ok(())
             });
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{Notify, watch};
 
+use crate::audit::{Deed, Event, Log, Who};
 use crate::config::Fhir;
 use crate::db::{Database, Job, JobKind, Outlook};
 use crate::http::report_bundle;
@@ -47,7 +48,7 @@ pub(crate) fn is_link_local(address: IpAddr) -> bool {
 ///
 /// # Errors
 /// When TLS cannot be set up.
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
     coxa_dimse::tls::install_provider();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -58,7 +59,13 @@ fn client() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 /// Pushes results until `stop`.
-pub(crate) async fn push(fhir: Fhir, db: Database, node: String, outbox: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn push(
+    fhir: Fhir,
+    (db, audit): (Database, Log),
+    node: String,
+    outbox: Arc<Notify>,
+    mut stop: watch::Receiver<bool>,
+) {
     let client = match client() {
         Ok(client) => client,
         Err(error) => return tracing::error!("FHIR: {error}"),
@@ -79,12 +86,18 @@ pub(crate) async fn push(fhir: Fhir, db: Database, node: String, outbox: Arc<Not
             }
         };
         let noted = match attempt(&client, &fhir, &db, &job).await {
-            Ok(()) => db.finish_job(&job).await.map(drop),
+            Ok(()) => {
+                record(&audit, &fhir, &node, &job, "done").await;
+                db.finish_job(&job).await.map(drop)
+            }
             Err((explained, outlook)) => {
                 tracing::warn!(
                     attempt = job.claim.attempts,
                     "a result was not accepted by the FHIR server: {explained}"
                 );
+                if outlook == Outlook::Never {
+                    record(&audit, &fhir, &node, &job, "dead").await;
+                }
                 db.fail_job(&job, &explained, outlook).await.map(drop)
             }
         };
@@ -92,6 +105,19 @@ pub(crate) async fn push(fhir: Fhir, db: Database, node: String, outbox: Arc<Not
             tracing::error!("the outcome of a push could not be recorded: {error}");
         }
     }
+}
+
+/// What has left the node, or will not, is in the audit log.
+async fn record(audit: &Log, fhir: &Fhir, node: &str, job: &Job, became: &str) {
+    // The address may hold a password; its host does not.
+    let url = fhir.push.parse::<reqwest::Url>().ok();
+    let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+    let place =
+        url.as_ref().and_then(|url| url.port()).map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let event = Event::new(Deed::ResultPushed, Who::node(node)).on(job.film);
+    let event = event.with("destination", "fhir").with("place", place).with("became", became);
+    // The result is where it is; the log of the node has why this is not recorded.
+    let _ = audit.add(if became == "done" { event } else { event.failed() }).await;
 }
 
 async fn attempt(client: &reqwest::Client, fhir: &Fhir, db: &Database, job: &Job) -> Result<(), (String, Outlook)> {

@@ -12,6 +12,11 @@ pub(crate) fn visible(text: &str) -> String {
     })
 }
 
+/// A text without such characters, as a person looks for it.
+pub(crate) fn without_hidden(text: &str) -> String {
+    text.chars().filter(|c| !is_hidden(*c)).collect()
+}
+
 /// Controls, and what Unicode's bidirectional algorithm (UAX #9) and default-ignorable characters would do unseen.
 fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -27,5 +32,6 @@ mod tests {
     fn hidden_characters_are_shown() {
         assert_eq!(visible("A\u{202E}B\nC"), "A[U+202E]B[U+000A]C");
         assert_eq!(visible("Müller 王"), "Müller 王");
+        assert_eq!(without_hidden("A\u{202E}B\nC 王"), "ABC 王");
     }
 }

@@ -246,6 +246,17 @@ async fn a_result_is_pushed_to_a_fhir_server_once_it_accepts() {
     assert_eq!(bundles[0], bundles[1], "the same transaction");
     assert_eq!(bundles[0]["type"], "transaction");
     assert!(bundles[0]["entry"][0]["resource"]["conclusion"].as_str().unwrap().contains("Not read"));
+    // What has left the node is in the audit log, once, and where it went.
+    let query = coxa_serve::db::AuditQuery { action: "result_pushed".into(), ..Default::default() };
+    let rows = loop {
+        let rows = node.app.db.audit_after(&query, 0, 10).await.unwrap();
+        if !rows.is_empty() {
+            break rows;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "not recorded");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(rows.len() == 1 && rows[0].film > 0 && rows[0].body.contains(&address.to_string()), "{rows:?}");
     node.stop().await;
 }
 

@@ -343,3 +343,56 @@ async fn an_administrator_manages_accounts() {
     assert_eq!(admin.get("/people").await.status(), 200);
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_holds_no_second_factor_that_it_could_use() {
+    let node = node().await;
+    let (doe, roe) = (node.visitor("doe", &[Role::Physician]).await, node.visitor("roe", &[Role::Physician]).await);
+    let mut secrets = Vec::new();
+    for visitor in [&doe, &roe] {
+        let page = visitor.post("/me/factor", &[]).await.text().await.unwrap();
+        let secret = page.split("secret=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+        assert!(visitor.page("/me").await.contains(&secret), "it is shown until it is confirmed");
+        assert_eq!(visitor.post("/me/factor/confirm", &[("code", &code(&secret, 0))]).await.status(), 200);
+        secrets.push(secret);
+    }
+    // As a version before this one left a third.
+    let plain = totp::secret();
+    let old = node.person("old", &[Role::Physician]).await;
+    node.app.db.set_totp(old, &plain).await.unwrap();
+    node.app.db.confirm_totp(old, 1, &[]).await.unwrap();
+    // A secret that was put into another account's row opens nothing there, whatever code is typed.
+    let [first, second] = ["doe", "roe"].map(|name| async { node.app.db.account_named(name).await.unwrap().unwrap() });
+    let (first, second) = (first.await, second.await);
+    node.app.db.set_totp(first.person.id, &second.totp_secret).await.unwrap();
+    node.app.db.confirm_totp(first.person.id, 1, &[]).await.unwrap();
+    let mut thief = node.stranger();
+    enter(&mut thief, "doe", "the password of doe").await;
+    for code in [code(&secrets[1], 0), code(&secrets[0], 0), "000000".into()] {
+        assert_eq!(thief.post("/signin/code", &[("code", &code)]).await.status(), 401);
+    }
+    node.app.db.set_totp(first.person.id, &first.totp_secret).await.unwrap();
+    node.app.db.confirm_totp(first.person.id, 1, &[]).await.unwrap();
+    // The next start seals what was plain.
+    let folder = node.stop().await;
+    let mut config = crate::support::config(folder.path());
+    config.roles = vec![NodeRole::Receive, NodeRole::Pages];
+    let node = Running::start_in(folder, config.clone()).await;
+    for name in ["coxa.sqlite", "coxa.sqlite-wal"] {
+        let bytes = std::fs::read(node.folder.path().join("data").join(name)).unwrap_or_default();
+        for secret in secrets.iter().chain([&plain]) {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{name}");
+        }
+    }
+    for (name, secret) in [("old", &plain), ("doe", &secrets[0])] {
+        let mut visitor = node.stranger();
+        enter(&mut visitor, name, &format!("the password of {name}")).await;
+        assert_eq!(visitor.post("/signin/code", &[("code", &code(secret, 1))]).await.status(), 303, "{name}");
+    }
+    // Without its key the node does not start, and says what to do.
+    let folder = node.stop().await;
+    std::fs::write(folder.path().join("data/secrets.key"), coxa_serve::secret()).unwrap();
+    let error = coxa_serve::Node::start(config.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("sealed with another key"), "{error}");
+    assert!(coxa_schema::Hint::hint(&error).unwrap().contains("key_file"));
+}

@@ -42,8 +42,8 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         AuditExported, AuditRead, AuditVerified, Echoed, FactorAdded, FactorRemoved, FilmOpened, FilmRemoved,
         FilmsListed, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored,
         PasswordChanged, PasswordReset, PeerAllowed, PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent,
-        ResultsRead, ReviewUndone, Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut, StudyExported,
-        StudyJoined, StudyLinkRenewed, StudyLocked, StudyMade, TestSent, TokenCreated, TokenRevoked,
+        ResultPushed, ResultsRead, ReviewUndone, Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut,
+        StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked, StudyMade, TestSent, TokenCreated, TokenRevoked,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),
@@ -63,6 +63,7 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         ObjectsRetrieved => (EXPORT, None, 'R'),
         ObjectsStored => (INSTANCES_TRANSFERRED, None, 'C'),
         ObjectSent => (INSTANCES_TRANSFERRED, None, 'R'),
+        ResultPushed => (EXPORT, None, 'R'),
         FilmRemoved => (STUDY_DELETED, None, 'D'),
         Resent | Echoed | TestSent => (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E'),
         PeerAllowed | PeerDisallowed => (SECURITY_ALERT, Some(("110128", "Network Configuration")), 'E'),
@@ -117,7 +118,7 @@ fn participants(xml: &mut String, body: &Body, deed: Deed) {
     let is_node = body.who.kind == "node";
     let role = match (is_node, deed) {
         (true, Deed::NodeStarted | Deed::NodeStopped) => code("RoleIDCode", ("110150", "Application")),
-        (true, Deed::ObjectSent) => code("RoleIDCode", ("110153", "Source Role ID")),
+        (true, Deed::ObjectSent | Deed::ResultPushed) => code("RoleIDCode", ("110153", "Source Role ID")),
         _ => String::new(),
     };
     let _ = write!(

@@ -44,6 +44,7 @@ deeds! {
     ObjectsStored "objects_stored" "Objects stored",
     ResultsRead "results_read" "Results read",
     ObjectSent "object_sent" "Object sent",
+    ResultPushed "result_pushed" "Result pushed",
     FilmRemoved "film_removed" "Film removed",
     Reviewed "reviewed" "Reviewed",
     ReviewUndone "review_undone" "Review undone",

@@ -12,6 +12,8 @@ use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
+use crate::secret::write_secret;
+
 const KEY: &str = "audit.key";
 const HEAD: &str = "audit.head";
 
@@ -115,23 +117,6 @@ pub(crate) const FILES: [&str; 2] = [HEAD, KEY];
 pub(super) fn is_signed(key: &str, text: &str, signature: &str) -> bool {
     let (Some(key), Some(signature)) = (from_hex(key), from_hex(signature)) else { return false };
     UnparsedPublicKey::new(&ED25519, key).verify(text.as_bytes(), &signature).is_ok()
-}
-
-/// Writes a new file that its owner alone may read; that it is there already is no error.
-fn write_secret(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(file) {
-        Ok(mut made) => {
-            made.write_all(bytes)?;
-            made.sync_all()
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 fn hex(bytes: &[u8]) -> String {

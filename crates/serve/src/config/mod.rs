@@ -3,16 +3,19 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use coxa_dimse::{PeerRule, Permission};
 use coxa_model::Precision;
 use serde::Deserialize;
 
 use crate::db::sqlite_url;
 use crate::people::session::Transport;
 
+mod oidc;
 mod peers;
 mod people;
 
+#[cfg(feature = "oidc")]
+pub(crate) use oidc::may_be_called;
+pub use oidc::{Oidc, PasswordsFrom};
 pub use peers::{Destination, Fhir, May, Peer};
 pub use people::{Audit, SignIn};
 
@@ -60,6 +63,8 @@ pub struct Config {
     pub require_token: bool,
     /// How people sign in to the pages.
     pub people: SignIn,
+    /// An identity provider that people sign in through.
+    pub oidc: Option<Oidc>,
     /// The audit log.
     pub audit: Audit,
 }
@@ -86,6 +91,7 @@ impl Default for Config {
             tls: None,
             require_token: false,
             people: SignIn::default(),
+            oidc: None,
             audit: Audit::default(),
         }
     }
@@ -347,6 +353,9 @@ impl Config {
             fhir.validate()?;
         }
         self.people.validate()?;
+        if let Some(oidc) = &self.oidc {
+            oidc.validate(self.people.address.is_some() || self.tls.is_none() && self.http.ip().is_loopback())?;
+        }
         self.audit.validate()?;
         self.network.precision()?;
         for (key, value) in [
@@ -402,24 +411,6 @@ impl Config {
     pub fn node_name(&self) -> String {
         let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
         self.node.clone().or_else(host).filter(|name| !name.is_empty()).unwrap_or_else(|| "node".into())
-    }
-
-    /// The rules of associations for the peers.
-    pub fn peer_rules(&self) -> Vec<PeerRule> {
-        let rule = |peer: &Peer| PeerRule {
-            ae_title: peer.ae_title.clone(),
-            addresses: peer.host.into_iter().collect(),
-            certificate: peer.certificate.clone(),
-            may: peer
-                .may
-                .iter()
-                .map(|may| match may {
-                    May::Store => Permission::Store,
-                    May::Query => Permission::Query,
-                })
-                .collect(),
-        };
-        self.peers.iter().map(rule).collect()
     }
 }
 
@@ -481,6 +472,13 @@ mod tests {
             ("[people]\naddress = \"http://coxa.example\"", "https://HOST"),
             ("[people]\naddress = \"https://coxa.example/path\"", "https://HOST"),
             ("[audit]\nkeys = [\"abc\"]", "64 hexadecimal digits"),
+            ("[oidc]\nissuer = \"http://idp.example\"\nclient_id = \"c\"\n[oidc.roles]", "oidc.issuer"),
+            ("[oidc]\nissuer = \"https://169.254.169.254\"\nclient_id = \"c\"\n[oidc.roles]", "no link-local"),
+            ("[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]", "a group with its roles"),
+            (
+                "[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]\na = [\"root\"]",
+                "oidc.roles is `root`",
+            ),
             ("\n\n[limits]\nassociations = \"many\"", "line 4"),
         ] {
             let error = of(text).unwrap_err();

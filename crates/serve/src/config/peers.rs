@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use coxa_dimse::{PeerRule, Permission};
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{Config, ConfigError};
 use crate::db::ObjectKind;
 
 /// A peer that may open associations.
@@ -100,5 +101,25 @@ impl Fhir {
             return wrong("a server's address: this one is link-local");
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// The rules of associations for the peers.
+    pub fn peer_rules(&self) -> Vec<PeerRule> {
+        let rule = |peer: &Peer| PeerRule {
+            ae_title: peer.ae_title.clone(),
+            addresses: peer.host.into_iter().collect(),
+            certificate: peer.certificate.clone(),
+            may: peer
+                .may
+                .iter()
+                .map(|may| match may {
+                    May::Store => Permission::Store,
+                    May::Query => Permission::Query,
+                })
+                .collect(),
+        };
+        self.peers.iter().map(rule).collect()
     }
 }

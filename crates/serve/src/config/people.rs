@@ -1,5 +1,7 @@
 //! Settings of sign-in and of the audit log.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -16,11 +18,14 @@ pub struct SignIn {
     pub session_hours: u32,
     /// The address by which browsers reach a node behind a proxy that encrypts: `https://coxa.hospital.example`.
     pub address: Option<String>,
+    /// A file with the key that seals the second factors' secrets, 64 hexadecimal digits: the same for all nodes that share a database.
+    /// Unless given, each node makes one in its data folder.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for SignIn {
     fn default() -> Self {
-        Self { idle_minutes: 60, session_hours: 12, address: None }
+        Self { idle_minutes: 60, session_hours: 12, address: None, key_file: None }
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Account {
     pub is_local: bool,
     /// Whether nobody signs in with it any more.
     pub is_disabled: bool,
-    /// The second factor's secret; empty where none is set up.
+    /// The second factor's secret, sealed; empty where none is set up.
     pub totp_secret: String,
     /// Whether the second factor is asked for.
     pub has_totp: bool,
@@ -202,13 +202,14 @@ impl Database {
         Ok(())
     }
 
-    /// Commits a change of accounts where an administrator is left, and undoes it where none is.
+    /// Commits a change of accounts where an administrator with a password is left, and undoes it where none is: an identity provider may
+    /// be gone.
     async fn keep_an_administrator(
         &self,
         mut transaction: super::transaction::Transaction,
         rows: u64,
     ) -> Result<Changed, DbError> {
-        let sql = "SELECT roles FROM person WHERE is_disabled = 0";
+        let sql = "SELECT roles FROM person WHERE is_disabled = 0 AND password <> ''";
         let left = sqlx::query(sql).fetch_all(&mut *transaction).await?;
         let is_administrator =
             |row: &AnyRow| row.try_get::<String, _>(0).is_ok_and(|roles| known_roles(&roles).has(Role::Administrator));
@@ -220,7 +221,57 @@ impl Database {
         Ok(if rows == 0 { Changed::Missing } else { Changed::Done })
     }
 
-    /// Sets the second factor's secret, which is not asked for before [`Database::confirm_totp`]; an empty one removes the factor with
+    /// What the key that seals secrets is known by; `mark`, where none was known yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sealing_mark(&self, mark: &str) -> Result<String, DbError> {
+        sqlx::query("INSERT INTO sealing_key (id, mark) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+            .bind(mark.to_owned())
+            .execute(&self.write)
+            .await?;
+        let row = sqlx::query("SELECT mark FROM sealing_key WHERE id = 1").fetch_one(&self.write).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Makes another key the one that seals.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_sealing_mark(&self, mark: &str) -> Result<(), DbError> {
+        sqlx::query("UPDATE sealing_key SET mark = $1 WHERE id = 1").bind(mark.to_owned()).execute(&self.write).await?;
+        Ok(())
+    }
+
+    /// Puts sealed secrets in the place of plain ones: account, sealed, plain. Nothing of the plain ones is left in SQLite's file.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn seal_secrets(&self, secrets: &[(i64, String, String)]) -> Result<(), DbError> {
+        if secrets.is_empty() {
+            return Ok(());
+        }
+        let is_file = self.dialect == Dialect::Sqlite;
+        if is_file {
+            sqlx::raw_sql("PRAGMA secure_delete = ON").execute(&self.write).await?;
+        }
+        for (id, sealed, plain) in secrets {
+            sqlx::query("UPDATE person SET totp_secret = $1 WHERE id = $2 AND totp_secret = $3")
+                .bind(sealed.clone())
+                .bind(*id)
+                .bind(plain.clone())
+                .execute(&self.write)
+                .await?;
+        }
+        if is_file {
+            for pragma in ["PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA secure_delete = OFF"] {
+                sqlx::raw_sql(pragma).execute(&self.write).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the second factor's secret as the vault has sealed it, which is not asked for before [`Database::confirm_totp`]; an empty one removes the factor with
     /// its recovery codes.
     ///
     /// # Errors

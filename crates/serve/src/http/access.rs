@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::app::App;
 use super::caller::{Caller, Remote};
-use super::error::HttpError;
+use super::error::{HttpError, in_words_of};
 use super::record::record;
 use super::routes::Rules;
 use crate::audit::Deed;
@@ -36,13 +36,28 @@ pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, nex
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
     let found = guard.rules.iter().find(|((known, verb), _)| *known == path && *verb == method.as_str());
     let Some(action) = found.map(|(_, action)| *action) else {
-        return HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
-            .into_response();
+        let refused = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method");
+        let taken = guard.rules.keys().filter(|(known, _)| *known == path).map(|(_, verb)| verb.as_str());
+        let taken = taken.map(|verb| if verb == "GET" { "GET, HEAD" } else { verb }).collect::<Vec<_>>().join(", ");
+        let mut answer = in_words_of(&path, refused.into_response()).await;
+        answer.headers_mut().insert(header::ALLOW, taken.parse().unwrap_or(HeaderValue::from_static("GET")));
+        return answer;
     };
-    match admit(&guard.app, action, &path, request).await {
+    let answer = match is_whole(&request) {
+        Ok(()) => admit(&guard.app, action, &path, request).await,
+        Err(error) => Err(error.into_response()),
+    };
+    let answer = match answer {
         Ok(request) => next.run(request).await,
         Err(answer) => answer,
-    }
+    };
+    in_words_of(&path, answer).await
+}
+
+/// No text that is looked for has a NUL, which a database takes as an end or not at all.
+fn is_whole(request: &Request) -> Result<(), HttpError> {
+    let text = request.uri().path_and_query().map_or("", |text| text.as_str());
+    if text.contains("%00") { Err(HttpError::bad("the address holds a NUL")) } else { Ok(()) }
 }
 
 async fn admit(app: &App, action: Action, path: &str, request: Request) -> Result<Request, Response> {
@@ -106,7 +121,8 @@ async fn caller(app: &App, action: Action, request: &Parts) -> Result<Caller, Ht
             return Ok(caller);
         }
     }
-    let is_interface = may(&Asker::Local, action, Subject::Any);
+    // What anybody may is no matter of this machine: behind a proxy, the sign-in is asked for by another name.
+    let is_interface = may(&Asker::Local, action, Subject::Any) && !may(&Asker::Nobody, action, Subject::Any);
     if is_interface && !app.config.require_token && app.config.http.ip().is_loopback() {
         caller.asker = Asker::Local;
     }
@@ -142,7 +158,11 @@ async fn refuse(app: &App, caller: &Caller, path: &str, request: &Parts) -> Resp
         Asker::Nobody | Asker::Unfinished(..) if !is_interface => {
             HttpError::new(StatusCode::UNAUTHORIZED, "nobody is signed in").into_response()
         }
-        Asker::Nobody | Asker::Unfinished(..) => unauthorized().into_response(),
+        Asker::Nobody | Asker::Unfinished(..) => {
+            let mut answer = unauthorized().into_response();
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            answer
+        }
         Asker::Local | Asker::Token { .. } | Asker::Person(_) => {
             let event = caller.event(Deed::Refused).failed().with("method", &request.method).with("path", path);
             if let Err(error) = app.audit.add(event).await {

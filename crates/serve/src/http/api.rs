@@ -1,15 +1,20 @@
 //! `/api/v1`: readings as JSON lines, the node's state, and dead letters sent again.
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::answers::{
+    CommitmentLine, ConflictLine, DestinationLine, QueueLine, ReadingLine, RefusedLine, ResendAnswer, SentLine,
+    StatusAnswer,
+};
 use super::app::Shared;
 use super::error::HttpError;
-use crate::db::Reading;
+use crate::db::{Destined, Reading, SeenRefusal, Sent};
 
 /// Rows that are fetched at once.
 const PAGE: i64 = 500;
@@ -27,95 +32,99 @@ pub(super) async fn readings(State(app): Shared, Query(query): Query<Since>) -> 
         let Some(after) = after else { return Ok::<_, std::io::Error>(None) };
         let rows = app.db.readings(since, after, PAGE).await.map_err(std::io::Error::other)?;
         let next = if rows.len() as i64 == PAGE { rows.last().map(|row| row.film) } else { None };
-        let lines: String = rows.iter().map(|row| format!("{}\n", line(row))).collect();
+        let lines: String = rows.iter().map(|row| text(&line(row)) + "\n").collect();
         Ok(Some((lines, (app, next))))
     });
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pages)).into_response())
 }
 
 /// `GET /api/v1/readings/{SOP Instance UID}`.
-pub(super) async fn reading(State(app): Shared, Path(instance): Path<String>) -> Result<axum::Json<Value>, HttpError> {
+pub(super) async fn reading(State(app): Shared, Path(instance): Path<String>) -> Result<Json<ReadingLine>, HttpError> {
     let film = app.db.film_by_uid(&instance).await?.ok_or_else(HttpError::not_found)?;
     let reading = app.db.reading_of(film.id).await?.ok_or_else(HttpError::not_found)?;
-    Ok(axum::Json(line(&reading)))
+    Ok(Json(line(&reading)))
 }
 
 /// The line of a reading; what is not known yet is `null`.
-fn line(reading: &Reading) -> Value {
+fn line(reading: &Reading) -> ReadingLine {
     let prediction: Value = serde_json::from_str(&reading.prediction).unwrap_or(Value::Null);
     let of = |key: &str| prediction.get(key).cloned().unwrap_or(Value::Null);
-    let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
-    let reason = if reading.not_read.is_empty() { text(&reading.error) } else { text(&reading.not_read) };
-    let sent: Vec<Value> = reading
-        .sent
-        .iter()
-        .map(|sent| {
-            let status = (sent.status >= 0).then(|| format!("{:04X}", sent.status));
-            json!({ "destination": sent.destination, "object": sent.object, "state": sent.state, "status": status, "explained": text(&sent.explained) })
-        })
-        .collect();
-    json!({
-        "sop_instance_uid": reading.sop_instance_uid,
-        "state": reading.state,
-        "probability": of("probability"),
-        "finding": of("finding"),
-        "regions": of("regions"),
-        "reason": reason,
-        "model": text(&reading.model),
-        "received_at": rfc3339(reading.received_at),
-        "read_at": if reading.read_at == 0 { Value::Null } else { json!(rfc3339(reading.read_at)) },
-        "notice": coxa_schema::NOTICE,
-        "sent": sent,
-    })
+    let reason = if reading.not_read.is_empty() { &reading.error } else { &reading.not_read };
+    let sent = |sent: &Sent| SentLine {
+        destination: sent.destination.clone(),
+        object: sent.object.clone(),
+        state: sent.state.clone(),
+        status: (sent.status >= 0).then(|| format!("{:04X}", sent.status)),
+        explained: known(&sent.explained),
+    };
+    ReadingLine {
+        sop_instance_uid: reading.sop_instance_uid.clone(),
+        state: reading.state.clone(),
+        probability: of("probability"),
+        finding: of("finding"),
+        regions: of("regions"),
+        reason: known(reason),
+        model: known(&reading.model),
+        received_at: rfc3339(reading.received_at),
+        read_at: when(reading.read_at),
+        notice: coxa_schema::NOTICE,
+        sent: reading.sent.iter().map(sent).collect(),
+    }
+}
+
+fn text(line: &ReadingLine) -> String {
+    // Texts, numbers and JSON that was parsed: all of it can be written.
+    serde_json::to_string(line).unwrap_or_default()
+}
+
+/// A text that is not empty.
+fn known(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A moment that has come.
+fn when(micros: i64) -> Option<String> {
+    (micros != 0).then(|| rfc3339(micros))
 }
 
 /// `GET /api/v1/status`: queues, destinations, refused associations, objects kept apart.
-pub(super) async fn status(State(app): Shared) -> Result<axum::Json<Value>, HttpError> {
+pub(super) async fn status(State(app): Shared) -> Result<Json<StatusAnswer>, HttpError> {
     let names: Vec<String> = app.config.destinations.iter().map(|destination| destination.name.clone()).collect();
-    let destinations: Vec<Value> = app
-        .db
-        .destined(&names)
-        .await?
-        .into_iter()
-        .map(|to| {
-            json!({
-                "name": to.name, "due": to.due, "done": to.done, "dead": to.dead,
-                "last_success": if to.last_success == 0 { Value::Null } else { json!(rfc3339(to.last_success)) },
-                "last_error": if to.last_error.is_empty() { Value::Null } else { json!(to.last_error) },
-            })
-        })
-        .collect();
-    let queues: Vec<Value> = app
-        .db
-        .queues()
-        .await?
-        .into_iter()
-        .map(|(queue, state, rows)| json!({ "queue": queue, "state": state, "rows": rows }))
-        .collect();
-    let conflicts: Vec<Value> = app
-        .db
-        .conflicts(100)
-        .await?
-        .into_iter()
-        .map(|(film, sha256, at, source)| json!({ "film": film, "sha256": sha256, "received_at": rfc3339(at), "source": source }))
-        .collect();
-    Ok(axum::Json(json!({
-        "films": app.db.film_states().await?.into_iter().map(|(state, films)| (state, json!(films))).collect::<serde_json::Map<_, _>>(),
-        "queues": queues,
-        "destinations": destinations,
-        "commitments": app.db.open_commitments().await?.into_iter()
-            .map(|(peer, attempts, explained)| json!({ "peer": peer, "attempts": attempts, "explained": explained }))
-            .collect::<Vec<_>>(),
-        "refused": app.db.refusals(100).await?,
-        "conflicts": conflicts,
-    })))
+    let (destinations, queues) = (app.db.destined(&names).await?, app.db.queues().await?);
+    let (commitments, refused) = (app.db.open_commitments().await?, app.db.refusals(100).await?);
+    let (conflicts, films) = (app.db.conflicts(100).await?, app.db.film_states().await?);
+    Ok(Json(StatusAnswer {
+        films: films.into_iter().map(|(state, films)| (state, json!(films))).collect::<Map<_, _>>().into(),
+        queues: queues.into_iter().map(|(queue, state, rows)| QueueLine { queue, state, rows }).collect(),
+        destinations: destinations.into_iter().map(destination).collect(),
+        commitments: commitments
+            .into_iter()
+            .map(|(peer, attempts, explained)| CommitmentLine { peer, attempts, explained })
+            .collect(),
+        refused: refused.into_iter().map(refusal).collect(),
+        conflicts: conflicts
+            .into_iter()
+            .map(|(film, sha256, at, source)| ConflictLine { film, sha256, received_at: rfc3339(at), source })
+            .collect(),
+    }))
+}
+
+fn destination(to: Destined) -> DestinationLine {
+    let Destined { name, due, done, dead, last_success, last_error } = to;
+    DestinationLine { name, due, done, dead, last_success: when(last_success), last_error: known(&last_error) }
+}
+
+fn refusal(seen: SeenRefusal) -> RefusedLine {
+    let SeenRefusal { calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times } =
+        seen;
+    RefusedLine { calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times }
 }
 
 /// `POST /api/v1/resend`: dead letters are due again.
-pub(super) async fn resend(State(app): Shared) -> Result<axum::Json<Value>, HttpError> {
-    let revived = app.db.revive().await?;
+pub(super) async fn resend(State(app): Shared) -> Result<Json<ResendAnswer>, HttpError> {
+    let due_again = app.db.revive().await?;
     app.outbox.notify_waiters();
-    Ok(axum::Json(json!({ "due_again": revived })))
+    Ok(Json(ResendAnswer { due_again }))
 }
 
 fn moment(text: &str) -> Result<i64, HttpError> {

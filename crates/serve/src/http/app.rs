@@ -9,7 +9,7 @@ use crate::audit::{Deed, Event, Log, Sights, Who};
 use crate::config::Config;
 use crate::db::Database;
 use crate::metrics::Metrics;
-use crate::people::{Passwords, Throttle};
+use crate::people::{Passwords, Throttle, Vault};
 use crate::receive::{Admission, Intake};
 use crate::store::Store;
 
@@ -34,6 +34,8 @@ pub struct App {
     pub sights: Sights,
     /// Hashes passwords, few at a time.
     pub passwords: Passwords,
+    /// Seals the second factors' secrets.
+    pub vault: Vault,
     /// Who must wait after wrong passwords.
     pub throttle: Throttle,
     /// Woken when something may be sent again.

@@ -1,7 +1,8 @@
 //! Errors of the web interfaces: one line for whoever asked, without what is inside.
 
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
 use crate::audit::AuditError;
 use crate::db::DbError;
@@ -71,6 +72,35 @@ impl IntoResponse for HttpError {
 }
 
 /// What no route leads to.
-pub(super) async fn nothing_here(_: Uri) -> HttpError {
-    HttpError::new(StatusCode::NOT_FOUND, "there is nothing here")
+pub(super) async fn nothing_here(uri: Uri) -> Response {
+    in_words_of(uri.path(), HttpError::new(StatusCode::NOT_FOUND, "there is nothing here").into_response()).await
+}
+
+/// An error as the interface of a path has its errors: JSON under `/api/`, an OperationOutcome under `/fhir/`, a line of text elsewhere.
+pub(super) async fn in_words_of(path: &str, response: Response) -> Response {
+    let (is_api, is_fhir) = (path.starts_with("/api/"), path.starts_with("/fhir/"));
+    let status = response.status();
+    if !(is_api || is_fhir) || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    // Lines of ours and of the framework are short.
+    let bytes = axum::body::to_bytes(body, 4096).await.unwrap_or_default();
+    let message = String::from_utf8_lossy(&bytes).trim().to_owned();
+    let (media, body) = if is_api {
+        ("application/json", json!({ "error": message }))
+    } else {
+        let code = match status {
+            StatusCode::NOT_FOUND => "not-found",
+            StatusCode::UNAUTHORIZED => "login",
+            StatusCode::FORBIDDEN => "forbidden",
+            status if status.is_server_error() => "transient",
+            _ => "invalid",
+        };
+        let issue = json!({ "severity": "error", "code": code, "diagnostics": message });
+        ("application/fhir+json; fhirVersion=5.0", json!({ "resourceType": "OperationOutcome", "issue": [issue] }))
+    };
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, body.to_string().into())
 }

@@ -135,7 +135,8 @@ fn report_of(film: &Film, reading: &Reading) -> Value {
 }
 
 fn subject(film: &Film) -> Option<Value> {
-    let id = &film.attributes.patient_id;
+    // A string of FHIR holds no control characters (R5, 2.1.28).
+    let id: String = film.attributes.patient_id.chars().filter(|c| !c.is_control()).collect();
     (!id.is_empty()).then(|| json!({ "type": "Patient", "identifier": { "value": id } }))
 }
 

@@ -2,12 +2,14 @@
 
 mod accept;
 mod access;
+mod answers;
 mod api;
 mod app;
 mod caller;
 mod error;
 mod fhir;
 mod listen;
+mod openapi;
 mod qido;
 mod record;
 mod routes;
@@ -19,7 +21,8 @@ use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 use crate::config::{Config, Role};
 use crate::people::Action;
@@ -36,6 +39,22 @@ pub use routes::Rule;
 /// The routes of a node with their rules, in the order in which they are written here.
 pub fn rules(config: &Config) -> Vec<Rule> {
     routes(config).rules().to_vec()
+}
+
+/// Whether the document of the programs' interfaces describes a route.
+pub fn is_described(rule: &Rule) -> bool {
+    openapi::is_described(rule)
+}
+
+/// The document of a node's interfaces for programs (OpenAPI 3.1).
+pub fn document(config: &Config) -> utoipa::openapi::OpenApi {
+    openapi::document(&rules(config))
+}
+
+/// `GET /api/v1/openapi.json`.
+async fn interfaces(State(app): Shared) -> Response {
+    let text = document(&app.config).to_json().unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 fn routes(config: &Config) -> Routes {
@@ -77,6 +96,7 @@ fn routes(config: &Config) -> Routes {
                 Action::Objects,
                 wado::rendered_frame,
             )
+            .get("/api/v1/openapi.json", Action::Open, interfaces)
             .get("/api/v1/readings", Action::Results, api::readings)
             .get("/api/v1/readings/{instance}", Action::Results, api::reading)
             .get("/api/v1/status", Action::Status, api::status)

@@ -98,6 +98,7 @@ async fn show(
     let person = &account.person;
     let groups = |secret: &str| secret.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
     let is_pending = !account.totp_secret.is_empty() && !account.has_totp;
+    let pending = is_pending.then(|| app.vault.unseal(person.id, &account.totp_secret)).transpose()?;
     let page = Page {
         frame: Frame::of("me-title", "me", caller),
         notice: notice.map(|words| Notice { words: words.to_string(), is_bad: !status.is_success() }),
@@ -105,7 +106,7 @@ async fn show(
         full_name: visible(&person.full_name),
         roles: person.roles.iter().map(role_messages).collect(),
         has_factor: account.has_totp,
-        factor: is_pending.then(|| (groups(&account.totp_secret), totp::address(&person.name, &account.totp_secret))),
+        factor: pending.map(|secret| (groups(&secret), totp::address(&person.name, &secret))),
         recovery_left: app.db.recovery_left(person.id).await?,
         recovery,
         sessions: app
@@ -180,10 +181,14 @@ pub(super) async fn begin_factor(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, PageError> {
     let account = own(&app, &caller).await?;
+    if account.password.is_empty() {
+        return wrong(&app, &caller, caller.language.say("me-factor-elsewhere")).await;
+    }
     if account.has_totp {
         return wrong(&app, &caller, caller.language.say("me-factor-exists")).await;
     }
-    app.db.set_totp(account.person.id, &totp::secret()).await?;
+    let id = account.person.id;
+    app.db.set_totp(id, &app.vault.seal(id, &totp::secret())).await?;
     show(&app, &caller, StatusCode::OK, None, Vec::new()).await
 }
 
@@ -198,7 +203,8 @@ pub(super) async fn confirm_factor(
         return wrong(&app, &caller, caller.language.say("me-factor-unasked")).await;
     }
     let code: String = filled.code.chars().take(64).collect();
-    let Some(step) = totp::step_of(&account.totp_secret, &code, now() / 1_000_000, 0) else {
+    let secret = app.vault.unseal(account.person.id, &account.totp_secret)?;
+    let Some(step) = totp::step_of(&secret, &code, now() / 1_000_000, 0) else {
         return wrong(&app, &caller, caller.language.say("me-factor-wrong")).await;
     };
     let codes = totp::recovery_codes();

@@ -3,12 +3,15 @@
 //! Nothing on a page comes from another host, and no script or style stands in a page: the Content Security Policy allows neither.
 //! Everything that a film or peer can write is escaped by the templates, with invisible characters made visible.
 
+mod api;
 mod assets;
 mod audit;
 mod certificate;
 mod choice;
 mod film;
 mod me;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod operations;
 mod people;
 mod reading;
@@ -35,7 +38,7 @@ use crate::audit::AuditError;
 use crate::db::DbError;
 use crate::http::{Caller, Routes};
 use crate::language::{Language, Message, Piece};
-use crate::people::{Action, Asker, Busy, Subject, may};
+use crate::people::{Action, Asker, Busy, Subject, Unopened, may};
 use crate::store::StoreError;
 use state::Desk;
 
@@ -45,7 +48,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// The pages' routes with their rules.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
+    through_a_provider(routes)
         .get("/", Action::Films, worklist::page)
         .get("/worklist", Action::Films, worklist::fragment)
         .get("/films/{id}", Action::Films, viewer::page)
@@ -100,6 +103,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/links/{place}", Action::Studies, studies::link)
         .post("/studies/{id}/lock", Action::Studies, studies::lock)
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
+        .get("/api", Action::Open, api::page)
         .get("/assets/{name}", Action::Open, assets::asset)
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::from_fn(dress))
@@ -109,6 +113,21 @@ pub(crate) fn routes(routes: Routes) -> Routes {
 async fn dress(request: Request, next: Next) -> Response {
     let language = request.extensions().get::<Caller>().map(|caller| caller.language).unwrap_or_default();
     headers_of(in_words(next.run(request).await, language))
+}
+
+/// The routes of sign-in through an identity provider.
+#[cfg(feature = "oidc")]
+fn through_a_provider(routes: Routes) -> Routes {
+    routes
+        .get("/signin/oidc", Action::SignIn, oidc::go)
+        .get("/signin/oidc/callback", Action::SignIn, oidc::come)
+        .post("/signin/oidc/logout", Action::Open, oidc::end)
+        .layer(Extension(Arc::new(crate::people::oidc::Provider::default())))
+}
+
+#[cfg(not(feature = "oidc"))]
+fn through_a_provider(routes: Routes) -> Routes {
+    routes
 }
 
 /// The headers of every page and asset.
@@ -274,6 +293,13 @@ impl From<DbError> for PageError {
 impl From<AuditError> for PageError {
     fn from(_: AuditError) -> Self {
         Self::Unavailable("error-audit")
+    }
+}
+
+impl From<Unopened> for PageError {
+    fn from(error: Unopened) -> Self {
+        tracing::error!("{error}");
+        Self::Unavailable("error-factor")
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{Frame, PageError, home};
 use crate::audit::{Deed, Event};
+use crate::config::PasswordsFrom;
 use crate::db::{Account, NewSession, now};
 use crate::http::{App, Caller, Shared};
 use crate::people::account::Weakness;
@@ -38,13 +39,15 @@ struct Page {
     name: String,
     next: String,
     wrong: String,
+    /// The words of the link to the identity provider, and its address.
+    provider: Option<(String, String)>,
 }
 
 /// Where a sign-in leads to.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Next {
-    next: String,
+    pub(super) next: String,
 }
 
 /// What the forms hold.
@@ -67,53 +70,69 @@ pub(super) fn is_own(next: &str) -> bool {
 }
 
 /// An address that a sign-in may lead to; empty for anything else.
-fn own(next: &str) -> &str {
+pub(super) fn own(next: &str) -> &str {
     if is_own(next) && !next.starts_with("/signin") { next } else { "" }
 }
 
-fn show(step: Step, caller: &Caller, name: &str, next: &str, wrong: &str) -> Result<Html<String>, PageError> {
+fn show(
+    app: &App,
+    step: Step,
+    caller: &Caller,
+    name: &str,
+    next: &str,
+    wrong: &str,
+) -> Result<Html<String>, PageError> {
     let address = match step {
         Step::Password => "/signin",
         Step::Code => Stage::Code.page(),
         Step::Change => Stage::Change.page(),
     };
     let next = own(next).to_owned();
-    let address =
-        if next.is_empty() { address.into() } else { format!("{address}?next={}", super::text::parameter(&next)) };
+    let to = if next.is_empty() { String::new() } else { format!("?next={}", super::text::parameter(&next)) };
     let bare = Frame::bare("signin-title", caller.language);
-    let frame = Frame { form: caller.form_token.clone(), page: address, ..bare };
-    let page = Page { frame, step, name: name.to_owned(), next, wrong: wrong.to_owned() };
+    let frame = Frame { form: caller.form_token.clone(), page: format!("{address}{to}"), ..bare };
+    let provider = app.config.oidc.as_ref().map(|oidc| (oidc.button.clone(), format!("/signin/oidc{to}")));
+    let page = Page { frame, step, name: name.to_owned(), next, wrong: wrong.to_owned(), provider };
     Ok(Html(page.render().map_err(PageError::Template)?))
 }
 
-fn again(step: Step, caller: &Caller, filled: &Filled, wrong: &str) -> Result<Response, PageError> {
+fn again(app: &App, step: Step, caller: &Caller, filled: &Filled, wrong: &str) -> Result<Response, PageError> {
     let wrong = caller.language.say(wrong).to_string();
-    Ok((StatusCode::UNAUTHORIZED, show(step, caller, "", &filled.next, &wrong)?).into_response())
+    Ok((StatusCode::UNAUTHORIZED, show(app, step, caller, "", &filled.next, &wrong)?).into_response())
+}
+
+/// The sign-in form again, after a sign-in elsewhere that came to nothing.
+#[cfg(feature = "oidc")]
+pub(super) fn form(app: &App, caller: &Caller, status: StatusCode, wrong: &str) -> Result<Response, PageError> {
+    let wrong = caller.language.say(wrong).to_string();
+    Ok((status, show(app, Step::Password, caller, "", "", &wrong)?).into_response())
 }
 
 /// Somebody must wait.
-fn wait(step: Step, caller: &Caller, filled: &Filled, wait: Duration) -> Result<Response, PageError> {
+fn wait(app: &App, step: Step, caller: &Caller, filled: &Filled, wait: Duration) -> Result<Response, PageError> {
     let seconds = wait.as_secs() + 1;
     let wrong = caller.language.say("signin-wait").with("seconds", seconds).to_string();
-    let mut response = (StatusCode::TOO_MANY_REQUESTS, show(step, caller, "", &filled.next, &wrong)?).into_response();
+    let mut response =
+        (StatusCode::TOO_MANY_REQUESTS, show(app, step, caller, "", &filled.next, &wrong)?).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     Ok(response)
 }
 
-fn lead(to: &str) -> Response {
+pub(super) fn lead(to: &str) -> Response {
     let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
 }
 
 /// `GET /signin`.
 pub(super) async fn page(
+    State(app): Shared,
     Extension(caller): Extension<Caller>,
     Query(Next { next }): Query<Next>,
 ) -> Result<Response, PageError> {
     match &caller.asker {
         Asker::Person(_) => Ok(lead(if own(&next).is_empty() { home(&caller.asker) } else { own(&next) })),
         Asker::Unfinished(_, stage) => Ok(lead(stage.page())),
-        _ => Ok(show(Step::Password, &caller, "", &next, "")?.into_response()),
+        _ => Ok(show(&app, Step::Password, &caller, "", &next, "")?.into_response()),
     }
 }
 
@@ -126,10 +145,12 @@ pub(super) async fn enter(
 ) -> Result<Response, PageError> {
     let name = account::name(&filled.name).unwrap_or_default();
     if let Err(pause) = app.throttle.attempt(&name, caller.place) {
-        return wait(Step::Password, &caller, &filled, pause);
+        return wait(&app, Step::Password, &caller, &filled, pause);
     }
     let found = app.db.account_named(&name).await?;
-    let usable = |account: &Account| !account.is_disabled && (!account.is_local || caller.place == Place::Here);
+    let is_elsewhere = caller.place != Place::Here;
+    let from_here_alone = app.config.oidc.as_ref().is_some_and(|oidc| oidc.passwords == PasswordsFrom::Loopback);
+    let usable = |account: &Account| !account.is_disabled && !(is_elsewhere && (account.is_local || from_here_alone));
     let found = found.filter(usable);
     let is_known = found.is_some();
     let hash = found.as_ref().map(|account| account.password.as_str());
@@ -145,7 +166,7 @@ pub(super) async fn enter(
         // A name that is no account's may be a password that was typed into the wrong field.
         let known = if is_known { name.as_str() } else { "" };
         app.audit.add(caller.event(Deed::SignInFailed).failed().with("name", known)).await?;
-        return again(Step::Password, &caller, &filled, "signin-wrong");
+        return again(&app, Step::Password, &caller, &filled, "signin-wrong");
     };
     let stage = match (account.has_totp, account.is_one_time) {
         (true, _) => Stage::Code,
@@ -156,7 +177,7 @@ pub(super) async fn enter(
 }
 
 /// Begins a session under a new secret; the one before ends.
-async fn begin(
+pub(super) async fn begin(
     app: &App,
     caller: &Caller,
     account: &Account,
@@ -176,7 +197,8 @@ async fn begin(
     let asker = Asker::Person(account.person.clone());
     if stage == Stage::Full {
         app.throttle.right(&account.person.name, caller.place);
-        app.audit.add(Event::new(Deed::SignedIn, &asker).at(caller.address)).await?;
+        let through = if account.password.is_empty() { "identity provider" } else { "password" };
+        app.audit.add(Event::new(Deed::SignedIn, &asker).at(caller.address).with("through", through)).await?;
         app.db.signed_in(account.person.id).await?;
     }
     if caller.session != 0
@@ -206,10 +228,11 @@ async fn unfinished(app: &App, caller: &Caller) -> Result<Account, PageError> {
 
 /// `GET /signin/code`.
 pub(super) async fn code_page(
+    State(app): Shared,
     Extension(caller): Extension<Caller>,
     Query(Next { next }): Query<Next>,
 ) -> Result<Response, PageError> {
-    Ok(show(Step::Code, &caller, "", &next, "")?.into_response())
+    Ok(show(&app, Step::Code, &caller, "", &next, "")?.into_response())
 }
 
 /// `POST /signin/code`: a code of the app, or a recovery code.
@@ -222,16 +245,19 @@ pub(super) async fn code(
     let account = unfinished(&app, &caller).await?;
     let id = account.person.id;
     if let Err(pause) = app.throttle.attempt(&account.person.name, caller.place) {
-        return wait(Step::Code, &caller, &filled, pause);
+        return wait(&app, Step::Code, &caller, &filled, pause);
     }
     let typed: String = filled.code.chars().take(64).collect();
-    let is_right = match totp::step_of(&account.totp_secret, &typed, now() / 1_000_000, account.totp_step) {
+    // Where the secret does not open, a recovery code still counts.
+    let secret = app.vault.unseal(id, &account.totp_secret).inspect_err(|error| tracing::error!("{error}")).ok();
+    let step = secret.and_then(|secret| totp::step_of(&secret, &typed, now() / 1_000_000, account.totp_step));
+    let is_right = match step {
         Some(step) => app.db.use_totp(id, step).await?,
         None => app.db.use_recovery(id, &stored(&totp::plain(&typed))).await?,
     };
     if !is_right {
         app.audit.add(caller.event(Deed::SignInFailed).failed().with("step", "code")).await?;
-        return again(Step::Code, &caller, &filled, "signin-wrong-code");
+        return again(&app, Step::Code, &caller, &filled, "signin-wrong-code");
     }
     let stage = if account.is_one_time { Stage::Change } else { Stage::Full };
     begin(&app, &caller, &account, stage, &filled.next, &headers).await
@@ -239,10 +265,11 @@ pub(super) async fn code(
 
 /// `GET /signin/password`.
 pub(super) async fn password_page(
+    State(app): Shared,
     Extension(caller): Extension<Caller>,
     Query(Next { next }): Query<Next>,
 ) -> Result<Response, PageError> {
-    Ok(show(Step::Change, &caller, &caller_name(&caller), &next, "")?.into_response())
+    Ok(show(&app, Step::Change, &caller, &caller_name(&caller), &next, "")?.into_response())
 }
 
 fn caller_name(caller: &Caller) -> String {
@@ -264,7 +291,7 @@ pub(super) async fn password(
     let wrong = new_password(&app, &account, &filled.password, &filled.again).await?;
     if let Some(wrong) = wrong {
         let wrong = caller.language.say(wrong).to_string();
-        let page = show(Step::Change, &caller, &account.person.name, &filled.next, &wrong)?;
+        let page = show(&app, Step::Change, &caller, &account.person.name, &filled.next, &wrong)?;
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     }
     app.audit.add(caller.event(Deed::PasswordChanged)).await?;

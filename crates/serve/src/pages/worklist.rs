@@ -17,6 +17,7 @@ use crate::db::{FilmState, Finding, Listed, Summary, Verdict, WorklistQuery, now
 use crate::http::{Caller, Shared};
 use crate::language::Language;
 use crate::people::{Action, Subject, may};
+use crate::visible::without_hidden;
 
 /// Rows of a page.
 const ROWS: i64 = 50;
@@ -80,7 +81,7 @@ impl Filters {
             finding: one_of(&FINDINGS, &asked.finding),
             review: one_of(&REVIEWS, &asked.review),
             date: if is_date { date.to_owned() } else { "1".to_owned() },
-            q: asked.q.trim().chars().take(64).collect(),
+            q: without_hidden(asked.q.trim()).chars().take(64).collect(),
             page: asked.page.parse::<i64>().unwrap_or(1).clamp(1, PAGES),
         }
     }
