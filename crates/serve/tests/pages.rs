@@ -68,6 +68,9 @@ pub fn read(probability: f64) -> Option<Outcome> {
         milliseconds: 1,
         is_pushed: false,
         prediction: prediction.to_string(),
+        logit: Some((probability / (1.0 - probability)).ln() as f32),
+        probability: Some(probability),
+        calibration: 0,
     })
 }
 
@@ -80,6 +83,9 @@ fn not_read(why: &str) -> Option<Outcome> {
         milliseconds: 1,
         is_pushed: false,
         prediction,
+        logit: None,
+        probability: None,
+        calibration: 0,
     })
 }
 

@@ -62,6 +62,7 @@ fn line(reading: &Reading) -> Value {
         "regions": of("regions"),
         "reason": reason,
         "model": text(&reading.model),
+        "calibration": (reading.calibration > 0).then_some(reading.calibration),
         "received_at": rfc3339(reading.received_at),
         "read_at": if reading.read_at == 0 { Value::Null } else { json!(rfc3339(reading.read_at)) },
         "notice": coxa_schema::NOTICE,

@@ -14,6 +14,7 @@ use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{FilmState, Finding, Listed, Summary, Verdict, WorklistQuery, now};
 use crate::http::{Caller, Shared};
+use crate::monitor;
 use crate::people::{Action, Subject, may};
 
 /// Rows of a page.
@@ -236,6 +237,7 @@ struct Row {
 impl Row {
     fn of(film: &Listed, high: Option<f64>, filters: &Filters) -> Self {
         let found: Found = serde_json::from_str(&film.prediction).unwrap_or_default();
+        let high = high.map(|high| monitor::rescaled(high, film.scale));
         let header = Header::of(&film.metadata);
         let mut sides: Vec<&str> = found
             .regions
