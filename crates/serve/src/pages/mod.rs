@@ -8,8 +8,10 @@ mod audit;
 mod certificate;
 mod film;
 mod me;
+mod monitoring;
 mod operations;
 mod people;
+mod recalibration;
 mod reviews;
 mod signin;
 mod state;
@@ -49,6 +51,13 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/operations", Action::Operations, operations::page)
         .post("/operations/resend", Action::Operate, operations::resend)
         .post("/operations/echo", Action::Operate, operations::echo)
+        .get("/monitoring", Action::Monitor, monitoring::page)
+        .post("/monitoring/baseline", Action::Calibrate, monitoring::baseline)
+        .post("/monitoring/labels", Action::Calibrate, recalibration::upload)
+        .get("/monitoring/recalibration", Action::Calibrate, recalibration::page)
+        .post("/monitoring/recalibration", Action::Calibrate, recalibration::ask)
+        .post("/monitoring/recalibration/take", Action::Calibrate, recalibration::take)
+        .get("/monitoring/recalibration/{id}", Action::Calibrate, recalibration::proposal)
         .get("/signin", Action::SignIn, signin::page)
         .post("/signin", Action::SignIn, signin::enter)
         .get("/signin/code", Action::EnterCode, signin::code_page)
@@ -116,6 +125,7 @@ struct Frame {
     home: &'static str,
     films: bool,
     operations: bool,
+    monitoring: bool,
     people: bool,
     audit: bool,
 }
@@ -131,6 +141,7 @@ impl Frame {
             home: home(&caller.asker),
             films: may(Action::Films),
             operations: may(Action::Operations),
+            monitoring: may(Action::Monitor),
             people: may(Action::People),
             audit: may(Action::Audit),
         }
@@ -146,6 +157,7 @@ impl Frame {
             home: "/",
             films: false,
             operations: false,
+            monitoring: false,
             people: false,
             audit: false,
         }
