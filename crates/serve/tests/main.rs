@@ -4,6 +4,7 @@ mod audit;
 mod dicomweb;
 mod faults;
 mod films;
+mod monitoring;
 mod nodes;
 mod orthanc;
 mod pages;

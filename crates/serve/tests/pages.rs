@@ -74,7 +74,7 @@ pub fn read(probability: f64) -> Option<Outcome> {
     })
 }
 
-fn not_read(why: &str) -> Option<Outcome> {
+pub fn not_read(why: &str) -> Option<Outcome> {
     let prediction = json!({ "not_read": why }).to_string();
     Some(Outcome {
         is_positive: false,
@@ -167,7 +167,9 @@ async fn every_page_is_closed_to_the_outside_and_kept_nowhere() {
         is_clean(&page, path);
         assert!(path == "/worklist" || page.contains("Research use only"), "{path}");
     }
-    for name in ["pages.css", "viewer.css", "common.js", "worklist.js", "film.js", "viewer.js", "icon.svg"] {
+    for name in
+        ["pages.css", "viewer.css", "monitoring.css", "common.js", "worklist.js", "film.js", "viewer.js", "icon.svg"]
+    {
         let response = node.get(&format!("/assets/{name}")).await;
         assert_eq!(response.status(), 200, "{name}");
         assert!(response.headers().contains_key("content-security-policy"), "{name}");

@@ -198,9 +198,7 @@ impl Walk {
 /// at an end of a tie.
 fn exact(walk: &Walk, n: usize, m: usize) -> f64 {
     let reaches = |i: usize, j: usize| {
-        walk.greatest > 0
-            && walk.ends[i + j]
-            && (i as u64 * m as u64).abs_diff(j as u64 * n as u64) >= walk.greatest
+        walk.greatest > 0 && walk.ends[i + j] && (i as u64 * m as u64).abs_diff(j as u64 * n as u64) >= walk.greatest
     };
     if walk.greatest == 0 {
         return 1.0;

@@ -107,7 +107,8 @@ pub struct Baseline {
 const WATCHED: &str = "film.id, film.received_at, film.source, film.state, film.patient_id, film.first_opened_at, film.is_positive, \
      COALESCE(reading.read_at, 0) AS read_at, COALESCE(reading.not_read, '') AS not_read, COALESCE(reading.model, '') AS model, \
      reading.probability AS probability, reading.logit AS logit";
-const LABEL: &str = "COALESCE((SELECT label.is_present FROM label WHERE label.film_id = film.id ORDER BY label.id DESC LIMIT 1), -1)";
+const LABEL: &str =
+    "COALESCE((SELECT label.is_present FROM label WHERE label.film_id = film.id ORDER BY label.id DESC LIMIT 1), -1)";
 const FILMS: &str = "FROM instance AS film LEFT JOIN reading ON reading.film_id = film.id WHERE film.kind = 'film'";
 
 impl Database {
@@ -275,20 +276,17 @@ impl Database {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn use_calibration(
-        &self,
-        model: &str,
-        calibration: i64,
-        (id, name): (i64, &str),
-    ) -> Result<(), DbError> {
-        sqlx::query("INSERT INTO calibration_use (model, calibration_id, person_id, person, at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(model.to_owned())
-            .bind(calibration)
-            .bind(id)
-            .bind(name.to_owned())
-            .bind(now())
-            .execute(&self.write)
-            .await?;
+    pub async fn use_calibration(&self, model: &str, calibration: i64, (id, name): (i64, &str)) -> Result<(), DbError> {
+        sqlx::query(
+            "INSERT INTO calibration_use (model, calibration_id, person_id, person, at) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(model.to_owned())
+        .bind(calibration)
+        .bind(id)
+        .bind(name.to_owned())
+        .bind(now())
+        .execute(&self.write)
+        .await?;
         Ok(())
     }
 

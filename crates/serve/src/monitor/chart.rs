@@ -65,11 +65,12 @@ pub fn bars(words: &str, labels: &[String], series: &[Series], stand: Stand, uni
             Unit::Share => format!("{:.0}%", 100.0 * value),
         };
         svg += &format!(
-            "<line class=\"grid\" x1=\"{left:.1}\" x2=\"{:.1}\" y1=\"{2:.1}\" y2=\"{2:.1}\"/><text class=\"axis up\" x=\"{3:.1}\" y=\"{4:.1}\">{text}</text>",
+            "<line class=\"grid\" x1=\"{left:.1}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+             <text class=\"axis up\" x=\"{:.1}\" y=\"{:.1}\">{text}</text>",
             SIZE.0 - right,
-            y(value),
             left - 6.0,
-            y(value) + 4.0,
+            at + 4.0,
+            at = y(value),
         );
         value += step;
     }
@@ -102,7 +103,11 @@ pub fn bars(words: &str, labels: &[String], series: &[Series], stand: Stand, uni
             "last" => SIZE.0 - right,
             _ => left + slot * (place as f64 + 0.5),
         };
-        svg += &format!("<text class=\"axis {class}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>", SIZE.1 - 8.0, escaped(&labels[place]));
+        svg += &format!(
+            "<text class=\"axis {class}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
+            SIZE.1 - 8.0,
+            escaped(&labels[place])
+        );
     }
     svg + "</svg>"
 }
@@ -136,11 +141,16 @@ mod tests {
     #[test]
     fn bars_stand_on_each_other_or_beside() {
         let labels: Vec<String> = ["a", "b<", "c"].map(String::from).to_vec();
-        let series =
-            [Series { class: "one", values: vec![1.0, 2.0, 0.0] }, Series { class: "two", values: vec![3.0, 0.0, 0.0] }];
+        let series = [
+            Series { class: "one", values: vec![1.0, 2.0, 0.0] },
+            Series { class: "two", values: vec![3.0, 0.0, 0.0] },
+        ];
         let stacked = bars("films \"a day\"", &labels, &series, Stand::Stacked, Unit::Count);
         assert_eq!(stacked.matches("<rect").count(), 3, "no bar for nothing");
-        assert!(stacked.contains(">4</text>") && stacked.contains("b&lt;") && stacked.contains("&quot;a day&quot;"), "{stacked}");
+        assert!(
+            stacked.contains(">4</text>") && stacked.contains("b&lt;") && stacked.contains("&quot;a day&quot;"),
+            "{stacked}"
+        );
         assert!(!stacked.contains("style="));
         let beside = bars("", &labels, &series, Stand::Beside, Unit::Count);
         assert!(beside.contains(">3</text>") && !beside.contains(">4</text>"), "{beside}");

@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use coxa_stats::drift::{Distance, LEAST_PER_BIN, Stability, counts, kolmogorov_smirnov, quantile_edges, stability_index};
+use coxa_stats::drift::{
+    Distance, LEAST_PER_BIN, Stability, counts, kolmogorov_smirnov, quantile_edges, stability_index,
+};
 use coxa_stats::{Level, Reason, Undefined, calibration};
 
 use super::figures::patient_of;
@@ -14,7 +16,7 @@ use crate::db::Watched;
 
 /// Bins of the stability index: tenths of the reference.
 pub const BINS: usize = 10;
-/// Patients below which nothing is said.
+/// Patients below which scores are not compared.
 pub const LEAST: usize = BINS * LEAST_PER_BIN;
 /// Two-sided p-values below this are a difference.
 const ALPHA: f64 = 0.05;
@@ -104,9 +106,9 @@ impl Drift {
 
 fn too_few(reference: usize, current: usize) -> String {
     if reference < LEAST {
-        format!("The reference has scores of {reference} patients, and {LEAST} are needed: nothing can be said.")
+        format!("The reference has scores of {reference} patients, and {LEAST} are needed: no comparison is made.")
     } else {
-        format!("Too few films to say anything: scores of {current} patients, and {LEAST} are needed.")
+        format!("Too few films to compare: scores of {current} patients, and {LEAST} are needed.")
     }
 }
 
@@ -123,9 +125,10 @@ fn words(
     }
     let (how, what) = match stability.index.value {
         index if index < 0.1 => ("a little", "Watch the next months."),
-        index if index < 0.25 => {
-            ("moderately", "Check what changed (devices, projections, patients), and check sensitivity on labeled films.")
-        }
+        index if index < 0.25 => (
+            "moderately",
+            "Check what changed (devices, projections, patients), and check sensitivity on labeled films.",
+        ),
         _ => (
             "strongly",
             "The threshold may call too many or too few films here: check sensitivity on labeled films, and consider a recalibration.",
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_is_said_in_words_and_too_few_are_no_number() {
+    fn a_shift_is_in_words_and_too_few_are_no_number() {
         let reference = spread(400, 0.0);
         let same = Drift::of(&reference, &spread(200, 0.0), 1.0);
         assert!(same.words.starts_with("No difference"), "{}", same.words);
@@ -159,7 +162,7 @@ mod tests {
         assert!(lower.words.contains("lower"), "{}", lower.words);
         let few = Drift::of(&reference, &spread(49, 2.0), 1.0);
         assert!(few.stability.is_err() && few.distance.is_err() && few.bins.is_empty());
-        assert_eq!(few.words, "Too few films to say anything: scores of 49 patients, and 50 are needed.");
+        assert_eq!(few.words, "Too few films to compare: scores of 49 patients, and 50 are needed.");
         assert!(Drift::of(&spread(20, 0.0), &spread(200, 2.0), 1.0).words.contains("The reference has"));
     }
 
@@ -180,6 +183,10 @@ mod tests {
     #[test]
     fn a_reference_of_ties_cannot_be_compared() {
         let drift = Drift::of(&[1.0; 100], &[1.0; 100], 1.0);
-        assert!(drift.words.contains("cannot be compared") || drift.words.starts_with("No difference"), "{}", drift.words);
+        assert!(
+            drift.words.contains("cannot be compared") || drift.words.starts_with("No difference"),
+            "{}",
+            drift.words
+        );
     }
 }

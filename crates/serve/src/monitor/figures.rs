@@ -122,7 +122,8 @@ impl Times {
     }
 
     fn of(spans: impl Iterator<Item = (i64, i64)>) -> Self {
-        let seconds: Vec<f64> = spans.filter(|(from, to)| *to >= *from && *to > 0).map(|(from, to)| (to - from) as f64 / 1e6).collect();
+        let seconds: Vec<f64> =
+            spans.filter(|(from, to)| *to >= *from && *to > 0).map(|(from, to)| (to - from) as f64 / 1e6).collect();
         let at = |p| if seconds.len() < LEAST { None } else { order::quantile(&seconds, p, Level::P95).ok() };
         Self { n: seconds.len(), median: at(0.5), ninth: at(0.9) }
     }
@@ -189,7 +190,9 @@ pub fn by_day(films: &[&Watched]) -> Vec<(Date, Counts)> {
     for film in films {
         days.entry(day_of(film)).or_default().push(film);
     }
-    let (Some((first, _)), Some((last, _))) = (days.first_key_value(), days.last_key_value()) else { return Vec::new() };
+    let (Some((first, _)), Some((last, _))) = (days.first_key_value(), days.last_key_value()) else {
+        return Vec::new();
+    };
     let (mut day, last, mut all) = (*first, *last, Vec::new());
     loop {
         all.push((day, days.get(&day).map_or_else(Counts::default, |films| Counts::of(films.iter().copied()))));
@@ -267,7 +270,8 @@ pub(super) mod tests {
 
     #[test]
     fn films_of_one_patient_are_not_independent() {
-        let mut films: Vec<Watched> = (0..20).map(|i| film(i, i, Some(0.9), if i < 4 { "disagree" } else { "agree" })).collect();
+        let mut films: Vec<Watched> =
+            (0..20).map(|i| film(i, i, Some(0.9), if i < 4 { "disagree" } else { "agree" })).collect();
         for film in &mut films {
             film.patient = format!("P{}", film.film / 2);
         }

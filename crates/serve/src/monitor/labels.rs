@@ -102,7 +102,9 @@ pub fn parse(bytes: &[u8]) -> Result<(Key, Vec<LabelRow>), Vec<Fault>> {
             seen.insert(name, (row.line(), is_present));
         }
         match is_present {
-            None => faults.push(Fault::new(row.line(), "label", "neither 1 or present (a fracture) nor 0 or absent (none)")),
+            None => {
+                faults.push(Fault::new(row.line(), "label", "neither 1 or present (a fracture) nor 0 or absent (none)"))
+            }
             Some(is_present) => rows.push(LabelRow { line: row.line(), name: name.to_owned(), is_present }),
         }
         if faults.len() >= MOST_FAULTS {
@@ -128,7 +130,13 @@ fn key_of(table: &Table) -> Result<Key, Fault> {
         }
     }
     let found = columns.join(", ");
-    Err(Fault::new(1, "", format!("the columns must be sop_instance_uid and label, or accession and label, and no others (found: {found})")))
+    Err(Fault::new(
+        1,
+        "",
+        format!(
+            "the columns must be sop_instance_uid and label, or accession and label, and no others (found: {found})"
+        ),
+    ))
 }
 
 /// What is wrong with a film's name.
@@ -140,7 +148,7 @@ fn wrong_name(key: Key, name: &str) -> Option<&'static str> {
         return Some("a formula of a spreadsheet: export the values");
     }
     match key {
-        Key::SopInstanceUid => Uid::parse(name).is_err().then_some("no UID (digits and dots, 64 characters at most)"),
+        Key::SopInstanceUid => Uid::parse(name).is_none().then_some("no UID (digits and dots, 64 characters at most)"),
         // PS3.5, 6.2: SH has 16 characters and no backslash. Archives write longer ones.
         Key::Accession => (name.chars().count() > 64 || name.chars().any(|c| c.is_control() || c == '\\'))
             .then_some("no accession number (64 characters at most, none of them a control character or backslash)"),
@@ -198,7 +206,8 @@ mod tests {
             let found = faults(text);
             assert!(found.len() == 1 && found[0].contains(what), "{text:?}: {found:?}");
         }
-        let many: String = std::iter::once("accession,label\n".to_owned()).chain((0..100).map(|i| format!("A{i},x\n"))).collect();
+        let many: String =
+            std::iter::once("accession,label\n".to_owned()).chain((0..100).map(|i| format!("A{i},x\n"))).collect();
         assert_eq!(faults(&many).len(), MOST_FAULTS);
     }
 }

@@ -46,7 +46,9 @@ pub fn rescaled(probability: f64, scale: f64) -> f64 {
 
 /// The network's own output for a film that was read; for films from before it was kept, of the probability at the bundle's temperature.
 pub fn logit_of(film: &Watched, own_temperature: f64) -> Option<f64> {
-    film.logit.or_else(|| Some(calibration::logit(film.probability?) * own_temperature)).filter(|logit| logit.is_finite())
+    film.logit
+        .or_else(|| Some(calibration::logit(film.probability?) * own_temperature))
+        .filter(|logit| logit.is_finite())
 }
 
 /// The AE title that a film came from, or how it came.

@@ -352,7 +352,8 @@ pub fn propose(
     // The number above the highest score may lie above 1.
     let new = Point { temperature, threshold: chosen.threshold.clamp(0.0, 1.0) };
     notes.extend(cautions(sources));
-    let changes = |from: Point, to: Point| recent.iter().filter(|logit| !from.calls(**logit) && to.calls(**logit)).count();
+    let changes =
+        |from: Point, to: Point| recent.iter().filter(|logit| !from.calls(**logit) && to.calls(**logit)).count();
     Ok(Proposal {
         now,
         new,
@@ -371,8 +372,9 @@ pub fn propose(
 }
 
 fn cautions(sources: Sources) -> Vec<String> {
-    let mut notes =
-        vec!["The figures after are of the films that the threshold was chosen on, and so somewhat too good.".to_owned()];
+    let mut notes = vec![
+        "The figures after are of the films that the threshold was chosen on, and so somewhat too good.".to_owned(),
+    ];
     if sources.reviewed > 0 {
         notes.push(
             "Verdicts were given with the result in view, and on films that somebody chose to review: missed fractures are \
@@ -465,15 +467,22 @@ mod tests {
         let error = propose((&cases, Sources::default()), asked(0.95, TemperatureRule::Fitted), NOW, &[]).unwrap_err();
         assert!(error.contains("19 patients with a fracture and 19 without"), "{error}");
         for target in [0.0, -1.0, 1.1, f64::NAN] {
-            assert!(propose((&overlapping(), Sources::default()), asked(target, TemperatureRule::Kept), NOW, &[]).is_err());
+            assert!(
+                propose((&overlapping(), Sources::default()), asked(target, TemperatureRule::Kept), NOW, &[]).is_err()
+            );
         }
     }
 
     #[test]
     fn uploaded_labels_come_before_verdicts() {
         let of = |number, verdict: &str, label| Labeled { film: film(number, 0, Some(0.9), verdict), label };
-        let films =
-            [of(0, "agree", None), of(1, "disagree", Some(true)), of(2, "unsure", None), of(3, "", Some(false)), of(4, "disagree", None)];
+        let films = [
+            of(0, "agree", None),
+            of(1, "disagree", Some(true)),
+            of(2, "unsure", None),
+            of(3, "", Some(false)),
+            of(4, "disagree", None),
+        ];
         let truths = |source| {
             let (cases, sources) = cases(&films, source, 1.0);
             (cases.iter().map(|case| case.truth).collect::<Vec<_>>(), sources)

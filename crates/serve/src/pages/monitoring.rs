@@ -33,8 +33,12 @@ const MOST_ROWS: usize = 20;
 const BASELINE: i64 = 300;
 const MOST_BASELINE: i64 = 10_000;
 /// Periods of the page: the parameter, in words, and days.
-const PERIODS: [(&str, &str, Option<i64>); 4] =
-    [("30", "30 days", Some(30)), ("90", "90 days", Some(90)), ("365", "12 months", Some(365)), ("all", "All films", None)];
+const PERIODS: [(&str, &str, Option<i64>); 4] = [
+    ("30", "30 days", Some(30)),
+    ("90", "90 days", Some(90)),
+    ("365", "12 months", Some(365)),
+    ("all", "All films", None),
+];
 
 /// All of a period's films are counted in memory: one page at a time.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -104,6 +108,14 @@ impl Row {
     }
 }
 
+/// A table of groups of films.
+struct Groups {
+    id: &'static str,
+    title: &'static str,
+    first: &'static str,
+    rows: Vec<Row>,
+}
+
 struct Reason {
     words: String,
     films: usize,
@@ -153,8 +165,7 @@ struct Page {
     drift: Option<DriftShown>,
     /// Why there is nothing to compare with, where there is nothing.
     no_reference: &'static str,
-    months: Vec<Row>,
-    by_source: Vec<Row>,
+    groups: [Groups; 2],
     can_calibrate: bool,
     has_baseline: bool,
     has_validation: bool,
@@ -192,7 +203,9 @@ pub(super) async fn page(
         let figures = Gathered { films, source: asked.source, network, baseline };
         figures.page(frame, periods, (can_calibrate, calibration))
     });
-    html(&made.await.map_err(|_| PageError::Unavailable("The figures could not be counted. The log of this node has the reason."))?)
+    html(&made.await.map_err(|_| {
+        PageError::Unavailable("The figures could not be counted. The log of this node has the reason.")
+    })?)
 }
 
 /// What a page is made of.
@@ -211,12 +224,16 @@ impl Gathered {
         let is_source = names.contains(&self.source.as_str()).then_some(self.source.as_str());
         let films: Vec<&Watched> =
             self.films.iter().filter(|film| is_source.is_none_or(|name| source_of(film) == name)).collect();
-        let sources = std::iter::once(Choice { value: String::new(), words: "All sources".into(), is_chosen: is_source.is_none() })
-            .chain(names.iter().map(|name| Choice {
-                value: (*name).to_owned(),
-                words: visible(name),
-                is_chosen: is_source == Some(name),
-            }));
+        let sources = std::iter::once(Choice {
+            value: String::new(),
+            words: "All sources".into(),
+            is_chosen: is_source.is_none(),
+        })
+        .chain(names.iter().map(|name| Choice {
+            value: (*name).to_owned(),
+            words: visible(name),
+            is_chosen: is_source == Some(name),
+        }));
         let all = Group::of("", &films);
         let months = figures::by_month(&films);
         let mut days: Vec<(String, Counts)> =
@@ -243,8 +260,15 @@ impl Gathered {
             reasons: reasons(&films, all.counts.films),
             drift,
             no_reference,
-            months: months.iter().map(Row::of).collect(),
-            by_source: figures::by_source(&films).iter().map(Row::of).take(MOST_ROWS).collect(),
+            groups: [
+                Groups { id: "months", title: "By month", first: "Month", rows: months.iter().map(Row::of).collect() },
+                Groups {
+                    id: "sources",
+                    title: "By source",
+                    first: "Source",
+                    rows: figures::by_source(&films).iter().map(Row::of).take(MOST_ROWS).collect(),
+                },
+            ],
             can_calibrate,
             has_baseline: self.baseline.as_ref().is_some_and(|baseline| !baseline.logits.is_empty()),
             has_validation: self.network.as_ref().is_some_and(|(card, _)| card.validation_scores.is_some()),
@@ -272,7 +296,10 @@ impl Gathered {
             (baseline.logits.clone(), words, baseline.between.1)
         } else if let Some(scores) = &card.validation_scores {
             let kind = if card.simulated() { "simulated films" } else { "films" };
-            let words = format!("the scores of this network’s validation {kind} ({} patients), from its card.", scores.patients);
+            let words = format!(
+                "the scores of this network’s validation {kind} ({} patients), from its card.",
+                scores.patients
+            );
             (scores.logits.iter().map(|logit| f64::from(*logit)).collect(), words, i64::MIN)
         } else {
             return (
@@ -297,7 +324,11 @@ impl DriftShown {
                 Ok(stability) => Statistic {
                     name: "Population stability index",
                     value: stated(&stability.index),
-                    test: format!("{}; {} on average without any change", p(stability.test.p), number(stability.by_chance)),
+                    test: format!(
+                        "{}; {} on average without any change",
+                        p(stability.test.p),
+                        number(stability.by_chance)
+                    ),
                 },
                 Err(why) => Statistic { name: "Population stability index", value: missing(why), test: String::new() },
             },
@@ -307,7 +338,9 @@ impl DriftShown {
                     value: stated(&distance.distance),
                     test: p(distance.test.p),
                 },
-                Err(why) => Statistic { name: "Kolmogorov–Smirnov distance", value: missing(why), test: String::new() },
+                Err(why) => {
+                    Statistic { name: "Kolmogorov–Smirnov distance", value: missing(why), test: String::new() }
+                }
             },
         ];
         let labels: Vec<String> = drift
@@ -319,7 +352,8 @@ impl DriftShown {
             Series { class: "reference", values: drift.bins.iter().map(|bin| bin.reference).collect() },
             Series { class: "current", values: drift.bins.iter().map(|bin| bin.current).collect() },
         ];
-        let words = "Share of films by probability, of the reference and of this period. The table beside has the numbers.";
+        let words =
+            "Share of films by probability, of the reference and of this period. The table beside has the numbers.";
         Self {
             words: drift.words.clone(),
             reference,
@@ -354,14 +388,20 @@ fn days_chart(days: &[(String, Counts)], are_months: bool) -> String {
         of("other", |counts| counts.failed + counts.waiting),
     ];
     let unit = if are_months { "month" } else { "day" };
-    let words = format!("Films each {unit}: positive, negative, not read, and failed or waiting. The table beside has the numbers.");
+    let words = format!(
+        "Films each {unit}: positive, negative, not read, and failed or waiting. The table beside has the numbers."
+    );
     bars(&words, &labels, &series, Stand::Stacked, Unit::Count)
 }
 
 fn reasons(films: &[&Watched], all: usize) -> Vec<Reason> {
     let reasons = figures::reasons(films).into_iter().take(MOST_ROWS);
     reasons
-        .map(|(words, films)| Reason { words: visible(&words), films, share: percent(films as f64 / all.max(1) as f64) })
+        .map(|(words, films)| Reason {
+            words: visible(&words),
+            films,
+            share: percent(films as f64 / all.max(1) as f64),
+        })
         .collect()
 }
 
@@ -432,7 +472,9 @@ async fn measured(
         return Err(PageError::Bad("This network has read no film here yet. Nothing was stored."));
     };
     if logits.len() < drift::LEAST {
-        return Err(PageError::Bad("A baseline needs films of at least 50 patients that this network read. Nothing was stored."));
+        return Err(PageError::Bad(
+            "A baseline needs films of at least 50 patients that this network read. Nothing was stored.",
+        ));
     }
     Ok(Baseline { films: films.len() as i64, between: (first.received_at, last.received_at), logits, ..baseline })
 }

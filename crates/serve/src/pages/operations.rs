@@ -15,6 +15,7 @@ use super::{Frame, PageError, certificate, html};
 use crate::audit::Deed;
 use crate::db::{DeadKind, SeenRefusal, now};
 use crate::http::{App, Caller, Shared};
+use crate::monitor;
 use crate::send;
 use crate::store::free_bytes;
 
@@ -132,6 +133,12 @@ impl Page {
 async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>) -> Result<Page, PageError> {
     let config = &app.config;
     let network = desk.network(config).await;
+    let calibration = match network {
+        Some((_, hash)) => app.db.calibration_in_use(hash).await?,
+        None => None,
+    };
+    let own = config.network.threshold.or(network.map(|(card, _)| card.threshold.threshold));
+    let high = config.network.high_specificity_threshold;
     Ok(Page {
         frame: Frame::of("Operations", "operations", caller),
         tested,
@@ -161,10 +168,14 @@ async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>)
         disk: disk(config),
         network: network.map(|(card, hash)| (visible(&card.name), hash.clone())),
         reads: config.has(crate::config::Role::Read),
-        threshold: thresholds(
-            config.network.threshold.or(network.map(|(card, _)| card.threshold.threshold)),
-            config.network.high_specificity_threshold,
-        ),
+        threshold: match &calibration {
+            Some(used) => {
+                let scale = monitor::scale(used);
+                let high = high.map(|high| monitor::rescaled(high, scale));
+                format!("{}, by calibration {}", thresholds(Some(used.what.threshold), high), used.id)
+            }
+            None => thresholds(own, high),
+        },
         ends: config.tls.as_ref().map(|tls| ends(&tls.certificate)),
         node: config.node_name(),
         ae_title: config.ae_title.clone(),

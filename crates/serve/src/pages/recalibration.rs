@@ -55,10 +55,13 @@ impl<'a> Network<'a> {
 
     /// What counts now.
     fn point(&self, app: &App, in_use: Option<&Calibration>) -> Point {
-        in_use.map_or_else(|| self.own(app), |calibration| {
-            let (temperature, point) = operating_point(calibration);
-            Point { temperature, threshold: point.threshold }
-        })
+        in_use.map_or_else(
+            || self.own(app),
+            |calibration| {
+                let (temperature, point) = operating_point(calibration);
+                Point { temperature, threshold: point.threshold }
+            },
+        )
     }
 }
 
@@ -217,7 +220,9 @@ pub(super) async fn upload(
     };
     let uploaded = match found {
         Ok(found) => {
-            app.audit.add(event.with("films", found.labels.len()).with("rows_without_film", found.unknown.len())).await?;
+            app.audit
+                .add(event.with("films", found.labels.len()).with("rows_without_film", found.unknown.len()))
+                .await?;
             app.db.add_labels(&found.labels, person).await?;
             let named: Vec<String> = found.unknown.iter().take(MOST_NAMED).map(u64::to_string).collect();
             let more = if found.unknown.len() > MOST_NAMED { ", …" } else { "" };
@@ -248,7 +253,8 @@ async fn file_of(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, PageError> 
     let mut parts = Multipart::new(body.into_data_stream(), boundary);
     while let Ok(Some(part)) = parts.next_field().await {
         if part.name() == Some("file") {
-            let bytes = part.bytes().await.map_err(|_| PageError::Bad("The file did not come whole. Nothing was stored."))?;
+            let bytes =
+                part.bytes().await.map_err(|_| PageError::Bad("The file did not come whole. Nothing was stored."))?;
             return if bytes.is_empty() { Err(NO_FILE) } else { Ok(bytes.to_vec()) };
         }
     }
@@ -328,9 +334,9 @@ pub(super) async fn ask(
         let (cases, sources) = cases(&labeled, asked.labels, own_temperature);
         propose((&cases, sources), asked, now_used, &recent)
     });
-    let proposed = proposed
-        .await
-        .map_err(|_| PageError::Unavailable("The calibration could not be computed. The log of this node has the reason."))?;
+    let proposed = proposed.await.map_err(|_| {
+        PageError::Unavailable("The calibration could not be computed. The log of this node has the reason.")
+    })?;
     let event = caller.event(Deed::CalibrationProposed).with("network", network.hash);
     let proposal = match proposed {
         Ok(proposal) => proposal,
@@ -350,7 +356,8 @@ pub(super) async fn ask(
         chosen_on: proposal.chosen_on(),
         report: serde_json::to_string(&proposal).unwrap_or_default(),
     };
-    let event = event.with("threshold", new.threshold).with("temperature", new.temperature).with("films", proposal.films.0);
+    let event =
+        event.with("threshold", new.threshold).with("temperature", new.temperature).with("films", proposal.films.0);
     app.audit.add(event).await?;
     let id = app.db.add_calibration(&new, (person.id, &person.name)).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, format!("/monitoring/recalibration/{id}"))]).into_response())
@@ -387,7 +394,9 @@ impl ProposalPage {
 
 fn shown(statistic: &Shown, form: impl Fn(f64) -> String) -> (String, String) {
     match (statistic.value, statistic.limits) {
-        (Some(value), Some((low, high))) => (form(value), format!("{} to {} · {}", form(low), form(high), statistic.method)),
+        (Some(value), Some((low, high))) => {
+            (form(value), format!("{} to {} · {}", form(low), form(high), statistic.method))
+        }
         (Some(value), None) => (form(value), format!("no interval: {}", statistic.method)),
         (None, _) => (String::new(), format!("undefined: {}", statistic.method)),
     }
