@@ -41,7 +41,7 @@ pub fn bars(words: &str, labels: &[String], series: &[Series], stand: Stand, uni
         return String::new();
     }
     let (left, top, right, bottom) = MARGIN;
-    let (width, height) = (SIZE.0 - left - right, SIZE.1 - top - bottom);
+    let (width, room) = (SIZE.0 - left - right, SIZE.1 - top - bottom);
     let at = |series: &Series, place: usize| series.values.get(place).copied().unwrap_or(0.0).max(0.0);
     let highest = (0..labels.len())
         .map(|place| {
@@ -51,7 +51,7 @@ pub fn bars(words: &str, labels: &[String], series: &[Series], stand: Stand, uni
         .fold(0.0, f64::max);
     let step = step_of(highest, unit);
     let end = step * (highest / step).ceil().max(1.0);
-    let y = |value: f64| top + height * (1.0 - value / end);
+    let y = |value: f64| top + room * (1.0 - value / end);
     let mut svg = format!(
         "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">",
         SIZE.0,
@@ -60,17 +60,17 @@ pub fn bars(words: &str, labels: &[String], series: &[Series], stand: Stand, uni
     );
     let mut value = 0.0;
     while value <= end * (1.0 + 1e-9) {
+        let height = y(value);
         let text = match unit {
             Unit::Count => format!("{value:.0}"),
             Unit::Share => format!("{:.0}%", 100.0 * value),
         };
         svg += &format!(
-            "<line class=\"grid\" x1=\"{left:.1}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+            "<line class=\"grid\" x1=\"{left:.1}\" x2=\"{:.1}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/>\
              <text class=\"axis up\" x=\"{:.1}\" y=\"{:.1}\">{text}</text>",
             SIZE.0 - right,
             left - 6.0,
-            at + 4.0,
-            at = y(value),
+            height + 4.0,
         );
         value += step;
     }
