@@ -70,6 +70,7 @@ pub use bundle::{Bundle, Card};
 pub use coxa_engine::Precision;
 pub use detect::{Detection, Detector, DetectorOptions, FilmSource, Prepared, Preparer, Workload};
 pub use error::ModelError;
+pub use numbers::probability;
 pub use recipe::{Overrides, Recipe};
 pub use train::progress::{Control, Event, Observer, Quiet};
 pub use train::{RunOutcome, StageOutcome, TrainOptions, resume, train};

@@ -18,7 +18,7 @@ pub(crate) fn of_films(films: &[Radiograph], size: usize, fit: Fit) -> Vec<f32> 
 
 /// sigmoid(logit / temperature). No finite logit is certain: where the nearest double is 0 or 1, the next within is given, so that
 /// the probability has a logit again.
-pub(crate) fn probability(logit: f32, temperature: f64) -> f64 {
+pub fn probability(logit: f32, temperature: f64) -> f64 {
     (1.0 / (1.0 + (-f64::from(logit) / temperature).exp())).clamp(f64::MIN_POSITIVE, 1.0_f64.next_down())
 }
 

@@ -72,6 +72,27 @@ fn a_finding_is_a_probability_at_or_above_the_threshold() {
 }
 
 #[test]
+fn a_recalibration_changes_what_is_reported_and_not_the_output() {
+    let bundle = bundle(0.3, |_| {});
+    let mut detector = detector(&bundle);
+    let (detection, before) = found(&mut detector, film(0));
+    let logit = detection.logit().unwrap();
+    assert_eq!(coxa_model::probability(logit, 1.0), before.probability);
+    let threshold = |value| coxa_stats::OperatingPoint::fixed(value).unwrap();
+    detector.recalibrate(2.5, threshold(0.999)).unwrap();
+    let (detection, after) = found(&mut detector, film(0));
+    assert_eq!((detection.logit(), &after.heat_map), (Some(logit), &before.heat_map));
+    assert_eq!(after.probability, coxa_model::probability(logit, 2.5));
+    assert!(after.threshold == 0.999 && !after.is_positive && after.regions.is_empty() && after.model == before.model);
+    for (temperature, value) in [(0.0, 0.5), (-1.0, 0.5), (f64::NAN, 0.5), (1.0, 1.5), (1.0, -0.1)] {
+        assert!(detector.recalibrate(temperature, threshold(value)).is_err());
+    }
+    assert_eq!(detector.card().temperature, 2.5, "what is refused changes nothing");
+    detector.recalibrate(1.0, bundle.card().threshold.clone()).unwrap();
+    assert_eq!(found(&mut detector, film(0)).1, before);
+}
+
+#[test]
 fn a_threshold_of_the_options_takes_the_place_of_the_bundles() {
     let strict = bundle(0.0, |card| card.threshold.threshold = 1.0);
     let (_, before) = found(&mut detector(&strict), film(0));

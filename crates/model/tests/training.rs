@@ -212,6 +212,8 @@ fn two_stages_hand_their_weights_on_and_record_the_run() {
     assert!(data.simulated && data.train_films == 12 && data.validation_films == 4 && data.patients == 8);
     assert!(card.threshold.rule == coxa_stats::Rule::Youden && card.threshold.chosen_on.contains('4'));
     assert!(card.temperature > 0.0 && card.cam.reference > 0.0);
+    let scores = card.validation_scores.as_ref().unwrap();
+    assert!(scores.patients == scores.logits.len() && scores.patients > 0, "{scores:?}");
     assert!(card.metrics.contains_key("validation_auc"));
     for file in ["recipe.toml", "environment.json"] {
         assert!(outcome.run.join(file).is_file(), "{file}");

@@ -7,6 +7,7 @@
 //! - [`commit`]: storage commitment's answers.
 //! - [`http`]: `/health`, `/ready`, `/metrics`, `/dicom-web`, `/api/v1`, `/fhir`.
 //! - [`people`]: accounts, sign-in, and the one table of who may do what.
+//! - [`monitor`]: what films and scores are like over time, and recalibration on films that the hospital labeled.
 //! - [`audit`]: what was done, in a chain that shows any change.
 //! - [`db`]: one SQL text for SQLite and PostgreSQL; work that waits in rows.
 //! - [`backup`]: a copy of all of it, and the way back.
@@ -28,6 +29,7 @@ mod keep;
 mod language;
 pub mod log;
 pub mod metrics;
+pub mod monitor;
 pub mod node;
 mod pages;
 pub mod people;

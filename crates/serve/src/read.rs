@@ -14,9 +14,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use crate::config::{Config, Destination};
-use crate::db::{Database, DbError, Film, Job, JobKind, NewObject, Outcome, Outlook, now};
+use crate::db::{Calibration, Database, DbError, Film, Job, JobKind, NewObject, Outcome, Outlook, now};
 use crate::error::NodeError;
 use crate::metrics::Metrics;
+use crate::monitor;
 use crate::results::{Made, Maker};
 use crate::store::Store;
 
@@ -52,6 +53,8 @@ struct InHand {
     job: Job,
     film: Film,
     bytes: bytes::Bytes,
+    /// The calibration that counted when the film was leased; `None` for the bundle's own.
+    calibration: Option<Calibration>,
     begun: Instant,
 }
 
@@ -101,8 +104,8 @@ pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Rece
     let (to_writer, results) = sync_channel(1);
     let (preparer, model) = (detector.preparer(), detector.model().to_owned());
     let decoding = std::thread::spawn({
-        let (parts, runtime) = (Arc::clone(&parts), runtime.clone());
-        move || decode(&parts, &runtime, &preparer, &to_network, stop)
+        let (parts, runtime, model) = (Arc::clone(&parts), runtime.clone(), model.clone());
+        move || decode(&parts, &runtime, (&preparer, &model), &to_network, stop)
     });
     let reading = std::thread::spawn({
         let (parts, runtime) = (Arc::clone(&parts), runtime.clone());
@@ -123,7 +126,7 @@ pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Rece
 fn decode(
     parts: &ReaderParts,
     runtime: &Handle,
-    preparer: &Preparer,
+    (preparer, model): (&Preparer, &str),
     to_network: &SyncSender<ToNetwork>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -149,10 +152,10 @@ fn decode(
             }
         };
         let begun = Instant::now();
-        match runtime.block_on(fetch(parts, &job)) {
-            Ok(Some((film, bytes))) => {
+        match runtime.block_on(fetch(parts, model, &job)) {
+            Ok(Some((film, bytes, calibration))) => {
                 let prepared = prepare(preparer, &film, &bytes);
-                if to_network.send((InHand { job, film, bytes, begun }, prepared)).is_err() {
+                if to_network.send((InHand { job, film, bytes, calibration, begun }, prepared)).is_err() {
                     return;
                 }
             }
@@ -174,11 +177,16 @@ enum FetchError {
     Store(#[from] crate::store::StoreError),
 }
 
-async fn fetch(parts: &ReaderParts, job: &Job) -> Result<Option<(Film, bytes::Bytes)>, FetchError> {
+/// What a film in hand begins with.
+type Fetched = (Film, bytes::Bytes, Option<Calibration>);
+
+async fn fetch(parts: &ReaderParts, model: &str, job: &Job) -> Result<Option<Fetched>, FetchError> {
     let Some(film) = parts.db.film(job.film).await? else { return Ok(None) };
     parts.db.reading_begins(job.film).await?;
+    // Asked for with each film: what an administrator takes counts at once, on every node that shares the database.
+    let calibration = parts.db.calibration_in_use(model).await?;
     let bytes = parts.store.get(&film.attributes.sha256).await?;
-    Ok(Some((film, bytes)))
+    Ok(Some((film, bytes, calibration)))
 }
 
 async fn give_up(parts: &ReaderParts, job: &Job, error: &str, outlook: Outlook) {
@@ -211,9 +219,12 @@ fn run(
     films: &Receiver<ToNetwork>,
     to_writer: &SyncSender<ToWriter>,
 ) {
+    let own = (detector.card().temperature, detector.card().threshold.clone());
     for (in_hand, prepared) in films {
+        let (temperature, threshold) =
+            in_hand.calibration.as_ref().map_or_else(|| own.clone(), monitor::operating_point);
         let read = match prepared {
-            Ok(film) => detector.read_prepared(film).map(|detection| Read::Detected(Box::new(detection))),
+            Ok(film) => detector.recalibrate(temperature, threshold).and_then(|()| detector.read_prepared(film)).map(|detection| Read::Detected(Box::new(detection))),
             Err(reason) => Ok(Read::Undecodable(reason)),
         };
         match read {
@@ -247,7 +258,8 @@ async fn write(parts: &ReaderParts, model: &str, (ready, took): (&InHand, Durati
         Read::Detected(detection) => Some(&**detection),
         Read::Undecodable(_) => None,
     };
-    let made = match parts.maker.make((&ready.film, &ready.bytes), &prediction, detection, model) {
+    let scale = ready.calibration.as_ref().map_or(1.0, monitor::scale);
+    let made = match parts.maker.make((&ready.film, &ready.bytes), &prediction, detection, (model, scale)) {
         Ok(made) => made,
         Err(error) => {
             return give_up(parts, &ready.job, &error.to_string(), Outlook::Again { most: parts.tries }).await;
@@ -267,6 +279,9 @@ async fn write(parts: &ReaderParts, model: &str, (ready, took): (&InHand, Durati
         model: model.to_owned(),
         milliseconds: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
         prediction: serde_json::to_string(&prediction).unwrap_or_default(),
+        logit: detection.and_then(Detection::logit),
+        probability: finding.map(|finding| finding.probability),
+        calibration: ready.calibration.as_ref().map_or(0, |calibration| calibration.id),
         is_pushed: parts.is_pushed,
     };
     match parts.db.finish_reading(&ready.job, &outcome, &objects).await {

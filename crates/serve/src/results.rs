@@ -6,6 +6,7 @@ use coxa_model::detect::overlay::draw_beside;
 use coxa_schema::FilmPrediction;
 
 use crate::db::{Film, NewFilm, ObjectKind};
+use crate::monitor;
 use crate::receive::{HeaderError, attributes, parse};
 
 /// The SOP classes that results are made for: those that imaging reads. Anything else that a PACS may send, such as every slice of a CT
@@ -55,8 +56,8 @@ impl Maker {
         Self { kinds, high_specificity }
     }
 
-    /// Makes the objects of a film, with the hash of the network that read it: the same ones however often it is done, as their moment is
-    /// that of the film's arrival.
+    /// Makes the objects of a film, with the hash of the network that read it and the scale of its calibration: the same ones however often
+    /// it is done, as their moment is that of the film's arrival.
     ///
     /// # Errors
     /// When the film's header lacks what every object needs, or an object cannot be written.
@@ -65,7 +66,7 @@ impl Maker {
         (film, bytes): (&Film, &[u8]),
         prediction: &FilmPrediction,
         detection: Option<&Detection>,
-        model: &str,
+        (model, scale): (&str, f64),
     ) -> Result<Vec<Made>, MakeError> {
         if self.kinds.is_empty() || !FILMS.contains(&film.attributes.sop_class_uid.as_str()) {
             return Ok(Vec::new());
@@ -78,8 +79,8 @@ impl Maker {
             Err(error) => return Err(error.into()),
         };
         let algorithm = Algorithm::coxa(model)?;
-        let result =
-            FilmResult::new(&source, prediction, &algorithm, self.high_specificity, moment(film.received_at)?)?;
+        let high = self.high_specificity.map(|high| monitor::rescaled(high, scale));
+        let result = FilmResult::new(&source, prediction, &algorithm, high, moment(film.received_at)?)?;
         let mut all = Vec::new();
         for kind in &self.kinds {
             let made = match kind {

@@ -6,6 +6,7 @@ mod faults;
 mod films;
 mod hostile;
 mod language;
+mod monitoring;
 mod nodes;
 mod oidc;
 mod openapi;

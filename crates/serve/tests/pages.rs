@@ -68,6 +68,9 @@ pub fn read(probability: f64) -> Option<Outcome> {
         milliseconds: 1,
         is_pushed: false,
         prediction: prediction.to_string(),
+        logit: Some((probability / (1.0 - probability)).ln() as f32),
+        probability: Some(probability),
+        calibration: 0,
     })
 }
 
@@ -80,6 +83,9 @@ pub fn not_read(why: &str) -> Option<Outcome> {
         milliseconds: 1,
         is_pushed: false,
         prediction,
+        logit: None,
+        probability: None,
+        calibration: 0,
     })
 }
 
@@ -161,7 +167,9 @@ async fn every_page_is_closed_to_the_outside_and_kept_nowhere() {
         is_clean(&page, path);
         assert!(path == "/worklist" || page.contains("Research use only"), "{path}");
     }
-    for name in ["pages.css", "viewer.css", "common.js", "worklist.js", "film.js", "viewer.js", "icon.svg"] {
+    for name in
+        ["pages.css", "viewer.css", "monitoring.css", "common.js", "worklist.js", "film.js", "viewer.js", "icon.svg"]
+    {
         let response = node.get(&format!("/assets/{name}")).await;
         assert_eq!(response.status(), 200, "{name}");
         assert!(response.headers().contains_key("content-security-policy"), "{name}");

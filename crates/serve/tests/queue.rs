@@ -43,6 +43,9 @@ fn outcome() -> Outcome {
         milliseconds: 5,
         prediction: "{\"probability\":0.5}".into(),
         is_pushed: false,
+        logit: None,
+        probability: Some(0.5),
+        calibration: 0,
     }
 }
 

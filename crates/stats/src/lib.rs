@@ -34,6 +34,8 @@
 //! | [`ranks`] | Wilcoxon's signed-rank test |
 //! | [`calibration`] | slope, intercept, reliability, ECE, Brier score, temperature |
 //! | [`decision`] | net benefit |
+//! | [`drift`] | population stability index, Kolmogorov and Smirnov's test |
+//! | [`order`] | quantiles with the interval of order statistics |
 //! | [`power`] | sample size and power |
 //! | [`mrmc`] | multi-reader multi-case studies |
 //! | [`bootstrap`] | percentile intervals of any statistic |
@@ -49,12 +51,14 @@ pub mod confusion;
 pub mod contingency;
 pub mod decision;
 pub mod distribution;
+pub mod drift;
 mod estimate;
 pub mod interval;
 mod logistic;
 pub mod means;
 pub mod mrmc;
 pub mod operating;
+pub mod order;
 pub mod power;
 pub mod ranks;
 pub mod roc;

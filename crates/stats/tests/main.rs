@@ -4,6 +4,7 @@ mod fixture;
 mod golden_auc;
 mod golden_calibration;
 mod golden_counts;
+mod golden_drift;
 mod golden_mrmc;
 mod golden_readers;
 mod golden_tests;

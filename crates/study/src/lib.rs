@@ -13,7 +13,7 @@ pub mod froc;
 pub mod localize;
 pub mod page;
 pub mod predictions;
-mod proportion;
+pub mod proportion;
 pub mod readers;
 pub mod readings;
 pub mod report;

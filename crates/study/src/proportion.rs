@@ -6,7 +6,7 @@ use coxa_stats::{
 
 /// How the interval of a proportion of films is made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Proportion<'a> {
+pub struct Proportion<'a> {
     /// Which films belong together, where films are not independent.
     pub clusters: Option<&'a Clusters>,
     /// The confidence level.
@@ -18,7 +18,11 @@ pub(crate) struct Proportion<'a> {
 }
 
 impl Proportion<'_> {
-    /// The share of films that are hits.
+    /// The share of films that are hits; where films are not independent, by a bootstrap of patients, and at 0 or 1 by an exact interval in
+    /// which each patient counts once.
+    ///
+    /// # Errors
+    /// Undefined without a film.
     pub fn of(&self, hits: &[bool]) -> Result<Estimate, Undefined> {
         let (k, n) = (hits.iter().filter(|&&hit| hit).count() as u64, hits.len() as u64);
         let plain = interval::proportion(k, n, self.level, self.interval)?;

@@ -8,6 +8,7 @@ use coxa_stats::OperatingPoint;
 use serde::{Deserialize, Serialize};
 
 use super::operating_point;
+use super::scores::ValidationScores;
 use crate::WeightsFormat;
 use crate::recipe::{FitWord, Recipe};
 
@@ -44,6 +45,9 @@ pub struct Card {
     pub data: Option<DataSummary>,
     /// Measured on validation films; the keys say what.
     pub metrics: BTreeMap<String, f64>,
+    /// The scores of the validation films; none for imported weights, more than two classes, and bundles from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_scores: Option<ValidationScores>,
     /// The whole recipe of the training run; none for imported weights.
     pub recipe: Option<Recipe>,
     /// The stage of the recipe that made these weights.
@@ -148,6 +152,7 @@ impl Card {
             intended_use: INTENDED_USE.into(),
             data: None,
             metrics: BTreeMap::new(),
+            validation_scores: None,
             recipe: None,
             stage: None,
             origin: origin.into(),
@@ -197,6 +202,7 @@ impl Card {
             self.cam.region_fraction > 0.0 && self.cam.region_fraction <= 1.0,
             format!("cam.region_fraction is {}, but must lie in (0, 1]", self.cam.region_fraction),
         )?;
+        self.validation_scores.as_ref().map_or(Ok(()), ValidationScores::check)?;
         range(
             self.weights.file == WEIGHTS_FILE,
             format!("weights.file is {}, but must be {WEIGHTS_FILE}", self.weights.file),

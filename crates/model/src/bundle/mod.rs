@@ -5,6 +5,7 @@ mod card;
 mod hash;
 mod operating_point;
 mod patients;
+mod scores;
 mod seen;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use hash::hash_of;
 pub(crate) use operating_point::fixed;
 pub use operating_point::rule_words;
 pub use patients::PatientKey;
+pub use scores::ValidationScores;
 pub(crate) use seen::Seen;
 
 use crate::weights::tensors::{from_safetensors, to_safetensors};

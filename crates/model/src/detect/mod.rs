@@ -18,6 +18,7 @@ use std::sync::Arc;
 use coxa_engine::{Output, Precision};
 use coxa_imaging::{Fit, ModelInput, Radiograph, preprocess};
 use coxa_schema::{FilmPrediction, Finding, HeatMap, NOTICE};
+use coxa_stats::OperatingPoint;
 
 pub use bench::Workload;
 pub use detection::Detection;
@@ -113,6 +114,23 @@ impl Detector {
     /// The bundle's card, with the threshold that films are read at.
     pub fn card(&self) -> &Card {
         &self.card
+    }
+
+    /// Reads the films from now on with another temperature and threshold, as after a recalibration on a hospital's own films. The network's
+    /// own output stays what it is ([`Detection::logit`]).
+    ///
+    /// # Errors
+    /// When the temperature is not positive or the threshold not between 0 and 1; nothing is changed then.
+    pub fn recalibrate(&mut self, temperature: f64, threshold: OperatingPoint) -> Result<(), ModelError> {
+        if !(temperature.is_finite() && temperature > 0.0) {
+            return Err(ModelError::Setting(format!("the temperature is {temperature}, but must be positive")));
+        }
+        if !(0.0..=1.0).contains(&threshold.threshold) {
+            let value = threshold.threshold;
+            return Err(ModelError::Setting(format!("the threshold is {value}, but must lie between 0 and 1")));
+        }
+        (self.card.temperature, self.card.threshold) = (temperature, threshold);
+        Ok(())
     }
 
     /// The bundle's short hash, by which predictions name it.

@@ -6,7 +6,9 @@ use coxa_cohort::Split;
 
 use super::settle;
 use super::validation::Validation;
-use crate::bundle::{CamSpec, Card, DataSummary, FORMAT, INTENDED_USE, InputSpec, WEIGHTS_FILE, WeightsSummary, fixed};
+use crate::bundle::{
+    CamSpec, Card, DataSummary, FORMAT, INTENDED_USE, InputSpec, ValidationScores, WEIGHTS_FILE, WeightsSummary, fixed,
+};
 use crate::numbers::probability;
 use crate::recipe::{CalibrationRule, Recipe, Stage};
 use crate::{ModelError, WeightsFormat};
@@ -78,6 +80,10 @@ pub(super) fn card(finished: &Finished<'_>) -> Result<Card, ModelError> {
             simulated: finished.simulated,
         }),
         metrics,
+        validation_scores: (two_classes && !held_out.is_empty()).then(|| {
+            let patients = held_out.iter().map(|sample| sample.patient.as_str());
+            ValidationScores::new(patients.zip(validation.logits.iter().copied()))
+        }),
         recipe: Some((*recipe).clone()),
         stage: Some(stage.name.clone()),
         origin: format!("trained by recipe {}, stage {}", recipe.name, stage.name),

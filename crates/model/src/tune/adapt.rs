@@ -50,5 +50,7 @@ pub fn adapt(
         return Err(ModelError::Setting("statistics need two films at least".into()));
     }
     card.origin = format!("{}; normalization statistics of {measured_on}", card.origin);
+    // The scores were those with other statistics.
+    card.validation_scores = None;
     Ok(Bundle::new(card, network.parameters()?)?.with_seen(bundle.seen().clone()))
 }

@@ -40,6 +40,8 @@ pub fn average(bundles: &[Bundle]) -> Result<Bundle, ModelError> {
     }
     let names: Vec<&str> = bundles.iter().map(Bundle::short_hash).collect();
     card.origin = format!("{}; mean of the weights of {}", card.origin, names.join(", "));
+    // The scores were another network's.
+    card.validation_scores = None;
     let seen = bundles.iter().fold(Seen::default(), |seen, bundle| seen.union(bundle.seen()));
     Ok(Bundle::new(card, mean)?.with_seen(seen))
 }

@@ -39,11 +39,12 @@ const USER_AUTHENTICATION: Code = ("110114", "User Authentication");
 /// Event, type and action (`C`reate, `R`ead, `U`pdate, `D`elete, `E`xecute) of a deed.
 fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
     use Deed::{
-        AuditExported, AuditRead, AuditVerified, Echoed, FactorAdded, FactorRemoved, FilmOpened, FilmRemoved,
-        FilmsListed, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored,
-        PasswordChanged, PasswordReset, PeerAllowed, PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent,
-        ResultPushed, ResultsRead, ReviewUndone, Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut,
-        StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked, StudyMade, TestSent, TokenCreated, TokenRevoked,
+        AuditExported, AuditRead, AuditVerified, BaselineChosen, CalibrationProposed, CalibrationTaken, Echoed,
+        FactorAdded, FactorRemoved, FilmOpened, FilmRemoved, FilmsListed, LabelsAdded, NodeStarted, NodeStopped,
+        ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored, PasswordChanged, PasswordReset, PeerAllowed,
+        PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent, ResultPushed, ResultsRead, ReviewUndone, Reviewed,
+        SessionsEnded, SignInFailed, SignedIn, SignedOut, StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked,
+        StudyMade, TestSent, TokenCreated, TokenRevoked,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),
@@ -67,6 +68,9 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         FilmRemoved => (STUDY_DELETED, None, 'D'),
         Resent | Echoed | TestSent => (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E'),
         PeerAllowed | PeerDisallowed => (SECURITY_ALERT, Some(("110128", "Network Configuration")), 'E'),
+        LabelsAdded | CalibrationProposed | CalibrationTaken | BaselineChosen => {
+            (SECURITY_ALERT, Some(("110131", "Software Configuration")), 'E')
+        }
         PersonAdded | PersonChanged => (SECURITY_ALERT, Some(("110136", "Security Roles Changed")), 'E'),
         PasswordChanged | PasswordReset | FactorAdded | FactorRemoved | SessionsEnded | TokenCreated | TokenRevoked => {
             (SECURITY_ALERT, Some(("110137", "User Security Attributes Changed")), 'E')

@@ -4,12 +4,14 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Database, DbError, Dialect};
 
-/// `{id}` is the type of a row's own number; `{append_only:TABLE}` makes the database refuse to change or remove rows of a table.
+/// `{id}` is the type of a row's own number; `{append_only:TABLE}` makes the database refuse to change or remove rows of a table;
+/// `{json_number:COLUMN.KEY}` is the number at a key of a column that holds a JSON object.
 const STEPS: &[&str] = &[
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
+    include_str!("schema/005.sql"),
     include_str!("schema/007.sql"),
     include_str!("schema/008.sql"),
     include_str!("schema/009.sql"),
@@ -63,6 +65,17 @@ fn in_dialect(sql: &str, dialect: Dialect) -> String {
     while let Some((before, rest)) = sql.split_once("{append_only:") {
         let Some((table, after)) = rest.split_once('}') else { break };
         sql = format!("{before}{}{after}", append_only.replace("TABLE", table));
+    }
+    while let Some((before, rest)) = sql.split_once("{json_number:") {
+        let Some(((column, key), after)) = rest.split_once('}').and_then(|(name, after)| Some((name.split_once('.')?, after)))
+        else {
+            break;
+        };
+        let number = match dialect {
+            Dialect::Sqlite => format!("json_extract({column}, '$.{key}')"),
+            Dialect::Postgres => format!("CAST(CAST({column} AS json) ->> '{key}' AS DOUBLE PRECISION)"),
+        };
+        sql = format!("{before}{number}{after}");
     }
     sql
 }

@@ -19,6 +19,12 @@ pub struct Outcome {
     pub milliseconds: i64,
     /// The prediction as JSON.
     pub prediction: String,
+    /// The network's own output, before temperature and sigmoid, of a film that was read.
+    pub logit: Option<f32>,
+    /// The probability of a film that was read.
+    pub probability: Option<f64>,
+    /// The calibration's row; 0 for the bundle's own.
+    pub calibration: i64,
     /// Whether the result is pushed to a FHIR server.
     pub is_pushed: bool,
 }
@@ -44,6 +50,10 @@ pub struct Reading {
     pub prediction: String,
     /// Why it was not read; empty where it was.
     pub not_read: String,
+    /// The row of the calibration that it was read with; 0 for the bundle's own.
+    pub calibration: i64,
+    /// The bundle's temperature over that calibration's: 1 without a recalibration.
+    pub scale: f64,
     /// Where its result objects have got: destination, object, state, the last status (−1: none) with its meaning.
     pub sent: Vec<Sent>,
 }
@@ -94,8 +104,8 @@ impl Database {
             .execute(&mut *transaction)
             .await?;
         sqlx::query(
-            "INSERT INTO reading (film_id, read_at, milliseconds, not_read, model, prediction) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (film_id) DO NOTHING",
+            "INSERT INTO reading (film_id, read_at, milliseconds, not_read, model, prediction, probability, logit, calibration_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (film_id) DO NOTHING",
         )
         .bind(job.film)
         .bind(now())
@@ -103,6 +113,9 @@ impl Database {
         .bind(outcome.not_read.clone().unwrap_or_default())
         .bind(outcome.model.clone())
         .bind(outcome.prediction.clone())
+        .bind(outcome.probability)
+        .bind(outcome.logit.map(f64::from))
+        .bind(outcome.calibration)
         .execute(&mut *transaction)
         .await?;
         if outcome.is_pushed {
@@ -150,6 +163,8 @@ impl Database {
                 model: row.try_get("model")?,
                 prediction: row.try_get("prediction")?,
                 not_read: row.try_get("not_read")?,
+                calibration: row.try_get("calibration_id")?,
+                scale: row.try_get("scale")?,
                 sent: self.sent(film).await?,
             });
         }
@@ -187,6 +202,8 @@ impl Database {
 
 const READINGS: &str = "SELECT film.id, film.sop_instance_uid, film.state, film.received_at, COALESCE(job.error, '') AS error, \
      COALESCE(reading.read_at, 0) AS read_at, COALESCE(reading.model, '') AS model, COALESCE(reading.prediction, '') AS prediction, \
-     COALESCE(reading.not_read, '') AS not_read FROM instance AS film LEFT JOIN reading ON reading.film_id = film.id \
+     COALESCE(reading.not_read, '') AS not_read, COALESCE(reading.calibration_id, 0) AS calibration_id, \
+     COALESCE(calibration.own_temperature / calibration.temperature, 1.0) AS scale FROM instance AS film LEFT JOIN reading ON reading.film_id = film.id \
+     LEFT JOIN calibration ON calibration.id = reading.calibration_id \
      LEFT JOIN job ON job.film_id = film.id AND job.kind = 'read' WHERE film.kind = 'film' AND film.id > $2 \
      AND (film.received_at >= $1 OR COALESCE(reading.read_at, 0) >= $1) ORDER BY film.id LIMIT $3";

@@ -63,6 +63,8 @@ pub struct Listed {
     pub prediction: String,
     /// The verdict that stands; empty where there is none.
     pub verdict: String,
+    /// The bundle's temperature over the one that the film was read with: 1 without a recalibration.
+    pub scale: f64,
 }
 
 /// Films before and after one in the worklist.
@@ -96,9 +98,11 @@ pub struct Summary {
 const COLUMNS: &str = "film.id, film.state, film.received_at, film.patient_name, film.patient_id, film.patient_birth_date, film.patient_sex, \
      film.accession_number, film.study_date, film.body_part, film.view_position, film.laterality, film.metadata, \
      COALESCE((SELECT job.error FROM job WHERE job.film_id = film.id AND job.kind = 'read'), '') AS error, \
-     COALESCE(reading.read_at, 0) AS read_at, COALESCE(reading.not_read, '') AS not_read, COALESCE(reading.prediction, '') AS prediction";
+     COALESCE(reading.read_at, 0) AS read_at, COALESCE(reading.not_read, '') AS not_read, COALESCE(reading.prediction, '') AS prediction, \
+     COALESCE((SELECT calibration.own_temperature / calibration.temperature FROM calibration WHERE calibration.id = reading.calibration_id), 1.0) \
+     AS scale";
 /// The verdict that stands.
-const VERDICT: &str = "COALESCE((SELECT review.verdict FROM review WHERE review.film_id = film.id AND review.undone_at = 0 \
+pub(super) const VERDICT: &str = "COALESCE((SELECT review.verdict FROM review WHERE review.film_id = film.id AND review.undone_at = 0 \
      ORDER BY review.id DESC LIMIT 1), '')";
 
 /// One of the two walks, from the latest film on.
@@ -337,5 +341,6 @@ fn of_row(row: &AnyRow) -> Result<Listed, DbError> {
         not_read: text("not_read")?,
         prediction: text("prediction")?,
         verdict: text("verdict")?,
+        scale: row.try_get("scale")?,
     })
 }

@@ -23,6 +23,8 @@ use crate::people::{Action, Asker, Place, Subject, may, same};
 
 /// The longest form: a note of 4,000 characters, each of four bytes and percent-encoded, and what is beside it.
 const LONGEST_FORM: usize = 96 * 1024;
+/// The longest form with a file: 50,000 labels by UID.
+const LONGEST_UPLOAD: usize = 5 << 20;
 
 /// What the gate needs.
 pub(super) struct Guard {
@@ -246,13 +248,26 @@ async fn with_our_token(request: &Parts, body: Body, token: &str) -> Result<Body
     if let Some(sent) = request.headers.get("x-coxa-form") {
         return if same(sent.as_bytes(), token.as_bytes()) { Ok(body) } else { Err(missing()) };
     }
-    let bytes = axum::body::to_bytes(body, LONGEST_FORM).await;
+    let has_file = request.headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"multipart/form-data"));
+    let bytes = axum::body::to_bytes(body, if has_file { LONGEST_UPLOAD } else { LONGEST_FORM }).await;
     let bytes = bytes.map_err(|_| HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long"))?;
+    if has_file {
+        return if leads_with(&bytes, token) { Ok(Body::from(bytes)) } else { Err(missing()) };
+    }
     let expected = format!("form={token}");
     if !bytes.split(|byte| *byte == b'&').any(|pair| same(pair, expected.as_bytes())) {
         return Err(missing());
     }
     Ok(Body::from(bytes))
+}
+
+/// Whether the first part of a form with a file is the token (RFC 7578).
+fn leads_with(bytes: &[u8], token: &str) -> bool {
+    const FIELD: &[u8] = b"\r\nContent-Disposition: form-data; name=\"form\"\r\n\r\n";
+    // A boundary has 70 characters at most (RFC 2046).
+    let Some(line) = bytes.iter().take(80).position(|byte| *byte == b'\r') else { return false };
+    let Some(value) = bytes[line..].strip_prefix(FIELD) else { return false };
+    bytes.starts_with(b"--") && value.len() > token.len() && same(&value[..token.len()], token.as_bytes()) && value[token.len()] == b'\r'
 }
 
 /// The host that a request names, with its port.
@@ -302,6 +317,17 @@ mod tests {
         assert_eq!(at("127.0.0.1:8080", "accept"), Place::Here);
         assert!(matches!(at("127.0.0.1:8080", "x-forwarded-for"), Place::Elsewhere(_)));
         assert!(matches!(at("coxa.example", "accept"), Place::Elsewhere(_)));
+    }
+
+    #[test]
+    fn a_form_with_a_file_leads_with_its_token() {
+        let body = |name: &str, token: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{token}\r\n--b\r\n")
+        };
+        assert!(leads_with(body("form", "secret").as_bytes(), "secret"));
+        for wrong in [body("form", "secre"), body("form", "secret2"), body("file", "secret"), String::new(), "--b".into()] {
+            assert!(!leads_with(wrong.as_bytes(), "secret"), "{wrong}");
+        }
     }
 
     #[test]

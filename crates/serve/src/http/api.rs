@@ -65,6 +65,7 @@ fn line(reading: &Reading) -> ReadingLine {
         regions: of("regions"),
         reason: known(reason),
         model: known(&reading.model),
+        calibration: (reading.calibration > 0).then_some(reading.calibration),
         received_at: rfc3339(reading.received_at),
         read_at: when(reading.read_at),
         notice: coxa_schema::NOTICE,

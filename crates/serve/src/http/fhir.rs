@@ -141,7 +141,7 @@ fn subject(film: &Film) -> Option<Value> {
 }
 
 fn device(reading: &Reading) -> Value {
-    json!({
+    let mut device = json!({
         "resourceType": "Device", "id": "program",
         "name": [{ "value": "Coxa", "type": "registered-name" }],
         "version": [
@@ -149,7 +149,13 @@ fn device(reading: &Reading) -> Value {
             { "type": { "text": "network" }, "value": reading.model },
         ],
         "note": [{ "text": NOTICE }],
-    })
+    });
+    if reading.calibration > 0
+        && let Some(versions) = device["version"].as_array_mut()
+    {
+        versions.push(json!({ "type": { "text": "calibration" }, "value": reading.calibration.to_string() }));
+    }
+    device
 }
 
 fn prediction(reading: &Reading) -> Option<FilmPrediction> {

@@ -12,6 +12,7 @@ use crate::language::Language;
 const ASSETS: [(&str, &str, &str); 8] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
     ("viewer.css", "text/css; charset=utf-8", include_str!("../../assets/viewer.css")),
+    ("monitoring.css", "text/css; charset=utf-8", include_str!("../../assets/monitoring.css")),
     ("common.js", "text/javascript; charset=utf-8", include_str!("../../assets/common.js")),
     ("worklist.js", "text/javascript; charset=utf-8", include_str!("../../assets/worklist.js")),
     ("film.js", "text/javascript; charset=utf-8", include_str!("../../assets/film.js")),

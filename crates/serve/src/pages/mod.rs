@@ -10,12 +10,14 @@ mod certificate;
 mod choice;
 mod film;
 mod me;
+mod monitoring;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod operations;
 mod people;
 mod reading;
 mod reasons;
+mod recalibration;
 mod reviews;
 mod signin;
 mod state;
@@ -63,6 +65,13 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/operations/send", Action::Operate, operations::test_send)
         .post("/operations/allow", Action::Operate, operations::allow)
         .post("/operations/disallow", Action::Operate, operations::disallow)
+        .get("/monitoring", Action::Monitor, monitoring::page)
+        .post("/monitoring/baseline", Action::Calibrate, monitoring::baseline)
+        .post("/monitoring/labels", Action::Calibrate, recalibration::upload)
+        .get("/monitoring/recalibration", Action::Calibrate, recalibration::page)
+        .post("/monitoring/recalibration", Action::Calibrate, recalibration::ask)
+        .post("/monitoring/recalibration/take", Action::Calibrate, recalibration::take)
+        .get("/monitoring/recalibration/{id}", Action::Calibrate, recalibration::proposal)
         .get("/signin", Action::SignIn, signin::page)
         .post("/signin", Action::SignIn, signin::enter)
         .get("/signin/code", Action::EnterCode, signin::code_page)
@@ -170,6 +179,7 @@ struct Frame {
     reading: bool,
     studies: bool,
     operations: bool,
+    monitoring: bool,
     people: bool,
     audit: bool,
 }
@@ -195,6 +205,7 @@ impl Frame {
             reading: may(Action::Reading),
             studies: may(Action::Studies),
             operations: may(Action::Operations),
+            monitoring: may(Action::Monitor),
             people: may(Action::People),
             audit: may(Action::Audit),
         }
@@ -214,6 +225,7 @@ impl Frame {
             reading: false,
             studies: false,
             operations: false,
+            monitoring: false,
             people: false,
             audit: false,
         }

@@ -17,6 +17,7 @@ use crate::audit::Deed;
 use crate::db::{AllowedPeer, DeadKind, SeenRefusal, now};
 use crate::http::{App, Caller, Shared};
 use crate::language::{Language, Message};
+use crate::monitor;
 use crate::send;
 use crate::store::free_bytes;
 
@@ -147,6 +148,12 @@ impl Page {
 async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>) -> Result<Page, PageError> {
     let (config, language) = (&app.config, caller.language);
     let network = desk.network(config).await;
+    let calibration = match network {
+        Some((_, hash)) => app.db.calibration_in_use(hash).await?,
+        None => None,
+    };
+    let own = config.network.threshold.or(network.map(|(card, _)| card.threshold.threshold));
+    let high = config.network.high_specificity_threshold;
     Ok(Page {
         frame: Frame::of("operations-title", "operations", caller),
         tested,
@@ -181,11 +188,15 @@ async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>)
         disk: disk(language, config),
         network: network.map(|(card, hash)| (visible(&card.name), hash.clone())),
         reads: config.has(crate::config::Role::Read),
-        threshold: thresholds(
-            language,
-            config.network.threshold.or(network.map(|(card, _)| card.threshold.threshold)),
-            config.network.high_specificity_threshold,
-        ),
+        threshold: match &calibration {
+            Some(used) => {
+                let scale = monitor::scale(used);
+                let high = high.map(|high| monitor::rescaled(high, scale));
+                let both = thresholds(language, Some(used.what.threshold), high);
+                language.say("operations-calibrated").with("thresholds", both).with("calibration", used.id).to_string()
+            }
+            None => thresholds(language, own, high),
+        },
         ends: config.tls.as_ref().map(|tls| ends(language, &tls.certificate)),
         node: config.node_name(),
         ae_title: config.ae_title.clone(),

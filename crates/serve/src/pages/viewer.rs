@@ -21,6 +21,7 @@ use crate::audit::Deed;
 use crate::db::{Film, FilmQuery, Reading};
 use crate::http::{App, Caller, Shared};
 use crate::language::Language;
+use crate::monitor;
 
 /// Other films of the patient that are listed.
 const OTHERS: usize = 12;
@@ -60,6 +61,8 @@ struct Page {
     scale: Option<Scale>,
     regions: Vec<Region>,
     model: String,
+    /// The calibration's row; 0 for the network's own.
+    calibration: i64,
     read_at: String,
     /// Whether there could be a heat map, but its scale is not known.
     lacks_scale: bool,
@@ -85,13 +88,15 @@ pub(super) async fn page(
     let person = caller.asker.person().map_or(0, |person| person.id);
     app.sights.film(person, film.id);
     app.audit.add(caller.event(Deed::FilmOpened).on(film.id)).await?;
+    app.db.opened(film.id).await?;
     let reading = app.db.reading_of(film.id).await?;
     let filters = Filters::of(&asked);
     let back = filters.address(1);
     let beside = app.db.neighbors(&filters.query(), film.id).await?;
     let address = |id: i64| format!("/films/{id}{back}");
     let reviews = Reviews::of(&app.db, &caller, film.id, &back).await?;
-    let high = app.config.network.high_specificity_threshold;
+    let scale = reading.as_ref().map_or(1.0, |reading| reading.scale);
+    let high = app.config.network.high_specificity_threshold.map(|high| monitor::rescaled(high, scale));
     let prediction =
         reading.as_ref().and_then(|reading| serde_json::from_str::<FilmPrediction>(&reading.prediction).ok());
     let finding = prediction.as_ref().and_then(FilmPrediction::finding);
@@ -122,6 +127,7 @@ pub(super) async fn page(
         scale: finding.map(|finding| Scale::of(language, finding.probability, finding.threshold, high)),
         regions: finding.map(regions).unwrap_or_default(),
         model: reading.as_ref().map(|reading| reading.model.clone()).unwrap_or_default(),
+        calibration: reading.as_ref().map_or(0, |reading| reading.calibration),
         read_at: reading
             .as_ref()
             .filter(|reading| reading.read_at > 0)

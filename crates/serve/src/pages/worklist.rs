@@ -16,6 +16,7 @@ use crate::audit::Deed;
 use crate::db::{FilmState, Finding, Listed, Summary, Verdict, WorklistQuery, now};
 use crate::http::{Caller, Shared};
 use crate::language::Language;
+use crate::monitor;
 use crate::people::{Action, Subject, may};
 use crate::visible::without_hidden;
 
@@ -247,6 +248,7 @@ struct Row {
 impl Row {
     fn of(language: Language, film: &Listed, high: Option<f64>, filters: &Filters) -> Self {
         let found: Found = serde_json::from_str(&film.prediction).unwrap_or_default();
+        let high = high.map(|high| monitor::rescaled(high, film.scale));
         let header = Header::of(&film.metadata);
         let mut sides: Vec<&'static str> = found
             .regions

@@ -84,6 +84,10 @@ pub enum Action {
     People,
     /// The audit log: read, verify, export.
     Audit,
+    /// Monitoring: counts and scores of films, none by itself.
+    Monitor,
+    /// Labels, recalibration, the baseline of monitoring.
+    Calibrate,
     /// DICOMweb: search and retrieve.
     Objects,
     /// DICOMweb: store.
@@ -110,8 +114,8 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, ChoosePassword, EnterCode, Films, Join, Language, Objects, Open, Operate, Operations, People,
-        Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, UndoReview,
+        Account, Audit, Calibrate, ChoosePassword, EnterCode, Films, Join, Language, Monitor, Objects, Open, Operate,
+        Operations, People, Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, UndoReview,
     };
     if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
@@ -141,7 +145,8 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
                 }
                 Reading => is(Role::Reader),
                 Studies => is(Role::Reviewer),
-                Operations | Operate | People | Status | Resend => is(Role::Administrator),
+                Operations | Operate | People | Status | Resend | Calibrate => is(Role::Administrator),
+                Monitor => is(Role::Administrator) || is(Role::Reviewer),
                 Audit => is(Role::Auditor),
                 // Films come from modalities and archives, not from a browser; a sign-in that is whole has no steps left.
                 StoreObjects | EnterCode | ChoosePassword => false,

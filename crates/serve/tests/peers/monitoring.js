@@ -1,0 +1,78 @@
+// An administrator at the monitoring pages in headless Chromium: chooses a baseline, uploads labels, has a calibration shown, takes it and
+// returns to the network's own. Every page is photographed on a wide screen, a laptop and a phone, and searched by axe-core.
+//
+//     node monitoring.js URL SESSION FOLDER LABELS.csv
+const fs = require('fs');
+const path = require('path');
+const { chromium } = require('playwright-core');
+const [url, session, folder, labels] = process.argv.slice(2);
+const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+const faults = [];
+
+async function look(page, name) {
+  for (const [size, width, height] of [['-wide', 1920, 1080], ['', 1366, 768], ['-phone', 390, 844]]) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(100);
+    await page.screenshot({ path: path.join(folder, `${name}${size}.png`), fullPage: true });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    if (wide > 1) faults.push(`${name}${size}: ${wide} pixels wider than the window`);
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
+    for (const found of violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))) {
+      faults.push(`${name}${size}: ${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).slice(0, 3).join(' | ')}`);
+    }
+  }
+}
+
+function must(condition, words) {
+  if (!condition) throw new Error(words);
+}
+
+(async () => {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const context = await browser.newContext();
+  await context.addCookies([{ name: 'coxa', value: session, url }]);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => faults.push(`a script failed: ${error.message}`));
+  page.on('console', (line) => line.type() === 'error' && faults.push(`on ${page.url()}: ${line.text()}`));
+
+  await page.goto(`${url}/monitoring`);
+  await look(page, 'no-reference');
+  await page.fill('input[name=films]', '60');
+  await page.locator('#drift form button').first().click();
+  await page.waitForURL(/monitoring/);
+  must(/baseline/.test(await page.locator('#drift').innerText()), 'no baseline');
+  await look(page, 'monitoring');
+  await page.selectOption('select[name=source]', 'XR2');
+  await page.locator('form.filters button').click();
+  must(new URL(page.url()).searchParams.get('source') === 'XR2', 'the filter is not in the address');
+  await look(page, 'one-source');
+
+  await page.goto(`${url}/monitoring/recalibration`);
+  const bad = path.join(folder, 'faulty.csv');
+  fs.writeFileSync(bad, 'sop_instance_uid,label\n=1+1,1\n2.25.7,yes\n');
+  await page.setInputFiles('#file', bad);
+  await page.getByRole('button', { name: 'Upload' }).click();
+  must(/Row 3, column label/.test(await page.locator('#uploaded').innerText()), 'the faults are not shown');
+  await look(page, 'labels-refused');
+  await page.setInputFiles('#file', labels);
+  await page.getByRole('button', { name: 'Upload' }).click();
+  must(/50 films are labeled/.test(await page.locator('#uploaded').innerText()), 'the labels are not stored');
+  await page.fill('#target', '90');
+  await page.getByRole('button', { name: /what would change/ }).click();
+  await page.waitForURL(/recalibration\/\d+$/);
+  await look(page, 'proposal');
+  await page.getByRole('button', { name: /Take calibration/ }).click();
+  await page.waitForURL(/recalibration$/);
+  must(/in use/.test(await page.locator('#calibrations').innerText()), 'the calibration is not taken');
+  await look(page, 'recalibration');
+  await page.getByRole('button', { name: /network’s own/ }).click();
+  await page.waitForLoadState();
+  must(/used before/.test(await page.locator('#calibrations').innerText()), 'the calibration is not taken back');
+
+  await page.goto(`${url}/monitoring?period=all&source=XR1`);
+  await context.clearCookies();
+  await browser.close();
+  const real = faults.filter((fault) => !/status of 400/.test(fault));
+  if (real.length) throw new Error(real.join('\n'));
+})().catch((error) => { console.error(String(error)); process.exit(1); });
