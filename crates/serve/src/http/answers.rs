@@ -24,6 +24,8 @@ pub(super) struct ReadingLine {
     pub(super) reason: Option<String>,
     /// The first digits of the network's hash.
     pub(super) model: Option<String>,
+    /// The calibration that its threshold is of; none for the network's own.
+    pub(super) calibration: Option<i64>,
     /// RFC 3339.
     pub(super) received_at: String,
     /// RFC 3339.
