@@ -351,6 +351,8 @@
 
   const form = $("review");
   const note = $("note");
+  // Agree, disagree, unsure; on a film of a trial: fracture, no fracture, unsure. Each has its key.
+  const verdicts = form.querySelectorAll("[name=verdict]");
   // A judgment that is not stored survives a reload and a new sign-in of the same person, in this tab alone.
   const draft = `draft-${stage.dataset.person}-${view.id}`;
   let storing = null;
@@ -368,7 +370,7 @@
     if (kept.x) place({ x: Number(kept.x), y: Number(kept.y) });
     if (kept.verdict) {
       $("stored").className = "stored bad";
-      $("stored").textContent = `Not stored yet: ${kept.verdict}. Press ${{ agree: "a", disagree: "d", unsure: "u" }[kept.verdict]} to store it.`;
+      $("stored").textContent = `Not stored yet: ${kept.verdict}. Press ${form.querySelector(`[value="${kept.verdict}"]`)?.dataset.key || "a button"} to store it.`;
     }
   };
   note.addEventListener("input", keepDraft);
@@ -429,7 +431,7 @@
     if ($("stored").classList.contains("bad")) return;
     if (note.value.trim() && !warned) {
       warned = true;
-      $("stored").textContent = "The note is not stored yet: a, d or u stores it. Once more leaves without.";
+      $("stored").textContent = `The note is not stored yet: ${[...verdicts].map((button) => button.dataset.key).join(", ")} store it. Once more leaves without.`;
       return;
     }
     location.assign(link.href);
@@ -445,7 +447,7 @@
   // ---- Keys ----------------------------------------------------------------------------------------------------------------------
 
   const keys = {
-    a: () => review("agree"), d: () => review("disagree"), u: () => review("unsure"), U: undo, c: () => note.focus(),
+    ...Object.fromEntries([...verdicts].map((button) => [button.dataset.key, () => review(button.value)])), U: undo, c: () => note.focus(),
     j: () => go($("next")), n: () => go($("next")), k: () => go($("previous")), p: () => go($("previous")),
     Escape: () => (tool ? take("") : go($("list"))),
     0: fit, z: () => zoomTo(1 / devicePixelRatio), "+": () => zoomTo(at.zoom * 1.25), "=": () => zoomTo(at.zoom * 1.25), "-": () => zoomTo(at.zoom / 1.25),

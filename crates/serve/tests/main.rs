@@ -14,3 +14,4 @@ mod queue;
 mod receive;
 mod rules;
 mod support;
+mod trial;

@@ -35,6 +35,8 @@
 //! | [`calibration`] | slope, intercept, reliability, ECE, Brier score, temperature |
 //! | [`decision`] | net benefit |
 //! | [`power`] | sample size and power |
+//! | [`independent`] | proportions of two independent groups and their difference, by cluster |
+//! | [`survival`] | times to an event: Kaplan and Meier's median, the log-rank test |
 //! | [`mrmc`] | multi-reader multi-case studies |
 //! | [`bootstrap`] | percentile intervals of any statistic |
 //! | [`distribution`] | the distributions behind the p-values |
@@ -50,6 +52,7 @@ pub mod contingency;
 pub mod decision;
 pub mod distribution;
 mod estimate;
+pub mod independent;
 pub mod interval;
 mod logistic;
 pub mod means;
@@ -59,6 +62,7 @@ pub mod power;
 pub mod ranks;
 pub mod roc;
 mod scored;
+pub mod survival;
 
 pub use bootstrap::{Bootstrap, Plan, Resampling};
 pub use confusion::{Confusion, Metric};

@@ -62,6 +62,8 @@ pub struct Config {
     pub people: SignIn,
     /// The audit log.
     pub audit: Audit,
+    /// What the form of a new trial begins with.
+    pub trial: Option<crate::trial::TrialPlan>,
 }
 
 impl Default for Config {
@@ -87,6 +89,7 @@ impl Default for Config {
             require_token: false,
             people: SignIn::default(),
             audit: Audit::default(),
+            trial: None,
         }
     }
 }
@@ -348,6 +351,9 @@ impl Config {
         }
         self.people.validate()?;
         self.audit.validate()?;
+        if let Some(trial) = &self.trial {
+            trial.check().map_err(|wrong| ConfigError::value("trial", &trial.name, wrong))?;
+        }
         self.network.precision()?;
         for (key, value) in [
             ("network.threshold", self.network.threshold),
@@ -481,6 +487,8 @@ mod tests {
             ("[people]\naddress = \"http://coxa.example\"", "https://HOST"),
             ("[people]\naddress = \"https://coxa.example/path\"", "https://HOST"),
             ("[audit]\nkeys = [\"abc\"]", "64 hexadecimal digits"),
+            ("[trial]\nname = \"T\"\nplanned = 10\nblock_sizes = [5]", "multiples of 2"),
+            ("[trial]\nname = \"T\"\nplanned = 10\nunit = \"film\"", "unknown variant `film`"),
             ("\n\n[limits]\nassociations = \"many\"", "line 4"),
         ] {
             let error = of(text).unwrap_err();

@@ -21,6 +21,7 @@ mod search;
 mod sessions;
 mod tokens;
 mod transaction;
+mod trial;
 mod worklist;
 
 use std::path::Path;
@@ -43,6 +44,7 @@ pub use reviews::{NewReview, Review, Verdict};
 pub use search::{Contents, FilmQuery, Level};
 pub use sessions::{NewSession, SEEN, SeenSession, Session};
 pub use tokens::Scope;
+pub use trial::{Ended, InTrial, Randomization, Trial, TrialCounts, Undiagnosed};
 pub use worklist::{Finding, Listed, Neighbors, Summary, WorklistQuery};
 
 /// Connections that read SQLite beside the one that writes; on PostgreSQL all connections.

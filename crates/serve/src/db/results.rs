@@ -1,13 +1,15 @@
 //! Results of films: written in one transaction with their objects and the rows of the sending queue.
 
-use sqlx::Row as _;
+use serde::{Deserialize, Serialize};
+use sqlx::{AnyConnection, Row as _};
 
 use super::claims::finish;
 use super::films::{enqueue, insert};
+use super::trial::admit::{Disclosure, admit};
 use super::{Database, DbError, FilmState, Job, JobKind, NewObject, now};
 
 /// The result of a film.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Whether it is called positive.
     pub is_positive: bool,
@@ -76,7 +78,8 @@ impl Database {
         Ok(())
     }
 
-    /// Ends a job with its result; `false` where the job has gone to another worker, and nothing is changed.
+    /// Ends a job with its result; `false` where the job has gone to another worker, and nothing is changed. A result that a trial
+    /// withholds is sealed in the same transaction, and the film's state says no more than that.
     ///
     /// # Errors
     /// When the database fails.
@@ -86,46 +89,8 @@ impl Database {
             transaction.rollback().await?;
             return Ok(false);
         }
-        let state = if outcome.not_read.is_some() { FilmState::NotRead } else { FilmState::Read };
-        sqlx::query("UPDATE instance SET state = $1, is_positive = $2 WHERE id = $3")
-            .bind(state.as_str())
-            .bind(i64::from(outcome.is_positive))
-            .bind(job.film)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "INSERT INTO reading (film_id, read_at, milliseconds, not_read, model, prediction) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (film_id) DO NOTHING",
-        )
-        .bind(job.film)
-        .bind(now())
-        .bind(outcome.milliseconds)
-        .bind(outcome.not_read.clone().unwrap_or_default())
-        .bind(outcome.model.clone())
-        .bind(outcome.prediction.clone())
-        .execute(&mut *transaction)
-        .await?;
-        if outcome.is_pushed {
-            enqueue(&mut transaction, JobKind::Fhir, job.film, "").await?;
-        }
-        for object in objects {
-            let kind = object.kind.as_str();
-            // A UID that is taken is the same object's, of a reading before.
-            let Some(id) = insert(&mut transaction, &object.attributes, kind, Some(job.film)).await? else { continue };
-            if object.is_copied {
-                enqueue(&mut transaction, JobKind::Copy, id, &object.attributes.home).await?;
-            }
-            for destination in &object.destinations {
-                sqlx::query(
-                    "INSERT INTO send (object_id, destination, priority, state, run_at, lease_until, lease_owner, attempts, status, \
-                     explained, done_at) VALUES ($1, $2, $3, 'due', 0, 0, '', 0, -1, '', 0) ON CONFLICT (object_id, destination) DO NOTHING",
-                )
-                .bind(id)
-                .bind(destination.clone())
-                .bind(i64::from(outcome.is_positive))
-                .execute(&mut *transaction)
-                .await?;
-            }
+        if admit(&mut transaction, self.dialect, job.film, outcome, objects).await? == Disclosure::Shown {
+            publish(&mut transaction, job.film, outcome, objects).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -183,6 +148,57 @@ impl Database {
         };
         rows.iter().map(sent).collect()
     }
+}
+
+/// Writes a result with its objects where everything reads them; nothing else does.
+pub(super) async fn publish(
+    connection: &mut AnyConnection,
+    film: i64,
+    outcome: &Outcome,
+    objects: &[NewObject],
+) -> Result<(), DbError> {
+    let state = if outcome.not_read.is_some() { FilmState::NotRead } else { FilmState::Read };
+    sqlx::query("UPDATE instance SET state = $1, is_positive = $2 WHERE id = $3")
+        .bind(state.as_str())
+        .bind(i64::from(outcome.is_positive))
+        .bind(film)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO reading (film_id, read_at, milliseconds, not_read, model, prediction) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (film_id) DO NOTHING",
+    )
+    .bind(film)
+    .bind(now())
+    .bind(outcome.milliseconds)
+    .bind(outcome.not_read.clone().unwrap_or_default())
+    .bind(outcome.model.clone())
+    .bind(outcome.prediction.clone())
+    .execute(&mut *connection)
+    .await?;
+    if outcome.is_pushed {
+        enqueue(connection, JobKind::Fhir, film, "").await?;
+    }
+    for object in objects {
+        let kind = object.kind.as_str();
+        // A UID that is taken is the same object's, of a reading before.
+        let Some(id) = insert(connection, &object.attributes, kind, Some(film)).await? else { continue };
+        if object.is_copied {
+            enqueue(connection, JobKind::Copy, id, &object.attributes.home).await?;
+        }
+        for destination in &object.destinations {
+            sqlx::query(
+                "INSERT INTO send (object_id, destination, priority, state, run_at, lease_until, lease_owner, attempts, status, \
+                 explained, done_at) VALUES ($1, $2, $3, 'due', 0, 0, '', 0, -1, '', 0) ON CONFLICT (object_id, destination) DO NOTHING",
+            )
+            .bind(id)
+            .bind(destination.clone())
+            .bind(i64::from(outcome.is_positive))
+            .execute(&mut *connection)
+            .await?;
+        }
+    }
+    Ok(())
 }
 
 const READINGS: &str = "SELECT film.id, film.sop_instance_uid, film.state, film.received_at, COALESCE(job.error, '') AS error, \

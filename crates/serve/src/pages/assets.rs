@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::HttpError;
 
-const ASSETS: [(&str, &str, &str); 7] = [
+const ASSETS: [(&str, &str, &str); 8] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
     ("viewer.css", "text/css; charset=utf-8", include_str!("../../assets/viewer.css")),
     ("common.js", "text/javascript; charset=utf-8", include_str!("../../assets/common.js")),
     ("worklist.js", "text/javascript; charset=utf-8", include_str!("../../assets/worklist.js")),
     ("film.js", "text/javascript; charset=utf-8", include_str!("../../assets/film.js")),
     ("viewer.js", "text/javascript; charset=utf-8", include_str!("../../assets/viewer.js")),
+    ("trial.js", "text/javascript; charset=utf-8", include_str!("../../assets/trial.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
 ];
 

@@ -1,4 +1,4 @@
-//! Pages: sign-in, the worklist, the viewer, operations, people, the audit log. Made on the server from templates; the scripts add what a page without them does not need.
+//! Pages: sign-in, the worklist, the viewer, operations, people, a trial, the audit log. Made on the server from templates; the scripts add what a page without them does not need.
 //!
 //! Nothing on a page comes from another host, and no script or style stands in a page: the Content Security Policy allows neither.
 //! Everything that a film or peer can write is escaped by the templates, with invisible characters made visible.
@@ -6,6 +6,7 @@
 mod assets;
 mod audit;
 mod certificate;
+mod diagnoses;
 mod film;
 mod me;
 mod operations;
@@ -14,6 +15,7 @@ mod reviews;
 mod signin;
 mod state;
 mod text;
+mod trial;
 mod viewer;
 mod worklist;
 
@@ -73,6 +75,19 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/audit/verify", Action::Audit, audit::verify)
         .get("/audit/export.csv", Action::Audit, audit::csv)
         .get("/audit/export.xml", Action::Audit, audit::dicom)
+        .post("/films/{id}/unblind", Action::Unblind, trial::unblind_film)
+        .get("/trial", Action::Trial, trial::page)
+        .post("/trial/begin", Action::Trial, trial::begin)
+        .post("/trial/stop", Action::Trial, trial::stop)
+        .post("/trial/close", Action::Trial, trial::close)
+        .post("/trial/opt-out", Action::Trial, trial::opt_out)
+        .post("/trial/withdraw", Action::Trial, trial::withdraw)
+        .post("/trial/unblind", Action::Trial, trial::unblind)
+        .get("/trial/rows.csv", Action::Trial, trial::rows)
+        .get("/trial/allocation.csv", Action::Trial, trial::allocation)
+        .get("/trial/diagnoses", Action::Diagnoses, diagnoses::page)
+        .post("/trial/diagnoses", Action::Diagnoses, diagnoses::add)
+        .post("/trial/diagnoses/upload", Action::Diagnoses, diagnoses::upload)
         .get("/assets/{name}", Action::Open, assets::asset)
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::map_response(secure))
@@ -118,6 +133,7 @@ struct Frame {
     operations: bool,
     people: bool,
     audit: bool,
+    trial: bool,
 }
 
 impl Frame {
@@ -133,6 +149,7 @@ impl Frame {
             operations: may(Action::Operations),
             people: may(Action::People),
             audit: may(Action::Audit),
+            trial: may(Action::Trial),
         }
     }
 
@@ -148,6 +165,7 @@ impl Frame {
             operations: false,
             people: false,
             audit: false,
+            trial: false,
         }
     }
 

@@ -46,15 +46,23 @@ pub(super) struct Filters {
     page: i64,
 }
 
-const STATES: [(&str, &str); 5] =
-    [("", "Any state"), ("read", "Read"), ("not_read", "Not read"), ("waiting", "Waiting"), ("failed", "Failed")];
+const STATES: [(&str, &str); 6] = [
+    ("", "Any state"),
+    ("read", "Read"),
+    ("not_read", "Not read"),
+    ("withheld", "Result withheld"),
+    ("waiting", "Waiting"),
+    ("failed", "Failed"),
+];
 const FINDINGS: [(&str, &str); 3] = [("", "Any finding"), ("positive", "Positive"), ("negative", "Negative")];
-const REVIEWS: [(&str, &str); 5] = [
+const REVIEWS: [(&str, &str); 7] = [
     ("", "Any review"),
     ("none", "Not reviewed"),
     ("agree", "Agreed"),
     ("disagree", "Disagreed"),
     ("unsure", "Unsure"),
+    ("fracture", "Decided: fracture"),
+    ("no_fracture", "Decided: no fracture"),
 ];
 const DATES: [(&str, &str); 4] =
     [("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"), ("all", "All days")];
@@ -81,6 +89,7 @@ impl Filters {
             states: match self.state {
                 "read" => vec![FilmState::Read],
                 "not_read" => vec![FilmState::NotRead],
+                "withheld" => vec![FilmState::Withheld],
                 "waiting" => vec![FilmState::Received, FilmState::Reading],
                 "failed" => vec![FilmState::Failed],
                 _ => Vec::new(),
@@ -184,6 +193,7 @@ impl Call {
             ("read", _) if is_positive => ("Fracture", "positive"),
             ("read", _) => ("No fracture found", "negative"),
             ("not_read", _) => ("Not read", "unread"),
+            ("withheld", _) => ("Result withheld (trial)", "withheld"),
             ("failed", _) => ("Failed", "failed"),
             ("reading", _) => ("Being read", "waiting"),
             _ => ("Waiting", "waiting"),
@@ -273,6 +283,8 @@ impl Row {
                 "agree" => "Agreed",
                 "disagree" => "Disagreed",
                 "unsure" => "Unsure",
+                "fracture" => "Fracture",
+                "no_fracture" => "No fracture",
                 _ => "",
             },
         }

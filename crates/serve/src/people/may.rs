@@ -76,6 +76,12 @@ pub enum Action {
     People,
     /// The audit log: read, verify, export.
     Audit,
+    /// A trial of the reader: begun, closed, analyzed.
+    Trial,
+    /// Final diagnoses of a trial's patients.
+    Diagnoses,
+    /// A withheld result shown before the trial's end, by its film.
+    Unblind,
     /// DICOMweb: search and retrieve.
     Objects,
     /// DICOMweb: store.
@@ -102,8 +108,8 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, ChoosePassword, EnterCode, Films, Objects, Open, Operate, Operations, People, Resend, Results,
-        Review, SignIn, SignOut, Status, StoreObjects, UndoReview,
+        Account, Audit, ChoosePassword, Diagnoses, EnterCode, Films, Objects, Open, Operate, Operations, People, Resend,
+        Results, Review, SignIn, SignOut, Status, StoreObjects, Trial, Unblind, UndoReview,
     };
     if matches!(action, Open | SignIn | SignOut) {
         return true;
@@ -131,7 +137,9 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
                     };
                     is_author && (is(Role::Physician) || is(Role::Reviewer))
                 }
-                Operations | Operate | People | Status | Resend => is(Role::Administrator),
+                Operations | Operate | People | Status | Resend | Trial => is(Role::Administrator),
+                Diagnoses => is(Role::Physician) || is(Role::Reviewer) || is(Role::Administrator),
+                Unblind => is(Role::Physician),
                 Audit => is(Role::Auditor),
                 // Films come from modalities and archives, not from a browser; a sign-in that is whole has no steps left.
                 StoreObjects | EnterCode | ChoosePassword => false,
