@@ -132,7 +132,7 @@ fn resampled(times: &Times, counts: &[u32]) -> Option<f64> {
 /// event, chi-square with one degree of freedom; as R's `survdiff`.
 ///
 /// # Errors
-/// Undefined where a group is empty or no event tells them apart.
+/// Undefined where a group is empty or no event separates them.
 pub fn log_rank(a: &Times, b: &Times) -> Result<Test, Undefined> {
     let statistic = "log-rank test";
     if a.n() == 0 || b.n() == 0 {

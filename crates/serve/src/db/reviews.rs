@@ -35,7 +35,7 @@ impl Verdict {
         }
     }
 
-    /// Whether it may be said of a film: on one of an open trial a physician decides on the fracture, on any other on the result.
+    /// Whether it is a verdict for a film: on one of an open trial a physician decides on the fracture, on any other on the result.
     pub fn fits(self, is_in_trial: bool) -> bool {
         match self {
             Self::Unsure => true,

@@ -87,6 +87,11 @@ pub fn commitment(secret: &str) -> String {
     coxa_files::sha256(format!("coxa trial secret {secret}").as_bytes())
 }
 
+/// The seal of an arm: SHA-256 over the secret, the patient's number, stratum, place and arm. Without the secret it tells nothing.
+pub(crate) fn sealed_arm(secret: &str, seq: i64, stratum: &str, place: i64, arm: &str) -> String {
+    coxa_files::sha256(format!("coxa trial arm {secret} {seq} {stratum} {place} {arm}").as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,10 +10,10 @@ mod plan;
 mod record;
 mod verify;
 
+pub(crate) use allocation::sealed_arm;
 pub use allocation::{Allocation, commitment};
 pub use diagnoses::{NewDiagnosis, Whose, read_diagnoses};
 pub(crate) use eligible::age;
 pub use plan::{Stratum, TrialPlan, Unit};
 pub use record::record_randomizations;
-pub(crate) use record::sealed_arm;
 pub use verify::{AllocationTable, verify_allocation};

@@ -4,11 +4,6 @@ use crate::audit::{Deed, Event, Log, Who};
 use crate::db::{Database, Randomization};
 use crate::error::NodeError;
 
-/// The seal of an arm: SHA-256 over the secret, the patient's number, stratum, place and arm. Without the secret it tells nothing.
-pub(crate) fn sealed_arm(secret: &str, seq: i64, stratum: &str, place: i64, arm: &str) -> String {
-    coxa_files::sha256(format!("coxa trial arm {secret} {seq} {stratum} {place} {arm}").as_bytes())
-}
-
 /// Adds an entry for each randomization that has none yet. A randomization is written with its film's result; a node that is
 /// killed before the entry adds it at its next start.
 ///

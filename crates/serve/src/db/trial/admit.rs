@@ -6,9 +6,9 @@
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::super::results::publish;
-use super::super::{DbError, Dialect, FilmState, NewObject, Outcome, now};
-use super::{Trial, locked, read_json};
+use super::super::publish::{Outcome, publish};
+use super::super::{DbError, Dialect, FilmState, NewObject, now};
+use super::state::{Trial, locked, read_json};
 use crate::trial::{Allocation, Stratum, age};
 
 /// What becomes of a result.

@@ -2,54 +2,24 @@
 //!
 //! - [`admit`]: who is randomized, in the transaction that writes a film's result; what is withheld is sealed there.
 //! - [`people`]: patients who opt out, withdraw or are unblinded; final diagnoses.
+//! - [`state`]: a trial's row.
 //! - [`rows`]: the table that is analyzed, frozen when the trial is closed.
 
 pub(super) mod admit;
 mod people;
 mod rows;
+mod state;
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 
 pub use people::{Ended, InTrial, Undiagnosed};
+pub use state::Trial;
 
 use super::{Database, DbError, Dialect, now};
 use crate::trial::{AllocationTable, TrialPlan, commitment, sealed_arm};
-use admit::Sends;
-
-/// A trial.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trial {
-    /// Its row.
-    pub id: i64,
-    /// What it is to be.
-    pub plan: TrialPlan,
-    /// When it was begun, microseconds since 1970.
-    pub begun_at: i64,
-    /// When enrolling was stopped; 0 where it was not.
-    pub stopped_at: i64,
-    /// When it was closed; 0 where it is open.
-    pub closed_at: i64,
-    /// The hash of its secret.
-    pub commitment: String,
-    /// The secret, once the trial is closed; empty before.
-    pub secret: String,
-    /// The CSV that is analyzed, once the trial is closed; empty before.
-    pub frozen: String,
-}
-
-impl Trial {
-    /// Whether it is closed.
-    pub fn is_closed(&self) -> bool {
-        self.closed_at != 0
-    }
-
-    /// Whether a patient whose film comes now would be randomized, but for the planned number.
-    pub fn is_enrolling(&self, at: i64) -> bool {
-        let (from, before) = self.plan.enrolls(self.begun_at);
-        self.closed_at == 0 && self.stopped_at == 0 && (from..before).contains(&at)
-    }
-}
+use admit::{Sends, open_films};
+use state::{locked, of_row};
 
 /// How far a trial is, without anything by arm.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -159,7 +129,7 @@ impl Database {
         };
         let at = now();
         let frozen = rows::table(&mut transaction, &open, at).await?.csv();
-        admit::open_films(&mut transaction, "trial_patient.trial_id = $1", trial, Sends::None).await?;
+        open_films(&mut transaction, "trial_patient.trial_id = $1", trial, Sends::None).await?;
         sqlx::query("UPDATE trial SET closed_at = $1, frozen = $2 WHERE id = $3")
             .bind(at)
             .bind(String::from_utf8_lossy(&frozen).into_owned())
@@ -257,33 +227,4 @@ impl Database {
         };
         Ok(AllocationTable { rows: rows.iter().map(allocated).collect::<Result<_, DbError>>()? })
     }
-}
-
-/// The open trial with its secret, locked until the transaction ends: who is randomized, and that it is closed, come one after the
-/// other on all nodes.
-async fn locked(connection: &mut AnyConnection, dialect: Dialect) -> Result<Option<Trial>, DbError> {
-    let lock = if dialect == Dialect::Postgres { "FOR UPDATE" } else { "" };
-    let sql = format!(
-        "SELECT id, plan, begun_at, stopped_at, closed_at, commitment, frozen, secret FROM trial WHERE closed_at = 0 {lock}"
-    );
-    let row = sqlx::query(AssertSqlSafe(sql)).fetch_optional(connection).await?;
-    row.as_ref().map(of_row).transpose()
-}
-
-fn of_row(row: &AnyRow) -> Result<Trial, DbError> {
-    Ok(Trial {
-        id: row.try_get("id")?,
-        plan: read_json(&row.try_get::<String, _>("plan")?)?,
-        begun_at: row.try_get("begun_at")?,
-        stopped_at: row.try_get("stopped_at")?,
-        closed_at: row.try_get("closed_at")?,
-        commitment: row.try_get("commitment")?,
-        secret: row.try_get("secret")?,
-        frozen: row.try_get("frozen")?,
-    })
-}
-
-/// What this program wrote as JSON.
-fn read_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, DbError> {
-    serde_json::from_str(text).map_err(|error| DbError::Sql(sqlx::Error::Decode(Box::new(error))))
 }

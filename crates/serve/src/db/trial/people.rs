@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::super::{Database, DbError, now};
 use super::admit::{Sends, open_films};
-use super::locked;
+use super::state::locked;
 use crate::trial::{NewDiagnosis, Whose};
 
 /// What became of a request about a patient.

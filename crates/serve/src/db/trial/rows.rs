@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use sqlx::{AnyConnection, Row as _};
 
 use super::super::DbError;
-use super::Trial;
+use super::state::Trial;
 
 const HOUR: f64 = 3.6e9;
 
