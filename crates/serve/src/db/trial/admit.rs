@@ -68,11 +68,9 @@ pub(in crate::db) async fn admit(
         // That a film is not read tells nothing of a fracture, and must be known in either arm.
         return Ok(Disclosure::Shown);
     }
-    let sealed = match patient.is_withheld {
-        true => Sealed { outcome: outcome.clone(), objects: objects.to_vec() },
-        false => Sealed { outcome: outcome.clone(), objects: Vec::new() },
-    };
-    let text = if patient.is_withheld { serde_json::to_string(&sealed).unwrap_or_default() } else { String::new() };
+    // Texts and numbers always become JSON.
+    let sealed = || serde_json::to_string(&Sealed { outcome: outcome.clone(), objects: objects.to_vec() });
+    let text = if patient.is_withheld { sealed().unwrap_or_default() } else { String::new() };
     sqlx::query(
         "INSERT INTO trial_film (film_id, patient, received_at, read_at, is_positive, prediction, sealed) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (film_id) DO NOTHING",
