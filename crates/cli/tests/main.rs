@@ -13,6 +13,7 @@ mod serving;
 mod simulating;
 mod statistics;
 mod training;
+mod trials;
 mod usage;
 
 use std::path::{Path, PathBuf};

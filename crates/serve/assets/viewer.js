@@ -354,6 +354,8 @@
 
   const form = $("review");
   const note = $("note");
+  // Agree, disagree, unsure; on a film of a trial: fracture, no fracture, unsure. Each has its key.
+  const verdicts = form.querySelectorAll("[name=verdict]");
   // A judgment that is not stored survives a reload and a new sign-in of the same person, in this tab alone.
   const draft = `draft-${stage.dataset.person}-${view.id}`;
   let storing = null;
@@ -371,7 +373,8 @@
     if (kept.x) place({ x: Number(kept.x), y: Number(kept.y) });
     if (kept.verdict) {
       $("stored").className = "stored bad";
-      $("stored").textContent = Coxa.say("script-draft", { verdict: Coxa.say("script-" + kept.verdict), key: kept.verdict[0] });
+      const button = form.querySelector(`[value="${kept.verdict}"]`);
+      $("stored").textContent = Coxa.say("script-draft", { verdict: button?.firstChild.textContent.trim() || "?", key: button?.dataset.key || "?" });
     }
   };
   note.addEventListener("input", keepDraft);
@@ -432,7 +435,7 @@
     if ($("stored").classList.contains("bad")) return;
     if (note.value.trim() && !warned) {
       warned = true;
-      $("stored").textContent = Coxa.say("script-note-kept");
+      $("stored").textContent = Coxa.say("script-note-kept", { keys: [...verdicts].map((button) => button.dataset.key).join(", ") });
       return;
     }
     location.assign(link.href);
@@ -448,7 +451,7 @@
   // ---- Keys ----------------------------------------------------------------------------------------------------------------------
 
   const keys = {
-    a: () => review("agree"), d: () => review("disagree"), u: () => review("unsure"), U: undo, c: () => note.focus(),
+    ...Object.fromEntries([...verdicts].map((button) => [button.dataset.key, () => review(button.value)])), U: undo, c: () => note.focus(),
     j: () => go($("next")), n: () => go($("next")), k: () => go($("previous")), p: () => go($("previous")),
     Escape: () => (tool ? take("") : go($("list"))),
     0: fit, z: () => zoomTo(1 / devicePixelRatio), "+": () => zoomTo(at.zoom * 1.25), "=": () => zoomTo(at.zoom * 1.25), "-": () => zoomTo(at.zoom / 1.25),

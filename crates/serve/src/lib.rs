@@ -8,6 +8,7 @@
 //! - [`http`]: `/health`, `/ready`, `/metrics`, `/dicom-web`, `/api/v1`, `/fhir`.
 //! - [`people`]: accounts, sign-in, and the one table of who may do what.
 //! - [`monitor`]: what films and scores are like over time, and recalibration on films that the hospital labeled.
+//! - [`trial`]: a randomized trial of the reader: shown or withheld results.
 //! - [`audit`]: what was done, in a chain that shows any change.
 //! - [`db`]: one SQL text for SQLite and PostgreSQL; work that waits in rows.
 //! - [`backup`]: a copy of all of it, and the way back.
@@ -41,6 +42,7 @@ pub mod results;
 mod secret;
 pub mod send;
 pub mod store;
+pub mod trial;
 mod visible;
 
 pub use config::{Config, ConfigError};

@@ -25,6 +25,7 @@ use crate::receive::{Admission, Intake};
 use crate::results::Maker;
 use crate::send::Sender;
 use crate::store::Store;
+use crate::trial::record_randomizations;
 
 /// What is in hand at a stop may go on for so long.
 const GRACE: Duration = Duration::from_secs(20);
@@ -95,6 +96,8 @@ impl Node {
         });
         let (stop, _) = watch::channel(false);
         app.audit.add(app.of_node(Deed::NodeStarted).with("version", env!("CARGO_PKG_VERSION"))).await?;
+        // What a process that was killed did not come to record.
+        record_randomizations(&app.db, &app.audit, &config.node_name()).await?;
         let mut node = Self { app, http: None, dicom: None, first_password, stop, parts: JoinSet::new(), _lock: lock };
         node.start_reading(&work, &outbox).await?;
         node.start_sending(&outbox)?;
@@ -123,6 +126,7 @@ impl Node {
             metrics: Arc::clone(&self.app.metrics),
             work: Arc::clone(work),
             outbox: Arc::clone(outbox),
+            audit: self.app.audit.clone(),
             node: config.node_name(),
             destinations: config.destinations.clone(),
             tries: config.limits.read_tries,

@@ -13,13 +13,15 @@ use coxa_schema::FilmPrediction;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
+use crate::audit::Log;
 use crate::config::{Config, Destination};
-use crate::db::{Calibration, Database, DbError, Film, Job, JobKind, NewObject, Outcome, Outlook, now};
+use crate::db::{Calibration, Database, DbError, Film, InTrial, Job, JobKind, NewObject, Outcome, Outlook, now};
 use crate::error::NodeError;
 use crate::metrics::Metrics;
 use crate::monitor;
 use crate::results::{Made, Maker};
 use crate::store::Store;
+use crate::trial::record_randomizations;
 
 /// How often the database is asked where nobody wakes this node: another node may have received a film.
 const POLL: Duration = Duration::from_millis(500);
@@ -36,6 +38,8 @@ pub struct ReaderParts {
     pub work: Arc<Notify>,
     /// Woken when there is something to send.
     pub outbox: Arc<Notify>,
+    /// What was done.
+    pub audit: Log,
     /// The node's name.
     pub node: String,
     /// Where results go.
@@ -288,9 +292,13 @@ async fn write(parts: &ReaderParts, model: &str, (ready, took): (&InHand, Durati
         Ok(true) => {
             let kind = match (&outcome.not_read, outcome.is_positive) {
                 (Some(_), _) => "not_read",
+                _ if is_withheld(parts, ready.film.id).await => "withheld",
                 (None, true) => "positive",
                 (None, false) => "negative",
             };
+            if let Err(error) = record_randomizations(&parts.db, &parts.audit, &parts.node).await {
+                tracing::error!("a randomization is not in the audit log yet; it is added with the next film: {error}");
+            }
             parts.metrics.count(&parts.metrics.read, kind);
             parts.metrics.reading.observe(took.as_secs_f64());
             parts.metrics.latency.observe((now() - ready.film.received_at).max(0) as f64 / 1e6);
@@ -304,6 +312,11 @@ async fn write(parts: &ReaderParts, model: &str, (ready, took): (&InHand, Durati
             give_up(parts, &ready.job, &error.to_string(), Outlook::AgainAlways).await;
         }
     }
+}
+
+/// Whether a trial withholds a film's result; so it is taken where that cannot be known.
+async fn is_withheld(parts: &ReaderParts, film: i64) -> bool {
+    !matches!(parts.db.in_trial(film).await, Ok(None | Some(InTrial { is_withheld: false, .. })))
 }
 
 /// Puts objects on the disk; their rows are written with the result.

@@ -21,3 +21,4 @@ mod readers;
 mod receive;
 mod rules;
 mod support;
+mod trial;

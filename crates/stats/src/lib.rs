@@ -37,6 +37,8 @@
 //! | [`drift`] | population stability index, Kolmogorov and Smirnov's test |
 //! | [`order`] | quantiles with the interval of order statistics |
 //! | [`power`] | sample size and power |
+//! | [`independent`] | proportions of two independent groups and their difference, by cluster |
+//! | [`survival`] | times to an event: Kaplan and Meier's median, the log-rank test |
 //! | [`mrmc`] | multi-reader multi-case studies |
 //! | [`bootstrap`] | percentile intervals of any statistic |
 //! | [`distribution`] | the distributions behind the p-values |
@@ -53,6 +55,7 @@ pub mod decision;
 pub mod distribution;
 pub mod drift;
 mod estimate;
+pub mod independent;
 pub mod interval;
 mod logistic;
 pub mod means;
@@ -63,6 +66,7 @@ pub mod power;
 pub mod ranks;
 pub mod roc;
 mod scored;
+pub mod survival;
 
 pub use bootstrap::{Bootstrap, Plan, Resampling};
 pub use confusion::{Confusion, Metric};

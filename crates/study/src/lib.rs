@@ -1,4 +1,4 @@
-//! Evaluation, localization, subgroups, reader studies, tables, figures and the report.
+//! Evaluation, localization, subgroups, reader studies, randomized trials, tables, figures and the report.
 
 pub mod baseline;
 pub mod calibrate;
@@ -21,6 +21,7 @@ mod site;
 pub mod statistic;
 pub mod subgroups;
 mod texts;
+pub mod trial;
 
 pub use compare::{Comparison, compare, compare_unpaired};
 pub use error::StudyError;

@@ -21,3 +21,4 @@ pub mod serve;
 pub mod simulate;
 pub mod token;
 pub mod train;
+pub mod trial;

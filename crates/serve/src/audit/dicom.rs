@@ -39,12 +39,14 @@ const USER_AUTHENTICATION: Code = ("110114", "User Authentication");
 /// Event, type and action (`C`reate, `R`ead, `U`pdate, `D`elete, `E`xecute) of a deed.
 fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
     use Deed::{
-        AuditExported, AuditRead, AuditVerified, BaselineChosen, CalibrationProposed, CalibrationTaken, Echoed,
-        FactorAdded, FactorRemoved, FilmOpened, FilmRemoved, FilmsListed, LabelsAdded, NodeStarted, NodeStopped,
-        ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored, PasswordChanged, PasswordReset, PeerAllowed,
+        AuditExported, AuditRead, AuditVerified, BaselineChosen, CalibrationProposed, CalibrationTaken,
+        DiagnosesEntered, Echoed, EnrollingStopped, FactorAdded, FactorRemoved, FilmOpened, FilmRemoved, FilmsListed,
+        LabelsAdded, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored,
+        PasswordChanged, PasswordReset, PatientOptedOut, PatientRandomized, PatientWithdrawn, PeerAllowed,
         PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent, ResultPushed, ResultsRead, ReviewUndone, Reviewed,
         SessionsEnded, SignInFailed, SignedIn, SignedOut, StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked,
-        StudyMade, TestSent, TokenCreated, TokenRevoked,
+        StudyMade, TestSent, TokenCreated, TokenRevoked, TrialBegun, TrialClosed, TrialExported, TrialRevealed,
+        Unblinded,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),
@@ -66,7 +68,12 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         ObjectSent => (INSTANCES_TRANSFERRED, None, 'R'),
         ResultPushed => (EXPORT, None, 'R'),
         FilmRemoved => (STUDY_DELETED, None, 'D'),
-        Resent | Echoed | TestSent => (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E'),
+        TrialExported => (EXPORT, None, 'R'),
+        DiagnosesEntered => (INSTANCES_ACCESSED, None, 'C'),
+        Resent | Echoed | TestSent | TrialBegun | PatientRandomized | PatientOptedOut | PatientWithdrawn | Unblinded
+        | EnrollingStopped | TrialClosed | TrialRevealed => {
+            (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E')
+        }
         PeerAllowed | PeerDisallowed => (SECURITY_ALERT, Some(("110128", "Network Configuration")), 'E'),
         LabelsAdded | CalibrationProposed | CalibrationTaken | BaselineChosen => {
             (SECURITY_ALERT, Some(("110131", "Software Configuration")), 'E')

@@ -67,6 +67,8 @@ pub struct Config {
     pub oidc: Option<Oidc>,
     /// The audit log.
     pub audit: Audit,
+    /// What the form of a new trial begins with.
+    pub trial: Option<crate::trial::TrialPlan>,
 }
 
 impl Default for Config {
@@ -93,6 +95,7 @@ impl Default for Config {
             people: SignIn::default(),
             oidc: None,
             audit: Audit::default(),
+            trial: None,
         }
     }
 }
@@ -357,6 +360,9 @@ impl Config {
             oidc.validate(self.people.address.is_some() || self.tls.is_none() && self.http.ip().is_loopback())?;
         }
         self.audit.validate()?;
+        if let Some(trial) = &self.trial {
+            trial.check().map_err(|wrong| ConfigError::value("trial", &trial.name, wrong))?;
+        }
         self.network.precision()?;
         for (key, value) in [
             ("network.threshold", self.network.threshold),
@@ -479,6 +485,8 @@ mod tests {
                 "[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\n[oidc.roles]\na = [\"root\"]",
                 "oidc.roles is `root`",
             ),
+            ("[trial]\nname = \"T\"\nplanned = 10\nblock_sizes = [5]", "multiples of 2"),
+            ("[trial]\nname = \"T\"\nplanned = 10\nunit = \"film\"", "unknown variant `film`"),
             ("\n\n[limits]\nassociations = \"many\"", "line 4"),
         ] {
             let error = of(text).unwrap_err();

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use super::{Database, DbError, JobKind, now};
 
 /// An object's attributes that are looked up, each empty where the object does not have it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[expect(missing_docs, reason = "each is the attribute of its name")]
 pub struct NewFilm {
     pub sop_instance_uid: String,
@@ -77,11 +77,14 @@ pub enum FilmState {
     NotRead,
     /// It could not be read for a fault that a person must look at.
     Failed,
+    /// It was read, and a trial withholds the result.
+    Withheld,
 }
 
 impl FilmState {
     /// All.
-    pub const ALL: [Self; 5] = [Self::Received, Self::Reading, Self::Read, Self::NotRead, Self::Failed];
+    pub const ALL: [Self; 6] =
+        [Self::Received, Self::Reading, Self::Read, Self::NotRead, Self::Failed, Self::Withheld];
 
     /// As it is written.
     pub fn as_str(self) -> &'static str {
@@ -91,6 +94,7 @@ impl FilmState {
             Self::Read => "read",
             Self::NotRead => "not_read",
             Self::Failed => "failed",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -181,7 +185,8 @@ impl Database {
         Ok(())
     }
 
-    /// Films that came before a moment and are done with, the oldest first: those that retention removes.
+    /// Films that came before a moment and are done with, the oldest first: those that retention removes. Films of an open trial stay
+    /// until its rows are frozen.
     ///
     /// # Errors
     /// When the database fails.
@@ -189,7 +194,9 @@ impl Database {
         let sql = format!(
             "SELECT {COLUMNS} FROM instance AS film WHERE kind = 'film' AND received_at < $1 AND state IN ('read', 'not_read') AND NOT EXISTS (\
              SELECT 1 FROM send JOIN instance AS result ON result.id = send.object_id \
-             WHERE result.film_id = film.id AND send.state IN ('due', 'leased')) ORDER BY received_at LIMIT $2"
+             WHERE result.film_id = film.id AND send.state IN ('due', 'leased')) AND NOT EXISTS (\
+             SELECT 1 FROM trial_film JOIN trial_patient ON trial_patient.id = trial_film.patient JOIN trial ON trial.id = trial_patient.trial_id \
+             WHERE trial_film.film_id = film.id AND trial.closed_at = 0) ORDER BY received_at LIMIT $2"
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(moment).bind(most).fetch_all(&self.read).await?;
         rows.iter().map(of_row).collect()

@@ -17,6 +17,7 @@ mod monitor;
 mod objects;
 mod oidc;
 mod people;
+mod publish;
 mod refusals;
 mod results;
 mod reviews;
@@ -25,6 +26,7 @@ mod sessions;
 mod studies;
 mod tokens;
 mod transaction;
+mod trial;
 mod worklist;
 
 use std::path::Path;
@@ -44,13 +46,15 @@ pub use monitor::{Baseline, Calibration, Labeled, NewCalibration, Use, Watched};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use oidc::{Flow, NewFlow, NewLinked};
 pub use people::{Account, Changed, NewPerson};
+pub use publish::Outcome;
 pub use refusals::SeenRefusal;
-pub use results::{Outcome, Reading, Sent};
+pub use results::{Reading, Sent};
 pub use reviews::{NewReview, Review, Verdict};
 pub use search::{Contents, FilmQuery, Level};
 pub use sessions::{NewSession, SEEN, SeenSession, Session};
 pub use studies::{Progress, Study, StudyAnswer, StudyReader};
 pub use tokens::Scope;
+pub use trial::{Ended, InTrial, Randomization, Trial, TrialCounts, Undiagnosed};
 pub use worklist::{Finding, Listed, Neighbors, Summary, WorklistQuery};
 
 /// Connections that read SQLite beside the one that writes; on PostgreSQL all connections.

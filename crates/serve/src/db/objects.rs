@@ -35,7 +35,7 @@ impl ObjectKind {
 }
 
 /// A result object with where it goes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize, serde::Serialize)]
 pub struct NewObject {
     /// What it is.
     pub kind: ObjectKind,

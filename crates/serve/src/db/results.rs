@@ -3,31 +3,9 @@
 use sqlx::Row as _;
 
 use super::claims::finish;
-use super::films::{enqueue, insert};
-use super::{Database, DbError, FilmState, Job, JobKind, NewObject, now};
-
-/// The result of a film.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// Whether it is called positive.
-    pub is_positive: bool,
-    /// Why it was not read, in words for a physician.
-    pub not_read: Option<String>,
-    /// The short hash of the network.
-    pub model: String,
-    /// How long reading took.
-    pub milliseconds: i64,
-    /// The prediction as JSON.
-    pub prediction: String,
-    /// The network's own output, before temperature and sigmoid, of a film that was read.
-    pub logit: Option<f32>,
-    /// The probability of a film that was read.
-    pub probability: Option<f64>,
-    /// The calibration's row; 0 for the bundle's own.
-    pub calibration: i64,
-    /// Whether the result is pushed to a FHIR server.
-    pub is_pushed: bool,
-}
+use super::publish::{Outcome, publish};
+use super::trial::admit::{Disclosure, admit};
+use super::{Database, DbError, Job, NewObject};
 
 /// A film's result, as the interfaces give it.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +64,8 @@ impl Database {
         Ok(())
     }
 
-    /// Ends a job with its result; `false` where the job has gone to another worker, and nothing is changed.
+    /// Ends a job with its result; `false` where the job has gone to another worker, and nothing is changed. A result that a trial
+    /// withholds is sealed in the same transaction, and the film's state says no more than that.
     ///
     /// # Errors
     /// When the database fails.
@@ -96,49 +75,8 @@ impl Database {
             transaction.rollback().await?;
             return Ok(false);
         }
-        let state = if outcome.not_read.is_some() { FilmState::NotRead } else { FilmState::Read };
-        sqlx::query("UPDATE instance SET state = $1, is_positive = $2 WHERE id = $3")
-            .bind(state.as_str())
-            .bind(i64::from(outcome.is_positive))
-            .bind(job.film)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "INSERT INTO reading (film_id, read_at, milliseconds, not_read, model, prediction, probability, logit, calibration_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (film_id) DO NOTHING",
-        )
-        .bind(job.film)
-        .bind(now())
-        .bind(outcome.milliseconds)
-        .bind(outcome.not_read.clone().unwrap_or_default())
-        .bind(outcome.model.clone())
-        .bind(outcome.prediction.clone())
-        .bind(outcome.probability)
-        .bind(outcome.logit.map(f64::from))
-        .bind(outcome.calibration)
-        .execute(&mut *transaction)
-        .await?;
-        if outcome.is_pushed {
-            enqueue(&mut transaction, JobKind::Fhir, job.film, "").await?;
-        }
-        for object in objects {
-            let kind = object.kind.as_str();
-            // A UID that is taken is the same object's, of a reading before.
-            let Some(id) = insert(&mut transaction, &object.attributes, kind, Some(job.film)).await? else { continue };
-            if object.is_copied {
-                enqueue(&mut transaction, JobKind::Copy, id, &object.attributes.home).await?;
-            }
-            for destination in &object.destinations {
-                sqlx::query(
-                    "INSERT INTO send (object_id, destination, priority, state, run_at, lease_until, lease_owner, attempts, status, \
-                     explained, done_at) VALUES ($1, $2, $3, 'due', 0, 0, '', 0, -1, '', 0) ON CONFLICT (object_id, destination) DO NOTHING",
-                )
-                .bind(id)
-                .bind(destination.clone())
-                .bind(i64::from(outcome.is_positive))
-                .execute(&mut *transaction)
-                .await?;
-            }
+        if admit(&mut transaction, self.dialect, job.film, outcome, objects).await? == Disclosure::Shown {
+            publish(&mut transaction, job.film, outcome, objects).await?;
         }
         transaction.commit().await?;
         Ok(true)

@@ -1,4 +1,4 @@
-//! Reviews: what a physician says to a film's result. They are added and undone, never changed.
+//! Reviews: what a physician says to a film's result, or decides on a film of a trial. They are added and undone, never changed.
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -14,11 +14,15 @@ pub enum Verdict {
     Disagree,
     /// The film does not decide it.
     Unsure,
+    /// In a trial, whatever the result: there is a fracture.
+    Fracture,
+    /// In a trial: there is none.
+    NoFracture,
 }
 
 impl Verdict {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Agree, Self::Disagree, Self::Unsure];
+    pub const ALL: [Self; 5] = [Self::Agree, Self::Disagree, Self::Unsure, Self::Fracture, Self::NoFracture];
 
     /// As it is written.
     pub fn as_str(self) -> &'static str {
@@ -26,10 +30,21 @@ impl Verdict {
             Self::Agree => "agree",
             Self::Disagree => "disagree",
             Self::Unsure => "unsure",
+            Self::Fracture => "fracture",
+            Self::NoFracture => "no_fracture",
         }
     }
 
-    /// Parses `agree`, `disagree` or `unsure`.
+    /// Whether it is a verdict for a film: on one of an open trial a physician decides on the fracture, on any other on the result.
+    pub fn fits(self, is_in_trial: bool) -> bool {
+        match self {
+            Self::Unsure => true,
+            Self::Agree | Self::Disagree => !is_in_trial,
+            Self::Fracture | Self::NoFracture => is_in_trial,
+        }
+    }
+
+    /// Parses `agree`, `disagree`, `unsure`, `fracture` or `no_fracture`.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|verdict| verdict.as_str() == text)
     }
@@ -57,7 +72,7 @@ pub struct NewReview {
 pub struct Review {
     /// Its row.
     pub id: i64,
-    /// The verdict: `agree`, `disagree`, `unsure`.
+    /// The verdict: `agree`, `disagree`, `unsure`, `fracture`, `no_fracture`.
     pub verdict: String,
     /// In words; may be empty.
     pub note: String,

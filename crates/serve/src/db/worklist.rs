@@ -89,6 +89,8 @@ pub struct Summary {
     pub negative: i64,
     /// Since a moment: not read.
     pub not_read: i64,
+    /// Since a moment: with a result that a trial withholds.
+    pub withheld: i64,
     /// Whenever they came: received or being read.
     pub waiting: i64,
     /// Whenever they came: failed.
@@ -251,6 +253,8 @@ impl Database {
             summary.films += films;
             if state == FilmState::NotRead.as_str() {
                 summary.not_read += films;
+            } else if state == FilmState::Withheld.as_str() {
+                summary.withheld += films;
             } else if state == FilmState::Read.as_str() {
                 *(if is_positive == 1 { &mut summary.positive } else { &mut summary.negative }) += films;
             }

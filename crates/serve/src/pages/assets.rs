@@ -18,6 +18,7 @@ const ASSETS: [(&str, &str, &str); 8] = [
     ("film.js", "text/javascript; charset=utf-8", include_str!("../../assets/film.js")),
     ("viewer.js", "text/javascript; charset=utf-8", include_str!("../../assets/viewer.js")),
     ("reading.js", "text/javascript; charset=utf-8", include_str!("../../assets/reading.js")),
+    ("trial.js", "text/javascript; charset=utf-8", include_str!("../../assets/trial.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
 ];
 

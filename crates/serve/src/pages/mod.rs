@@ -1,4 +1,4 @@
-//! Pages: sign-in, the worklist, the viewer, operations, people, the audit log. Made on the server from templates; the scripts add what a page without them does not need.
+//! Pages: sign-in, the worklist, the viewer, operations, people, a trial, the audit log. Made on the server from templates; the scripts add what a page without them does not need.
 //!
 //! Nothing on a page comes from another host, and no script or style stands in a page: the Content Security Policy allows neither.
 //! Everything that a film or peer can write is escaped by the templates, with invisible characters made visible.
@@ -8,6 +8,7 @@ mod assets;
 mod audit;
 mod certificate;
 mod choice;
+mod diagnoses;
 mod film;
 mod me;
 mod monitoring;
@@ -23,6 +24,7 @@ mod signin;
 mod state;
 mod studies;
 mod text;
+mod trial;
 mod viewer;
 mod worklist;
 
@@ -113,6 +115,19 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/lock", Action::Studies, studies::lock)
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
         .get("/api", Action::Open, api::page)
+        .post("/films/{id}/unblind", Action::Unblind, trial::unblind_film)
+        .get("/trial", Action::Trial, trial::page)
+        .post("/trial/begin", Action::Trial, trial::begin)
+        .post("/trial/stop", Action::Trial, trial::stop)
+        .post("/trial/close", Action::Trial, trial::close)
+        .post("/trial/opt-out", Action::Trial, trial::opt_out)
+        .post("/trial/withdraw", Action::Trial, trial::withdraw)
+        .post("/trial/unblind", Action::Trial, trial::unblind)
+        .get("/trial/rows.csv", Action::Trial, trial::rows)
+        .get("/trial/allocation.csv", Action::Trial, trial::allocation)
+        .get("/trial/diagnoses", Action::Diagnoses, diagnoses::page)
+        .post("/trial/diagnoses", Action::Diagnoses, diagnoses::add)
+        .post("/trial/diagnoses/upload", Action::Diagnoses, diagnoses::upload)
         .get("/assets/{name}", Action::Open, assets::asset)
         .layer(Extension(Arc::new(Desk::default())))
         .layer(axum::middleware::from_fn(dress))
@@ -182,6 +197,7 @@ struct Frame {
     monitoring: bool,
     people: bool,
     audit: bool,
+    trial: bool,
 }
 
 impl Frame {
@@ -208,6 +224,7 @@ impl Frame {
             monitoring: may(Action::Monitor),
             people: may(Action::People),
             audit: may(Action::Audit),
+            trial: may(Action::Trial),
         }
     }
 
@@ -228,6 +245,7 @@ impl Frame {
             monitoring: false,
             people: false,
             audit: false,
+            trial: false,
         }
     }
 

@@ -1,4 +1,5 @@
-//! Reviews: a physician agrees, disagrees or is unsure, with a note and a mark; stored before the answer, and undoable.
+//! Reviews: a physician agrees, disagrees or is unsure, or decides on a film of a trial, with a note and a mark; stored before the answer,
+//! and undoable.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -55,6 +56,8 @@ impl Shown {
             word: match review.verdict.as_str() {
                 "agree" => "verdict-agree",
                 "disagree" => "verdict-disagree",
+                "fracture" => "verdict-fracture",
+                "no_fracture" => "verdict-no-fracture",
                 _ => "verdict-unsure",
             },
             note: visible_lines(&review.note),
@@ -115,7 +118,10 @@ pub(super) async fn add(
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let film = found(&app, &caller, &id).await.map_err(|_| PageError::NotFound)?;
-    let verdict = Verdict::parse(&filled.verdict).ok_or(PageError::Bad("reviews-verdict"))?;
+    let is_in_trial = app.db.in_trial(film.id).await?.is_some();
+    let verdict = Verdict::parse(&filled.verdict).filter(|verdict| verdict.fits(is_in_trial));
+    let verdict =
+        verdict.ok_or(PageError::Bad(if is_in_trial { "reviews-verdict-trial" } else { "reviews-verdict" }))?;
     let note: String = filled.note.replace("\r\n", "\n").trim().chars().filter(|c| *c != '\0').collect();
     if note.chars().count() > LONGEST_NOTE {
         return Err(PageError::Bad("reviews-long"));

@@ -22,6 +22,7 @@ use crate::db::{Film, FilmQuery, Reading};
 use crate::http::{App, Caller, Shared};
 use crate::language::Language;
 use crate::monitor;
+use crate::people::{Action, Subject, may};
 
 /// Other films of the patient that are listed.
 const OTHERS: usize = 12;
@@ -72,6 +73,12 @@ struct Page {
     next: Option<String>,
     others: Vec<Other>,
     reviews: Reviews,
+    /// Whether the film is one of an open trial, on which a physician decides whatever the result.
+    is_in_trial: bool,
+    /// Whether its result is withheld.
+    is_withheld: bool,
+    /// Whether whoever sees the page may show it early.
+    may_unblind: bool,
     /// For the script: what is drawn, and how.
     view: String,
 }
@@ -89,6 +96,10 @@ pub(super) async fn page(
     app.sights.film(person, film.id);
     app.audit.add(caller.event(Deed::FilmOpened).on(film.id)).await?;
     app.db.opened(film.id).await?;
+    let in_trial = app.db.in_trial(film.id).await?;
+    if in_trial.is_some() {
+        app.db.opened_in_trial(film.id, person).await?;
+    }
     let reading = app.db.reading_of(film.id).await?;
     let filters = Filters::of(&asked);
     let back = filters.address(1);
@@ -141,6 +152,9 @@ pub(super) async fn page(
         back,
         others,
         reviews,
+        is_in_trial: in_trial.is_some(),
+        is_withheld: in_trial.is_some_and(|film| film.is_withheld),
+        may_unblind: may(&caller.asker, Action::Unblind, Subject::Any),
     })
 }
 

@@ -51,21 +51,24 @@ pub(super) struct Filters {
 }
 
 /// What a filter may be, with the message of each.
-const STATES: [(&str, &str); 5] = [
+const STATES: [(&str, &str); 6] = [
     ("", "worklist-any-state"),
     ("read", "worklist-read"),
     ("not_read", "worklist-not-read"),
+    ("withheld", "worklist-withheld"),
     ("waiting", "worklist-waiting"),
     ("failed", "worklist-failed"),
 ];
 const FINDINGS: [(&str, &str); 3] =
     [("", "worklist-any-finding"), ("positive", "worklist-positive"), ("negative", "worklist-negative")];
-const REVIEWS: [(&str, &str); 5] = [
+const REVIEWS: [(&str, &str); 7] = [
     ("", "worklist-any-review"),
     ("none", "worklist-unreviewed"),
     ("agree", "verdict-agree"),
     ("disagree", "verdict-disagree"),
     ("unsure", "verdict-unsure"),
+    ("fracture", "verdict-fracture"),
+    ("no_fracture", "verdict-no-fracture"),
 ];
 const DATES: [(&str, &str); 4] =
     [("1", "worklist-day"), ("7", "worklist-week"), ("30", "worklist-month"), ("all", "worklist-all-days")];
@@ -92,6 +95,7 @@ impl Filters {
             states: match self.state {
                 "read" => vec![FilmState::Read],
                 "not_read" => vec![FilmState::NotRead],
+                "withheld" => vec![FilmState::Withheld],
                 "waiting" => vec![FilmState::Received, FilmState::Reading],
                 "failed" => vec![FilmState::Failed],
                 _ => Vec::new(),
@@ -193,6 +197,7 @@ impl Call {
             ("read", _) if is_positive => ("call-positive", "positive"),
             ("read", _) => ("call-negative", "negative"),
             ("not_read", _) => ("call-not-read", "unread"),
+            ("withheld", _) => ("call-withheld", "withheld"),
             ("failed", _) => ("call-failed", "failed"),
             ("reading", _) => ("call-reading", "waiting"),
             _ => ("call-waiting", "waiting"),
@@ -293,6 +298,8 @@ impl Row {
                 "agree" => language.say("verdict-agree").to_string(),
                 "disagree" => language.say("verdict-disagree").to_string(),
                 "unsure" => language.say("verdict-unsure").to_string(),
+                "fracture" => language.say("verdict-fracture").to_string(),
+                "no_fracture" => language.say("verdict-no-fracture").to_string(),
                 _ => String::new(),
             },
         }

@@ -88,6 +88,12 @@ pub enum Action {
     Monitor,
     /// Labels, recalibration, the baseline of monitoring.
     Calibrate,
+    /// A trial of the reader: begun, closed, analyzed.
+    Trial,
+    /// Final diagnoses of a trial's patients.
+    Diagnoses,
+    /// A withheld result shown before the trial's end, by its film.
+    Unblind,
     /// DICOMweb: search and retrieve.
     Objects,
     /// DICOMweb: store.
@@ -114,8 +120,9 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, Calibrate, ChoosePassword, EnterCode, Films, Join, Language, Monitor, Objects, Open, Operate,
-        Operations, People, Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, UndoReview,
+        Account, Audit, Calibrate, ChoosePassword, Diagnoses, EnterCode, Films, Join, Language, Monitor, Objects, Open,
+        Operate, Operations, People, Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies,
+        Trial, Unblind, UndoReview,
     };
     if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
@@ -145,8 +152,10 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
                 }
                 Reading => is(Role::Reader),
                 Studies => is(Role::Reviewer),
-                Operations | Operate | People | Status | Resend | Calibrate => is(Role::Administrator),
+                Operations | Operate | People | Status | Resend | Calibrate | Trial => is(Role::Administrator),
                 Monitor => is(Role::Administrator) || is(Role::Reviewer),
+                Diagnoses => is(Role::Physician) || is(Role::Reviewer) || is(Role::Administrator),
+                Unblind => is(Role::Physician),
                 Audit => is(Role::Auditor),
                 // Films come from modalities and archives, not from a browser; a sign-in that is whole has no steps left.
                 StoreObjects | EnterCode | ChoosePassword => false,

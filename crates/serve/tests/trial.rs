@@ -1,0 +1,686 @@
+//! A randomized trial of the reader: who is randomized, that nothing tells what is withheld, and that the analysis finds what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use coxa_serve::config::{Destination, Role as NodeRole};
+use coxa_serve::db::{Database, Ended, JobKind, NewFilm, NewObject, NewReview, ObjectKind, Outcome, Scope, Verdict};
+use coxa_serve::http::{Rule, rules};
+use coxa_serve::people::Role;
+use coxa_serve::trial::{Allocation, NewDiagnosis, Stratum, TrialPlan, Whose, record_randomizations, verify_allocation};
+use coxa_study::trial::{Arm, TrialAnalysis, TrialOptions, TrialTable, analyze};
+use reqwest::Method;
+
+use crate::pages::{film, is_clean, read};
+use crate::queue::on_both;
+use crate::support::{Film, Running, Visitor};
+
+fn plan(planned: u32) -> TrialPlan {
+    TrialPlan { name: "Hip trial".into(), planned, ..TrialPlan::default() }
+}
+
+/// Leaves a page beside the style sheets, to be looked at.
+fn leave(name: &str, page: &str) {
+    let folder = coxa_testing::artifacts().join("trial");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (sheet, text) in [
+        ("pages.css", include_str!("../assets/pages.css")),
+        ("viewer.css", include_str!("../assets/viewer.css")),
+    ] {
+        std::fs::write(folder.join(sheet), text).unwrap();
+    }
+    std::fs::write(folder.join(format!("{name}.html")), page.replace("/assets/", "")).unwrap();
+}
+
+/// A secret whose first patients have these arms.
+fn secret_of(plan: &TrialPlan, arms: &[Arm]) -> String {
+    let fits = |secret: &String| {
+        let allocation = Allocation::new(secret, plan);
+        (0..).zip(arms).all(|(place, arm)| allocation.arm("", place) == *arm)
+    };
+    (0..).map(|number| format!("secret {number}")).find(fits).unwrap()
+}
+
+fn arrived(patient: &str, number: usize) -> NewFilm {
+    NewFilm {
+        sop_instance_uid: format!("2.25.7{number}"),
+        sop_class_uid: "1.2.840.10008.5.1.4.1.1.1.1".into(),
+        transfer_syntax: "1.2.840.10008.1.2.1".into(),
+        study_uid: format!("2.25.8{number}"),
+        series_uid: format!("2.25.9{number}"),
+        sha256: format!("{number:064}"),
+        bytes: 10,
+        home: "here".into(),
+        source: "XRAY1@10.0.0.1".into(),
+        patient_id: patient.into(),
+        patient_sex: if number.is_multiple_of(3) { "M" } else { "F" }.into(),
+        patient_birth_date: "19400101".into(),
+        accession_number: format!("A{number}"),
+        metadata: "{}".into(),
+        ..NewFilm::default()
+    }
+}
+
+/// A film that arrives and is read; its row.
+async fn came(db: &Database, film: &NewFilm, outcome: Outcome, objects: &[NewObject]) -> i64 {
+    let id = db.store_film(film, &[(JobKind::Read, "")]).await.unwrap().id();
+    let job = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+    assert!(db.finish_reading(&job, &outcome, objects).await.unwrap());
+    id
+}
+
+fn not_read() -> Outcome {
+    Outcome { not_read: Some("a knee".into()), prediction: r#"{"not_read":"a knee"}"#.into(), ..read(0.1).unwrap() }
+}
+
+async fn state(db: &Database, film: i64) -> String {
+    db.film(film).await.unwrap().unwrap().state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_has_one_arm_with_all_films_and_blocks_are_balanced() {
+    on_both("trial_arms", async |db| {
+        let plan = TrialPlan { stratum: Stratum::Sex, ..plan(60) };
+        let secret = "the secret of this test";
+        let trial = db.begin_trial(&plan, secret).await.unwrap().unwrap();
+        assert_eq!(db.begin_trial(&plan, "another").await.unwrap(), None, "one trial at a time");
+        let open = db.trial().await.unwrap().unwrap();
+        assert!(open.secret.is_empty() && open.frozen.is_empty() && !open.commitment.contains(secret));
+        assert_eq!(db.allocation(trial).await.unwrap().rows, [], "concealed while the trial is open");
+        let mut arms: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for number in 0..60 {
+            let patient = format!("P{number}");
+            let first = came(&db, &arrived(&patient, number), read(0.9).unwrap(), &[]).await;
+            let found = state(&db, first).await;
+            let sex = arrived(&patient, number).patient_sex;
+            arms.entry(sex).or_default().push(found.clone());
+            if number % 10 == 0 {
+                let later = came(&db, &arrived(&patient, 1000 + number), read(0.1).unwrap(), &[]).await;
+                assert_eq!(state(&db, later).await, found, "a later film is in the arm of the first");
+            }
+        }
+        let full = came(&db, &arrived("P-late", 5000), read(0.9).unwrap(), &[]).await;
+        assert_eq!(state(&db, full).await, "read", "the planned number is reached");
+        // As the secret gives them.
+        for (sex, found) in &arms {
+            let allocation = Allocation::new(secret, &plan);
+            for (place, found) in (0..).zip(found) {
+                let expected = if allocation.arm(sex, place) == Arm::Shown { "read" } else { "withheld" };
+                assert_eq!(found, expected, "{sex} {place}");
+            }
+            let withheld = found.iter().filter(|state| *state == "withheld").count();
+            assert!(withheld.abs_diff(found.len() / 2) <= 3, "an unfinished block is off by half of it at most");
+        }
+        assert!(db.close_trial(trial).await.unwrap());
+        let closed = db.trial().await.unwrap().unwrap();
+        let table = db.allocation(trial).await.unwrap();
+        assert_eq!(verify_allocation(&plan, &closed.secret, &closed.commitment, &table), Vec::<String>::new());
+        let mut forged = table.clone();
+        let arm = &mut forged.rows[7].3;
+        *arm = if arm == "shown" { "withheld".into() } else { "shown".into() };
+        assert_eq!(verify_allocation(&plan, &closed.secret, &closed.commitment, &forged).len(), 1);
+        assert_eq!(verify_allocation(&plan, "another", &closed.commitment, &table)[0], "the secret is not the one that the trial was begun with");
+        forged.rows.remove(3);
+        assert!(verify_allocation(&plan, &closed.secret, &closed.commitment, &forged).len() > 1, "a gap shows");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_randomized_is_counted_with_the_reason() {
+    on_both("trial_excluded", async |db| {
+        let before = came(&db, &arrived("P-before", 1), read(0.9).unwrap(), &[]).await;
+        let plan = TrialPlan { minimum_age: 60, ..plan(10) };
+        let secret = secret_of(&plan, &[Arm::Withheld]);
+        let trial = db.begin_trial(&plan, &secret).await.unwrap().unwrap();
+        assert_eq!(db.opt_out("P-out", "asked").await.unwrap(), Ended::Done(vec![]));
+        assert_eq!(db.opt_out("P-out", "asked").await.unwrap(), Ended::Nothing);
+        for film in [
+            arrived("P-out", 2),
+            NewFilm { patient_birth_date: "20000101".into(), study_date: "20260101".into(), ..arrived("P-young", 3) },
+            NewFilm { patient_birth_date: String::new(), ..arrived("P-age", 4) },
+            arrived("", 5),
+            arrived("", 6),
+        ] {
+            let id = came(&db, &film, read(0.9).unwrap(), &[]).await;
+            assert_eq!(state(&db, id).await, "read");
+        }
+        let knee = came(&db, &arrived("P-knee", 7), not_read(), &[]).await;
+        assert_eq!(state(&db, knee).await, "not_read");
+        let gated = came(&db, &arrived("P-gated", 8), not_read(), &[]).await;
+        let counts = db.trial_counts(trial).await.unwrap();
+        assert_eq!(
+            counts.excluded,
+            [
+                ("age not known".to_owned(), 1),
+                ("no film that the network reads".to_owned(), 2),
+                ("no patient ID".to_owned(), 2),
+                ("opted out".to_owned(), 1),
+                ("younger than the least age".to_owned(), 1)
+            ]
+        );
+        // A patient whose next film is read is randomized by it; the film that was not read stays so.
+        let hip = came(&db, &arrived("P-knee", 9), read(0.9).unwrap(), &[]).await;
+        assert_eq!((state(&db, hip).await, state(&db, knee).await), ("withheld".into(), "not_read".into()));
+        assert_eq!(db.trial_counts(trial).await.unwrap().randomized, 1);
+        assert_eq!(db.opt_out("P-knee", "late").await.unwrap(), Ended::NotThere, "a withdrawal is needed");
+        assert_eq!(state(&db, before).await, "read");
+        assert!(db.stop_enrolling(trial).await.unwrap());
+        let late = came(&db, &arrived("P-late", 10), read(0.9).unwrap(), &[]).await;
+        assert_eq!(state(&db, late).await, "read");
+        let again = came(&db, &arrived("P-knee", 11), read(0.2).unwrap(), &[]).await;
+        assert_eq!(state(&db, again).await, "withheld", "arms last until the trial is closed");
+        assert!(db.close_trial(trial).await.unwrap());
+        let flow = analysis(&db).await.flow;
+        assert_eq!((flow.assessed, flow.randomized, flow.arms[1].allocated), (7, 1, 1));
+        assert_eq!((state(&db, hip).await, state(&db, gated).await), ("read".into(), "not_read".into()));
+    })
+    .await;
+}
+
+fn object(number: usize) -> NewObject {
+    let attributes = NewFilm { sop_instance_uid: format!("2.26.{number}"), modality: "SR".into(), ..arrived("", number) };
+    NewObject { kind: ObjectKind::Sr, attributes, destinations: vec!["pacs".into()], is_copied: false }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_withheld_is_nowhere_until_it_is_opened() {
+    on_both("trial_sealed", async |db| {
+        let plan = plan(10);
+        let secret = secret_of(&plan, &[Arm::Withheld; 3]);
+        let trial = db.begin_trial(&plan, &secret).await.unwrap().unwrap();
+        let outcome = Outcome { is_pushed: true, ..read(0.9).unwrap() };
+        let first = came(&db, &arrived("P1", 1), outcome.clone(), &[object(1)]).await;
+        let second = came(&db, &arrived("P2", 2), outcome.clone(), &[object(2)]).await;
+        for film in [first, second] {
+            let reading = db.reading_of(film).await.unwrap().unwrap();
+            assert_eq!((reading.state.as_str(), reading.prediction.as_str(), reading.read_at), ("withheld", "", 0));
+            assert!(reading.sent.is_empty() && reading.model.is_empty());
+        }
+        assert!(db.film_by_uid("2.26.1").await.unwrap().is_none());
+        // A reading that has gone to another worker, as after a kill, randomizes nobody.
+        let late = db.store_film(&arrived("P-late", 40), &[(JobKind::Read, "")]).await.unwrap().id();
+        let slow = db.claim_job(JobKind::Read, "slow").await.unwrap().unwrap();
+        db.hand_back(&slow.claim).await.unwrap();
+        assert!(!db.finish_reading(&slow, &outcome, &[object(40)]).await.unwrap());
+        assert_eq!((state(&db, late).await.as_str(), db.trial_counts(trial).await.unwrap().randomized), ("received", 2));
+        assert!(db.unrecorded_randomizations().await.unwrap().iter().all(|patient| patient.seq <= 2));
+        assert!(db.claim_send("pacs", "here").await.unwrap().is_none());
+        assert!(db.claim_job(JobKind::Fhir, "here").await.unwrap().is_none());
+        let job = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert!(db.finish_reading(&job, &outcome, &[]).await.unwrap(), "and the next worker does, once");
+        assert_eq!(db.trial_counts(trial).await.unwrap().randomized, 3);
+        let future = coxa_serve::db::now() + 1_000_000;
+        assert!(db.done_before(future, 10).await.unwrap().is_empty(), "retention leaves a trial's films");
+        assert_eq!(db.unblind("P9", "?").await.unwrap(), Ended::NotThere);
+        // Shown early: as if it had been read now.
+        assert_eq!(db.unblind_film(first, "an operation depends on it").await.unwrap(), Ended::Done(vec![first]));
+        assert_eq!(db.unblind("P1", "again").await.unwrap(), Ended::Nothing);
+        let reading = db.reading_of(first).await.unwrap().unwrap();
+        assert!(reading.state == "read" && reading.read_at > 0 && reading.sent.len() == 1, "{reading:?}");
+        let push = db.claim_job(JobKind::Fhir, "here").await.unwrap().unwrap();
+        assert_eq!(push.film, first);
+        assert!(db.claim_send("pacs", "here").await.unwrap().is_some());
+        let later = came(&db, &arrived("P1", 3), outcome.clone(), &[]).await;
+        assert_eq!(state(&db, later).await, "read");
+        // Closed: shown, and not sent.
+        assert!(db.close_trial(trial).await.unwrap() && !db.close_trial(trial).await.unwrap());
+        let reading = db.reading_of(second).await.unwrap().unwrap();
+        assert!(reading.state == "read" && reading.sent.is_empty(), "{reading:?}");
+        assert!(db.film_by_uid("2.26.2").await.unwrap().is_some());
+        let job = db.claim_job(JobKind::Fhir, "here").await.unwrap();
+        assert!(job.is_none_or(|job| job.film != second));
+        let rows = TrialTable::parse(db.trial().await.unwrap().unwrap().frozen.as_bytes(), Path::new("rows")).unwrap();
+        let of = |subject: &str| rows.rows.iter().find(|row| row.subject == subject).unwrap();
+        assert_eq!((of("S1").status.as_str(), of("S2").status.as_str()), ("unblinded", "randomized"));
+        assert_eq!(of("S2").probability, Some(0.9));
+        assert!(db.begin_trial(&plan, "next").await.unwrap().is_some(), "a closed trial leaves room for another");
+    })
+    .await;
+}
+
+async fn analysis(db: &Database) -> TrialAnalysis {
+    let trial = db.trial().await.unwrap().unwrap();
+    analyze(&TrialTable::parse(trial.frozen.as_bytes(), Path::new("rows")).unwrap(), &TrialOptions::default())
+}
+
+/// Numbers from 0 to below 1 that are the same on every machine.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// How often simulated physicians are right: with a fracture, and without one.
+#[derive(Clone, Copy)]
+struct Physicians {
+    sensitivity: f64,
+    specificity: f64,
+}
+
+/// A trial of 400 patients, two in five with a fracture; two physicians, by arm, of whom a quarter of the patients see both.
+async fn simulated(db: &Database, shown: Physicians, withheld: Physicians, seed: u64) -> TrialAnalysis {
+    let trial = db.begin_trial(&TrialPlan { block_sizes: vec![2, 4, 6], ..plan(400) }, "simulation").await.unwrap().unwrap();
+    let mut people = Vec::new();
+    for name in ["first", "second"] {
+        let person = coxa_serve::db::NewPerson {
+            name: format!("{name}{seed}"),
+            full_name: String::new(),
+            roles: [Role::Physician].into_iter().collect(),
+            password: "x".into(),
+            is_local: false,
+        };
+        people.push(db.add_person(&person).await.unwrap().unwrap());
+    }
+    let mut chance = Chance(seed);
+    let mut diagnoses = Vec::new();
+    for number in 0..400 {
+        let has_fracture = chance.next() < 0.4;
+        let probability = if has_fracture { 0.9 } else { 0.1 };
+        let patient = format!("P{number}");
+        let id = came(db, &arrived(&patient, number + 10_000 * seed as usize), read(probability).unwrap(), &[]).await;
+        let who = if state(db, id).await == "read" { shown } else { withheld };
+        for (i, person) in people.iter().enumerate() {
+            if i == 1 && chance.next() > 0.25 {
+                continue;
+            }
+            db.opened_in_trial(id, *person).await.unwrap();
+            let right = chance.next() < if has_fracture { who.sensitivity } else { who.specificity };
+            let verdict = if right == has_fracture { Verdict::Fracture } else { Verdict::NoFracture };
+            let review =
+                NewReview { film: id, verdict, note: String::new(), mark: None, reviewer: String::new(), person: *person };
+            db.add_review(&review).await.unwrap();
+        }
+        diagnoses.push(NewDiagnosis {
+            line: number as u64 + 2,
+            whose: if number % 2 == 0 { Whose::Patient(patient) } else { Whose::Accession(format!("A{}", number + 10_000 * seed as usize)) },
+            day: "2026-12-24".parse().unwrap(),
+            is_fracture: has_fracture,
+            kind: "femoral neck".into(),
+            source: "CT".into(),
+        });
+    }
+    assert_eq!(db.add_diagnoses(&diagnoses, people[0]).await.unwrap(), Vec::<u64>::new());
+    assert!(db.close_trial(trial).await.unwrap());
+    analysis(db).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_effect_that_was_put_in_is_found_and_none_where_there_is_none() {
+    let node = Running::start(|config| config.roles = vec![NodeRole::Pages]).await;
+    let db = node.app.db.clone();
+    let admin = node.visitor("roe", &[Role::Administrator]).await;
+    let (good, poor) =
+        (Physicians { sensitivity: 0.95, specificity: 0.92 }, Physicians { sensitivity: 0.75, specificity: 0.9 });
+    let found = simulated(&db, good, poor, 1).await;
+    assert_eq!((found.flow.randomized, found.flow.arms[0].allocated + found.flow.arms[1].allocated), (400, 400));
+    assert!(found.flow.arms[0].allocated.abs_diff(found.flow.arms[1].allocated) <= 3);
+    for population in &found.populations {
+        let [shown, withheld] = &population.arms;
+        assert!(shown.decisions > shown.analyzed, "some patients were judged twice");
+        let covers = |statistic: &coxa_study::Statistic, value: f64| {
+            statistic.limits().is_some_and(|limits| limits.low <= value && value <= limits.high)
+        };
+        assert!(covers(&shown.sensitivity, 0.95) && covers(&withheld.sensitivity, 0.75), "{population:?}");
+        assert!(covers(&shown.specificity, 0.92) && covers(&withheld.specificity, 0.9));
+        let difference = &population.difference;
+        assert!(covers(&difference.sensitivity, 0.2) && !covers(&difference.sensitivity, 0.0), "{difference:?}");
+        assert!(covers(&difference.missed, -0.2) && !covers(&difference.missed, 0.0));
+        assert!(covers(&difference.specificity, 0.0));
+    }
+    let page = admin.page("/trial").await;
+    is_clean_with_figure(&page);
+    leave("closed", &page);
+    let none = simulated(&db, poor, poor, 2).await;
+    let difference = &none.populations[0].difference;
+    for statistic in [&difference.accuracy, &difference.sensitivity, &difference.specificity, &difference.missed] {
+        let limits = statistic.limits().unwrap();
+        assert!(limits.low <= 0.0 && 0.0 <= limits.high, "{statistic:?}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_counts_is_the_first_that_stands_and_is_no_doubt() {
+    let node = Running::start(|config| config.roles = vec![NodeRole::Receive, NodeRole::Pages]).await;
+    let db = node.app.db.clone();
+    let plan = plan(4);
+    let secret = secret_of(&plan, &[Arm::Withheld, Arm::Shown]);
+    let trial = db.begin_trial(&plan, &secret).await.unwrap().unwrap();
+    let id = film(&node, "A", |_| {}, read(0.95)).await;
+    let shown = film(&node, "BB", |_| {}, read(0.95)).await;
+    let doe = node.visitor("doe", &[Role::Physician]).await;
+    let page = doe.page(&format!("/films/{id}")).await;
+    is_clean(&page, "a withheld film");
+    leave("withheld", &page);
+    assert!(page.contains("Result withheld (trial)") && page.contains("value=\"no_fracture\"") && !page.contains("value=\"agree\""));
+    let page = doe.page(&format!("/films/{shown}")).await;
+    assert!(page.contains("value=\"no_fracture\"") && page.contains("Probability 0.95"));
+    let decide = async |film: i64, verdict: &str| doe.post(&format!("/films/{film}/reviews"), &[("verdict", verdict)]).await.status().as_u16();
+    assert_eq!(decide(id, "agree").await, 400, "there is no result to agree with");
+    assert_eq!((decide(id, "unsure").await, decide(id, "fracture").await), (303, 303));
+    let wrong = db.reviews(id).await.unwrap()[0].id;
+    assert_eq!(doe.post(&format!("/films/{id}/reviews/{wrong}/undo"), &[]).await.status(), 303);
+    assert_eq!((decide(id, "no_fracture").await, decide(id, "fracture").await), (303, 303));
+    assert_eq!(decide(shown, "unsure").await, 303);
+    let list = doe.page("/?review=fracture").await;
+    assert!(list.contains(&format!("film-{id}")) && !list.contains(&format!("film-{shown}\"")));
+    // Diagnoses: errors by row and column, all or nothing.
+    let upload = async |csv: &str| {
+        let answer = doe.post("/trial/diagnoses/upload", &[("csv", csv)]).await;
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, page) = upload("patient_id,date,fracture\nP-A,2026-02-30,yes\nP-BB,2026-02-03,maybe\n").await;
+    assert!(status == 400 && page.contains("Line 2, column `date`") && page.contains("Line 3, column `fracture`"), "{page}");
+    is_clean(&page, "/trial/diagnoses/upload");
+    leave("diagnoses", &page);
+    leave("worklist", &doe.page("/").await);
+    let (status, page) = upload("patient_id,date,fracture\nP-A,2026-02-03,yes\nP-nobody,2026-02-03,no\n").await;
+    assert!(status == 400 && page.contains("Line 3") && !page.contains("P-nobody"), "{page}");
+    assert_eq!(db.trial_counts(trial).await.unwrap().diagnosed, 0);
+    assert_eq!(upload("patient_id,date,fracture,kind,source\nP-A,2026-02-03,yes,neck,CT\n").await.0, 200);
+    let fields = [("patient_id", "P-BB"), ("date", "2026-02-03"), ("fracture", "no")];
+    assert_eq!(doe.post("/trial/diagnoses", &fields).await.status(), 200);
+    assert_eq!(doe.post("/trial/diagnoses", &[("patient_id", "P-BB")]).await.status(), 400);
+    assert!(db.close_trial(trial).await.unwrap());
+    let rows = TrialTable::parse(db.trial().await.unwrap().unwrap().frozen.as_bytes(), Path::new("rows")).unwrap().rows;
+    assert_eq!(rows[0].decision.unwrap().as_str(), "no_fracture");
+    assert_eq!((rows[0].fracture, rows[0].kind.as_str(), rows[0].reader.as_str()), (Some(true), "neck", "R1"));
+    assert!(rows[0].seconds.is_some_and(|seconds| seconds >= 0.0) && rows[0].hours.is_some());
+    assert_eq!(rows[1].decision.unwrap().as_str(), "unsure");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_begins_and_closes_and_the_log_shows_it() {
+    let node = Running::start(|config| config.roles = vec![NodeRole::Receive, NodeRole::Pages]).await;
+    let db = node.app.db.clone();
+    let admin = node.visitor("roe", &[Role::Administrator]).await;
+    let page = admin.page("/trial").await;
+    is_clean(&page, "/trial");
+    assert!(page.contains("Begin a trial"));
+    leave("begin", &page);
+    let form = |planned: &'static str| {
+        [("name", "Hip trial"), ("planned", planned), ("shown", "1"), ("withheld", "1"), ("blocks", "2"), ("stratum", "none")]
+    };
+    assert_eq!(admin.post("/trial/begin", &form("0")).await.status(), 400);
+    assert!(db.trial().await.unwrap().is_none());
+    assert_eq!(admin.post("/trial/begin", &form("8")).await.status(), 200);
+    assert_eq!(admin.post("/trial/begin", &form("8")).await.status(), 409);
+    let seeds = ["A", "BB", "CCC", "DDDD", "EEEEE", "FFFFFF", "GGGGGGG", "HHHHHHHH"];
+    let mut films = Vec::new();
+    for seed in seeds {
+        films.push(film(&node, seed, |_| {}, read(0.9)).await);
+    }
+    record_randomizations(&db, &node.app.audit, "n").await.unwrap();
+    record_randomizations(&db, &node.app.audit, "n").await.unwrap();
+    let log = |deed: &'static str| {
+        let db = db.clone();
+        async move {
+            let query = coxa_serve::db::AuditQuery { action: deed.into(), ..Default::default() };
+            db.audit_after(&query, 0, 100).await.unwrap()
+        }
+    };
+    let randomized = log("patient_randomized").await;
+    assert_eq!(randomized.len(), 8, "each once");
+    let texts: String = randomized.iter().map(|row| row.body.clone()).collect();
+    assert!(!texts.contains("shown") && !texts.contains("withheld") && !texts.contains("P-"), "{texts}");
+    let begun = &log("trial_begun").await[0].body;
+    assert!(begun.contains(&db.trial().await.unwrap().unwrap().commitment));
+    let page = admin.page("/trial").await;
+    is_clean(&page, "/trial");
+    assert!(page.contains("8 of 8 patients") && !page.contains("Sensitivity"));
+    leave("open", &page);
+    for path in ["/trial/rows.csv", "/trial/allocation.csv"] {
+        assert_eq!(admin.get(path).await.status(), 404, "nothing by arm before the trial is closed");
+    }
+    // A physician shows a result early, with a reason.
+    let doe = node.visitor("doe", &[Role::Physician]).await;
+    let mut withheld = Vec::new();
+    for film in &films {
+        if state(&db, *film).await == "withheld" {
+            withheld.push(*film);
+        }
+    }
+    assert_eq!(withheld.len(), 4);
+    let path = format!("/films/{}/unblind", withheld[0]);
+    assert_eq!(doe.post(&path, &[("reason", " ")]).await.status(), 400);
+    assert_eq!(doe.post(&path, &[("reason", "operation")]).await.status(), 303);
+    assert!(doe.page(&format!("/films/{}", withheld[0])).await.contains("Probability"));
+    assert!(log("unblinded").await.iter().any(|row| row.film == withheld[0] && row.body.contains("operation")));
+    let seed = seeds[films.iter().position(|film| *film == withheld[1]).unwrap()];
+    let patient = format!("P-{seed}");
+    let fields = [("patient_id", patient.as_str()), ("reason", "moved away")];
+    assert_eq!(admin.post("/trial/withdraw", &fields).await.status(), 200);
+    assert_eq!(state(&db, withheld[1]).await, "read");
+    assert_eq!(admin.post("/trial/close", &[("confirm", "hip")]).await.status(), 400);
+    assert_eq!(admin.post("/trial/stop", &[]).await.status(), 200);
+    let answer = admin.post("/trial/close", &[("confirm", "Hip trial")]).await;
+    assert_eq!(answer.status(), 200);
+    let page = answer.text().await.unwrap();
+    is_clean_with_figure(&page);
+    assert!(page.contains("Intention to treat") && page.contains("undefined: no observation"), "{page}");
+    let secret = db.trial().await.unwrap().unwrap().secret;
+    assert!(page.contains(&secret) && log("trial_revealed").await[0].body.contains(&secret));
+    let rows = admin.get("/trial/rows.csv").await.text().await.unwrap();
+    assert!(rows.contains(",withdrawn,moved away,") && rows.contains(",unblinded,operation,") && !rows.contains("P-"), "{rows}");
+    // The seals in the log are those of the arms.
+    let table = db.allocation(1).await.unwrap();
+    for (row, entry) in table.rows.iter().zip(&randomized) {
+        assert!(entry.body.contains(&row.4), "{}", entry.body);
+    }
+    node.stop().await;
+}
+
+/// The figure has elements of its own that are closed.
+fn is_clean_with_figure(page: &str) {
+    let (before, rest) = page.split_once("<svg").unwrap();
+    let (figure, after) = rest.split_once("</svg>").unwrap();
+    assert!(!figure.contains("style=") && !figure.contains("<script") && figure.contains("Randomized by patient"));
+    is_clean(&format!("{before}{after}"), "/trial");
+}
+
+/// A node that reads by the real network; at a threshold of 0 every film is positive, at 1 none is.
+async fn blind_node(threshold: f64) -> Running {
+    let node = Running::start(|config| {
+        config.network.threshold = Some(threshold);
+        // How often the destination was called for the film that is not read is a matter of time.
+        config.roles = vec![NodeRole::Receive, NodeRole::Read, NodeRole::Pages];
+        config.require_token = true;
+        config.node = Some("node".into());
+        config.destinations = vec![Destination {
+            name: "pacs".into(),
+            ae_title: "PACS".into(),
+            host: "127.0.0.1".into(),
+            port: 9,
+            tls: false,
+            sends: ObjectKind::ALL.to_vec(),
+        }];
+    })
+    .await;
+    for (name, scope) in [("r", Scope::Read), ("a", Scope::Admin)] {
+        assert!(node.app.db.add_token(name, &format!("token {name}"), scope).await.unwrap());
+    }
+    let plan = TrialPlan { block_sizes: vec![6], ..plan(20) };
+    let secret = secret_of(&plan, &[Arm::Withheld, Arm::Withheld]);
+    assert_eq!(node.app.db.begin_trial(&plan, &secret).await.unwrap(), Some(1));
+    // Two films of one patient, so that an earlier film stands beside the later one; and a film of nobody in the trial.
+    for film in [Film::new("hip", 0), Film::new("hip later", 7), Film::knee("knee")] {
+        assert_eq!(node.store(&film).await, coxa_dimse::Status::SUCCESS);
+        settled(&node).await;
+    }
+    node
+}
+
+/// Waits until every film is read and every randomization recorded, without a request, as requests are in the log.
+async fn settled(node: &Running) {
+    let begun = std::time::Instant::now();
+    loop {
+        let states = node.app.db.film_states().await.unwrap();
+        let waits = states.iter().any(|(state, _)| matches!(state.as_str(), "received" | "reading"));
+        if !waits && node.app.db.unrecorded_randomizations().await.unwrap().is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(180), "the films are not read: {states:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// Who asks in the test of leaks.
+const ASKERS: [&str; 8] = ["physician", "reviewer", "reader", "administrator", "auditor", "token r", "token a", "nobody"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_tells_a_withheld_positive_film_from_a_withheld_negative_one() {
+    let (positive, negative) = (blind_node(1e-9).await, blind_node(1.0 - 1e-9).await);
+    for node in [&positive, &negative] {
+        for (film, expected) in [(1, "withheld"), (2, "withheld"), (3, "not_read")] {
+            assert_eq!(state(&node.app.db, film).await, expected, "the films must be withheld for this test to test");
+        }
+    }
+    let (seen, other) = (everything(&positive).await, everything(&negative).await);
+    assert_eq!(seen.len(), other.len());
+    let mut answered = 0;
+    for ((what, one), (_, two)) in seen.iter().zip(&other) {
+        assert_eq!(one, two, "{what}");
+        answered += usize::from(one.starts_with("200"));
+        for word in ["probability\":0", "Probability 0", "valueQuantity", "Fracture suspected"] {
+            assert!(!one.contains(word), "{what} tells {word}");
+        }
+    }
+    assert!(answered > 60, "only {answered} answers were pages");
+    // The test can fail: the same films, once the trial is closed, do differ.
+    for node in [&positive, &negative] {
+        assert!(node.app.db.close_trial(1).await.unwrap());
+    }
+    let (opened, other) = (everything(&positive).await, everything(&negative).await);
+    let differ = opened.iter().zip(&other).filter(|(one, two)| one != two).count();
+    assert!(differ > 10, "only {differ} answers differ once the results are open");
+    positive.stop().await;
+    negative.stop().await;
+}
+
+/// Every answer of a node to everybody: status, headers and body, without what differs between any two nodes.
+async fn everything(node: &Running) -> Vec<(String, String)> {
+    let films: Vec<_> = {
+        let mut films = Vec::new();
+        for id in 1..=2 {
+            films.push(node.app.db.film(id).await.unwrap().unwrap());
+        }
+        films
+    };
+    let mut all = Vec::new();
+    for asker in ASKERS {
+        let role = Role::parse(asker);
+        let person = match role {
+            Some(role) => Some(match node.app.db.account_named(&format!("x-{asker}")).await.unwrap() {
+                Some(account) => account.person.id,
+                None => node.person(&format!("x-{asker}"), &[role]).await,
+            }),
+            None => None,
+        };
+        for rule in rules(&node.app.config).iter().filter(|rule| rule.method == Method::GET) {
+            for path in paths(rule, &films) {
+                let visitor = match person {
+                    Some(person) => node.session(person, coxa_serve::people::session::Stage::Full).await,
+                    None => node.stranger(),
+                };
+                let answer = answer(&visitor, asker, &path).await;
+                all.push((format!("{asker} {path}"), plain(&answer, node, &visitor)));
+            }
+        }
+    }
+    all
+}
+
+/// The addresses of a route, for both films, and with every filter of the worklist.
+fn paths(rule: &Rule, films: &[coxa_serve::db::Film]) -> Vec<String> {
+    let mut paths = Vec::new();
+    for film in films {
+        let uids = &film.attributes;
+        let value = |part: &str| match part {
+            "{study}" => uids.study_uid.clone(),
+            "{series}" => uids.series_uid.clone(),
+            "{instance}" => uids.sop_instance_uid.clone(),
+            "{frames}" => "1".into(),
+            "{name}" => "pages.css".into(),
+            "{id}" | "{review}" => film.id.to_string(),
+            other => other.into(),
+        };
+        paths.push(rule.path.split('/').map(value).collect::<Vec<_>>().join("/"));
+    }
+    if matches!(rule.path, "/" | "/worklist") {
+        for filter in ["finding=positive", "finding=negative", "state=read", "state=withheld", "state=not_read", "review=none", "date=all&q=SIM1"] {
+            paths.push(format!("{}?{filter}", rule.path));
+        }
+    }
+    if rule.path == "/films/{id}" {
+        paths.push("/films/2?finding=positive".into());
+    }
+    if rule.path == "/trial/diagnoses" {
+        paths.push("/trial/diagnoses?film=1".into());
+    }
+    paths.dedup();
+    paths
+}
+
+async fn answer(visitor: &Visitor, asker: &str, path: &str) -> String {
+    let mut request = visitor.request(Method::GET, path).header("accept", "text/html,*/*");
+    if asker.starts_with("token") {
+        request = request.bearer_auth(asker);
+    }
+    let response = request.send().await.unwrap();
+    let mut headers: Vec<String> = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| *name != "date")
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
+        .collect();
+    headers.sort();
+    let status = response.status().as_u16();
+    let body = response.bytes().await.unwrap();
+    format!("{status}\n{}\n{}", headers.join("\n"), String::from_utf8_lossy(&body))
+}
+
+/// Without tokens, moments, hashes of the log, folders and ports, which differ between any two nodes and tell nothing.
+fn plain(answer: &str, node: &Running, visitor: &Visitor) -> String {
+    let mut text = answer.to_owned();
+    if !visitor.form.is_empty() {
+        text = text.replace(&visitor.form, "FORM");
+    }
+    text = text.replace(&node.folder.path().display().to_string(), "FOLDER");
+    text = text.replace(node.http.trim_start_matches("http://"), "HTTP");
+    if let Some(dicom) = node.dicom {
+        text = text.replace(&dicom.to_string(), "DICOM");
+    }
+    text = text.replace(&node.app.config.node_name(), "NODE");
+    // The configured threshold, which makes one film positive and the other negative.
+    for threshold in ["&#60;0.001", "&#62;0.999", "&lt;0.001", "&gt;0.999"] {
+        text = text.replace(threshold, "THRESHOLD");
+    }
+    // Times of this machine's work and its disk; the length follows from the body, which is compared.
+    let varies = ["coxa_latency", "coxa_reading", "coxa_free_disk", "content-length", "    <dt>Disk</dt>"];
+    let lines = text.lines().filter(|line| !varies.iter().any(|start| line.starts_with(start)));
+    lines.map(without_moments).collect::<Vec<_>>().join("\n")
+}
+
+/// Moments and hashes are one mark: what is made of digits and `-:.TZ` with four digits or more but for a share (`0.…`), and eight
+/// hexadecimal digits or more.
+fn without_moments(line: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.');
+    let mut text = String::new();
+    for token in line.split_inclusive(|c| !is_part(c)) {
+        let (token, end) = match token.char_indices().next_back() {
+            Some((at, c)) if !is_part(c) => token.split_at(at),
+            _ => (token, ""),
+        };
+        let digits = token.chars().filter(char::is_ascii_digit).count();
+        let is_moment = digits >= 4 && !token.starts_with("0.") && token.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c));
+        let is_hash = token.len() >= 8 && token.chars().all(|c| c.is_ascii_hexdigit());
+        text.push_str(if is_moment || is_hash { "#" } else { token });
+        text.push_str(end);
+    }
+    text
+}
