@@ -448,6 +448,29 @@ deed-token_revoked = Token revoked
 deed-audit_read = Audit log read
 deed-audit_verified = Audit log verified
 deed-audit_exported = Audit log exported
+deed-result_pushed = Result pushed
+deed-study_made = Reader study made
+deed-study_joined = Reader study joined
+deed-study_link_renewed = Reader's link renewed
+deed-study_locked = Reader study locked
+deed-study_exported = Reader study exported
+deed-test_sent = Test picture sent
+deed-peer_allowed = Peer allowed
+deed-peer_disallowed = Peer allowed no more
+deed-labels_added = Labels added
+deed-calibration_proposed = Recalibration proposed
+deed-calibration_taken = Calibration taken
+deed-baseline_chosen = Baseline chosen
+deed-trial_begun = Trial begun
+deed-patient_randomized = Patient randomized
+deed-patient_opted_out = Opt-out noted
+deed-patient_withdrawn = Withdrawn from the trial
+deed-unblinded = Withheld results shown early
+deed-diagnoses_entered = Final diagnoses entered
+deed-enrolling_stopped = Enrolling stopped
+deed-trial_closed = Trial closed
+deed-trial_revealed = Allocation revealed
+deed-trial_exported = Trial exported
 
 ## Viewer
 

@@ -437,6 +437,29 @@ deed-token_revoked = 撤銷權杖
 deed-audit_read = 查閱稽核紀錄
 deed-audit_verified = 驗證稽核紀錄
 deed-audit_exported = 匯出稽核紀錄
+deed-result_pushed = 已推送結果
+deed-study_made = 已建立讀片者研究
+deed-study_joined = 已加入讀片者研究
+deed-study_link_renewed = 已更新讀片者連結
+deed-study_locked = 已鎖定讀片者研究
+deed-study_exported = 已匯出讀片者研究
+deed-test_sent = 已傳送測試影像
+deed-peer_allowed = 已允許對端
+deed-peer_disallowed = 已撤回允許的對端
+deed-labels_added = 已新增標記
+deed-calibration_proposed = 已提出重新校準
+deed-calibration_taken = 已採用校準
+deed-baseline_chosen = 已選定基準
+deed-trial_begun = 試驗已開始
+deed-patient_randomized = 病人已隨機分派
+deed-patient_opted_out = 已記錄退出意願
+deed-patient_withdrawn = 已退出試驗
+deed-unblinded = 已提前顯示保留的結果
+deed-diagnoses_entered = 已輸入最終診斷
+deed-enrolling_stopped = 已停止收案
+deed-trial_closed = 試驗已結束
+deed-trial_revealed = 已公布分派
+deed-trial_exported = 已匯出試驗
 
 ## Viewer
 

@@ -159,13 +159,13 @@ async function inBrowser(browser, reader, link, study, times) {
   const people = await admin.follow('/people', { name: 'designer', reviewer: '1' });
   const password = /id="given">[^]*?<code class="large">([^<]+)</.exec(people.text)[1];
   const designer = new Person();
-  await designer.enter('designer', password, 'a designer of simulated studies');
+  await designer.enter('designer', password, 'somebody who plans simulated studies');
   await designer.follow('/studies');
   const design = `name = "21 readers"\nanswer = "yes_no"\narms = "unaided"\nreaders = ${READERS}\nseed = 3\nfilms = ${JSON.stringify(films)}\n`;
   const made = await designer.ask('/studies', { design });
   const links = [...made.text.matchAll(/<code class="link">([^<]+)</g)].map((found) => found[1]);
+  if (links.length !== READERS) throw new Error(`${made.status}, ${links.length} links: ${/id="wrong">([^<]*)</.exec(made.text)?.[1] || made.text.slice(0, 500)}`);
   const study = Number(/action="\/studies\/(\d+)\//.exec(made.text)[1]);
-  if (links.length !== READERS) throw new Error(`${links.length} links: ${made.text.slice(0, 2000)}`);
   console.error('begun');
 
   // Half-way, an administrator ends the sessions of some readers.

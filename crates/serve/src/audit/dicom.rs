@@ -70,8 +70,8 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         FilmRemoved => (STUDY_DELETED, None, 'D'),
         TrialExported => (EXPORT, None, 'R'),
         DiagnosesEntered => (INSTANCES_ACCESSED, None, 'C'),
-        Resent | Echoed | TestSent | TrialBegun | PatientRandomized | PatientOptedOut | PatientWithdrawn | Unblinded
-        | EnrollingStopped | TrialClosed | TrialRevealed => {
+        Resent | Echoed | TestSent | TrialBegun | PatientRandomized | PatientOptedOut | PatientWithdrawn
+        | Unblinded | EnrollingStopped | TrialClosed | TrialRevealed => {
             (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E')
         }
         PeerAllowed | PeerDisallowed => (SECURITY_ALERT, Some(("110128", "Network Configuration")), 'E'),

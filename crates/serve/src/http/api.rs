@@ -116,8 +116,9 @@ fn destination(to: Destined) -> DestinationLine {
 }
 
 fn refusal(seen: SeenRefusal) -> RefusedLine {
-    let SeenRefusal { calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times } =
-        seen;
+    let SeenRefusal {
+        calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times, ..
+    } = seen;
     RefusedLine { calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times }
 }
 

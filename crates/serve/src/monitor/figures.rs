@@ -76,7 +76,8 @@ impl Judged {
                     judged.unsure += 1;
                     continue;
                 }
-                None => continue,
+                // In a trial the film is decided, not the result.
+                Some(Verdict::Fracture | Verdict::NoFracture) | None => continue,
             }
             hits.push(film.verdict == Verdict::Disagree.as_str());
             patients.push(patient_of(film));

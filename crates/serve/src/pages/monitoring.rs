@@ -18,6 +18,7 @@ use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{Baseline, Watched, now};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 use crate::monitor::chart::{Series, Stand, Unit, bars};
 use crate::monitor::drift::{self, Drift};
 use crate::monitor::figures::{self, Counts, Group, LEAST, Times};
@@ -284,14 +285,17 @@ impl Gathered {
         };
         let chosen = self.baseline.as_ref().filter(|baseline| !baseline.logits.is_empty());
         let (reference, words, after): (Vec<f64>, String, i64) = if let Some(baseline) = chosen {
-            let (first, last) = (text::exact(baseline.between.0), text::exact(baseline.between.1));
+            let (first, last) = (
+                text::exact(Language::default(), baseline.between.0),
+                text::exact(Language::default(), baseline.between.1),
+            );
             let words = format!(
                 "a baseline: the first {} films that this network read here ({} patients, {first} to {last}), chosen by {} on {}. \
                  Films that came later are compared with it.",
                 baseline.films,
                 baseline.logits.len(),
                 visible(&baseline.person),
-                text::exact(baseline.at)
+                text::exact(Language::default(), baseline.at)
             );
             (baseline.logits.clone(), words, baseline.between.1)
         } else if let Some(scores) = &card.validation_scores {

@@ -15,16 +15,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::film::{answer, heat_of, open};
+use super::signin::begin;
 use super::state::Desk;
 use super::text::{self, Header, visible};
 use super::viewer::view;
 use super::worklist::{Call, Scale};
 use super::{Frame, PageError, html};
-use crate::audit::{Deed, Event};
-use crate::db::{Film, NewPerson, NewSession, Study, StudyAnswer, StudyReader, now};
+use crate::audit::Deed;
+use crate::db::{Film, NewPerson, Study, StudyAnswer, StudyReader, now};
 use crate::http::{App, Caller, HttpError, Shared};
-use crate::people::session::{Stage, set_cookie, stored};
-use crate::people::{Asker, Role};
+use crate::people::Role;
+use crate::people::session::{Stage, stored};
 use crate::readers::{Answer, Arm, Design, Item, Marks, Plan};
 
 const DAY: i64 = 86_400_000_000;
@@ -90,7 +91,7 @@ pub(super) async fn join_page(
     let Invited { reader, design } = invited(&app, &link).await?;
     let plan = Plan::of(&design, reader.place as usize);
     html(&JoinPage {
-        frame: Frame { form: caller.form_token.clone(), ..Frame::bare("Reader study") },
+        frame: Frame { form: caller.form_token.clone(), ..Frame::bare("join-title", caller.language) },
         link,
         name: visible(&design.name),
         consent: design.consent.lines().map(visible).collect(),
@@ -136,22 +137,7 @@ pub(super) async fn join(
     }
     let account = app.db.account(reader.person).await?.filter(|account| !account.is_disabled);
     let account = account.ok_or(PageError::NotFound)?;
-    let secret = crate::secret();
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let session = NewSession {
-        hash: stored(&secret),
-        person: account.person.id,
-        stage: Stage::Full,
-        address: caller.address.to_string(),
-        agent: agent.chars().take(200).collect(),
-    };
-    app.audit.add(Event::new(Deed::SignedIn, &Asker::Person(account.person.clone())).at(caller.address)).await?;
-    let (idle, oldest) = app.config.people.ends(now());
-    app.db.begin_session(&session, idle, oldest).await?;
-    let place = HeaderValue::try_from(format!("/reading/{}", reader.study)).unwrap_or(HeaderValue::from_static("/"));
-    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, set_cookie(&secret, app.config.transport()));
-    Ok(response)
+    begin(&app, &caller, &account, Stage::Full, &format!("/reading/{}", reader.study), &headers).await
 }
 
 /// The account of a reader. Its sessions begin by the link alone: its password is random and not shown.
@@ -260,7 +246,7 @@ pub(super) async fn own(State(app): Shared, Extension(caller): Extension<Caller>
             studies.push((study.id, visible(&study.name), study.locked_at > 0));
         }
     }
-    html(&OwnPage { frame: Frame::of("Reader studies", "reading", &caller), studies })
+    html(&OwnPage { frame: Frame::of("reading-studies", "reading", &caller), studies })
 }
 
 #[derive(Template)]
@@ -281,11 +267,11 @@ pub(super) async fn page(
     let at = match (seat.now(), seat.plan.item(seat.next)) {
         (Some(item), _) => Where::Film(Box::new(shown(&app, &desk, &caller, &seat, item).await?)),
         (None, _) if seat.study.locked_at > 0 => Where::Locked,
-        (None, Some((_, session, _))) => Where::Later(text::exact(seat.opens(session))),
+        (None, Some((_, session, _))) => Where::Later(text::exact(caller.language, seat.opens(session))),
         (None, None) => Where::Over,
     };
     html(&ReadingPage {
-        frame: Frame::of("Reading", "reading", &caller),
+        frame: Frame::of("reading-title", "reading", &caller),
         study: seat.study.id,
         name: visible(&seat.design.name),
         at,
@@ -306,7 +292,7 @@ async fn shown(app: &App, desk: &Desk, caller: &Caller, seat: &Seat, item: Item)
         Call::of("received", None, false, None)
     };
     let knows_scale = is_aided && is_of_this_network(app, desk, finding).await;
-    let mut view = view(&film, &header, finding, call, knows_scale, None);
+    let mut view = view(caller.language, &film, &header, finding, call, knows_scale, None);
     // The film's row would say which film it is, to somebody who sees the worklist too.
     view["id"] = Value::Null;
     view["base"] = json!(format!("/reading/{}/{}", seat.study.id, seat.next));
@@ -322,7 +308,11 @@ async fn shown(app: &App, desk: &Desk, caller: &Caller, seat: &Seat, item: Item)
                 Some(FilmPrediction::NotRead { not_read }) => visible(not_read),
                 _ => String::new(),
             };
-            (call.word.to_owned(), finding.map(|f| Scale::of(f.probability, f.threshold, high)), reason)
+            (
+                call.word.to_owned(),
+                finding.map(|f| Scale::of(caller.language, f.probability, f.threshold, high)),
+                reason,
+            )
         }),
         is_aided,
         feedback: feedback(seat),
@@ -370,7 +360,7 @@ pub(super) async fn preview(
     Path((study, item)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
     let (film, _) = present(&app, &caller, &study, &item).await?;
-    Ok(answer("image/png", open(&app, &desk, &film).await?.preview.clone()))
+    Ok(answer("image/png", open(&app, &desk, &film, caller.language).await?.preview.clone()))
 }
 
 /// `GET /reading/{study}/{item}/values`, as a film's.
@@ -381,7 +371,7 @@ pub(super) async fn values(
     Path((study, item)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
     let (film, _) = present(&app, &caller, &study, &item).await?;
-    Ok(answer("application/octet-stream", open(&app, &desk, &film).await?.values.clone()))
+    Ok(answer("application/octet-stream", open(&app, &desk, &film, caller.language).await?.values.clone()))
 }
 
 /// `GET /reading/{study}/{item}/heat`, as a film's; 404 for every film of the unaided arm.
@@ -392,7 +382,7 @@ pub(super) async fn heat(
     Path((study, item)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
     match present(&app, &caller, &study, &item).await? {
-        (film, Item { arm: Arm::Aided, .. }) => heat_of(&app, &desk, &film).await,
+        (film, Item { arm: Arm::Aided, .. }) => heat_of(&app, &desk, &film, caller.language).await,
         _ => Err(HttpError::not_found()),
     }
 }

@@ -20,6 +20,7 @@ use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{Calibration, NewCalibration, now};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 use crate::monitor::labels::{self, Fault, Key};
 use crate::monitor::recalibrate::{Asked, LabelSource, Point, Proposal, Shown, TemperatureRule, cases, propose};
 use crate::monitor::{logit_of, operating_point};
@@ -151,7 +152,7 @@ async fn show(
             threshold: number(calibration.what.threshold),
             temperature: number(calibration.what.temperature),
             words: visible(&calibration.what.chosen_on),
-            proposed: format!("{}, {}", visible(&calibration.person), text::exact(calibration.at)),
+            proposed: format!("{}, {}", visible(&calibration.person), text::exact(Language::default(), calibration.at)),
             state,
         }
     };
@@ -183,7 +184,7 @@ async fn show(
                     format!("calibration {}", used.calibration)
                 },
                 person: visible(&used.person),
-                at: text::exact(used.at),
+                at: text::exact(Language::default(), used.at),
             })
             .collect(),
     })
@@ -460,7 +461,7 @@ pub(super) async fn proposal(
         proposal,
         state,
         is_stale,
-        proposed: format!("{}, {}", visible(&calibration.person), text::exact(calibration.at)),
+        proposed: format!("{}, {}", visible(&calibration.person), text::exact(Language::default(), calibration.at)),
     })
 }
 

@@ -140,12 +140,12 @@ async fn list(
     let rows = app.db.studies().await?.into_iter().map(|study| Row {
         id: study.id,
         name: visible(&study.name),
-        made: text::moment(study.created_at),
+        made: text::moment(caller.language, study.created_at),
         by: visible(&study.created_by),
         state: if study.locked_at > 0 { "locked" } else { "open" },
     });
     let page = ListPage {
-        frame: Frame::of("Studies", "studies", caller),
+        frame: Frame::of("studies-title", "studies", caller),
         rows: rows.collect(),
         wrong,
         filled,
@@ -257,18 +257,18 @@ async fn show(
         },
         answers: progress.answers,
         of: Plan::of(&design, progress.reader.place as usize).len(),
-        last: if progress.last_at == 0 { "never".into() } else { text::moment(progress.last_at) },
+        last: if progress.last_at == 0 { "never".into() } else { text::moment(caller.language, progress.last_at) },
         link: links.get(&progress.reader.place).map(|secret| format!("/join/{secret}")).unwrap_or_default(),
     };
     let readers: Vec<Reader> = app.db.study_progress(study.id).await?.into_iter().map(reader).collect();
     let page = StudyPage {
-        frame: Frame::of("Study", "studies", caller),
+        frame: Frame::of("study-title", "studies", caller),
         id: study.id,
         name: visible(&study.name),
         answers: readers.iter().map(|reader| reader.answers).sum(),
         of: readers.iter().map(|reader| reader.of).sum(),
         readers,
-        locked: if study.locked_at > 0 { text::exact(study.locked_at) } else { String::new() },
+        locked: if study.locked_at > 0 { text::exact(caller.language, study.locked_at) } else { String::new() },
         seal: study.seal,
         design: study.design,
         wrong: wrong.to_owned(),

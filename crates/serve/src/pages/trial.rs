@@ -17,6 +17,7 @@ use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{Ended, Trial, TrialCounts, now};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 use crate::trial::{Stratum, TrialPlan, commitment, record_randomizations};
 
 /// The longest reason, characters.
@@ -150,13 +151,14 @@ fn part(analysis: &PopulationAnalysis) -> Part {
 
 fn closed(trial: &Trial) -> Result<Closed, PageError> {
     // It was written by this program when the trial was closed.
-    let table = TrialTable::parse(trial.frozen.as_bytes(), std::path::Path::new("the frozen rows")).map_err(|error| {
-        tracing::error!("the rows of a trial cannot be read: {error}");
-        PageError::Unavailable("The rows of the trial cannot be read. The log of this node has the reason.")
-    })?;
+    let table =
+        TrialTable::parse(trial.frozen.as_bytes(), std::path::Path::new("the frozen rows")).map_err(|error| {
+            tracing::error!("the rows of a trial cannot be read: {error}");
+            PageError::Unavailable("The rows of the trial cannot be read. The log of this node has the reason.")
+        })?;
     let TrialAnalysis { flow, populations, .. } = analyze(&table, &TrialOptions::default());
     Ok(Closed {
-        at: text::exact(trial.closed_at),
+        at: text::exact(Language::default(), trial.closed_at),
         parts: populations.iter().map(part).collect(),
         figure: draw(&flow, "Flow of patients through the trial").svg,
         flow,
@@ -175,19 +177,18 @@ async fn show(
         Some(trial) => app.db.trial_counts(trial.id).await?,
         None => TrialCounts::default(),
     };
-    let analyzed = match trial.clone().filter(Trial::is_closed) {
-        Some(trial) => Some(
-            tokio::task::spawn_blocking(move || closed(&trial))
-                .await
-                .map_err(|_| PageError::Unavailable("The analysis ended early. The log of this node has the reason."))??,
-        ),
-        None => None,
-    };
+    let analyzed =
+        match trial.clone().filter(Trial::is_closed) {
+            Some(trial) => Some(tokio::task::spawn_blocking(move || closed(&trial)).await.map_err(|_| {
+                PageError::Unavailable("The analysis ended early. The log of this node has the reason.")
+            })??),
+            None => None,
+        };
     let is_full = |trial: &Trial| counts.randomized >= i64::from(trial.plan.planned);
     let page = Page {
         frame: Frame::of("Trial", "trial", caller),
         notice: (!words.is_empty()).then(|| Notice { words: words.to_owned(), is_bad: !status.is_success() }),
-        begun: trial.as_ref().map(|trial| text::exact(trial.begun_at)).unwrap_or_default(),
+        begun: trial.as_ref().map(|trial| text::exact(Language::default(), trial.begun_at)).unwrap_or_default(),
         is_enrolling: trial.as_ref().is_some_and(|trial| trial.is_enrolling(now()) && !is_full(trial)),
         closed: analyzed,
         plan: plan.or_else(|| app.config.trial.clone()).unwrap_or_default(),
@@ -236,7 +237,11 @@ impl Filled {
             block_sizes: blocks.map(number).collect(),
             stratum: Stratum::parse(&self.stratum).unwrap_or(Stratum::None),
             planned: number(&self.planned),
-            minimum_age: if self.minimum_age.trim().is_empty() { 0 } else { self.minimum_age.trim().parse().unwrap_or(u32::MAX) },
+            minimum_age: if self.minimum_age.trim().is_empty() {
+                0
+            } else {
+                self.minimum_age.trim().parse().unwrap_or(u32::MAX)
+            },
             start: self.start.trim().to_owned(),
             end: self.end.trim().to_owned(),
             ..TrialPlan::default()
