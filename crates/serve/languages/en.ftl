@@ -336,7 +336,10 @@ operations-in-hand = In hand
 operations-done = Done
 operations-node = This node
 operations-any-peer = any peer on this machine
-operations-peers = { $count } peers
+operations-peers = { $count ->
+    [one] one peer
+   *[other] { $count } peers
+}
 operations-network = Network
 operations-no-card = its card cannot be read
 operations-no-reading = · this node does not read
@@ -352,7 +355,10 @@ operations-certificate = Certificate
 operations-no-certificate = none: this node is reached from this machine only
 operations-certificate-unread = its end cannot be read
 operations-certificate-ended = ended { $day }
-operations-certificate-ends = ends { $day }, in { $days } days
+operations-certificate-ends = { $days ->
+    [one] ends { $day }, in one day
+   *[other] ends { $day }, in { $days } days
+}
 operations-commitments = Open storage commitments
 operations-peer = Peer
 operations-why-open = Why it is open

@@ -205,7 +205,7 @@ fn converted_templates_hold_no_text() {
 fn left(page: &str, is_template: bool) -> Vec<String> {
     const VOID: [&str; 8] = ["meta", "link", "input", "img", "br", "rect", "line", "!doctype"];
     let mut found = Vec::new();
-    // Elements that are open, with whether their text is somebody's own, or said to be English.
+    // Elements that are open, with whether their text is somebody's own, or marked as English.
     let mut open: Vec<(String, bool)> = Vec::new();
     let mut look = |text: &str| {
         let text = text.replace("&#38;", "&").replace("&#34;", "\"").replace("&#39;", "'");
@@ -324,7 +324,7 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
     ] {
         assert!(list.contains(words), "{words}");
     }
-    // What is not known stays, and is said to be English.
+    // What is not known stays, and is marked as English.
     assert!(list.contains("<span lang=\"en\">the moon is full</span>"));
     for path in [
         "/worklist",
