@@ -336,7 +336,18 @@ pub fn propose(
             let logits: Vec<f64> = cases.iter().map(|case| f64::from(case.logit)).collect();
             let truth: Vec<bool> = cases.iter().map(|case| case.truth).collect();
             match calibration::temperature(&logits, &truth, Level::P95) {
-                Ok(estimate) => estimate.value,
+                Ok(estimate) => {
+                    notes.push(match estimate.limits {
+                        Ok(limits) => format!(
+                            "The temperature’s 95% interval is {:.2} to {:.2} ({}).",
+                            limits.low, limits.high, limits.method
+                        ),
+                        Err(_) => "The temperature’s interval has no upper end: on these films the scores hardly tell fractures from \
+                                   none. Check the labels before you take it."
+                            .into(),
+                    });
+                    estimate.value
+                }
                 Err(undefined) => {
                     notes.push(format!("The temperature stays: none can be fitted ({}).", undefined.reason));
                     now.temperature

@@ -420,6 +420,7 @@ fn limits(estimate: &Estimate, form: impl Fn(f64) -> String) -> String {
 fn duration(seconds: f64) -> String {
     let whole = seconds.round() as i64;
     match whole {
+        ..60 if seconds < 0.05 => "under 0.1 s".into(),
         ..60 if seconds < 9.95 => format!("{seconds:.1} s"),
         ..120 => format!("{whole} s"),
         120..7200 => format!("{} min", (seconds / 60.0).round()),
@@ -486,6 +487,7 @@ mod tests {
     #[test]
     fn durations_are_in_the_unit_that_a_person_reads() {
         for (seconds, words) in [
+            (0.001, "under 0.1 s"),
             (0.44, "0.4 s"),
             (12.3, "12 s"),
             (119.0, "119 s"),
