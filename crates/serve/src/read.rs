@@ -224,7 +224,10 @@ fn run(
         let (temperature, threshold) =
             in_hand.calibration.as_ref().map_or_else(|| own.clone(), monitor::operating_point);
         let read = match prepared {
-            Ok(film) => detector.recalibrate(temperature, threshold).and_then(|()| detector.read_prepared(film)).map(|detection| Read::Detected(Box::new(detection))),
+            Ok(film) => detector
+                .recalibrate(temperature, threshold)
+                .and_then(|()| detector.read_prepared(film))
+                .map(|detection| Read::Detected(Box::new(detection))),
             Err(reason) => Ok(Read::Undecodable(reason)),
         };
         match read {

@@ -63,7 +63,8 @@ fn in_dialect(sql: &str, dialect: Dialect) -> String {
         sql = format!("{before}{}{after}", append_only.replace("TABLE", table));
     }
     while let Some((before, rest)) = sql.split_once("{json_number:") {
-        let Some(((column, key), after)) = rest.split_once('}').and_then(|(name, after)| Some((name.split_once('.')?, after)))
+        let Some(((column, key), after)) =
+            rest.split_once('}').and_then(|(name, after)| Some((name.split_once('.')?, after)))
         else {
             break;
         };

@@ -212,7 +212,10 @@ async fn with_our_token(request: &Parts, body: Body, token: &str) -> Result<Body
     if let Some(sent) = request.headers.get("x-coxa-form") {
         return if same(sent.as_bytes(), token.as_bytes()) { Ok(body) } else { Err(missing()) };
     }
-    let has_file = request.headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"multipart/form-data"));
+    let has_file = request
+        .headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|media| media.as_bytes().starts_with(b"multipart/form-data"));
     let bytes = axum::body::to_bytes(body, if has_file { LONGEST_UPLOAD } else { LONGEST_FORM }).await;
     let bytes = bytes.map_err(|_| HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "the form is too long"))?;
     if has_file {
@@ -231,7 +234,10 @@ fn leads_with(bytes: &[u8], token: &str) -> bool {
     // A boundary has 70 characters at most (RFC 2046).
     let Some(line) = bytes.iter().take(80).position(|byte| *byte == b'\r') else { return false };
     let Some(value) = bytes[line..].strip_prefix(FIELD) else { return false };
-    bytes.starts_with(b"--") && value.len() > token.len() && same(&value[..token.len()], token.as_bytes()) && value[token.len()] == b'\r'
+    bytes.starts_with(b"--")
+        && value.len() > token.len()
+        && same(&value[..token.len()], token.as_bytes())
+        && value[token.len()] == b'\r'
 }
 
 /// The host that a request names, with its port.
@@ -289,7 +295,9 @@ mod tests {
             format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{token}\r\n--b\r\n")
         };
         assert!(leads_with(body("form", "secret").as_bytes(), "secret"));
-        for wrong in [body("form", "secre"), body("form", "secret2"), body("file", "secret"), String::new(), "--b".into()] {
+        for wrong in
+            [body("form", "secre"), body("form", "secret2"), body("file", "secret"), String::new(), "--b".into()]
+        {
             assert!(!leads_with(wrong.as_bytes(), "secret"), "{wrong}");
         }
     }
