@@ -3,6 +3,8 @@
 
 /// Width and height, in the picture's own units.
 const SIZE: (f64, f64) = (560.0, 220.0);
+/// The widest place of bars.
+const WIDEST: f64 = 60.0;
 /// Room for labels: left, top, right, bottom.
 const MARGIN: (f64, f64, f64, f64) = (48.0, 12.0, 8.0, 30.0);
 
@@ -75,7 +77,8 @@ pub fn bars(words: &str, labels: &[String], series: &[Series], stand: Stand, uni
         value += step;
     }
     let slot = width / labels.len() as f64;
-    let gap = (slot * 0.15).min(3.0);
+    // A few bars stay bars.
+    let gap = (slot * 0.15).min(3.0).max((slot - WIDEST) / 2.0);
     let beside = if stand == Stand::Beside { series.len() as f64 } else { 1.0 };
     let wide = (slot - 2.0 * gap) / beside;
     for place in 0..labels.len() {

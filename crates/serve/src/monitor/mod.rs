@@ -3,16 +3,20 @@
 //! - [`figures`]: counts, rates and times of films.
 //! - [`drift`]: scores against the validation films' or a baseline's.
 //! - [`labels`]: a table of labels, every fault with its row and column.
+//! - [`cases`]: labeled films, by where their labels came from.
+//! - [`performance`]: how right a temperature and a threshold are on them.
 //! - [`recalibrate`]: a temperature and a threshold, what each would change, and by what rule they were chosen.
 //! - [`chart`]: charts as SVG.
 //!
 //! A calibration that is taken counts for the next film that is leased, on every node that shares the database. A film that was read
 //! keeps its result and the number of the calibration that it was read with.
 
+pub mod cases;
 pub mod chart;
 pub mod drift;
 pub mod figures;
 pub mod labels;
+pub mod performance;
 pub mod recalibrate;
 
 use coxa_stats::{OperatingPoint, Rule, calibration};

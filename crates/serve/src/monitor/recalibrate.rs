@@ -6,58 +6,16 @@
 //! equally specific ones the most sensitive. Figures "after" are of the same films, and so somewhat too good.
 
 use coxa_model::probability;
-use coxa_stats::{
-    Clusters, Confusion, Estimate, Inference, Interval, Level, Rule, Scored, Undefined, calibration, operating,
-};
+use coxa_stats::{Level, Rule, Scored, calibration, operating};
 use serde::{Deserialize, Serialize};
 
-use super::figures::{patient_of, share};
-use super::logit_of;
-use crate::db::{Labeled, Verdict};
+use super::cases::{Case, LabelSource, Sources, by_patient};
+use super::performance::{Performance, Point};
 
 /// Patients with a fracture, and as many without, below which nothing is proposed.
 pub const LEAST: usize = 20;
 /// Below this the intervals are wide, and the proposal says so.
 const FEW: usize = 100;
-
-/// Which labels count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LabelSource {
-    /// Uploaded ones alone.
-    Uploaded,
-    /// Physicians' verdicts on results alone: agree or disagree, never unsure.
-    Reviewed,
-    /// Uploaded ones, and verdicts where none was uploaded.
-    Both,
-}
-
-impl LabelSource {
-    /// All.
-    pub const ALL: [Self; 3] = [Self::Uploaded, Self::Reviewed, Self::Both];
-
-    /// As a form sends it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Uploaded => "uploaded",
-            Self::Reviewed => "reviewed",
-            Self::Both => "both",
-        }
-    }
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Uploaded => "uploaded labels",
-            Self::Reviewed => "physicians’ verdicts",
-            Self::Both => "uploaded labels, and physicians’ verdicts on films without one",
-        }
-    }
-
-    /// Parses what a form sends.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.as_str() == text)
-    }
-}
 
 /// What becomes of the temperature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,183 +35,6 @@ pub struct Asked {
     pub labels: LabelSource,
     /// What becomes of the temperature.
     pub temperature: TemperatureRule,
-}
-
-/// A temperature and a threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// The probability is sigmoid(logit / temperature).
-    pub temperature: f64,
-    /// The probability from which a film is called positive.
-    pub threshold: f64,
-}
-
-impl Point {
-    /// Whether a film with this output is called positive.
-    pub fn calls(self, logit: f32) -> bool {
-        probability(logit, self.temperature) >= self.threshold
-    }
-}
-
-/// A labeled film.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Case {
-    /// The patient, or the film itself where it names none.
-    pub patient: String,
-    /// The network's own output.
-    pub logit: f32,
-    /// Whether there is a fracture.
-    pub truth: bool,
-}
-
-/// Where the labels came from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sources {
-    /// Films whose label was uploaded.
-    pub uploaded: usize,
-    /// Films whose label is a physician's verdict.
-    pub reviewed: usize,
-    /// Films whose uploaded label and verdict contradict each other; the uploaded label counts.
-    pub contradictory: usize,
-    /// Films with an unsure verdict and no label, which are left out.
-    pub unsure: usize,
-}
-
-/// The labeled films that count, by their source.
-pub fn cases(films: &[Labeled], source: LabelSource, own_temperature: f64) -> (Vec<Case>, Sources) {
-    let (mut cases, mut sources) = (Vec::new(), Sources::default());
-    for labeled in films {
-        let film = &labeled.film;
-        let Some(logit) = logit_of(film, own_temperature) else { continue };
-        let verdict = match Verdict::parse(&film.verdict) {
-            Some(Verdict::Agree) => Some(film.is_positive),
-            Some(Verdict::Disagree) => Some(!film.is_positive),
-            _ => None,
-        };
-        let is_unsure = film.verdict == Verdict::Unsure.as_str();
-        let uploaded = labeled.label.filter(|_| source != LabelSource::Reviewed);
-        let reviewed = verdict.filter(|_| source != LabelSource::Uploaded);
-        let truth = match (uploaded, reviewed) {
-            (Some(truth), other) => {
-                sources.uploaded += 1;
-                sources.contradictory += usize::from(other.is_some_and(|other| other != truth));
-                truth
-            }
-            (None, Some(truth)) => {
-                sources.reviewed += 1;
-                truth
-            }
-            (None, None) => {
-                sources.unsure += usize::from(is_unsure && source != LabelSource::Uploaded);
-                continue;
-            }
-        };
-        cases.push(Case { patient: patient_of(film), logit: logit as f32, truth });
-    }
-    (cases, sources)
-}
-
-/// A statistic as it is kept and shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Shown {
-    /// Its value, where it is defined.
-    pub value: Option<f64>,
-    /// The 95% limits, where there are any.
-    pub limits: Option<(f64, f64)>,
-    /// The interval's method, or why something is missing.
-    pub method: String,
-}
-
-impl From<Result<Estimate, Undefined>> for Shown {
-    fn from(statistic: Result<Estimate, Undefined>) -> Self {
-        match statistic {
-            Ok(Estimate { value, limits: Ok(limits), .. }) => {
-                Self { value: Some(value), limits: Some((limits.low, limits.high)), method: limits.method.into() }
-            }
-            Ok(Estimate { value, limits: Err(why), .. }) => {
-                Self { value: Some(value), limits: None, method: why.to_string() }
-            }
-            Err(undefined) => Self { value: None, limits: None, method: undefined.reason.to_string() },
-        }
-    }
-}
-
-impl From<Option<Estimate>> for Shown {
-    fn from(statistic: Option<Estimate>) -> Self {
-        match statistic {
-            Some(estimate) => Ok(estimate).into(),
-            None => Self { value: None, limits: None, method: "no film".into() },
-        }
-    }
-}
-
-/// How right a temperature and a threshold are on the labeled films.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Performance {
-    /// Of films; patients are the units of its interval.
-    pub sensitivity: Shown,
-    /// The same.
-    pub specificity: Shown,
-    /// Of patients with a fracture: called on any of their films.
-    pub patients_sensitivity: Shown,
-    /// Of patients without one: called on none.
-    pub patients_specificity: Shown,
-    /// The mean squared error of the probabilities.
-    pub brier: Shown,
-    /// The slope of the logistic recalibration: 1 when calibrated.
-    pub slope: Shown,
-    /// Calibration in the large: 0 when the mean probability is right.
-    pub in_the_large: Shown,
-}
-
-impl Performance {
-    fn of(point: Point, cases: &[Case], patients: &[Patient]) -> Self {
-        let names: Vec<String> = cases.iter().map(|case| case.patient.clone()).collect();
-        let of_truth = |truth: bool| {
-            let (hits, names): (Vec<bool>, Vec<String>) = cases
-                .iter()
-                .zip(&names)
-                .filter(|(case, _)| case.truth == truth)
-                .map(|(case, name)| (point.calls(case.logit) == truth, name.clone()))
-                .unzip();
-            Shown::from(share(&hits, &names))
-        };
-        let calls: Vec<bool> = patients.iter().map(|patient| point.calls(patient.logit)).collect();
-        let truths: Vec<bool> = patients.iter().map(|patient| patient.truth).collect();
-        let table = Confusion::from_calls(&calls, &truths);
-        let (level, interval) = (Level::P95, Interval::Wilson);
-        let probabilities: Vec<f64> = cases.iter().map(|case| probability(case.logit, point.temperature)).collect();
-        let truth: Vec<bool> = cases.iter().map(|case| case.truth).collect();
-        let clusters = Clusters::new(&names);
-        let inference = Inference { level, clusters: (clusters.count() < cases.len()).then_some(&clusters) };
-        Self {
-            sensitivity: of_truth(true),
-            specificity: of_truth(false),
-            patients_sensitivity: table.clone().and_then(|table| table.sensitivity(level, interval)).into(),
-            patients_specificity: table.and_then(|table| table.specificity(level, interval)).into(),
-            brier: calibration::brier(&probabilities, &truth, inference).into(),
-            slope: calibration::recalibration(&probabilities, &truth, inference).map(|line| line.slope).into(),
-            in_the_large: calibration::in_the_large(&probabilities, &truth, inference).into(),
-        }
-    }
-}
-
-/// A patient: the highest output of the films, and whether any of them has a fracture.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Patient {
-    logit: f32,
-    truth: bool,
-}
-
-fn by_patient(cases: &[Case]) -> Vec<Patient> {
-    let clusters = Clusters::new(&cases.iter().map(|case| case.patient.as_str()).collect::<Vec<_>>());
-    let mut patients = vec![Patient { logit: f32::NEG_INFINITY, truth: false }; clusters.count()];
-    for (case, patient) in cases.iter().zip(clusters.of()) {
-        let patient = &mut patients[*patient];
-        patient.logit = patient.logit.max(case.logit);
-        patient.truth |= case.truth;
-    }
-    patients
 }
 
 /// A calibration that is proposed, with all that is shown of it.
@@ -336,7 +117,18 @@ pub fn propose(
             let logits: Vec<f64> = cases.iter().map(|case| f64::from(case.logit)).collect();
             let truth: Vec<bool> = cases.iter().map(|case| case.truth).collect();
             match calibration::temperature(&logits, &truth, Level::P95) {
-                Ok(estimate) => estimate.value,
+                Ok(estimate) => {
+                    notes.push(match estimate.limits {
+                        Ok(limits) => format!(
+                            "The temperature’s 95% interval is {:.2} to {:.2} ({}).",
+                            limits.low, limits.high, limits.method
+                        ),
+                        Err(_) => "The temperature’s interval has no upper end: on these films the scores hardly tell fractures from \
+                                   none. Check the labels before you take it."
+                            .into(),
+                    });
+                    estimate.value
+                }
                 Err(undefined) => {
                     notes.push(format!("The temperature stays: none can be fitted ({}).", undefined.reason));
                     now.temperature
@@ -396,7 +188,6 @@ fn cautions(sources: Sources) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::figures::tests::film;
     use super::*;
 
     const NOW: Point = Point { temperature: 1.0, threshold: 0.5 };
@@ -471,25 +262,5 @@ mod tests {
                 propose((&overlapping(), Sources::default()), asked(target, TemperatureRule::Kept), NOW, &[]).is_err()
             );
         }
-    }
-
-    #[test]
-    fn uploaded_labels_come_before_verdicts() {
-        let of = |number, verdict: &str, label| Labeled { film: film(number, 0, Some(0.9), verdict), label };
-        let films = [
-            of(0, "agree", None),
-            of(1, "disagree", Some(true)),
-            of(2, "unsure", None),
-            of(3, "", Some(false)),
-            of(4, "disagree", None),
-        ];
-        let truths = |source| {
-            let (cases, sources) = cases(&films, source, 1.0);
-            (cases.iter().map(|case| case.truth).collect::<Vec<_>>(), sources)
-        };
-        let of = |uploaded, reviewed, contradictory, unsure| Sources { uploaded, reviewed, contradictory, unsure };
-        assert_eq!(truths(LabelSource::Uploaded), (vec![true, false], of(2, 0, 0, 0)));
-        assert_eq!(truths(LabelSource::Reviewed), (vec![true, false, false], of(0, 3, 0, 1)));
-        assert_eq!(truths(LabelSource::Both), (vec![true, true, false, false], of(2, 2, 1, 1)));
     }
 }

@@ -6,16 +6,19 @@
 mod api;
 mod assets;
 mod audit;
+mod baseline;
 mod certificate;
 mod choice;
 mod diagnoses;
 mod film;
+mod labels;
 mod me;
 mod monitoring;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod operations;
 mod people;
+mod proposal;
 mod reading;
 mod reasons;
 mod recalibration;
@@ -68,12 +71,12 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/operations/allow", Action::Operate, operations::allow)
         .post("/operations/disallow", Action::Operate, operations::disallow)
         .get("/monitoring", Action::Monitor, monitoring::page)
-        .post("/monitoring/baseline", Action::Calibrate, monitoring::baseline)
-        .post("/monitoring/labels", Action::Calibrate, recalibration::upload)
+        .post("/monitoring/baseline", Action::Calibrate, baseline::choose)
+        .post("/monitoring/labels", Action::Calibrate, labels::upload)
         .get("/monitoring/recalibration", Action::Calibrate, recalibration::page)
-        .post("/monitoring/recalibration", Action::Calibrate, recalibration::ask)
-        .post("/monitoring/recalibration/take", Action::Calibrate, recalibration::take)
-        .get("/monitoring/recalibration/{id}", Action::Calibrate, recalibration::proposal)
+        .post("/monitoring/recalibration", Action::Calibrate, proposal::ask)
+        .post("/monitoring/recalibration/take", Action::Calibrate, proposal::take)
+        .get("/monitoring/recalibration/{id}", Action::Calibrate, proposal::page)
         .get("/signin", Action::SignIn, signin::page)
         .post("/signin", Action::SignIn, signin::enter)
         .get("/signin/code", Action::EnterCode, signin::code_page)

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Form};
+use axum::response::Response;
 use coxa_model::Card;
 use coxa_stats::{Estimate, Undefined};
 use serde::Deserialize;
@@ -15,9 +14,8 @@ use tokio::sync::Mutex;
 use super::state::Desk;
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
-use crate::audit::Deed;
 use crate::db::{Baseline, Watched, now};
-use crate::http::{App, Caller, Shared};
+use crate::http::{Caller, Shared};
 use crate::language::Language;
 use crate::monitor::chart::{Series, Stand, Unit, bars};
 use crate::monitor::drift::{self, Drift};
@@ -32,7 +30,6 @@ const MOST_DAYS: usize = 92;
 const MOST_ROWS: usize = 20;
 /// Films of a baseline, unless another number is chosen.
 const BASELINE: i64 = 300;
-const MOST_BASELINE: i64 = 10_000;
 /// Periods of the page: the parameter, in words, and days.
 const PERIODS: [(&str, &str, Option<i64>); 4] = [
     ("30", "30 days", Some(30)),
@@ -424,63 +421,13 @@ fn limits(estimate: &Estimate, form: impl Fn(f64) -> String) -> String {
 fn duration(seconds: f64) -> String {
     let whole = seconds.round() as i64;
     match whole {
+        ..60 if seconds < 0.05 => "under 0.1 s".into(),
         ..60 if seconds < 9.95 => format!("{seconds:.1} s"),
         ..120 => format!("{whole} s"),
         120..7200 => format!("{} min", (seconds / 60.0).round()),
         7200..172_800 => format!("{:.1} h", seconds / 3600.0),
         _ => format!("{:.1} days", seconds / 86_400.0),
     }
-}
-
-/// Which films make the baseline.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Chosen {
-    /// How many of the first films; 0 for none.
-    films: String,
-}
-
-/// `POST /monitoring/baseline`: the first films that the network read here become what later ones are compared with, or do so no more.
-pub(super) async fn baseline(
-    State(app): Shared,
-    Extension(desk): Extension<Arc<Desk>>,
-    Extension(caller): Extension<Caller>,
-    Form(chosen): Form<Chosen>,
-) -> Result<Response, PageError> {
-    let person = caller.asker.person().ok_or(PageError::SignedOut)?;
-    let (card, hash) = desk.network(&app.config).await.ok_or(PageError::NotFound)?;
-    let wanted: i64 = chosen.films.trim().parse().ok().filter(|films| (0..=MOST_BASELINE).contains(films)).ok_or(
-        PageError::Bad("A baseline has from 50 to 10,000 films; 0 returns to the scores of the network’s own card."),
-    )?;
-    let event = caller.event(Deed::BaselineChosen).with("network", hash);
-    let mut baseline =
-        Baseline { films: 0, between: (0, 0), logits: Vec::new(), person: person.name.clone(), at: now() };
-    if wanted > 0 {
-        baseline = measured(&app, baseline, (card, hash), wanted).await?;
-    }
-    app.audit.add(event.with("films", baseline.films).with("patients", baseline.logits.len())).await?;
-    app.db.add_baseline(hash, &baseline, person.id).await?;
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/monitoring#drift")]).into_response())
-}
-
-async fn measured(
-    app: &App,
-    baseline: Baseline,
-    (card, hash): (&Card, &str),
-    wanted: i64,
-) -> Result<Baseline, PageError> {
-    let films = app.db.first_read(hash, wanted).await?;
-    let mut logits = drift::scores(&films, hash, card.temperature);
-    logits.sort_unstable_by(f64::total_cmp);
-    let (Some(first), Some(last)) = (films.first(), films.last()) else {
-        return Err(PageError::Bad("This network has read no film here yet. Nothing was stored."));
-    };
-    if logits.len() < drift::LEAST {
-        return Err(PageError::Bad(
-            "A baseline needs films of at least 50 patients that this network read. Nothing was stored.",
-        ));
-    }
-    Ok(Baseline { films: films.len() as i64, between: (first.received_at, last.received_at), logits, ..baseline })
 }
 
 #[cfg(test)]
@@ -490,6 +437,7 @@ mod tests {
     #[test]
     fn durations_are_in_the_unit_that_a_person_reads() {
         for (seconds, words) in [
+            (0.001, "under 0.1 s"),
             (0.44, "0.4 s"),
             (12.3, "12 s"),
             (119.0, "119 s"),
