@@ -14,7 +14,8 @@ fn rows() -> String {
         let (arm, fracture) = (if i % 2 == 0 { "shown" } else { "withheld" }, i < 20);
         let is_called = fracture && !(arm == "withheld" && i < 8);
         let decision = if is_called { "fracture" } else { "no_fracture" };
-        rows += &format!("S{i},,{i},{arm},randomized,,1,0.9,R1,{decision},{i}.5,30,900,{},neck,CT,3\n", u8::from(fracture));
+        rows +=
+            &format!("S{i},,{i},{arm},randomized,,1,0.9,R1,{decision},{i}.5,30,900,{},neck,CT,3\n", u8::from(fracture));
     }
     rows + "E1,,,,excluded,opted out,,,,,,,,,,,\n"
 }
@@ -67,7 +68,18 @@ fn a_trial_is_verified_once_it_is_closed() {
     std::fs::write(&allocation, "number,stratum,place,arm,seal\n1,,0,shown,abc\n").unwrap();
     let (plan, hash) = (serde_json::to_string(&plan).unwrap(), commitment("secret"));
     let verify = |secret: &str| {
-        run(&["trial", "verify", "--secret", secret, "--commitment", &hash, "--plan", &plan, "--allocation", text(&allocation)])
+        run(&[
+            "trial",
+            "verify",
+            "--secret",
+            secret,
+            "--commitment",
+            &hash,
+            "--plan",
+            &plan,
+            "--allocation",
+            text(&allocation),
+        ])
     };
     let output = verify("secret");
     assert_eq!(output.status.code(), Some(1));

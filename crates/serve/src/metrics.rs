@@ -79,7 +79,11 @@ impl Default for Metrics {
         registry.register("coxa_not_stored", "Objects that were not stored", metrics.not_stored.clone());
         registry.register("coxa_associations_refused", "Associations refused", metrics.refused.clone());
         registry.register("coxa_associations_broken", "Associations that ended with an error", metrics.broken.clone());
-        registry.register("coxa_read", "Films by outcome: positive, negative, withheld, not_read, failed", metrics.read.clone());
+        registry.register(
+            "coxa_read",
+            "Films by outcome: positive, negative, withheld, not_read, failed",
+            metrics.read.clone(),
+        );
         registry.register("coxa_latency_seconds", "From a film's last byte to its result", metrics.latency.clone());
         registry.register("coxa_reading_seconds", "Decoding and network for a film", metrics.reading.clone());
         registry.register("coxa_sent", "Tries to send an object: done, again, dead", metrics.sent.clone());

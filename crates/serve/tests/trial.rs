@@ -7,7 +7,9 @@ use coxa_serve::config::{Destination, Role as NodeRole};
 use coxa_serve::db::{Database, Ended, JobKind, NewFilm, NewObject, NewReview, ObjectKind, Outcome, Scope, Verdict};
 use coxa_serve::http::{Rule, rules};
 use coxa_serve::people::Role;
-use coxa_serve::trial::{Allocation, NewDiagnosis, Stratum, TrialPlan, Whose, record_randomizations, verify_allocation};
+use coxa_serve::trial::{
+    Allocation, NewDiagnosis, Stratum, TrialPlan, Whose, record_randomizations, verify_allocation,
+};
 use coxa_study::trial::{Arm, TrialAnalysis, TrialOptions, TrialTable, analyze};
 use reqwest::Method;
 
@@ -23,10 +25,9 @@ fn plan(planned: u32) -> TrialPlan {
 fn leave(name: &str, page: &str) {
     let folder = coxa_testing::artifacts().join("trial");
     std::fs::create_dir_all(&folder).unwrap();
-    for (sheet, text) in [
-        ("pages.css", include_str!("../assets/pages.css")),
-        ("viewer.css", include_str!("../assets/viewer.css")),
-    ] {
+    for (sheet, text) in
+        [("pages.css", include_str!("../assets/pages.css")), ("viewer.css", include_str!("../assets/viewer.css"))]
+    {
         std::fs::write(folder.join(sheet), text).unwrap();
     }
     std::fs::write(folder.join(format!("{name}.html")), page.replace("/assets/", "")).unwrap();
@@ -119,7 +120,10 @@ async fn a_patient_has_one_arm_with_all_films_and_blocks_are_balanced() {
         let arm = &mut forged.rows[7].3;
         *arm = if arm == "shown" { "withheld".into() } else { "shown".into() };
         assert_eq!(verify_allocation(&plan, &closed.secret, &closed.commitment, &forged).len(), 1);
-        assert_eq!(verify_allocation(&plan, "another", &closed.commitment, &table)[0], "the secret is not the one that the trial was begun with");
+        assert_eq!(
+            verify_allocation(&plan, "another", &closed.commitment, &table)[0],
+            "the secret is not the one that the trial was begun with"
+        );
         forged.rows.remove(3);
         assert!(verify_allocation(&plan, &closed.secret, &closed.commitment, &forged).len() > 1, "a gap shows");
     })
@@ -179,7 +183,8 @@ async fn who_is_not_randomized_is_counted_with_the_reason() {
 }
 
 fn object(number: usize) -> NewObject {
-    let attributes = NewFilm { sop_instance_uid: format!("2.26.{number}"), modality: "SR".into(), ..arrived("", number) };
+    let attributes =
+        NewFilm { sop_instance_uid: format!("2.26.{number}"), modality: "SR".into(), ..arrived("", number) };
     NewObject { kind: ObjectKind::Sr, attributes, destinations: vec!["pacs".into()], is_copied: false }
 }
 
@@ -203,7 +208,10 @@ async fn what_is_withheld_is_nowhere_until_it_is_opened() {
         let slow = db.claim_job(JobKind::Read, "slow").await.unwrap().unwrap();
         db.hand_back(&slow.claim).await.unwrap();
         assert!(!db.finish_reading(&slow, &outcome, &[object(40)]).await.unwrap());
-        assert_eq!((state(&db, late).await.as_str(), db.trial_counts(trial).await.unwrap().randomized), ("received", 2));
+        assert_eq!(
+            (state(&db, late).await.as_str(), db.trial_counts(trial).await.unwrap().randomized),
+            ("received", 2)
+        );
         assert!(db.unrecorded_randomizations().await.unwrap().iter().all(|patient| patient.seq <= 2));
         assert!(db.claim_send("pacs", "here").await.unwrap().is_none());
         assert!(db.claim_job(JobKind::Fhir, "here").await.unwrap().is_none());
@@ -263,7 +271,8 @@ struct Physicians {
 
 /// A trial of 400 patients, two in five with a fracture; two physicians, by arm, of whom a quarter of the patients see both.
 async fn simulated(db: &Database, shown: Physicians, withheld: Physicians, seed: u64) -> TrialAnalysis {
-    let trial = db.begin_trial(&TrialPlan { block_sizes: vec![2, 4, 6], ..plan(400) }, "simulation").await.unwrap().unwrap();
+    let trial =
+        db.begin_trial(&TrialPlan { block_sizes: vec![2, 4, 6], ..plan(400) }, "simulation").await.unwrap().unwrap();
     let mut people = Vec::new();
     for name in ["first", "second"] {
         let person = coxa_serve::db::NewPerson {
@@ -290,13 +299,23 @@ async fn simulated(db: &Database, shown: Physicians, withheld: Physicians, seed:
             db.opened_in_trial(id, *person).await.unwrap();
             let right = chance.next() < if has_fracture { who.sensitivity } else { who.specificity };
             let verdict = if right == has_fracture { Verdict::Fracture } else { Verdict::NoFracture };
-            let review =
-                NewReview { film: id, verdict, note: String::new(), mark: None, reviewer: String::new(), person: *person };
+            let review = NewReview {
+                film: id,
+                verdict,
+                note: String::new(),
+                mark: None,
+                reviewer: String::new(),
+                person: *person,
+            };
             db.add_review(&review).await.unwrap();
         }
         diagnoses.push(NewDiagnosis {
             line: number as u64 + 2,
-            whose: if number % 2 == 0 { Whose::Patient(patient) } else { Whose::Accession(format!("A{}", number + 10_000 * seed as usize)) },
+            whose: if number % 2 == 0 {
+                Whose::Patient(patient)
+            } else {
+                Whose::Accession(format!("A{}", number + 10_000 * seed as usize))
+            },
             day: "2026-12-24".parse().unwrap(),
             is_fracture: has_fracture,
             kind: "femoral neck".into(),
@@ -356,10 +375,16 @@ async fn a_decision_that_counts_is_the_first_that_stands_and_is_no_doubt() {
     let page = doe.page(&format!("/films/{id}")).await;
     is_clean(&page, "a withheld film");
     leave("withheld", &page);
-    assert!(page.contains("Result withheld (trial)") && page.contains("value=\"no_fracture\"") && !page.contains("value=\"agree\""));
+    assert!(
+        page.contains("Result withheld (trial)")
+            && page.contains("value=\"no_fracture\"")
+            && !page.contains("value=\"agree\"")
+    );
     let page = doe.page(&format!("/films/{shown}")).await;
     assert!(page.contains("value=\"no_fracture\"") && page.contains("Probability 0.95"));
-    let decide = async |film: i64, verdict: &str| doe.post(&format!("/films/{film}/reviews"), &[("verdict", verdict)]).await.status().as_u16();
+    let decide = async |film: i64, verdict: &str| {
+        doe.post(&format!("/films/{film}/reviews"), &[("verdict", verdict)]).await.status().as_u16()
+    };
     assert_eq!(decide(id, "agree").await, 400, "there is no result to agree with");
     assert_eq!((decide(id, "unsure").await, decide(id, "fracture").await), (303, 303));
     let wrong = db.reviews(id).await.unwrap()[0].id;
@@ -374,7 +399,10 @@ async fn a_decision_that_counts_is_the_first_that_stands_and_is_no_doubt() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let (status, page) = upload("patient_id,date,fracture\nP-A,2026-02-30,yes\nP-BB,2026-02-03,maybe\n").await;
-    assert!(status == 400 && page.contains("Line 2, column `date`") && page.contains("Line 3, column `fracture`"), "{page}");
+    assert!(
+        status == 400 && page.contains("Line 2, column `date`") && page.contains("Line 3, column `fracture`"),
+        "{page}"
+    );
     is_clean(&page, "/trial/diagnoses/upload");
     leave("diagnoses", &page);
     leave("worklist", &doe.page("/").await);
@@ -404,7 +432,14 @@ async fn an_administrator_begins_and_closes_and_the_log_shows_it() {
     assert!(page.contains("Begin a trial"));
     leave("begin", &page);
     let form = |planned: &'static str| {
-        [("name", "Hip trial"), ("planned", planned), ("shown", "1"), ("withheld", "1"), ("blocks", "2"), ("stratum", "none")]
+        [
+            ("name", "Hip trial"),
+            ("planned", planned),
+            ("shown", "1"),
+            ("withheld", "1"),
+            ("blocks", "2"),
+            ("stratum", "none"),
+        ]
     };
     assert_eq!(admin.post("/trial/begin", &form("0")).await.status(), 400);
     assert!(db.trial().await.unwrap().is_none());
@@ -466,7 +501,10 @@ async fn an_administrator_begins_and_closes_and_the_log_shows_it() {
     let secret = db.trial().await.unwrap().unwrap().secret;
     assert!(page.contains(&secret) && log("trial_revealed").await[0].body.contains(&secret));
     let rows = admin.get("/trial/rows.csv").await.text().await.unwrap();
-    assert!(rows.contains(",withdrawn,moved away,") && rows.contains(",unblinded,operation,") && !rows.contains("P-"), "{rows}");
+    assert!(
+        rows.contains(",withdrawn,moved away,") && rows.contains(",unblinded,operation,") && !rows.contains("P-"),
+        "{rows}"
+    );
     // The seals in the log are those of the arms.
     let table = db.allocation(1).await.unwrap();
     for (row, entry) in table.rows.iter().zip(&randomized) {
@@ -530,7 +568,8 @@ async fn settled(node: &Running) {
 }
 
 /// Who asks in the test of leaks.
-const ASKERS: [&str; 8] = ["physician", "reviewer", "reader", "administrator", "auditor", "token r", "token a", "nobody"];
+const ASKERS: [&str; 8] =
+    ["physician", "reviewer", "reader", "administrator", "auditor", "token r", "token a", "nobody"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_tells_a_withheld_positive_film_from_a_withheld_negative_one() {
@@ -612,7 +651,15 @@ fn paths(rule: &Rule, films: &[coxa_serve::db::Film]) -> Vec<String> {
         paths.push(rule.path.split('/').map(value).collect::<Vec<_>>().join("/"));
     }
     if matches!(rule.path, "/" | "/worklist") {
-        for filter in ["finding=positive", "finding=negative", "state=read", "state=withheld", "state=not_read", "review=none", "date=all&q=SIM1"] {
+        for filter in [
+            "finding=positive",
+            "finding=negative",
+            "state=read",
+            "state=withheld",
+            "state=not_read",
+            "review=none",
+            "date=all&q=SIM1",
+        ] {
             paths.push(format!("{}?{filter}", rule.path));
         }
     }
@@ -677,7 +724,8 @@ fn without_moments(line: &str) -> String {
             _ => (token, ""),
         };
         let digits = token.chars().filter(char::is_ascii_digit).count();
-        let is_moment = digits >= 4 && !token.starts_with("0.") && token.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c));
+        let is_moment =
+            digits >= 4 && !token.starts_with("0.") && token.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c));
         let is_hash = token.len() >= 8 && token.chars().all(|c| c.is_ascii_hexdigit());
         text.push_str(if is_moment || is_hash { "#" } else { token });
         text.push_str(end);

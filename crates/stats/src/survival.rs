@@ -87,7 +87,9 @@ fn weighted_median(times: impl Iterator<Item = (f64, bool, u32)> + Clone) -> Res
             survival *= (at_risk - weight) as f64 / at_risk as f64;
             match half_from {
                 // Survival leaves ½ here.
-                Some(from) if survival < 0.5 - ROUNDING => return Ok(if from == time { time } else { (from + time) / 2.0 }),
+                Some(from) if survival < 0.5 - ROUNDING => {
+                    return Ok(if from == time { time } else { (from + time) / 2.0 });
+                }
                 None if survival < 0.5 - ROUNDING => return Ok(time),
                 None if survival <= 0.5 + ROUNDING => half_from = Some(time),
                 _ => {}

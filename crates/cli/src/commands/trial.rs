@@ -103,7 +103,11 @@ impl Trial {
                         coxa_files::write_whole(&file, figure.svg.as_bytes())
                             .with_context(|| file.display().to_string())?;
                     }
-                    if json { json_line(&analysis)? } else { print(&analysis) }
+                    if json {
+                        json_line(&analysis)?
+                    } else {
+                        print(&analysis)
+                    }
                     Ok(Outcome::Done)
                 }
                 Verb::Rows { place } => {
@@ -116,11 +120,20 @@ impl Trial {
                     print!("{}", String::from_utf8_lossy(&node.db.allocation(trial.id).await?.csv()));
                     Ok(Outcome::Done)
                 }
-                Verb::Verify { secret: Some(secret), commitment: Some(commitment), plan: Some(plan), allocation, .. } => {
+                Verb::Verify {
+                    secret: Some(secret),
+                    commitment: Some(commitment),
+                    plan: Some(plan),
+                    allocation,
+                    ..
+                } => {
                     let file = allocation.unwrap_or_default();
                     let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
                     let plan: TrialPlan = serde_json::from_str(&plan).map_err(|error| {
-                        usage(format!("--plan is no plan: {error}"), "copy it from the entry trial_begun of the audit log")
+                        usage(
+                            format!("--plan is no plan: {error}"),
+                            "copy it from the entry trial_begun of the audit log",
+                        )
                     })?;
                     Ok(verified(&plan, &secret, &commitment, &AllocationTable::parse(&bytes, &file)?))
                 }
@@ -139,7 +152,10 @@ impl Trial {
 async fn closed(place: &Place, what: &str) -> anyhow::Result<(Opened, OpenedTrial)> {
     let node = place.open().await?;
     let trial = node.db.trial().await?.filter(OpenedTrial::is_closed).ok_or_else(|| {
-        usage("no trial of this node is closed", "an administrator closes it on the page /trial; nothing by arm is printed before")
+        usage(
+            "no trial of this node is closed",
+            "an administrator closes it on the page /trial; nothing by arm is printed before",
+        )
     })?;
     node.record(Deed::TrialExported, &[("trial", &trial.id.to_string()), ("what", what)]).await?;
     Ok((node, trial))
@@ -195,7 +211,13 @@ fn print(analysis: &TrialAnalysis) {
     for arm in &flow.arms {
         println!(
             "  {}: {} allocated, {} withdrawn, {} shown early, {} without a decision, {} without a diagnosis, {} analyzed",
-            arm.arm.as_str(), arm.allocated, arm.withdrawn, arm.unblinded, arm.without_decision, arm.without_diagnosis, arm.analyzed
+            arm.arm.as_str(),
+            arm.allocated,
+            arm.withdrawn,
+            arm.unblinded,
+            arm.without_decision,
+            arm.without_diagnosis,
+            arm.analyzed
         );
     }
     analysis.populations.iter().for_each(print_population);
@@ -212,7 +234,12 @@ fn print_population(population: &PopulationAnalysis) {
         ("specificity", &shown.specificity, &withheld.specificity, &difference.specificity),
         ("missed fractures", &shown.missed, &withheld.missed, &difference.missed),
         ("hours to diagnosis", &shown.hours_to_diagnosis, &withheld.hours_to_diagnosis, &difference.hours_to_diagnosis),
-        ("seconds to decision", &shown.seconds_to_decision, &withheld.seconds_to_decision, &difference.seconds_to_decision),
+        (
+            "seconds to decision",
+            &shown.seconds_to_decision,
+            &withheld.seconds_to_decision,
+            &difference.seconds_to_decision,
+        ),
     ] {
         println!("  {what:<22} {:<32} {:<32} {}", text(a), text(b), text(d));
     }

@@ -39,12 +39,12 @@ const USER_AUTHENTICATION: Code = ("110114", "User Authentication");
 /// Event, type and action (`C`reate, `R`ead, `U`pdate, `D`elete, `E`xecute) of a deed.
 fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
     use Deed::{
-        AuditExported, AuditRead, AuditVerified, DiagnosesEntered, Echoed, EnrollingStopped, FactorAdded, FactorRemoved,
-        FilmOpened, FilmRemoved, FilmsListed, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched,
-        ObjectsStored, PasswordChanged, PasswordReset, PatientOptedOut, PatientRandomized, PatientWithdrawn,
-        PersonAdded, PersonChanged, Refused, Resent, ResultsRead, ReviewUndone, Reviewed, SessionsEnded, SignInFailed,
-        SignedIn, SignedOut, TokenCreated, TokenRevoked, TrialBegun, TrialClosed, TrialExported, TrialRevealed,
-        Unblinded,
+        AuditExported, AuditRead, AuditVerified, DiagnosesEntered, Echoed, EnrollingStopped, FactorAdded,
+        FactorRemoved, FilmOpened, FilmRemoved, FilmsListed, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved,
+        ObjectsSearched, ObjectsStored, PasswordChanged, PasswordReset, PatientOptedOut, PatientRandomized,
+        PatientWithdrawn, PersonAdded, PersonChanged, Refused, Resent, ResultsRead, ReviewUndone, Reviewed,
+        SessionsEnded, SignInFailed, SignedIn, SignedOut, TokenCreated, TokenRevoked, TrialBegun, TrialClosed,
+        TrialExported, TrialRevealed, Unblinded,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),
@@ -63,7 +63,9 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         TrialExported => (EXPORT, None, 'R'),
         DiagnosesEntered => (INSTANCES_ACCESSED, None, 'C'),
         Resent | Echoed | TrialBegun | PatientRandomized | PatientOptedOut | PatientWithdrawn | Unblinded
-        | EnrollingStopped | TrialClosed | TrialRevealed => (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E'),
+        | EnrollingStopped | TrialClosed | TrialRevealed => {
+            (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E')
+        }
         PersonAdded | PersonChanged => (SECURITY_ALERT, Some(("110136", "Security Roles Changed")), 'E'),
         PasswordChanged | PasswordReset | FactorAdded | FactorRemoved | SessionsEnded | TokenCreated | TokenRevoked => {
             (SECURITY_ALERT, Some(("110137", "User Security Attributes Changed")), 'E')

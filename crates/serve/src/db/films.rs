@@ -83,8 +83,7 @@ pub enum FilmState {
 
 impl FilmState {
     /// All.
-    pub const ALL: [Self; 6] =
-        [Self::Received, Self::Reading, Self::Read, Self::NotRead, Self::Failed, Self::Withheld];
+    pub const ALL: [Self; 6] = [Self::Received, Self::Reading, Self::Read, Self::NotRead, Self::Failed, Self::Withheld];
 
     /// As it is written.
     pub fn as_str(self) -> &'static str {

@@ -116,8 +116,8 @@ fn part(analysis: &PopulationAnalysis) -> Part {
     };
     let counts = [shown, withheld].map(|arm| {
         format!(
-            "{} patients, {} analyzed with {} decisions; {} of {} decisions on fractures missed one",
-            arm.patients, arm.analyzed, arm.decisions, arm.missed_fractures, arm.fractures
+            "{} patients, {} analyzed with {} decisions, of them {} on fractures, {} of which were missed",
+            arm.patients, arm.analyzed, arm.decisions, arm.fractures, arm.missed_fractures
         )
     });
     Part {
@@ -150,10 +150,11 @@ fn part(analysis: &PopulationAnalysis) -> Part {
 
 fn closed(trial: &Trial) -> Result<Closed, PageError> {
     // It was written by this program when the trial was closed.
-    let table = TrialTable::parse(trial.frozen.as_bytes(), std::path::Path::new("the frozen rows")).map_err(|error| {
-        tracing::error!("the rows of a trial cannot be read: {error}");
-        PageError::Unavailable("The rows of the trial cannot be read. The log of this node has the reason.")
-    })?;
+    let table =
+        TrialTable::parse(trial.frozen.as_bytes(), std::path::Path::new("the frozen rows")).map_err(|error| {
+            tracing::error!("the rows of a trial cannot be read: {error}");
+            PageError::Unavailable("The rows of the trial cannot be read. The log of this node has the reason.")
+        })?;
     let TrialAnalysis { flow, populations, .. } = analyze(&table, &TrialOptions::default());
     Ok(Closed {
         at: text::exact(trial.closed_at),
@@ -175,14 +176,13 @@ async fn show(
         Some(trial) => app.db.trial_counts(trial.id).await?,
         None => TrialCounts::default(),
     };
-    let analyzed = match trial.clone().filter(Trial::is_closed) {
-        Some(trial) => Some(
-            tokio::task::spawn_blocking(move || closed(&trial))
-                .await
-                .map_err(|_| PageError::Unavailable("The analysis ended early. The log of this node has the reason."))??,
-        ),
-        None => None,
-    };
+    let analyzed =
+        match trial.clone().filter(Trial::is_closed) {
+            Some(trial) => Some(tokio::task::spawn_blocking(move || closed(&trial)).await.map_err(|_| {
+                PageError::Unavailable("The analysis ended early. The log of this node has the reason.")
+            })??),
+            None => None,
+        };
     let is_full = |trial: &Trial| counts.randomized >= i64::from(trial.plan.planned);
     let page = Page {
         frame: Frame::of("Trial", "trial", caller),
@@ -236,7 +236,11 @@ impl Filled {
             block_sizes: blocks.map(number).collect(),
             stratum: Stratum::parse(&self.stratum).unwrap_or(Stratum::None),
             planned: number(&self.planned),
-            minimum_age: if self.minimum_age.trim().is_empty() { 0 } else { self.minimum_age.trim().parse().unwrap_or(u32::MAX) },
+            minimum_age: if self.minimum_age.trim().is_empty() {
+                0
+            } else {
+                self.minimum_age.trim().parse().unwrap_or(u32::MAX)
+            },
             start: self.start.trim().to_owned(),
             end: self.end.trim().to_owned(),
             ..TrialPlan::default()

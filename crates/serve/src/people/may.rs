@@ -108,8 +108,8 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, ChoosePassword, Diagnoses, EnterCode, Films, Objects, Open, Operate, Operations, People, Resend,
-        Results, Review, SignIn, SignOut, Status, StoreObjects, Trial, Unblind, UndoReview,
+        Account, Audit, ChoosePassword, Diagnoses, EnterCode, Films, Objects, Open, Operate, Operations, People,
+        Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Trial, Unblind, UndoReview,
     };
     if matches!(action, Open | SignIn | SignOut) {
         return true;

@@ -59,8 +59,7 @@ impl<'a> Allocation<'a> {
         let size = sizes[self.numbers(stratum, block, "length").below(sizes.len() as u64)] as usize;
         let [shown, withheld] = self.plan.ratio.map(|part| part as usize);
         let of_shown = size / (shown + withheld) * shown;
-        let mut arms: Vec<Arm> =
-            (0..size).map(|i| if i < of_shown { Arm::Shown } else { Arm::Withheld }).collect();
+        let mut arms: Vec<Arm> = (0..size).map(|i| if i < of_shown { Arm::Shown } else { Arm::Withheld }).collect();
         let mut numbers = self.numbers(stratum, block, "order");
         for last in (1..arms.len()).rev() {
             arms.swap(last, numbers.below(last as u64 + 1));

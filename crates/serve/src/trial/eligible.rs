@@ -8,9 +8,7 @@ use serde_json::Value;
 /// The age at the study in whole years: by the birth date, else as the file states it (0010,1010); `None` where neither does.
 pub(crate) fn age(birth_date: &str, study_date: &str, received_at: i64, metadata: &str) -> Option<u32> {
     let date = |text: &str| Date::strptime("%Y%m%d", text.trim()).ok();
-    let arrival = || {
-        Timestamp::from_microsecond(received_at).ok().map(|at| at.to_zoned(TimeZone::system()).date())
-    };
+    let arrival = || Timestamp::from_microsecond(received_at).ok().map(|at| at.to_zoned(TimeZone::system()).date());
     if let Some(birth) = date(birth_date)
         && let Some(study) = date(study_date).or_else(arrival)
         && birth <= study

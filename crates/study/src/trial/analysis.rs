@@ -195,11 +195,7 @@ impl Judged {
 
     fn less(&self, other: &Self, level: Level) -> Result<Estimate, Undefined> {
         let (own, others) = (Clusters::new(&self.patients), Clusters::new(&other.patients));
-        independent::difference(
-            Group::clustered(&self.hits, &own)?,
-            Group::clustered(&other.hits, &others)?,
-            level,
-        )
+        independent::difference(Group::clustered(&self.hits, &own)?, Group::clustered(&other.hits, &others)?, level)
     }
 }
 

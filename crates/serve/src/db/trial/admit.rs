@@ -260,7 +260,10 @@ pub(super) async fn open_films(
             publish(connection, film, &outcome, &objects).await?;
             opened.push(film);
         }
-        sqlx::query("UPDATE trial_film SET sealed = '' WHERE film_id = $1").bind(film).execute(&mut *connection).await?;
+        sqlx::query("UPDATE trial_film SET sealed = '' WHERE film_id = $1")
+            .bind(film)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(opened)
 }

@@ -203,7 +203,10 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn randomization_recorded(&self, patient: i64) -> Result<(), DbError> {
-        sqlx::query("UPDATE trial_patient SET is_recorded = 1 WHERE id = $1").bind(patient).execute(&self.write).await?;
+        sqlx::query("UPDATE trial_patient SET is_recorded = 1 WHERE id = $1")
+            .bind(patient)
+            .execute(&self.write)
+            .await?;
         Ok(())
     }
 

@@ -91,7 +91,11 @@ impl Database {
         let found = match by {
             By::Id(id) => {
                 let sql = format!("{columns} AND patient_id = $2");
-                sqlx::query(AssertSqlSafe(sql)).bind(trial.id).bind(id.to_owned()).fetch_optional(&mut *transaction).await?
+                sqlx::query(AssertSqlSafe(sql))
+                    .bind(trial.id)
+                    .bind(id.to_owned())
+                    .fetch_optional(&mut *transaction)
+                    .await?
             }
             By::Film(film) => {
                 let sql = format!("{columns} AND id = (SELECT patient FROM trial_film WHERE film_id = $2)");
@@ -133,11 +137,12 @@ impl Database {
             transaction.rollback().await?;
             return Ok(Ended::NotThere);
         };
-        let known = sqlx::query("SELECT COUNT(*) FROM trial_patient WHERE trial_id = $1 AND patient_id = $2 AND seq > 0")
-            .bind(trial.id)
-            .bind(patient_id.to_owned())
-            .fetch_one(&mut *transaction)
-            .await?;
+        let known =
+            sqlx::query("SELECT COUNT(*) FROM trial_patient WHERE trial_id = $1 AND patient_id = $2 AND seq > 0")
+                .bind(trial.id)
+                .bind(patient_id.to_owned())
+                .fetch_one(&mut *transaction)
+                .await?;
         if known.try_get::<i64, _>(0)? > 0 {
             transaction.rollback().await?;
             return Ok(Ended::NotThere);
@@ -231,7 +236,11 @@ impl Database {
             .execute(&mut *transaction)
             .await?;
         }
-        if missing.is_empty() { transaction.commit().await? } else { transaction.rollback().await? }
+        if missing.is_empty() {
+            transaction.commit().await?
+        } else {
+            transaction.rollback().await?
+        }
         Ok(missing)
     }
 

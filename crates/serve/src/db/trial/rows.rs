@@ -164,8 +164,12 @@ async fn decisions(connection: &mut AnyConnection, trial: &Trial) -> Result<Hash
     let mut all: HashMap<i64, BTreeMap<i64, Decided>> = HashMap::new();
     for row in &rows {
         let Some(decision) = Decision::parse(&row.try_get::<String, _>("verdict")?) else { continue };
-        let decided =
-            Decided { person: row.try_get("person")?, decision, at: row.try_get("at")?, opened_at: row.try_get("opened_at")? };
+        let decided = Decided {
+            person: row.try_get("person")?,
+            decision,
+            at: row.try_get("at")?,
+            opened_at: row.try_get("opened_at")?,
+        };
         let by_person = all.entry(row.try_get("patient")?).or_default();
         let known = by_person.get(&decided.person).map(|known| known.decision);
         if known.is_none() || (known == Some(Decision::Unsure) && decision != Decision::Unsure) {
@@ -202,10 +206,7 @@ async fn diagnoses(connection: &mut AnyConnection, trial: &Trial) -> Result<Hash
 }
 
 /// What the network called the first film of each patient, with its probability.
-async fn network(
-    connection: &mut AnyConnection,
-    trial: &Trial,
-) -> Result<HashMap<i64, (bool, Option<f64>)>, DbError> {
+async fn network(connection: &mut AnyConnection, trial: &Trial) -> Result<HashMap<i64, (bool, Option<f64>)>, DbError> {
     let rows = sqlx::query(
         "SELECT patient, is_positive, prediction FROM trial_film JOIN trial_patient ON trial_patient.id = trial_film.patient \
          WHERE trial_id = $1 ORDER BY trial_film.received_at DESC, film_id DESC",
