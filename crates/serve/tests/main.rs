@@ -15,3 +15,4 @@ mod receive;
 mod rules;
 mod support;
 mod trial;
+mod trial_leaks;
