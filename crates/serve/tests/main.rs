@@ -15,4 +15,5 @@ mod receive;
 mod rules;
 mod support;
 mod trial;
+mod trial_effect;
 mod trial_leaks;
