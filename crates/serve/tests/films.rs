@@ -3,7 +3,7 @@
 use coxa_dimse::Status;
 use coxa_serve::config::Destination;
 use coxa_serve::db::{FilmQuery, ObjectKind};
-use dicom_core::header::{Header as _, Tag, VR};
+use dicom_core::header::{Tag, VR};
 use dicom_core::{DataElement, PrimitiveValue};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileDicomObject, InMemDicomObject};

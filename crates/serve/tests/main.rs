@@ -22,3 +22,5 @@ mod receive;
 mod rules;
 mod support;
 mod trial;
+mod trial_effect;
+mod trial_leaks;

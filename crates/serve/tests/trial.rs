@@ -3,26 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use coxa_serve::config::{Destination, Role as NodeRole};
-use coxa_serve::db::{Database, Ended, JobKind, NewFilm, NewObject, NewReview, ObjectKind, Outcome, Scope, Verdict};
-use coxa_serve::http::{Rule, rules};
+use coxa_serve::config::Role as NodeRole;
+use coxa_serve::db::{Database, Ended, JobKind, NewFilm, NewObject, ObjectKind, Outcome};
 use coxa_serve::people::Role;
-use coxa_serve::trial::{
-    Allocation, NewDiagnosis, Stratum, TrialPlan, Whose, record_randomizations, verify_allocation,
-};
+use coxa_serve::trial::{Allocation, Stratum, TrialPlan, record_randomizations, verify_allocation};
 use coxa_study::trial::{Arm, TrialAnalysis, TrialOptions, TrialTable, analyze};
-use reqwest::Method;
 
 use crate::pages::{film, is_clean, read};
 use crate::queue::on_both;
-use crate::support::{Film, Running, Visitor};
+use crate::support::Running;
 
-fn plan(planned: u32) -> TrialPlan {
+pub fn plan(planned: u32) -> TrialPlan {
     TrialPlan { name: "Hip trial".into(), planned, ..TrialPlan::default() }
 }
 
-/// Leaves a page beside the style sheets, to be looked at.
-fn leave(name: &str, page: &str) {
+/// Leaves a page beside its style sheets among the artifacts.
+pub fn leave(name: &str, page: &str) {
     let folder = coxa_testing::artifacts().join("trial");
     std::fs::create_dir_all(&folder).unwrap();
     for (sheet, text) in
@@ -34,7 +30,7 @@ fn leave(name: &str, page: &str) {
 }
 
 /// A secret whose first patients have these arms.
-fn secret_of(plan: &TrialPlan, arms: &[Arm]) -> String {
+pub fn secret_of(plan: &TrialPlan, arms: &[Arm]) -> String {
     let fits = |secret: &String| {
         let allocation = Allocation::new(secret, plan);
         (0..).zip(arms).all(|(place, arm)| allocation.arm("", place) == *arm)
@@ -42,7 +38,7 @@ fn secret_of(plan: &TrialPlan, arms: &[Arm]) -> String {
     (0..).map(|number| format!("secret {number}")).find(fits).unwrap()
 }
 
-fn arrived(patient: &str, number: usize) -> NewFilm {
+pub fn arrived(patient: &str, number: usize) -> NewFilm {
     NewFilm {
         sop_instance_uid: format!("2.25.7{number}"),
         sop_class_uid: "1.2.840.10008.5.1.4.1.1.1.1".into(),
@@ -63,7 +59,7 @@ fn arrived(patient: &str, number: usize) -> NewFilm {
 }
 
 /// A film that arrives and is read; its row.
-async fn came(db: &Database, film: &NewFilm, outcome: Outcome, objects: &[NewObject]) -> i64 {
+pub async fn came(db: &Database, film: &NewFilm, outcome: Outcome, objects: &[NewObject]) -> i64 {
     let id = db.store_film(film, &[(JobKind::Read, "")]).await.unwrap().id();
     let job = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
     assert!(db.finish_reading(&job, &outcome, objects).await.unwrap());
@@ -74,7 +70,7 @@ fn not_read() -> Outcome {
     Outcome { not_read: Some("a knee".into()), prediction: r#"{"not_read":"a knee"}"#.into(), ..read(0.1).unwrap() }
 }
 
-async fn state(db: &Database, film: i64) -> String {
+pub async fn state(db: &Database, film: i64) -> String {
     db.film(film).await.unwrap().unwrap().state
 }
 
@@ -247,119 +243,9 @@ async fn what_is_withheld_is_nowhere_until_it_is_opened() {
     .await;
 }
 
-async fn analysis(db: &Database) -> TrialAnalysis {
+pub async fn analysis(db: &Database) -> TrialAnalysis {
     let trial = db.trial().await.unwrap().unwrap();
     analyze(&TrialTable::parse(trial.frozen.as_bytes(), Path::new("rows")).unwrap(), &TrialOptions::default())
-}
-
-/// Numbers from 0 to below 1 that are the same on every machine.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
-/// How often simulated physicians are right: with a fracture, and without one.
-#[derive(Clone, Copy)]
-struct Physicians {
-    sensitivity: f64,
-    specificity: f64,
-}
-
-/// A trial of 400 patients, two in five with a fracture; two physicians, by arm, of whom a quarter of the patients see both.
-async fn simulated(db: &Database, shown: Physicians, withheld: Physicians, seed: u64) -> TrialAnalysis {
-    let trial =
-        db.begin_trial(&TrialPlan { block_sizes: vec![2, 4, 6], ..plan(400) }, "simulation").await.unwrap().unwrap();
-    let mut people = Vec::new();
-    for name in ["first", "second"] {
-        let person = coxa_serve::db::NewPerson {
-            name: format!("{name}{seed}"),
-            full_name: String::new(),
-            roles: [Role::Physician].into_iter().collect(),
-            password: "x".into(),
-            is_local: false,
-        };
-        people.push(db.add_person(&person).await.unwrap().unwrap());
-    }
-    let mut chance = Chance(seed);
-    let mut diagnoses = Vec::new();
-    for number in 0..400 {
-        let has_fracture = chance.next() < 0.4;
-        let probability = if has_fracture { 0.9 } else { 0.1 };
-        let patient = format!("P{number}");
-        let id = came(db, &arrived(&patient, number + 10_000 * seed as usize), read(probability).unwrap(), &[]).await;
-        let who = if state(db, id).await == "read" { shown } else { withheld };
-        for (i, person) in people.iter().enumerate() {
-            if i == 1 && chance.next() > 0.25 {
-                continue;
-            }
-            db.opened_in_trial(id, *person).await.unwrap();
-            let right = chance.next() < if has_fracture { who.sensitivity } else { who.specificity };
-            let verdict = if right == has_fracture { Verdict::Fracture } else { Verdict::NoFracture };
-            let review = NewReview {
-                film: id,
-                verdict,
-                note: String::new(),
-                mark: None,
-                reviewer: String::new(),
-                person: *person,
-            };
-            db.add_review(&review).await.unwrap();
-        }
-        diagnoses.push(NewDiagnosis {
-            line: number as u64 + 2,
-            whose: if number % 2 == 0 {
-                Whose::Patient(patient)
-            } else {
-                Whose::Accession(format!("A{}", number + 10_000 * seed as usize))
-            },
-            day: "2026-12-24".parse().unwrap(),
-            is_fracture: has_fracture,
-            kind: "femoral neck".into(),
-            source: "CT".into(),
-        });
-    }
-    assert_eq!(db.add_diagnoses(&diagnoses, people[0]).await.unwrap(), Vec::<u64>::new());
-    assert!(db.close_trial(trial).await.unwrap());
-    analysis(db).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_effect_that_was_put_in_is_found_and_none_where_there_is_none() {
-    let node = Running::start(|config| config.roles = vec![NodeRole::Pages]).await;
-    let db = node.app.db.clone();
-    let admin = node.visitor("roe", &[Role::Administrator]).await;
-    let (good, poor) =
-        (Physicians { sensitivity: 0.95, specificity: 0.92 }, Physicians { sensitivity: 0.75, specificity: 0.9 });
-    let found = simulated(&db, good, poor, 1).await;
-    assert_eq!((found.flow.randomized, found.flow.arms[0].allocated + found.flow.arms[1].allocated), (400, 400));
-    assert!(found.flow.arms[0].allocated.abs_diff(found.flow.arms[1].allocated) <= 3);
-    for population in &found.populations {
-        let [shown, withheld] = &population.arms;
-        assert!(shown.decisions > shown.analyzed, "some patients were judged twice");
-        let covers = |statistic: &coxa_study::Statistic, value: f64| {
-            statistic.limits().is_some_and(|limits| limits.low <= value && value <= limits.high)
-        };
-        assert!(covers(&shown.sensitivity, 0.95) && covers(&withheld.sensitivity, 0.75), "{population:?}");
-        assert!(covers(&shown.specificity, 0.92) && covers(&withheld.specificity, 0.9));
-        let difference = &population.difference;
-        assert!(covers(&difference.sensitivity, 0.2) && !covers(&difference.sensitivity, 0.0), "{difference:?}");
-        assert!(covers(&difference.missed, -0.2) && !covers(&difference.missed, 0.0));
-        assert!(covers(&difference.specificity, 0.0));
-    }
-    let page = admin.page("/trial").await;
-    is_clean_with_figure(&page);
-    leave("closed", &page);
-    let none = simulated(&db, poor, poor, 2).await;
-    let difference = &none.populations[0].difference;
-    for statistic in [&difference.accuracy, &difference.sensitivity, &difference.specificity, &difference.missed] {
-        let limits = statistic.limits().unwrap();
-        assert!(limits.low <= 0.0 && 0.0 <= limits.high, "{statistic:?}");
-    }
-    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -514,221 +400,9 @@ async fn an_administrator_begins_and_closes_and_the_log_shows_it() {
 }
 
 /// The figure has elements of its own that are closed.
-fn is_clean_with_figure(page: &str) {
+pub fn is_clean_with_figure(page: &str) {
     let (before, rest) = page.split_once("<svg").unwrap();
     let (figure, after) = rest.split_once("</svg>").unwrap();
     assert!(!figure.contains("style=") && !figure.contains("<script") && figure.contains("Randomized by patient"));
     is_clean(&format!("{before}{after}"), "/trial");
-}
-
-/// A node that reads by the real network; at a threshold of 0 every film is positive, at 1 none is.
-async fn blind_node(threshold: f64) -> Running {
-    let node = Running::start(|config| {
-        config.network.threshold = Some(threshold);
-        // How often the destination was called for the film that is not read is a matter of time.
-        config.roles = vec![NodeRole::Receive, NodeRole::Read, NodeRole::Pages];
-        config.require_token = true;
-        config.node = Some("node".into());
-        config.destinations = vec![Destination {
-            name: "pacs".into(),
-            ae_title: "PACS".into(),
-            host: "127.0.0.1".into(),
-            port: 9,
-            tls: false,
-            sends: ObjectKind::ALL.to_vec(),
-        }];
-    })
-    .await;
-    for (name, scope) in [("r", Scope::Read), ("a", Scope::Admin)] {
-        assert!(node.app.db.add_token(name, &format!("token {name}"), scope).await.unwrap());
-    }
-    let plan = TrialPlan { block_sizes: vec![6], ..plan(20) };
-    let secret = secret_of(&plan, &[Arm::Withheld, Arm::Withheld]);
-    assert_eq!(node.app.db.begin_trial(&plan, &secret).await.unwrap(), Some(1));
-    // Two films of one patient, so that an earlier film stands beside the later one; and a film of nobody in the trial.
-    for film in [Film::new("hip", 0), Film::new("hip later", 7), Film::knee("knee")] {
-        assert_eq!(node.store(&film).await, coxa_dimse::Status::SUCCESS);
-        settled(&node).await;
-    }
-    node
-}
-
-/// Waits until every film is read and every randomization recorded, without a request, as requests are in the log.
-async fn settled(node: &Running) {
-    let begun = std::time::Instant::now();
-    loop {
-        let states = node.app.db.film_states().await.unwrap();
-        let waits = states.iter().any(|(state, _)| matches!(state.as_str(), "received" | "reading"));
-        if !waits && node.app.db.unrecorded_randomizations().await.unwrap().is_empty() {
-            return;
-        }
-        assert!(begun.elapsed() < std::time::Duration::from_secs(180), "the films are not read: {states:?}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-}
-
-/// Who asks in the test of leaks.
-const ASKERS: [&str; 8] =
-    ["physician", "reviewer", "reader", "administrator", "auditor", "token r", "token a", "nobody"];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_tells_a_withheld_positive_film_from_a_withheld_negative_one() {
-    let (positive, negative) = (blind_node(1e-9).await, blind_node(1.0 - 1e-9).await);
-    for node in [&positive, &negative] {
-        for (film, expected) in [(1, "withheld"), (2, "withheld"), (3, "not_read")] {
-            assert_eq!(state(&node.app.db, film).await, expected, "the films must be withheld for this test to test");
-        }
-    }
-    let (seen, other) = (everything(&positive).await, everything(&negative).await);
-    assert_eq!(seen.len(), other.len());
-    let mut answered = 0;
-    for ((what, one), (_, two)) in seen.iter().zip(&other) {
-        assert_eq!(one, two, "{what}");
-        answered += usize::from(one.starts_with("200"));
-        for word in ["probability\":0", "Probability 0", "valueQuantity", "Fracture suspected"] {
-            assert!(!one.contains(word), "{what} tells {word}");
-        }
-    }
-    assert!(answered > 60, "only {answered} answers were pages");
-    // The test can fail: the same films, once the trial is closed, do differ.
-    for node in [&positive, &negative] {
-        assert!(node.app.db.close_trial(1).await.unwrap());
-    }
-    let (opened, other) = (everything(&positive).await, everything(&negative).await);
-    let differ = opened.iter().zip(&other).filter(|(one, two)| one != two).count();
-    assert!(differ > 10, "only {differ} answers differ once the results are open");
-    positive.stop().await;
-    negative.stop().await;
-}
-
-/// Every answer of a node to everybody: status, headers and body, without what differs between any two nodes.
-async fn everything(node: &Running) -> Vec<(String, String)> {
-    let films: Vec<_> = {
-        let mut films = Vec::new();
-        for id in 1..=2 {
-            films.push(node.app.db.film(id).await.unwrap().unwrap());
-        }
-        films
-    };
-    let mut all = Vec::new();
-    for asker in ASKERS {
-        let role = Role::parse(asker);
-        let person = match role {
-            Some(role) => Some(match node.app.db.account_named(&format!("x-{asker}")).await.unwrap() {
-                Some(account) => account.person.id,
-                None => node.person(&format!("x-{asker}"), &[role]).await,
-            }),
-            None => None,
-        };
-        for rule in rules(&node.app.config).iter().filter(|rule| rule.method == Method::GET) {
-            for path in paths(rule, &films) {
-                let visitor = match person {
-                    Some(person) => node.session(person, coxa_serve::people::session::Stage::Full).await,
-                    None => node.stranger(),
-                };
-                let answer = answer(&visitor, asker, &path).await;
-                all.push((format!("{asker} {path}"), plain(&answer, node, &visitor)));
-            }
-        }
-    }
-    all
-}
-
-/// The addresses of a route, for both films, and with every filter of the worklist.
-fn paths(rule: &Rule, films: &[coxa_serve::db::Film]) -> Vec<String> {
-    let mut paths = Vec::new();
-    for film in films {
-        let uids = &film.attributes;
-        let value = |part: &str| match part {
-            "{study}" => uids.study_uid.clone(),
-            "{series}" => uids.series_uid.clone(),
-            "{instance}" => uids.sop_instance_uid.clone(),
-            "{frames}" => "1".into(),
-            "{name}" => "pages.css".into(),
-            "{id}" | "{review}" => film.id.to_string(),
-            other => other.into(),
-        };
-        paths.push(rule.path.split('/').map(value).collect::<Vec<_>>().join("/"));
-    }
-    if matches!(rule.path, "/" | "/worklist") {
-        for filter in [
-            "finding=positive",
-            "finding=negative",
-            "state=read",
-            "state=withheld",
-            "state=not_read",
-            "review=none",
-            "date=all&q=SIM1",
-        ] {
-            paths.push(format!("{}?{filter}", rule.path));
-        }
-    }
-    if rule.path == "/films/{id}" {
-        paths.push("/films/2?finding=positive".into());
-    }
-    if rule.path == "/trial/diagnoses" {
-        paths.push("/trial/diagnoses?film=1".into());
-    }
-    paths.dedup();
-    paths
-}
-
-async fn answer(visitor: &Visitor, asker: &str, path: &str) -> String {
-    let mut request = visitor.request(Method::GET, path).header("accept", "text/html,*/*");
-    if asker.starts_with("token") {
-        request = request.bearer_auth(asker);
-    }
-    let response = request.send().await.unwrap();
-    let mut headers: Vec<String> = response
-        .headers()
-        .iter()
-        .filter(|(name, _)| *name != "date")
-        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
-        .collect();
-    headers.sort();
-    let status = response.status().as_u16();
-    let body = response.bytes().await.unwrap();
-    format!("{status}\n{}\n{}", headers.join("\n"), String::from_utf8_lossy(&body))
-}
-
-/// Without tokens, moments, hashes of the log, folders and ports, which differ between any two nodes and tell nothing.
-fn plain(answer: &str, node: &Running, visitor: &Visitor) -> String {
-    let mut text = answer.to_owned();
-    if !visitor.form.is_empty() {
-        text = text.replace(&visitor.form, "FORM");
-    }
-    text = text.replace(&node.folder.path().display().to_string(), "FOLDER");
-    text = text.replace(node.http.trim_start_matches("http://"), "HTTP");
-    if let Some(dicom) = node.dicom {
-        text = text.replace(&dicom.to_string(), "DICOM");
-    }
-    text = text.replace(&node.app.config.node_name(), "NODE");
-    // The configured threshold, which makes one film positive and the other negative.
-    for threshold in ["&#60;0.001", "&#62;0.999", "&lt;0.001", "&gt;0.999"] {
-        text = text.replace(threshold, "THRESHOLD");
-    }
-    // Times of this machine's work and its disk; the length follows from the body, which is compared.
-    let varies = ["coxa_latency", "coxa_reading", "coxa_free_disk", "content-length", "    <dt>Disk</dt>"];
-    let lines = text.lines().filter(|line| !varies.iter().any(|start| line.starts_with(start)));
-    lines.map(without_moments).collect::<Vec<_>>().join("\n")
-}
-
-/// Moments and hashes are one mark: what is made of digits and `-:.TZ` with four digits or more but for a share (`0.…`), and eight
-/// hexadecimal digits or more.
-fn without_moments(line: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.');
-    let mut text = String::new();
-    for token in line.split_inclusive(|c| !is_part(c)) {
-        let (token, end) = match token.char_indices().next_back() {
-            Some((at, c)) if !is_part(c) => token.split_at(at),
-            _ => (token, ""),
-        };
-        let digits = token.chars().filter(char::is_ascii_digit).count();
-        let is_moment =
-            digits >= 4 && !token.starts_with("0.") && token.chars().all(|c| c.is_ascii_digit() || "-:.TZ".contains(c));
-        let is_hash = token.len() >= 8 && token.chars().all(|c| c.is_ascii_hexdigit());
-        text.push_str(if is_moment || is_hash { "#" } else { token });
-        text.push_str(end);
-    }
-    text
 }

@@ -117,8 +117,8 @@ fn part(analysis: &PopulationAnalysis) -> Part {
     };
     let counts = [shown, withheld].map(|arm| {
         format!(
-            "{} patients, {} analyzed with {} decisions; {} of {} decisions on fractures missed one",
-            arm.patients, arm.analyzed, arm.decisions, arm.missed_fractures, arm.fractures
+            "{} patients, {} analyzed with {} decisions, of them {} on fractures, {} of which were missed",
+            arm.patients, arm.analyzed, arm.decisions, arm.fractures, arm.missed_fractures
         )
     });
     Part {
