@@ -7,7 +7,7 @@
 # Reports stay in target/artifacts/scan. docs/security.md has what was found, and what is left.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=${CARGO_TARGET_DIR:-target}
+target=${CARGO_TARGET_DIR:-$PWD/target}
 place=$target/foreign/scan
 reports=$target/artifacts/scan
 seconds=${SECONDS_EACH:-120}
@@ -82,9 +82,12 @@ scan csp_evaluator "$place/node_modules/csp_evaluator" policy
 document() { curl -sf "$url/api/v1/openapi.json" -o "$reports/openapi.json" && node "$place/node_modules/@seriousme/openapi-schema-validator/bin/validate-api-cli.js" "$reports/openapi.json"; }
 scan openapi "$place/node_modules/@seriousme/openapi-schema-validator" document
 
-scan schemathesis "$place/schemathesis/bin/st" "$place/schemathesis/bin/st" run "$url/api/v1/openapi.json" \
+# It cannot write `multipart/related`: scripts/fuzz.sh is for what is stored.
+interfaces() { (cd "$work" && "$place/schemathesis/bin/st" run "$@"); }
+scan schemathesis "$place/schemathesis/bin/st" interfaces "$url/api/v1/openapi.json" \
     --header "Authorization: Bearer $token" --checks all --phases examples,coverage,fuzzing \
-    --max-time "$seconds" --max-examples 25 --seed 1 --continue-on-failure
+    --max-time "$seconds" --max-examples 25 --seed 1 --continue-on-failure \
+    --exclude-operation-id post_dicom_web_studies --exclude-operation-id post_dicom_web_studies_study
 
 # Modules that ask servers elsewhere are left out, and `csrf`, which knows tokens by the usual names of their fields alone.
 modules=cookieflags,crlf,csp,exec,file,http_headers,permanentxss,redirect,sql,timesql,xss

@@ -178,14 +178,16 @@ fn schema_of(kind: Kind) -> RefOr<Schema> {
     };
     let moment = || text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     let object = match kind {
-        Kind::Text => text(),
+        Kind::Text => text().pattern(Some(r"^[^\u0000]*$")),
         Kind::Uid => text().pattern(Some(r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*$")).max_length(Some(64)),
         Kind::Dates => text().pattern(Some("^[0-9]{8}(-[0-9]{8})?$")),
         Kind::Frames => text().pattern(Some("^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*$")).max_length(Some(200)),
         Kind::Flag => text().enum_values(Some(["true", "false"])),
-        Kind::Tag => text().pattern(Some("^[0-9A-Fa-f]{8}$")),
+        Kind::Tags => text().pattern(Some("^([0-9A-Fa-f]{8}(,[0-9A-Fa-f]{8})*|all)?$")),
         Kind::Number(most) => number(most),
-        Kind::Since => text().pattern(Some("^ge[0-9]{4}-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$")),
+        Kind::Since => text().pattern(Some(
+            "^ge[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$",
+        )),
         Kind::Moment => {
             let either = AnyOfBuilder::new().item(moment()).item(number(253_402_207_200_000_000));
             return RefOr::T(Schema::AnyOf(either.build()));

@@ -28,8 +28,8 @@ pub(super) enum Kind {
     /// Numbers from 1 with commas between.
     Frames,
     Flag,
-    /// Eight hexadecimal digits.
-    Tag,
+    /// Eight hexadecimal digits each, with commas between, or `all`. Keywords are taken too.
+    Tags,
     /// From 0 to a largest.
     Number(i64),
     /// FHIR's prefix `ge` before a moment.
@@ -117,7 +117,7 @@ const SEARCH: &[Query] = &[
     query("Modality", Kind::Text, "One, or several with commas between."),
     query("StudyDate", Kind::Dates, "A day, or a range of days."),
     query("StudyInstanceUID", Kind::Uid, "One UID, or several with commas between."),
-    query("includefield", Kind::Tag, "A tag or keyword beside those that are always given, or `all`."),
+    query("includefield", Kind::Tags, "A tag or keyword beside those that are always given, or `all`."),
     query("fuzzymatching", Kind::Flag, "Not supported: a warning is given with `true`."),
     query("limit", Kind::Number(i64::MAX), "The most matches; 10,000 are given at most."),
     query("offset", Kind::Number(1_000_000_000), "Matches that are left out."),
