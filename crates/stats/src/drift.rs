@@ -13,7 +13,7 @@
 //! let stability = drift::stability_index(&expected, &actual, Level::P95)?;
 //! assert!(stability.index.value > 0.25 && stability.test.p < 0.001);
 //! let distance = drift::kolmogorov_smirnov(&reference, &current, Level::P95)?;
-//! assert!((distance.distance.value - 0.2).abs() < 1e-9);
+//! assert!(distance.distance.value >= 0.2 && distance.test.p < 0.05);
 //! # Ok::<(), coxa_stats::Undefined>(())
 //! ```
 
