@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub(super) struct ReadingLine {
     /// The film.
     pub(super) sop_instance_uid: String,
-    /// `received`, `reading`, `read`, `not_read` or `failed`.
+    /// `received`, `reading`, `read`, `not_read`, `withheld` (by a trial) or `failed`.
     pub(super) state: String,
     /// The probability of a hip fracture, 0 to 1.
     #[schema(value_type = Option<f64>)]
