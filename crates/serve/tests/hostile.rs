@@ -100,7 +100,10 @@ fn has_hidden(text: &str) -> Option<char> {
 fn is_harmless(page: &str, path: &str) {
     is_clean(page, path);
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x") && !page.contains("<%="), "{path}");
-    assert!(!page.contains(">49<") && !page.contains(" 49 Zwx"), "{path}: it was evaluated");
+    assert!(
+        !page.contains("49${7*7}") && !page.contains("{{7*7}}49") && !page.contains("49 Zwx"),
+        "{path}: it was evaluated"
+    );
     assert_eq!(has_hidden(page), None, "{path}");
 }
 
