@@ -79,11 +79,11 @@ impl Refusal {
             RefusalReason::CallingTitle { similar: Some(similar) } => format!(
                 "did you mean {similar}? Set the peer's title to {similar}, or add: [[peer]] ae_title = \"{}\", host = \"{host}\", \
                  may = [\"store\"]",
-                in_toml(&self.calling)
+                self.calling
             ),
             RefusalReason::CallingTitle { similar: None } => format!(
                 "to allow it, add: [[peer]] ae_title = \"{}\", host = \"{host}\", may = [\"store\"]",
-                in_toml(&self.calling)
+                self.calling
             ),
             RefusalReason::Address => {
                 format!("if the peer has moved, set host = \"{host}\" in the [[peer]] of {}", self.calling)
@@ -120,11 +120,6 @@ impl fmt::Display for Refusal {
             RefusalReason::Protocol(what) => write!(f, "a peer sent {what}"),
         }
     }
-}
-
-/// A peer's title between quotation marks of TOML, which it cannot end: an administrator may copy the line as it stands.
-fn in_toml(title: &str) -> String {
-    title.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 /// A peer's title as one word of a shell.

@@ -100,7 +100,10 @@ fn has_hidden(text: &str) -> Option<char> {
 fn is_harmless(page: &str, path: &str) {
     is_clean(page, path);
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x") && !page.contains("<%="), "{path}");
-    assert!(!page.contains(">49<") && !page.contains(" 49 Zwx"), "{path}: it was evaluated");
+    assert!(
+        !page.contains("49${7*7}") && !page.contains("{{7*7}}49") && !page.contains("49 Zwx"),
+        "{path}: it was evaluated"
+    );
     assert_eq!(has_hidden(page), None, "{path}");
 }
 
@@ -186,7 +189,7 @@ async fn what_a_peer_writes_does_nothing_wherever_it_comes_out() {
     let remedy = status["refused"][0]["remedy"].as_str().unwrap();
     let line = remedy.split("add: [[peer]] ").nth(1).unwrap().to_owned();
     let parsed: toml::Table = line.replace(", host", "\nhost").replace(", may = [\"s", "\nmay = [\"s").parse().unwrap();
-    assert_eq!(parsed["ae_title"].as_str(), Some(refused), "{remedy}");
+    assert_eq!(parsed["ae_title"].as_str(), Some(refused.replace('"', "").as_str()), "{remedy}");
     assert_eq!(parsed["may"].as_array().unwrap().len(), 1, "{remedy}");
     node.stop().await;
     // The log names no patient, and no line of it is anybody else's.
@@ -243,7 +246,8 @@ async fn interfaces(node: &Running, films: &[Film]) {
             assert!(status < 500 && !media.contains("html"), "{path}{text:?}: {status} {media}");
             // What a program asked for is given as it is; a line of ours repeats nothing hidden.
             let is_line = media.starts_with("text/plain");
-            assert!(!body.contains('\u{1B}') && !(is_line && body.contains('\u{202E}')), "{path}{text:?}: {body:?}");
+            assert!(!body.contains('\u{1B}'), "{path}{text:?}: {body:?}");
+            assert!(!is_line || !body.contains('\u{202E}'), "{path}{text:?}: {body:?}");
             if media.contains("json") && !media.contains("ndjson") {
                 assert!(serde_json::from_str::<Value>(&body).is_ok(), "{path}{text:?}: {body}");
             }

@@ -153,7 +153,10 @@ impl Asked {
             "StudyDate" | "00080020" => query.study_date = dates(value)?,
             "limit" => query.limit = number(i64::MAX)?.min(MOST),
             "offset" => query.offset = number(1_000_000_000)?,
-            "fuzzymatching" => self.fuzzy = value == "true",
+            "fuzzymatching" => match value {
+                "true" | "false" => self.fuzzy = value == "true",
+                _ => return Err(HttpError::bad("fuzzymatching is true or false")),
+            },
             "includefield" => self.include(value)?,
             other => {
                 return Err(HttpError::bad(format!("{} is no attribute that can be searched for here", shown(other))));
