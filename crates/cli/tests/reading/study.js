@@ -103,7 +103,8 @@ async function byRequests(reader, link, study, ended) {
 
 async function inBrowser(browser, reader, link, study, times) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-  await context.route('**/*', (route) => (chance() < 0.05 ? route.abort() : route.continue()));
+  // What is asked of the study: pages, pixels, answers. Scripts and styles stay in the browser's own cache.
+  await context.route('**/reading/**', (route) => (chance() < 0.05 ? route.abort() : route.continue()));
   const tabs = [await context.newPage(), await context.newPage()];
   const load = async (page, address) => {
     for (let tries = 0; tries < 300; tries++) {
@@ -134,7 +135,9 @@ async function inBrowser(browser, reader, link, study, times) {
     const text = await page.locator('main').innerText().catch(() => '');
     if (/You have read every film/.test(text)) return;
     // The film is painted, or its pixels were dropped: then the page is loaded again.
-    const isPainted = await page.waitForFunction(() => document.body.dataset.painted, null, { timeout: 4000 }).then(() => true, () => false);
+    const isPainted = await page.waitForFunction(
+      () => document.body.dataset.painted || /cannot/.test(document.querySelector('#status')?.textContent || ''), null, { timeout: 10000 },
+    ).then((state) => state.jsonValue()).then((state) => state === '1', () => false);
     if (!isPainted) continue;
     if (turns === 0) await page.screenshot({ path: path.join(folder, `reading-${reader}.png`) });
     const item = await page.evaluate(() => Number(document.querySelector('#answer').getAttribute('action').split('/').pop())).catch(() => null);
