@@ -14,15 +14,20 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages. One that is not in the list yet is in English alone.
-const CONVERTED: [&str; 11] = [
+const CONVERTED: [&str; 16] = [
     "audit.html",
     "base.html",
     "error.html",
     "me.html",
+    "monitoring.html",
+    "monitoring_proposal.html",
+    "monitoring_recalibration.html",
     "operations.html",
     "people.html",
     "reviews.html",
     "signin.html",
+    "trial.html",
+    "trial_diagnoses.html",
     "viewer.html",
     "worklist.html",
     "worklist_rows.html",

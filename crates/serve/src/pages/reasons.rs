@@ -1,5 +1,5 @@
-//! Sentences that the database has in English, of the gate, the decoders, peers and the audit log: in the reader's language where they
-//! are known.
+//! Sentences that the database has in English, of the gate, the decoders, peers and the audit log, and those of monitoring, the trial and
+//! the statistics: in the reader's language where they are known.
 //!
 //! The English messages `reason-…` are the sentences themselves, with a variable for what differs: a sentence is known where one of
 //! them fits. A value stays as it is, but for `$reason` and `$hint`, which must be known sentences too, and for words of a closed list
@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use super::text::visible;
-use crate::language::{Language, ids};
+use crate::language::{Language, Message, ids};
 
 /// Sentences in sentences in sentences.
 const DEPTH: usize = 3;
@@ -32,6 +32,24 @@ impl Reason {
             Some(text) => Self { text, is_english: false },
             None => Self { text, is_english: true },
         }
+    }
+
+    /// A message whose `$why` is such a sentence: in English as a whole where the sentence is not known.
+    pub(super) fn within(language: Language, message: &str, why: &str) -> Self {
+        Self::of(language, why).in_message(language, |language, why| language.say(message).with("why", why).to_string())
+    }
+
+    /// A text around the sentence, in the language of the sentence.
+    pub(super) fn in_message(self, language: Language, form: impl FnOnce(Language, &str) -> String) -> Self {
+        let language = if self.is_english { Language::default() } else { language };
+        Self { text: form(language, &self.text), is_english: self.is_english }
+    }
+}
+
+impl From<Message<'_>> for Reason {
+    /// A message of the pages is in their language.
+    fn from(message: Message<'_>) -> Self {
+        Self { text: message.to_string(), is_english: false }
     }
 }
 
