@@ -123,7 +123,12 @@ pub(super) async fn add(
 ) -> Result<Response, PageError> {
     let (accession, patient) = (filled.accession.trim().to_owned(), filled.patient_id.trim().to_owned());
     let wrong = async |id: &str| {
-        let begun = Begun { words: caller.language.say(id).into(), is_bad: true, patient_id: patient.clone(), ..Begun::default() };
+        let begun = Begun {
+            words: caller.language.say(id).into(),
+            is_bad: true,
+            patient_id: patient.clone(),
+            ..Begun::default()
+        };
         show(&app, &caller, begun).await
     };
     let whose = match (accession.is_empty(), patient.is_empty()) {
@@ -155,8 +160,7 @@ pub(super) async fn upload(
         Ok(diagnoses) => store(&app, &caller, &diagnoses).await,
         Err(faults) => {
             let (language, more) = (caller.language, faults.len().saturating_sub(FAULTS));
-            let mut faults: Vec<Reason> =
-                faults.iter().take(FAULTS).map(|fault| Reason::of(language, fault)).collect();
+            let mut faults: Vec<Reason> = faults.iter().take(FAULTS).map(|fault| Reason::of(language, fault)).collect();
             if more > 0 {
                 faults.push(language.say("trial-more").with("count", more).into());
             }

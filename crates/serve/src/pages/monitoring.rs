@@ -317,8 +317,7 @@ impl Gathered {
                 .with("at", at(baseline.at));
             (baseline.logits.clone(), words.to_string(), baseline.between.1)
         } else if let Some(scores) = &card.validation_scores {
-            let id =
-                if card.simulated() { "monitoring-drift-simulated" } else { "monitoring-drift-validation" };
+            let id = if card.simulated() { "monitoring-drift-simulated" } else { "monitoring-drift-validation" };
             let words = language.say(id).with("patients", scores.patients).to_string();
             (scores.logits.iter().map(|logit| f64::from(*logit)).collect(), words, i64::MIN)
         } else {
@@ -333,10 +332,8 @@ impl Gathered {
 impl DriftShown {
     fn of(language: Language, drift: &Drift, reference: String) -> Self {
         let number = |value: f64| format!("{value:.3}");
-        let stated = |estimate: &Estimate| Stated {
-            value: number(estimate.value),
-            beside: limits(language, estimate, number),
-        };
+        let stated =
+            |estimate: &Estimate| Stated { value: number(estimate.value), beside: limits(language, estimate, number) };
         let missing = |undefined: &Undefined| Stated {
             value: String::new(),
             beside: Reason::of(language, &undefined.reason.to_string()),

@@ -158,18 +158,8 @@ fn compared(language: Language, proposal: &Proposal) -> Vec<Compared> {
         after: figure(language, after, form),
     };
     vec![
-        row(
-            "monitoring-patients-sensitivity",
-            &before.patients_sensitivity,
-            &after.patients_sensitivity,
-            percent,
-        ),
-        row(
-            "monitoring-patients-specificity",
-            &before.patients_specificity,
-            &after.patients_specificity,
-            percent,
-        ),
+        row("monitoring-patients-sensitivity", &before.patients_sensitivity, &after.patients_sensitivity, percent),
+        row("monitoring-patients-specificity", &before.patients_specificity, &after.patients_specificity, percent),
         row("monitoring-sensitivity", &before.sensitivity, &after.sensitivity, percent),
         row("monitoring-specificity", &before.specificity, &after.specificity, percent),
         row("monitoring-brier", &before.brier, &after.brier, number),

@@ -173,9 +173,8 @@ fn part(language: Language, analysis: &PopulationAnalysis) -> Part {
             time("trial-hours", &a.hours_to_diagnosis, &b.hours_to_diagnosis, &d.hours_to_diagnosis),
             time("trial-seconds", &a.seconds_to_decision, &b.seconds_to_decision, &d.seconds_to_decision),
         ],
-        what: log_rank(language, analysis).in_message(language, |language, test| {
-            language.say("trial-part-what").with("test", test).to_string()
-        }),
+        what: log_rank(language, analysis)
+            .in_message(language, |language, test| language.say("trial-part-what").with("test", test).to_string()),
     }
 }
 
@@ -435,9 +434,7 @@ async fn patient(app: &App, caller: &Caller, filled: &Filled, what: For) -> Resu
         app.audit.add(caller.event(deed).on(film).with("reason", &reason)).await?;
     }
     let answer = match (ended, what) {
-        (Ended::NotThere, For::OptOut) => {
-            (BAD, "trial-wrong-opt-out")
-        }
+        (Ended::NotThere, For::OptOut) => (BAD, "trial-wrong-opt-out"),
         (Ended::NotThere, _) => (BAD, "trial-wrong-not-in"),
         (Ended::Nothing, For::Unblinding) => (GOOD, "trial-nothing-withheld"),
         (Ended::Nothing, _) => (GOOD, "trial-known"),
