@@ -211,7 +211,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(i64 u64 u128 usize);
+numbers!(i64 u32 u64 u128 usize);
 
 /// The first of a browser's languages, by its preference, that there is (RFC 9110, 12.5.4). What cannot be parsed counts for nothing.
 fn accepted(header: &str) -> Option<Language> {

@@ -14,23 +14,36 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages. One that is not in the list yet is in English alone.
-const CONVERTED: [&str; 11] = [
+const CONVERTED: [&str; 16] = [
     "audit.html",
     "base.html",
     "error.html",
     "me.html",
+    "monitoring.html",
+    "monitoring_proposal.html",
+    "monitoring_recalibration.html",
     "operations.html",
     "people.html",
     "reviews.html",
     "signin.html",
+    "trial.html",
+    "trial_diagnoses.html",
     "viewer.html",
     "worklist.html",
     "worklist_rows.html",
 ];
 
 /// What is not translated: names, abbreviations, keys, units.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 40] = [
     "Coxa",
+    "Brier",
+    "CONSORT-AI",
+    "Kolmogorov",
+    "Newcombe",
+    "PSI",
+    "Smirnov",
+    "Wald",
+    "Wilson",
     "PACS",
     "DICOM",
     "AE",
@@ -372,6 +385,88 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
             node.app.db.set_roles(person, "", roles).await.unwrap();
         }
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn monitoring_and_a_trial_are_in_the_reader_s_language() {
+    // Columns of tables and their values are the same in every language.
+    const KEYS: [&str; 5] = ["accession", "date", "fracture", "yes", "no"];
+    let is_whole = |page: &str, path: &str| {
+        let words: Vec<String> = left(page, false).into_iter().filter(|word| !KEYS.contains(&word.as_str())).collect();
+        assert_eq!(words, Vec::<String>::new(), "{path}");
+    };
+    let node = node().await;
+    let person = node.person("doe", &[Role::Physician, Role::Administrator]).await;
+    node.app.db.set_language(person, CHINESE).await.unwrap();
+    let doe = node.session(person, Stage::Full).await;
+    let empty = is_chinese(doe.get("/monitoring").await, "/monitoring").await;
+    assert!(empty.contains("此期間沒有影像"));
+    let mut csv = "sop_instance_uid,label\n".to_owned();
+    for i in 0..60 {
+        let probability = 0.02 + 0.016 * f64::from(i * 7 % 60);
+        let row =
+            film(&node, &"1".repeat(i as usize + 1), |film| film.source = "1@10.0.0.1".into(), read(probability)).await;
+        let uid = node.app.db.film(row).await.unwrap().unwrap().attributes.sop_instance_uid;
+        csv += &format!("{uid},{}\n", u8::from(i % 2 == 0));
+    }
+    film(&node, &"1".repeat(61), |film| film.source = "1@10.0.0.1".into(), not_read("lateral view")).await;
+    assert_eq!(doe.post("/monitoring/baseline", &[("films", "60")]).await.status(), 303);
+    for (path, fields) in [
+        ("/monitoring/baseline", vec![("films", "x")]),
+        ("/monitoring/recalibration", vec![("target", "x")]),
+        ("/monitoring/recalibration", vec![("target", "90"), ("labels", "uploaded"), ("temperature", "fit")]),
+    ] {
+        let answer = doe.post(path, &fields).await;
+        assert_eq!(answer.status(), 400, "{path}");
+        let page = answer.text().await.unwrap();
+        is_whole(&page, path);
+    }
+    for (table, words) in [(csv.as_str(), "已標記 60 張影像"), ("accession,label\n9,1\n", "資料未儲存")] {
+        let (_, page) = crate::monitoring::upload(&doe, table).await;
+        assert!(page.contains(words), "{page}");
+        is_whole(&page, "/monitoring/labels");
+    }
+    let ask = [("target", "90"), ("labels", "uploaded"), ("temperature", "fit")];
+    let asked = doe.post("/monitoring/recalibration", &ask).await;
+    assert_eq!(asked.status(), 303);
+    let proposal = asked.headers()["location"].to_str().unwrap().to_owned();
+    assert!(is_chinese(doe.get(&proposal).await, &proposal).await.contains("會改變的影像"));
+    let id = proposal.rsplit('/').next().unwrap();
+    assert_eq!(doe.post("/monitoring/recalibration/take", &[("id", id)]).await.status(), 303);
+    for path in
+        ["/monitoring", "/monitoring?period=all", "/monitoring/recalibration", &proposal, "/trial", "/trial/diagnoses"]
+    {
+        is_chinese(doe.get(path).await, path).await;
+    }
+    let begin = |planned| {
+        [("name", "1"), ("planned", planned), ("shown", "1"), ("withheld", "1"), ("blocks", "2"), ("stratum", "sex")]
+    };
+    let post = async |path: &str, fields: &[(&str, &str)], status: u16| {
+        let answer = doe.post(path, fields).await;
+        assert_eq!(answer.status(), status, "{path}");
+        let page = answer.text().await.unwrap();
+        is_whole(&page, path);
+        page
+    };
+    assert!(post("/trial/begin", &begin("0"), 400).await.contains("病人數至少為 1。試驗未開始。"));
+    post("/trial/begin", &begin("9"), 200).await;
+    post("/trial/begin", &begin("9"), 409).await;
+    film(&node, &"2".repeat(62), |film| film.patient_id = "22".into(), read(0.9)).await;
+    film(&node, &"3".repeat(63), |film| film.patient_id = String::new(), read(0.9)).await;
+    for path in ["/trial", "/trial/diagnoses"] {
+        is_chinese(doe.get(path).await, path).await;
+    }
+    post("/trial/diagnoses", &[("patient_id", "22")], 400).await;
+    post("/trial/diagnoses/upload", &[("csv", "patient_id,date,fracture\n22,x,x\n")], 400).await;
+    post("/trial/diagnoses/upload", &[("csv", "patient_id,date,fracture\n23,2026-01-02,yes\n")], 400).await;
+    post("/trial/diagnoses/upload", &[("csv", "patient_id,date,fracture\n22,2026-01-02,yes\n")], 200).await;
+    post("/trial/opt-out", &[("patient_id", "22"), ("reason", "1")], 400).await;
+    post("/trial/withdraw", &[], 400).await;
+    post("/trial/close", &[], 400).await;
+    post("/trial/stop", &[], 200).await;
+    let closed = post("/trial/close", &[("confirm", "1")], 200).await;
+    assert!(closed.contains("意向治療分析") && closed.contains("排除：無病歷號"), "{closed}");
     node.stop().await;
 }
 

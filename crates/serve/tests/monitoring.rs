@@ -17,7 +17,7 @@ async fn pages() -> Running {
 }
 
 /// Sends a file in a form, as a browser does.
-async fn upload(visitor: &Visitor, csv: &str) -> (u16, String) {
+pub async fn upload(visitor: &Visitor, csv: &str) -> (u16, String) {
     let part = |name: &str, rest: &str, value: &str| {
         format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{rest}\r\n\r\n{value}\r\n")
     };

@@ -69,14 +69,6 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// The rule of the threshold, in words.
-    pub fn rule(&self) -> String {
-        format!(
-            "the most specific threshold at which at least {:.1}% of the patients with a fracture are called positive",
-            100.0 * self.target
-        )
-    }
-
     /// The films that it was chosen on, in words.
     pub fn chosen_on(&self) -> String {
         format!("{} films of {} patients here ({})", self.films.0, self.patients.0, self.labels)

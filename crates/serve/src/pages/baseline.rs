@@ -35,9 +35,8 @@ pub(super) async fn choose(
 ) -> Result<Response, PageError> {
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
     let (card, hash) = desk.network(&app.config).await.ok_or(PageError::NotFound)?;
-    let wanted: i64 = chosen.films.trim().parse().ok().filter(|films| (0..=MOST).contains(films)).ok_or(
-        PageError::Bad("A baseline has from 50 to 10,000 films; 0 returns to the scores of the network’s own card."),
-    )?;
+    let wanted: Option<i64> = chosen.films.trim().parse().ok().filter(|films| (0..=MOST).contains(films));
+    let wanted = wanted.ok_or(PageError::Bad("monitoring-wrong-baseline"))?;
     let event = caller.event(Deed::BaselineChosen).with("network", hash);
     let mut baseline =
         Baseline { films: 0, between: (0, 0), logits: Vec::new(), person: person.name.clone(), at: now() };
@@ -59,12 +58,10 @@ async fn measured(
     let mut logits = drift::scores(&films, hash, card.temperature);
     logits.sort_unstable_by(f64::total_cmp);
     let (Some(first), Some(last)) = (films.first(), films.last()) else {
-        return Err(PageError::Bad("This network has read no film here yet. Nothing was stored."));
+        return Err(PageError::Bad("monitoring-wrong-no-film"));
     };
     if logits.len() < drift::LEAST {
-        return Err(PageError::Bad(
-            "A baseline needs films of at least 50 patients that this network read. Nothing was stored.",
-        ));
+        return Err(PageError::Bad("monitoring-wrong-few"));
     }
     Ok(Baseline { films: films.len() as i64, between: (first.received_at, last.received_at), logits, ..baseline })
 }

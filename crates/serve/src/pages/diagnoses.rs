@@ -7,8 +7,9 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
-use super::me::Notice;
+use super::reasons::Reason;
 use super::text::visible;
+use super::trial::Notice;
 use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::Undiagnosed;
@@ -26,7 +27,7 @@ const FAULTS: usize = 50;
 struct Page {
     frame: Frame,
     notice: Option<Notice>,
-    faults: Vec<String>,
+    faults: Vec<Reason>,
     /// Whether a trial is open.
     is_open: bool,
     /// Whose diagnosis the form begins with.
@@ -61,9 +62,9 @@ pub(super) struct Filled {
 /// What a page begins with, besides the trial's state.
 #[derive(Default)]
 struct Begun {
-    words: String,
+    words: Reason,
     is_bad: bool,
-    faults: Vec<String>,
+    faults: Vec<Reason>,
     patient_id: String,
 }
 
@@ -86,8 +87,8 @@ async fn show(app: &App, caller: &Caller, begun: Begun) -> Result<Response, Page
     }
     let status = if begun.is_bad { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let page = Page {
-        frame: Frame::of("Final diagnoses", "trial", caller),
-        notice: (!begun.words.is_empty()).then_some(Notice { words: begun.words, is_bad: begun.is_bad }),
+        frame: Frame::of("trial-diagnoses-title", "trial", caller),
+        notice: (!begun.words.text.is_empty()).then_some(Notice { words: begun.words, is_bad: begun.is_bad }),
         faults: begun.faults,
         is_open: trial.is_some(),
         patient_id: begun.patient_id,
@@ -121,22 +122,27 @@ pub(super) async fn add(
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let (accession, patient) = (filled.accession.trim().to_owned(), filled.patient_id.trim().to_owned());
-    let wrong = async |words: &str| {
-        let begun = Begun { words: words.into(), is_bad: true, patient_id: patient.clone(), ..Begun::default() };
+    let wrong = async |id: &str| {
+        let begun = Begun {
+            words: caller.language.say(id).into(),
+            is_bad: true,
+            patient_id: patient.clone(),
+            ..Begun::default()
+        };
         show(&app, &caller, begun).await
     };
     let whose = match (accession.is_empty(), patient.is_empty()) {
         (_, false) => Whose::Patient(patient.clone()),
         (false, true) => Whose::Accession(accession),
-        (true, true) => return wrong("A patient ID or an accession number is needed. Nothing was stored.").await,
+        (true, true) => return wrong("trial-wrong-whose").await,
     };
     let Ok(day) = filled.date.trim().parse() else {
-        return wrong("The date of the diagnosis is needed. Nothing was stored.").await;
+        return wrong("trial-wrong-date").await;
     };
     let is_fracture = match filled.fracture.as_str() {
         "yes" => true,
         "no" => false,
-        _ => return wrong("Whether there was a fracture is needed. Nothing was stored.").await,
+        _ => return wrong("trial-wrong-fracture").await,
     };
     let text = |text: &str| text.trim().chars().filter(|c| !c.is_control()).take(200).collect();
     let diagnosis =
@@ -152,13 +158,13 @@ pub(super) async fn upload(
 ) -> Result<Response, PageError> {
     match read_diagnoses(&filled.csv) {
         Ok(diagnoses) => store(&app, &caller, &diagnoses).await,
-        Err(mut faults) => {
-            let more = faults.len().saturating_sub(FAULTS);
-            faults.truncate(FAULTS);
+        Err(faults) => {
+            let (language, more) = (caller.language, faults.len().saturating_sub(FAULTS));
+            let mut faults: Vec<Reason> = faults.iter().take(FAULTS).map(|fault| Reason::of(language, fault)).collect();
             if more > 0 {
-                faults.push(format!("And {more} more."));
+                faults.push(language.say("trial-more").with("count", more).into());
             }
-            let words = "Nothing was stored, for these faults.".to_owned();
+            let words = language.say("trial-faults").into();
             show(&app, &caller, Begun { words, is_bad: true, faults, ..Begun::default() }).await
         }
     }
@@ -167,16 +173,14 @@ pub(super) async fn upload(
 async fn store(app: &App, caller: &Caller, diagnoses: &[NewDiagnosis]) -> Result<Response, PageError> {
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
     app.audit.add(caller.event(Deed::DiagnosesEntered).with("rows", diagnoses.len())).await?;
+    let language = caller.language;
     let missing = app.db.add_diagnoses(diagnoses, person.id).await?;
     if missing.is_empty() {
-        let words = match diagnoses.len() {
-            1 => "The diagnosis is stored.".to_owned(),
-            n => format!("{n} diagnoses are stored."),
-        };
+        let words = language.say("trial-stored").with("count", diagnoses.len()).into();
         return show(app, caller, Begun { words, ..Begun::default() }).await;
     }
-    let one = |line: &u64| format!("Line {line}: it names no patient who was randomized in a trial that is open.");
-    let words = "Nothing was stored: not every row names a patient of the open trial.".to_owned();
+    let one = |line: &u64| language.say("trial-wrong-line").with("line", line).into();
+    let words = language.say("trial-wrong-rows").into();
     let faults = missing.iter().take(FAULTS).map(one).collect();
     show(app, caller, Begun { words, is_bad: true, faults, ..Begun::default() }).await
 }

@@ -10,9 +10,9 @@ use axum::response::Response;
 use multer::Multipart;
 
 use super::PageError;
+use super::reasons::Reason;
 use super::recalibration::{Uploaded, show};
 use super::state::Desk;
-use super::text::visible;
 use crate::audit::Deed;
 use crate::http::{App, Caller, Shared};
 use crate::monitor::labels::{self, Fault, Key};
@@ -52,26 +52,25 @@ pub(super) async fn upload(
         }
         Err(faults) => {
             app.audit.add(event.failed().with("faults", faults.len())).await?;
-            let faults = faults.iter().map(|fault| visible(&fault.to_string())).collect();
+            let faults = faults.iter().map(|fault| Reason::of(caller.language, &fault.to_string())).collect();
             Uploaded { films: 0, unknown: 0, rows: String::new(), faults }
         }
     };
     let status = if uploaded.faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let mut response = show(&app, &desk, &caller, (Some(uploaded), String::new())).await?;
+    let mut response = show(&app, &desk, &caller, (Some(uploaded), Reason::default())).await?;
     *response.status_mut() = status;
     Ok(response)
 }
 
 /// The bytes of the file in a form.
 async fn file_of(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, PageError> {
-    const NO_FILE: PageError = PageError::Bad("Choose a CSV file. Nothing was stored.");
+    const NO_FILE: PageError = PageError::Bad("monitoring-wrong-file");
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(media).map_err(|_| NO_FILE)?;
     let mut parts = Multipart::new(body.into_data_stream(), boundary);
     while let Ok(Some(part)) = parts.next_field().await {
         if part.name() == Some("file") {
-            let bytes =
-                part.bytes().await.map_err(|_| PageError::Bad("The file did not come whole. Nothing was stored."))?;
+            let bytes = part.bytes().await.map_err(|_| PageError::Bad("monitoring-wrong-partial"))?;
             return if bytes.is_empty() { Err(NO_FILE) } else { Ok(bytes.to_vec()) };
         }
     }

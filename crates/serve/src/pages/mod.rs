@@ -271,6 +271,11 @@ impl Frame {
         Pieces { tag: "code", pieces: self.say(id).pieces() }
     }
 
+    /// A message whose pieces between backticks are strong.
+    fn strong(&self, message: Message<'_>) -> Pieces {
+        Pieces { tag: "b", pieces: message.pieces() }
+    }
+
     /// The languages that the page is not in.
     fn other_languages(&self) -> impl Iterator<Item = Language> {
         let shown = self.language;

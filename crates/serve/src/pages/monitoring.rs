@@ -11,12 +11,13 @@ use coxa_stats::{Estimate, Undefined};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use super::reasons::Reason;
 use super::state::Desk;
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
 use crate::db::{Baseline, Watched, now};
 use crate::http::{Caller, Shared};
-use crate::language::Language;
+use crate::language::{Language, Message};
 use crate::monitor::chart::{Series, Stand, Unit, bars};
 use crate::monitor::drift::{self, Drift};
 use crate::monitor::figures::{self, Counts, Group, LEAST, Times};
@@ -30,12 +31,12 @@ const MOST_DAYS: usize = 92;
 const MOST_ROWS: usize = 20;
 /// Films of a baseline, unless another number is chosen.
 const BASELINE: i64 = 300;
-/// Periods of the page: the parameter, in words, and days.
+/// Periods of the page: the parameter, the message, and days.
 const PERIODS: [(&str, &str, Option<i64>); 4] = [
-    ("30", "30 days", Some(30)),
-    ("90", "90 days", Some(90)),
-    ("365", "12 months", Some(365)),
-    ("all", "All films", None),
+    ("30", "monitoring-30", Some(30)),
+    ("90", "monitoring-90", Some(90)),
+    ("365", "monitoring-365", Some(365)),
+    ("all", "monitoring-all", None),
 ];
 
 /// All of a period's films are counted in memory: one page at a time.
@@ -59,22 +60,27 @@ struct Choice {
 struct Stated {
     value: String,
     /// The interval, or why there is no value.
-    beside: String,
+    beside: Reason,
 }
 
 impl Stated {
-    fn share(rate: Option<Estimate>, n: usize) -> Self {
+    fn share(language: Language, rate: Option<Estimate>, n: usize) -> Self {
         match rate {
-            Some(rate) => Self { value: percent(rate.value), beside: limits(&rate, percent) },
-            None => Self { value: String::new(), beside: format!("too few reviews ({n} of {LEAST})") },
+            Some(rate) => Self { value: percent(rate.value), beside: limits(language, &rate, percent) },
+            None => Self::few(language.say("monitoring-few-reviews"), n),
         }
     }
 
-    fn time(time: Option<Estimate>, n: usize) -> Self {
+    fn time(language: Language, time: Option<Estimate>, n: usize) -> Self {
+        let form = |seconds| duration(language, seconds);
         match time {
-            Some(time) => Self { value: duration(time.value), beside: limits(&time, duration) },
-            None => Self { value: String::new(), beside: format!("too few films ({n} of {LEAST})") },
+            Some(time) => Self { value: form(time.value), beside: limits(language, &time, form) },
+            None => Self::few(language.say("monitoring-few-films"), n),
         }
+    }
+
+    fn few(message: Message<'_>, n: usize) -> Self {
+        Self { value: String::new(), beside: message.with("count", n).with("needed", LEAST).into() }
     }
 }
 
@@ -87,19 +93,25 @@ struct Row {
 }
 
 impl Row {
-    fn of(group: &Group) -> Self {
+    fn of(language: Language, group: &Group) -> Self {
         let judged = &group.judged;
         let n = judged.agree + judged.disagree;
-        let rate = judged.rate.map(|rate| format!(" ({})", percent(rate.value))).unwrap_or_default();
+        let disagreement = match judged.rate {
+            _ if n == 0 => language.say("monitoring-no-review"),
+            Some(rate) => language.say("monitoring-share-rate").with("rate", percent(rate.value)),
+            None => language.say("monitoring-share"),
+        };
         let times = |times: &Times| match (times.median, times.ninth) {
-            (Some(median), Some(ninth)) => format!("{} · {}", duration(median.value), duration(ninth.value)),
-            _ if times.n == 0 => "none".into(),
-            _ => format!("too few ({})", times.n),
+            (Some(median), Some(ninth)) => {
+                format!("{} · {}", duration(language, median.value), duration(language, ninth.value))
+            }
+            _ if times.n == 0 => language.say("none").to_string(),
+            _ => language.say("monitoring-few").with("count", times.n).to_string(),
         };
         Self {
             name: visible(&group.name),
             counts: group.counts,
-            disagreement: if n == 0 { "no review".into() } else { format!("{} of {n}{rate}", judged.disagree) },
+            disagreement: disagreement.with("part", judged.disagree).with("all", n).to_string(),
             result: times(&group.to_result),
             look: times(&group.to_look),
         }
@@ -109,20 +121,22 @@ impl Row {
 /// A table of groups of films.
 struct Groups {
     id: &'static str,
+    /// The messages of the heading and of the first column.
     title: &'static str,
     first: &'static str,
     rows: Vec<Row>,
 }
 
-struct Reason {
-    words: String,
+/// Films that were not read for one reason.
+struct NotRead {
+    words: Reason,
     films: usize,
     share: String,
 }
 
 /// A statistic of drift with its test.
 struct Statistic {
-    name: &'static str,
+    name: String,
     value: Stated,
     test: String,
 }
@@ -136,7 +150,7 @@ struct DriftRow {
 
 /// How scores differ from a reference.
 struct DriftShown {
-    words: String,
+    words: Reason,
     reference: String,
     patients: usize,
     statistics: Vec<Statistic>,
@@ -159,9 +173,9 @@ struct Page {
     days: Vec<(String, Counts)>,
     days_are_months: bool,
     days_chart: String,
-    reasons: Vec<Reason>,
+    reasons: Vec<NotRead>,
     drift: Option<DriftShown>,
-    /// Why there is nothing to compare with, where there is nothing.
+    /// The message why there is nothing to compare with, where there is nothing.
     no_reference: &'static str,
     groups: [Groups; 2],
     can_calibrate: bool,
@@ -180,6 +194,7 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
     let _turn = TURN.lock().await;
+    let language = caller.language;
     let chosen = PERIODS.iter().find(|(key, _, _)| *key == asked.period).unwrap_or(&PERIODS[0]);
     let to = now();
     let films = app.db.watched(chosen.2.map_or(i64::MIN, |days| to - days * DAY), i64::MAX).await?;
@@ -190,24 +205,23 @@ pub(super) async fn page(
     };
     let periods = PERIODS.iter().map(|(key, words, _)| Choice {
         value: (*key).into(),
-        words: (*words).into(),
+        words: language.say(words).to_string(),
         is_chosen: *key == chosen.0,
     });
-    let frame = Frame::of("Monitoring", "monitoring", &caller);
+    let frame = Frame::of("monitoring-title", "monitoring", &caller);
     let can_calibrate = may(&caller.asker, Action::Calibrate, Subject::Any);
     let periods = periods.collect();
     let calibration = calibration.map_or(0, |calibration| calibration.id);
     let made = tokio::task::spawn_blocking(move || {
-        let figures = Gathered { films, source: asked.source, network, baseline };
+        let figures = Gathered { language, films, source: asked.source, network, baseline };
         figures.page(frame, periods, (can_calibrate, calibration))
     });
-    html(&made.await.map_err(|_| {
-        PageError::Unavailable("The figures could not be counted. The log of this node has the reason.")
-    })?)
+    html(&made.await.map_err(|_| PageError::Unavailable("monitoring-uncounted"))?)
 }
 
 /// What a page is made of.
 struct Gathered {
+    language: Language,
     films: Vec<Watched>,
     source: String,
     network: Option<(Card, String)>,
@@ -216,6 +230,7 @@ struct Gathered {
 
 impl Gathered {
     fn page(&self, frame: Frame, periods: Vec<Choice>, (can_calibrate, calibration): (bool, i64)) -> Page {
+        let language = self.language;
         let mut names: Vec<&str> = self.films.iter().map(source_of).collect();
         names.sort_unstable();
         names.dedup();
@@ -224,7 +239,7 @@ impl Gathered {
             self.films.iter().filter(|film| is_source.is_none_or(|name| source_of(film) == name)).collect();
         let sources = std::iter::once(Choice {
             value: String::new(),
-            words: "All sources".into(),
+            words: language.say("monitoring-all-sources").to_string(),
             is_chosen: is_source.is_none(),
         })
         .chain(names.iter().map(|name| Choice {
@@ -247,24 +262,34 @@ impl Gathered {
             periods,
             sources: sources.collect(),
             counts: all.counts,
-            disagreement: Stated::share(all.judged.rate, reviewed),
+            disagreement: Stated::share(language, all.judged.rate, reviewed),
             unsure: all.judged.unsure,
-            result: [all.to_result.median, all.to_result.ninth].map(|time| Stated::time(time, all.to_result.n)),
-            look: [all.to_look.median, all.to_look.ninth].map(|time| Stated::time(time, all.to_look.n)),
+            result: [all.to_result.median, all.to_result.ninth]
+                .map(|time| Stated::time(language, time, all.to_result.n)),
+            look: [all.to_look.median, all.to_look.ninth].map(|time| Stated::time(language, time, all.to_look.n)),
             looked: all.to_look.n,
-            days_chart: days_chart(&days, days_are_months),
+            days_chart: days_chart(language, &days, days_are_months),
             days,
             days_are_months,
-            reasons: reasons(&films, all.counts.films),
+            reasons: reasons(language, &films, all.counts.films),
             drift,
             no_reference,
             groups: [
-                Groups { id: "months", title: "By month", first: "Month", rows: months.iter().map(Row::of).collect() },
+                Groups {
+                    id: "months",
+                    title: "monitoring-by-month",
+                    first: "monitoring-month",
+                    rows: months.iter().map(|group| Row::of(language, group)).collect(),
+                },
                 Groups {
                     id: "sources",
-                    title: "By source",
-                    first: "Source",
-                    rows: figures::by_source(&films).iter().map(Row::of).take(MOST_ROWS).collect(),
+                    title: "monitoring-by-source",
+                    first: "monitoring-source",
+                    rows: figures::by_source(&films)
+                        .iter()
+                        .map(|group| Row::of(language, group))
+                        .take(MOST_ROWS)
+                        .collect(),
                 },
             ],
             can_calibrate,
@@ -277,90 +302,72 @@ impl Gathered {
     }
 
     fn drift(&self, films: &[&Watched]) -> (Option<DriftShown>, &'static str) {
-        let Some((card, hash)) = &self.network else {
-            return (None, "The network’s card cannot be read, so that there is nothing to compare scores with.");
-        };
+        let language = self.language;
+        let Some((card, hash)) = &self.network else { return (None, "monitoring-drift-no-card") };
         let chosen = self.baseline.as_ref().filter(|baseline| !baseline.logits.is_empty());
         let (reference, words, after): (Vec<f64>, String, i64) = if let Some(baseline) = chosen {
-            let (first, last) = (
-                text::exact(Language::default(), baseline.between.0),
-                text::exact(Language::default(), baseline.between.1),
-            );
-            let words = format!(
-                "a baseline: the first {} films that this network read here ({} patients, {first} to {last}), chosen by {} on {}. \
-                 Films that came later are compared with it.",
-                baseline.films,
-                baseline.logits.len(),
-                visible(&baseline.person),
-                text::exact(Language::default(), baseline.at)
-            );
-            (baseline.logits.clone(), words, baseline.between.1)
+            let at = |moment| text::exact(language, moment);
+            let words = language
+                .say("monitoring-drift-baseline")
+                .with("films", baseline.films)
+                .with("patients", baseline.logits.len())
+                .with("first", at(baseline.between.0))
+                .with("last", at(baseline.between.1))
+                .with("person", visible(&baseline.person))
+                .with("at", at(baseline.at));
+            (baseline.logits.clone(), words.to_string(), baseline.between.1)
         } else if let Some(scores) = &card.validation_scores {
-            let kind = if card.simulated() { "simulated films" } else { "films" };
-            let words = format!(
-                "the scores of this network’s validation {kind} ({} patients), from its card.",
-                scores.patients
-            );
+            let id = if card.simulated() { "monitoring-drift-simulated" } else { "monitoring-drift-validation" };
+            let words = language.say(id).with("patients", scores.patients).to_string();
             (scores.logits.iter().map(|logit| f64::from(*logit)).collect(), words, i64::MIN)
         } else {
-            return (
-                None,
-                "This network’s card holds no scores of its validation films. The first films that it read here can serve as a baseline.",
-            );
+            return (None, "monitoring-drift-no-scores");
         };
         let later = films.iter().copied().filter(|film| film.received_at > after);
         let current = drift::scores(later, hash, card.temperature);
-        (Some(DriftShown::of(&Drift::of(&reference, &current, card.temperature), words)), "")
+        (Some(DriftShown::of(language, &Drift::of(&reference, &current, card.temperature), words)), "")
     }
 }
 
 impl DriftShown {
-    fn of(drift: &Drift, reference: String) -> Self {
+    fn of(language: Language, drift: &Drift, reference: String) -> Self {
         let number = |value: f64| format!("{value:.3}");
-        let stated = |estimate: &Estimate| Stated { value: number(estimate.value), beside: limits(estimate, number) };
-        let missing = |undefined: &Undefined| Stated { value: String::new(), beside: undefined.reason.to_string() };
+        let stated =
+            |estimate: &Estimate| Stated { value: number(estimate.value), beside: limits(language, estimate, number) };
+        let missing = |undefined: &Undefined| Stated {
+            value: String::new(),
+            beside: Reason::of(language, &undefined.reason.to_string()),
+        };
         let p = |p: f64| if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") };
+        let by_chance = |p: String, index| {
+            language.say("monitoring-by-chance").with("p", p).with("index", number(index)).to_string()
+        };
+        let (index, index_test) = match &drift.stability {
+            Ok(stability) => (stated(&stability.index), by_chance(p(stability.test.p), stability.by_chance)),
+            Err(why) => (missing(why), String::new()),
+        };
+        let (distance, distance_test) = match &drift.distance {
+            Ok(distance) => (stated(&distance.distance), p(distance.test.p)),
+            Err(why) => (missing(why), String::new()),
+        };
+        let name = |id| language.say(id).to_string();
         let statistics = vec![
-            match &drift.stability {
-                Ok(stability) => Statistic {
-                    name: "Population stability index",
-                    value: stated(&stability.index),
-                    test: format!(
-                        "{}; {} on average without any change",
-                        p(stability.test.p),
-                        number(stability.by_chance)
-                    ),
-                },
-                Err(why) => Statistic { name: "Population stability index", value: missing(why), test: String::new() },
-            },
-            match &drift.distance {
-                Ok(distance) => Statistic {
-                    name: "Kolmogorov–Smirnov distance",
-                    value: stated(&distance.distance),
-                    test: p(distance.test.p),
-                },
-                Err(why) => {
-                    Statistic { name: "Kolmogorov–Smirnov distance", value: missing(why), test: String::new() }
-                }
-            },
+            Statistic { name: name("monitoring-stability"), value: index, test: index_test },
+            Statistic { name: name("monitoring-distance"), value: distance, test: distance_test },
         ];
-        let labels: Vec<String> = drift
-            .bins
-            .iter()
-            .map(|bin| format!("{} to {}", text::probability(bin.from, &[]), text::probability(bin.to, &[])))
-            .collect();
+        let bin = |from, to| range(language, text::probability(from, &[]), text::probability(to, &[]));
+        let labels: Vec<String> = drift.bins.iter().map(|of| bin(of.from, of.to)).collect();
         let series = [
             Series { class: "reference", values: drift.bins.iter().map(|bin| bin.reference).collect() },
             Series { class: "current", values: drift.bins.iter().map(|bin| bin.current).collect() },
         ];
-        let words =
-            "Share of films by probability, of the reference and of this period. The table beside has the numbers.";
+        let words = language.say("monitoring-drift-chart").to_string();
         Self {
-            words: drift.words.clone(),
+            words: Reason::of(language, &drift.words),
             reference,
             patients: drift.patients,
             statistics,
-            chart: bars(words, &labels, &series, Stand::Beside, Unit::Share),
+            chart: bars(&words, &labels, &series, Stand::Beside, Unit::Share),
             rows: drift
                 .bins
                 .iter()
@@ -376,7 +383,7 @@ impl DriftShown {
     }
 }
 
-fn days_chart(days: &[(String, Counts)], are_months: bool) -> String {
+fn days_chart(language: Language, days: &[(String, Counts)], are_months: bool) -> String {
     let labels: Vec<String> = days.iter().map(|(day, _)| day.clone()).collect();
     let of = |class, count: fn(&Counts) -> usize| Series {
         class,
@@ -388,18 +395,16 @@ fn days_chart(days: &[(String, Counts)], are_months: bool) -> String {
         of("unread", |counts| counts.not_read),
         of("other", |counts| counts.failed + counts.waiting),
     ];
-    let unit = if are_months { "month" } else { "day" };
-    let words = format!(
-        "Films each {unit}: positive, negative, not read, and failed or waiting. The table beside has the numbers."
-    );
+    let id = if are_months { "monitoring-films-a-month-chart" } else { "monitoring-films-a-day-chart" };
+    let words = language.say(id).to_string();
     bars(&words, &labels, &series, Stand::Stacked, Unit::Count)
 }
 
-fn reasons(films: &[&Watched], all: usize) -> Vec<Reason> {
+fn reasons(language: Language, films: &[&Watched], all: usize) -> Vec<NotRead> {
     let reasons = figures::reasons(films).into_iter().take(MOST_ROWS);
     reasons
-        .map(|(words, films)| Reason {
-            words: visible(&words),
+        .map(|(words, films)| NotRead {
+            words: Reason::of(language, &words),
             films,
             share: percent(films as f64 / all.max(1) as f64),
         })
@@ -410,24 +415,30 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
-fn limits(estimate: &Estimate, form: impl Fn(f64) -> String) -> String {
+/// From one value to another.
+pub(super) fn range(language: Language, low: String, high: String) -> String {
+    language.say("monitoring-range").with("low", low).with("high", high).to_string()
+}
+
+fn limits(language: Language, estimate: &Estimate, form: impl Fn(f64) -> String) -> Reason {
     match estimate.limits {
-        Ok(limits) => format!("{} to {}", form(limits.low), form(limits.high)),
-        Err(why) => format!("no interval: {why}"),
+        Ok(limits) => Reason { text: range(language, form(limits.low), form(limits.high)), is_english: false },
+        Err(why) => Reason::within(language, "monitoring-no-interval", &why.to_string()),
     }
 }
 
 /// Seconds in the unit that a person reads.
-fn duration(seconds: f64) -> String {
+fn duration(language: Language, seconds: f64) -> String {
     let whole = seconds.round() as i64;
-    match whole {
-        ..60 if seconds < 0.05 => "under 0.1 s".into(),
-        ..60 if seconds < 9.95 => format!("{seconds:.1} s"),
-        ..120 => format!("{whole} s"),
-        120..7200 => format!("{} min", (seconds / 60.0).round()),
-        7200..172_800 => format!("{:.1} h", seconds / 3600.0),
-        _ => format!("{:.1} days", seconds / 86_400.0),
-    }
+    let (id, number) = match whole {
+        ..60 if seconds < 0.05 => return language.say("monitoring-instant").to_string(),
+        ..60 if seconds < 9.95 => ("monitoring-seconds", format!("{seconds:.1}")),
+        ..120 => ("monitoring-seconds", whole.to_string()),
+        120..7200 => ("monitoring-minutes", (seconds / 60.0).round().to_string()),
+        7200..172_800 => ("monitoring-hours", format!("{:.1}", seconds / 3600.0)),
+        _ => ("monitoring-days", format!("{:.1}", seconds / 86_400.0)),
+    };
+    language.say(id).with("number", number).to_string()
 }
 
 #[cfg(test)]
@@ -445,13 +456,13 @@ mod tests {
             (7200.0, "2.0 h"),
             (400_000.0, "4.6 days"),
         ] {
-            assert_eq!(duration(seconds), words);
+            assert_eq!(duration(Language::default(), seconds), words);
         }
     }
 
     #[test]
     fn what_too_few_define_is_no_number() {
-        let few = Stated::share(None, 3);
-        assert_eq!((few.value.as_str(), few.beside.as_str()), ("", "too few reviews (3 of 10)"));
+        let few = Stated::share(Language::default(), None, 3);
+        assert_eq!((few.value.as_str(), few.beside.text.as_str()), ("", "too few reviews (3 of 10)"));
     }
 }

@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
-use super::monitoring::percent;
+use super::monitoring::{percent, range};
+use super::reasons::Reason;
 use super::recalibration::{Network, Standing, number, show};
 use super::state::Desk;
 use super::text::{self, visible};
@@ -48,17 +49,12 @@ pub(super) async fn ask(
 ) -> Result<Response, PageError> {
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
     let asked = Asked {
-        target: wanted
-            .target
-            .trim()
-            .parse::<f64>()
-            .map_err(|_| PageError::Bad("The sensitivity is a number of percent, as 95."))?
-            / 100.0,
-        labels: LabelSource::parse(&wanted.labels).ok_or(PageError::Bad("Choose which labels count."))?,
+        target: wanted.target.trim().parse::<f64>().map_err(|_| PageError::Bad("monitoring-wrong-target"))? / 100.0,
+        labels: LabelSource::parse(&wanted.labels).ok_or(PageError::Bad("monitoring-wrong-labels"))?,
         temperature: match wanted.temperature.as_str() {
             "fit" => TemperatureRule::Fitted,
             "keep" => TemperatureRule::Kept,
-            _ => return Err(PageError::Bad("Choose whether the temperature is fitted or stays.")),
+            _ => return Err(PageError::Bad("monitoring-wrong-temperature")),
         },
     };
     let network = Network::of(&app, &desk).await?;
@@ -75,15 +71,13 @@ pub(super) async fn ask(
         let (cases, sources) = cases(&labeled, asked.labels, own_temperature);
         propose((&cases, sources), asked, now_used, &recent)
     });
-    let proposed = proposed.await.map_err(|_| {
-        PageError::Unavailable("The calibration could not be computed. The log of this node has the reason.")
-    })?;
+    let proposed = proposed.await.map_err(|_| PageError::Unavailable("monitoring-uncomputed"))?;
     let event = caller.event(Deed::CalibrationProposed).with("network", network.hash);
     let proposal = match proposed {
         Ok(proposal) => proposal,
         Err(why) => {
             app.audit.add(event.failed()).await?;
-            let mut response = show(&app, &desk, &caller, (None, why)).await?;
+            let mut response = show(&app, &desk, &caller, (None, Reason::of(caller.language, &why))).await?;
             *response.status_mut() = StatusCode::BAD_REQUEST;
             return Ok(response);
         }
@@ -104,11 +98,18 @@ pub(super) async fn ask(
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, format!("/monitoring/recalibration/{id}"))]).into_response())
 }
 
-/// A figure before and after.
+/// A figure with its interval or why there is none, and how the interval was computed.
+struct Figure {
+    value: String,
+    beside: Reason,
+    method: String,
+}
+
+/// A figure before and after; its name is a message.
 struct Compared {
     name: &'static str,
-    before: (String, String),
-    after: (String, String),
+    before: Figure,
+    after: Figure,
 }
 
 #[derive(Template)]
@@ -117,48 +118,63 @@ struct Page {
     frame: Frame,
     id: i64,
     proposal: Proposal,
+    /// What it was chosen on, and the rule.
+    chosen: Reason,
+    notes: Vec<Reason>,
     rows: Vec<Compared>,
     state: Standing,
     is_stale: bool,
-    proposed: String,
+    /// By whom and when.
+    proposed: (String, String),
 }
 
 impl Page {
     fn points(&self) -> [(&'static str, String, String); 2] {
         let (now, new) = (self.proposal.now, self.proposal.new);
         [
-            ("Threshold", number(now.threshold), number(new.threshold)),
-            ("Temperature", number(now.temperature), number(new.temperature)),
+            ("monitoring-threshold", number(now.threshold), number(new.threshold)),
+            ("monitoring-temperature", number(now.temperature), number(new.temperature)),
         ]
     }
 }
 
-fn shown(statistic: &Shown, form: impl Fn(f64) -> String) -> (String, String) {
-    match (statistic.value, statistic.limits) {
-        (Some(value), Some((low, high))) => {
-            (form(value), format!("{} to {} · {}", form(low), form(high), statistic.method))
+fn figure(language: Language, statistic: &Shown, form: impl Fn(f64) -> String) -> Figure {
+    let value = statistic.value.map(&form).unwrap_or_default();
+    let (beside, method) = match (statistic.value, statistic.limits) {
+        (Some(_), Some((low, high))) => {
+            (Reason { text: range(language, form(low), form(high)), is_english: false }, statistic.method.clone())
         }
-        (Some(value), None) => (form(value), format!("no interval: {}", statistic.method)),
-        (None, _) => (String::new(), format!("undefined: {}", statistic.method)),
-    }
+        (Some(_), None) => (Reason::within(language, "monitoring-no-interval", &statistic.method), String::new()),
+        (None, _) => (Reason::within(language, "monitoring-undefined", &statistic.method), String::new()),
+    };
+    Figure { value, beside, method }
 }
 
-fn compared(proposal: &Proposal) -> Vec<Compared> {
+fn compared(language: Language, proposal: &Proposal) -> Vec<Compared> {
     let (before, after) = (&proposal.before, &proposal.after);
     let row = |name, before: &Shown, after: &Shown, form: fn(f64) -> String| Compared {
         name,
-        before: shown(before, form),
-        after: shown(after, form),
+        before: figure(language, before, form),
+        after: figure(language, after, form),
     };
     vec![
-        row("Sensitivity, of patients", &before.patients_sensitivity, &after.patients_sensitivity, percent),
-        row("Specificity, of patients", &before.patients_specificity, &after.patients_specificity, percent),
-        row("Sensitivity, of films", &before.sensitivity, &after.sensitivity, percent),
-        row("Specificity, of films", &before.specificity, &after.specificity, percent),
-        row("Brier score (0 is best)", &before.brier, &after.brier, number),
-        row("Calibration slope (1 is right)", &before.slope, &after.slope, number),
-        row("Calibration in the large (0 is right)", &before.in_the_large, &after.in_the_large, number),
+        row("monitoring-patients-sensitivity", &before.patients_sensitivity, &after.patients_sensitivity, percent),
+        row("monitoring-patients-specificity", &before.patients_specificity, &after.patients_specificity, percent),
+        row("monitoring-sensitivity", &before.sensitivity, &after.sensitivity, percent),
+        row("monitoring-specificity", &before.specificity, &after.specificity, percent),
+        row("monitoring-brier", &before.brier, &after.brier, number),
+        row("monitoring-slope", &before.slope, &after.slope, number),
+        row("monitoring-in-the-large", &before.in_the_large, &after.in_the_large, number),
     ]
+}
+
+/// What a calibration was chosen on, and by which rule.
+fn chosen(language: Language, proposal: &Proposal) -> Reason {
+    Reason::of(language, &proposal.labels).in_message(language, |language, labels| {
+        let words = language.say("monitoring-chosen").with("labels", labels);
+        let words = words.with("films", proposal.films.0).with("patients", proposal.patients.0);
+        words.with("fractured", proposal.patients.1).with("target", percent(proposal.target)).to_string()
+    })
 }
 
 /// A calibration of this network, how it stands, and what it was proposed with.
@@ -194,14 +210,17 @@ pub(super) async fn page(
 ) -> Result<Response, PageError> {
     let network = Network::of(&app, &desk).await?;
     let (calibration, proposal, state, is_stale) = found(&app, &network, &id).await?;
+    let language = caller.language;
     html(&Page {
-        frame: Frame::of("Recalibration", "monitoring", &caller),
+        frame: Frame::of("monitoring-recalibration-title", "monitoring", &caller),
         id: calibration.id,
-        rows: compared(&proposal),
+        chosen: chosen(language, &proposal),
+        notes: proposal.notes.iter().map(|note| Reason::of(language, note)).collect(),
+        rows: compared(language, &proposal),
         proposal,
         state,
         is_stale,
-        proposed: format!("{}, {}", visible(&calibration.person), text::exact(Language::default(), calibration.at)),
+        proposed: (visible(&calibration.person), text::exact(language, calibration.at)),
     })
 }
 
@@ -229,12 +248,10 @@ pub(super) async fn take(
     } else {
         let (calibration, _, state, is_stale) = found(&app, &network, &taken.id).await?;
         if is_stale {
-            return Err(PageError::Bad(
-                "Another calibration was taken since this one was proposed, so that what was shown holds no more. Propose it again.",
-            ));
+            return Err(PageError::Bad("monitoring-wrong-stale"));
         }
         if state == Standing::InUse {
-            return Err(PageError::Bad("This calibration is in use already."));
+            return Err(PageError::Bad("monitoring-wrong-in-use"));
         }
         detail.insert("threshold", calibration.what.threshold.to_string());
         detail.insert("temperature", calibration.what.temperature.to_string());

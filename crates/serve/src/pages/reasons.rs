@@ -1,5 +1,5 @@
-//! Sentences that the database has in English, of the gate, the decoders, peers and the audit log: in the reader's language where they
-//! are known.
+//! Sentences that the database has in English, of the gate, the decoders, peers and the audit log, and those of monitoring, the trial and
+//! the statistics: in the reader's language where they are known.
 //!
 //! The English messages `reason-…` are the sentences themselves, with a variable for what differs: a sentence is known where one of
 //! them fits. A value stays as it is, but for `$reason` and `$hint`, which must be known sentences too, and for words of a closed list
@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 
 use super::text::visible;
-use crate::language::{Language, ids};
+use crate::language::{Language, Message, ids};
 
 /// Sentences in sentences in sentences.
 const DEPTH: usize = 3;
@@ -32,6 +32,24 @@ impl Reason {
             Some(text) => Self { text, is_english: false },
             None => Self { text, is_english: true },
         }
+    }
+
+    /// A message whose `$why` is such a sentence: in English as a whole where the sentence is not known.
+    pub(super) fn within(language: Language, message: &str, why: &str) -> Self {
+        Self::of(language, why).in_message(language, |language, why| language.say(message).with("why", why).to_string())
+    }
+
+    /// A text around the sentence, in the language of the sentence.
+    pub(super) fn in_message(self, language: Language, form: impl FnOnce(Language, &str) -> String) -> Self {
+        let language = if self.is_english { Language::default() } else { language };
+        Self { text: form(language, &self.text), is_english: self.is_english }
+    }
+}
+
+impl From<Message<'_>> for Reason {
+    /// A message of the pages is in their language.
+    fn from(message: Message<'_>) -> Self {
+        Self { text: message.to_string(), is_english: false }
     }
 }
 
@@ -141,6 +159,72 @@ mod tests {
                 "{sentence}: {reason:?}"
             );
             assert_eq!(Reason::of(Language::default(), sentence).text, sentence);
+        }
+    }
+
+    /// Every sentence that monitoring, the trial and their statistics write for a page is known, whatever is in it.
+    #[test]
+    fn the_sentences_of_monitoring_and_the_trial_are_known() {
+        use crate::monitor::cases::{LabelSource, Sources};
+        use crate::monitor::drift::Drift;
+        use crate::monitor::recalibrate::{Asked, TemperatureRule, propose};
+        use crate::monitor::{cases::Case, labels, performance::Point};
+        use crate::trial::{TrialPlan, read_diagnoses};
+
+        let spread = |n: usize, shift: f64| -> Vec<f64> {
+            (0..n).map(|i| (i * 37 % n) as f64 / n as f64 * 6.0 - 3.0 + shift).collect()
+        };
+        let reference = spread(400, 0.0);
+        let drifts =
+            [0.0, -0.3, 0.3, -0.9, 0.9, 2.0].map(|shift| Drift::of(&reference, &spread(300, shift), 1.0).words);
+        let few = [(20, 60), (60, 49)].map(|(one, other)| Drift::of(&spread(one, 0.0), &spread(other, 0.0), 1.0).words);
+        let case = |patient: usize, logit: f32, truth| Case { patient: format!("P{patient}"), logit, truth };
+        let cases = |n: usize| -> Vec<Case> {
+            (0..n).map(|i| case(i, (i * 7 % 20) as f32 / 10.0 + (i % 2) as f32 - 1.5, i % 2 == 1)).collect()
+        };
+        let sources = Sources { uploaded: 3, reviewed: 4, contradictory: 2, unsure: 1 };
+        let propose = |n, target, temperature| {
+            let asked = Asked { target, labels: LabelSource::Both, temperature };
+            propose((&cases(n), sources), asked, Point { temperature: 1.0, threshold: 0.5 }, &[])
+        };
+        let (fitted, kept) = (TemperatureRule::Fitted, TemperatureRule::Kept);
+        let proposal = propose(60, 0.9, fitted).unwrap();
+        let mut sentences = proposal.notes.clone();
+        sentences.extend([
+            proposal.chosen_on(),
+            propose(60, 0.0, kept).unwrap_err(),
+            propose(10, 0.9, kept).unwrap_err(),
+        ]);
+        sentences.extend(drifts.into_iter().chain(few));
+        sentences.extend(LabelSource::ALL.map(|source| source.words().to_owned()));
+        for table in [
+            "sop_instance_uid,label\n=1,1\n2.25.1,1\n2.25.1,1\n2.25.1,0\nDOE,x\n,0\n",
+            "accession,label\n",
+            "accession,label\nA\\B,1\n",
+            "name,label\nDOE,1\n",
+        ] {
+            sentences.extend(labels::parse(table.as_bytes()).unwrap_err().iter().map(ToString::to_string));
+        }
+        let good = TrialPlan { name: "Trial".into(), planned: 100, ..TrialPlan::default() };
+        let plans = [
+            TrialPlan { name: String::new(), ..good.clone() },
+            TrialPlan { ratio: [1, 0], ..good.clone() },
+            TrialPlan { block_sizes: vec![5], ..good.clone() },
+            TrialPlan { planned: 0, ..good.clone() },
+            TrialPlan { minimum_age: 131, ..good.clone() },
+            TrialPlan { start: "x".into(), ..good.clone() },
+            TrialPlan { end: "x".into(), ..good.clone() },
+            TrialPlan { start: "2026-02-01".into(), end: "2026-01-01".into(), ..good },
+        ];
+        sentences.extend(plans.map(|plan| plan.check().unwrap_err()));
+        let long = format!("accession,date,fracture,kind\n,x,maybe,{}\n", "x".repeat(201));
+        for table in ["patient,kind\n", "patient_id,date,fracture\n", &long] {
+            sentences.extend(read_diagnoses(table).unwrap_err());
+        }
+        let chinese = Language::of_tag("zh-Hant-TW").unwrap();
+        for sentence in sentences {
+            let reason = Reason::of(chinese, &sentence);
+            assert!(!reason.is_english && reason.text != sentence, "{sentence}: {reason:?}");
         }
     }
 

@@ -8,12 +8,12 @@ use axum::extract::State;
 use axum::response::Response;
 use coxa_model::Card;
 
+use super::reasons::Reason;
 use super::state::Desk;
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
 use crate::db::Calibration;
 use crate::http::{App, Caller, Shared};
-use crate::language::Language;
 use crate::monitor::cases::{LabelSource, cases};
 use crate::monitor::operating_point;
 use crate::monitor::performance::Point;
@@ -29,10 +29,7 @@ pub(super) struct Network<'a> {
 
 impl<'a> Network<'a> {
     pub(super) async fn of(app: &App, desk: &'a Desk) -> Result<Self, PageError> {
-        let (card, hash) = desk
-            .network(&app.config)
-            .await
-            .ok_or(PageError::Unavailable("The network’s card cannot be read. The log of this node has the reason."))?;
+        let (card, hash) = desk.network(&app.config).await.ok_or(PageError::Unavailable("monitoring-no-card"))?;
         Ok(Self { card, hash })
     }
 
@@ -59,9 +56,9 @@ struct Listed {
     id: i64,
     threshold: String,
     temperature: String,
-    words: String,
+    words: Reason,
     /// Who proposed it and when.
-    proposed: String,
+    proposed: (String, String),
     state: Standing,
 }
 
@@ -92,7 +89,7 @@ pub(super) struct Uploaded {
     /// Rows that lead to no film, and the first of them.
     pub(super) unknown: usize,
     pub(super) rows: String,
-    pub(super) faults: Vec<String>,
+    pub(super) faults: Vec<Reason>,
 }
 
 #[derive(Template)]
@@ -109,7 +106,7 @@ struct Page {
     labels: Labels,
     target: String,
     uploaded: Option<Uploaded>,
-    refused: String,
+    refused: Reason,
     calibrations: Vec<Listed>,
     uses: Vec<Used>,
     is_unused: bool,
@@ -120,8 +117,9 @@ pub(super) async fn show(
     app: &App,
     desk: &Desk,
     caller: &Caller,
-    (uploaded, refused): (Option<Uploaded>, String),
+    (uploaded, refused): (Option<Uploaded>, Reason),
 ) -> Result<Response, PageError> {
+    let language = caller.language;
     let network = Network::of(app, desk).await?;
     let in_use = app.db.calibration_in_use(network.hash).await?;
     let point = network.point(app, in_use.as_ref());
@@ -143,8 +141,8 @@ pub(super) async fn show(
             id: calibration.id,
             threshold: number(calibration.what.threshold),
             temperature: number(calibration.what.temperature),
-            words: visible(&calibration.what.chosen_on),
-            proposed: format!("{}, {}", visible(&calibration.person), text::exact(Language::default(), calibration.at)),
+            words: Reason::of(language, &calibration.what.chosen_on),
+            proposed: (visible(&calibration.person), text::exact(language, calibration.at)),
             state,
         }
     };
@@ -153,7 +151,7 @@ pub(super) async fn show(
         _ => 0.95,
     };
     html(&Page {
-        frame: Frame::of("Recalibration", "monitoring", caller),
+        frame: Frame::of("monitoring-recalibration-title", "monitoring", caller),
         network: visible(&network.card.name),
         hash: network.hash.to_owned(),
         threshold: number(point.threshold),
@@ -170,13 +168,12 @@ pub(super) async fn show(
         uses: uses
             .iter()
             .map(|used| Used {
-                what: if used.calibration == 0 {
-                    "the network’s own".into()
-                } else {
-                    format!("calibration {}", used.calibration)
+                what: match used.calibration {
+                    0 => language.say("monitoring-own").to_string(),
+                    id => language.say("monitoring-calibration-number").with("calibration", id).to_string(),
                 },
                 person: visible(&used.person),
-                at: text::exact(Language::default(), used.at),
+                at: text::exact(language, used.at),
             })
             .collect(),
     })
@@ -193,5 +190,5 @@ pub(super) async fn page(
     Extension(desk): Extension<Arc<Desk>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, PageError> {
-    show(&app, &desk, &caller, (None, String::new())).await
+    show(&app, &desk, &caller, (None, Reason::default())).await
 }

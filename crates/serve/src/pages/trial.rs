@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use coxa_stats::Undefined;
 use coxa_study::Statistic;
-use coxa_study::trial::{Flow, PopulationAnalysis, TrialAnalysis, TrialOptions, TrialTable, analyze, draw};
+use coxa_study::trial::{Flow, Population, PopulationAnalysis, TrialAnalysis, TrialOptions, TrialTable, analyze, draw};
 use serde::Deserialize;
 
 use super::film::found;
-use super::me::Notice;
+use super::reasons::Reason;
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
 use crate::audit::Deed;
@@ -23,26 +23,41 @@ use crate::trial::{Stratum, TrialPlan, commitment, record_randomizations};
 /// The longest reason, characters.
 const LONGEST_REASON: usize = 200;
 
-/// A row of the comparison: what, in each arm, and the difference.
-struct Compared {
-    what: &'static str,
-    shown: String,
-    withheld: String,
-    difference: String,
+/// The forms for one patient: where they lead, and the messages of heading, text and button.
+const FORMS: [(&str, &str, &str, &str); 3] = [
+    ("opt-out", "trial-note-opt-out", "trial-note-opt-out-what", "trial-note-opt-out-do"),
+    ("withdraw", "trial-withdraw", "trial-withdraw-what", "trial-withdraw-do"),
+    ("unblind", "trial-unblind", "trial-unblind-what", "trial-unblind-do"),
+];
+
+/// What came of a form.
+pub(super) struct Notice {
+    pub(super) words: Reason,
+    pub(super) is_bad: bool,
 }
 
-/// The comparison in one population.
+/// A row of the comparison: what (a message), in each arm, and the difference.
+struct Compared {
+    what: &'static str,
+    shown: Reason,
+    withheld: Reason,
+    difference: Reason,
+}
+
+/// The comparison in one population, whose name is a message.
 struct Part {
     name: &'static str,
     counts: [String; 2],
     rows: Vec<Compared>,
-    log_rank: String,
+    /// How intervals were computed, and the test of the time to diagnosis.
+    what: Reason,
 }
 
 struct Closed {
     at: String,
     parts: Vec<Part>,
     flow: Flow,
+    excluded: Vec<(Reason, usize)>,
     figure: String,
     secret: String,
 }
@@ -55,6 +70,7 @@ struct Page {
     /// The open trial, or the last one.
     trial: Option<Trial>,
     counts: TrialCounts,
+    excluded: Vec<(Reason, i64)>,
     begun: String,
     is_enrolling: bool,
     closed: Option<Closed>,
@@ -72,6 +88,24 @@ impl Page {
         self.trial.as_ref().is_some_and(|trial| !trial.is_closed())
     }
 
+    /// The message of how patients are allocated.
+    fn allocation(&self, plan: &TrialPlan) -> &'static str {
+        match plan.stratum {
+            Stratum::None => "trial-allocation-none",
+            Stratum::Sex => "trial-allocation-sex",
+            Stratum::Source => "trial-allocation-source",
+        }
+    }
+
+    /// The message of what has a sequence of its own.
+    fn words(&self, stratum: &Stratum) -> &'static str {
+        match stratum {
+            Stratum::None => "trial-stratum-none",
+            Stratum::Sex => "trial-stratum-sex",
+            Stratum::Source => "trial-stratum-source",
+        }
+    }
+
     fn sizes(&self, plan: &TrialPlan) -> String {
         sizes(plan)
     }
@@ -86,28 +120,32 @@ fn sizes(plan: &TrialPlan) -> String {
 }
 
 /// A statistic as the page writes it: what is undefined says why.
-fn written(statistic: &Statistic, form: impl Fn(f64) -> String) -> String {
-    match &statistic.0 {
-        Ok(estimate) => match estimate.limits {
-            Ok(limits) => {
-                format!("{} ({} to {})", form(estimate.value), form(limits.low), form(limits.high))
-            }
-            Err(why) => format!("{} (no interval: {why})", form(estimate.value)),
-        },
-        Err(Undefined { reason, .. }) => format!("undefined: {reason}"),
+fn written(language: Language, statistic: &Statistic, form: impl Fn(f64) -> String) -> Reason {
+    let estimate = match &statistic.0 {
+        Ok(estimate) => estimate,
+        Err(Undefined { reason, .. }) => return Reason::within(language, "trial-undefined", &reason.to_string()),
+    };
+    let value = form(estimate.value);
+    match estimate.limits {
+        Ok(limits) => {
+            let message = language.say("trial-value-range").with("value", value);
+            message.with("low", form(limits.low)).with("high", form(limits.high)).into()
+        }
+        Err(why) => Reason::of(language, &why.to_string()).in_message(language, |language, why| {
+            language.say("trial-value-no-interval").with("value", &value).with("why", why).to_string()
+        }),
     }
 }
 
-fn part(analysis: &PopulationAnalysis) -> Part {
+fn part(language: Language, analysis: &PopulationAnalysis) -> Part {
     let [shown, withheld] = &analysis.arms;
     let difference = &analysis.difference;
-    let share = |value: f64| format!("{value:.3}");
-    let signed = |value: f64| format!("{value:+.3}");
+    let written = |statistic: &Statistic, form: fn(f64) -> String| written(language, statistic, form);
     let row = |what, a: &Statistic, b: &Statistic, d: &Statistic| Compared {
         what,
-        shown: written(a, share),
-        withheld: written(b, share),
-        difference: written(d, signed),
+        shown: written(a, |value| format!("{value:.3}")),
+        withheld: written(b, |value| format!("{value:.3}")),
+        difference: written(d, |value| format!("{value:+.3}")),
     };
     let time = |what, a: &Statistic, b: &Statistic, d: &Statistic| Compared {
         what,
@@ -116,79 +154,96 @@ fn part(analysis: &PopulationAnalysis) -> Part {
         difference: written(d, |value| format!("{value:+.2}")),
     };
     let counts = [shown, withheld].map(|arm| {
-        format!(
-            "{} patients, {} analyzed with {} decisions, of them {} on fractures, {} of which were missed",
-            arm.patients, arm.analyzed, arm.decisions, arm.fractures, arm.missed_fractures
-        )
+        let words = language.say("trial-counts").with("patients", arm.patients).with("analyzed", arm.analyzed);
+        let words = words.with("decisions", arm.decisions).with("fractures", arm.fractures);
+        words.with("missed", arm.missed_fractures).to_string()
     });
+    let (a, b, d) = (shown, withheld, difference);
     Part {
-        name: analysis.population.words(),
+        name: match analysis.population {
+            Population::IntentionToTreat => "trial-intention",
+            Population::PerProtocol => "trial-protocol",
+        },
         counts,
         rows: vec![
-            row("Accuracy", &shown.accuracy, &withheld.accuracy, &difference.accuracy),
-            row("Sensitivity", &shown.sensitivity, &withheld.sensitivity, &difference.sensitivity),
-            row("Specificity", &shown.specificity, &withheld.specificity, &difference.specificity),
-            row("Missed fractures", &shown.missed, &withheld.missed, &difference.missed),
-            time(
-                "Hours to diagnosis, median",
-                &shown.hours_to_diagnosis,
-                &withheld.hours_to_diagnosis,
-                &difference.hours_to_diagnosis,
-            ),
-            time(
-                "Seconds from opening to decision, median",
-                &shown.seconds_to_decision,
-                &withheld.seconds_to_decision,
-                &difference.seconds_to_decision,
-            ),
+            row("trial-accuracy", &a.accuracy, &b.accuracy, &d.accuracy),
+            row("trial-sensitivity", &a.sensitivity, &b.sensitivity, &d.sensitivity),
+            row("trial-specificity", &a.specificity, &b.specificity, &d.specificity),
+            row("trial-missed", &a.missed, &b.missed, &d.missed),
+            time("trial-hours", &a.hours_to_diagnosis, &b.hours_to_diagnosis, &d.hours_to_diagnosis),
+            time("trial-seconds", &a.seconds_to_decision, &b.seconds_to_decision, &d.seconds_to_decision),
         ],
-        log_rank: match &difference.hours_log_rank.0 {
-            Ok(test) => format!("log-rank test: χ² = {:.3}, p = {:.4}", test.statistic, test.p),
-            Err(undefined) => format!("log-rank test undefined: {}", undefined.reason),
-        },
+        what: log_rank(language, analysis)
+            .in_message(language, |language, test| language.say("trial-part-what").with("test", test).to_string()),
     }
 }
 
-fn closed(trial: &Trial) -> Result<Closed, PageError> {
+/// The test of the time to diagnosis.
+fn log_rank(language: Language, analysis: &PopulationAnalysis) -> Reason {
+    match &analysis.difference.hours_log_rank.0 {
+        Ok(test) => {
+            let message = language.say("trial-log-rank").with("statistic", format!("{:.3}", test.statistic));
+            message.with("p", format!("{:.4}", test.p)).into()
+        }
+        Err(undefined) => Reason::within(language, "trial-log-rank-undefined", &undefined.reason.to_string()),
+    }
+}
+
+fn closed(language: Language, trial: &Trial) -> Result<Closed, PageError> {
     // It was written by this program when the trial was closed.
     let table =
         TrialTable::parse(trial.frozen.as_bytes(), std::path::Path::new("the frozen rows")).map_err(|error| {
             tracing::error!("the rows of a trial cannot be read: {error}");
-            PageError::Unavailable("The rows of the trial cannot be read. The log of this node has the reason.")
+            PageError::Unavailable("trial-unreadable")
         })?;
     let TrialAnalysis { flow, populations, .. } = analyze(&table, &TrialOptions::default());
     Ok(Closed {
-        at: text::exact(Language::default(), trial.closed_at),
-        parts: populations.iter().map(part).collect(),
+        at: text::exact(language, trial.closed_at),
+        parts: populations.iter().map(|analysis| part(language, analysis)).collect(),
+        excluded: flow.excluded.iter().map(|(reason, n)| (Reason::of(language, reason), *n)).collect(),
+        // As the files of the study tools have it, in English.
         figure: draw(&flow, "Flow of patients through the trial").svg,
         flow,
         secret: trial.secret.clone(),
     })
 }
 
+/// The page with what came of a form: a message, or none.
 async fn show(
     app: &App,
     caller: &Caller,
-    (status, words): (StatusCode, &str),
+    (status, id): (StatusCode, &str),
     plan: Option<TrialPlan>,
 ) -> Result<Response, PageError> {
+    let words = if id.is_empty() { Reason::default() } else { caller.language.say(id).into() };
+    show_words(app, caller, (status, words), plan).await
+}
+
+async fn show_words(
+    app: &App,
+    caller: &Caller,
+    (status, words): (StatusCode, Reason),
+    plan: Option<TrialPlan>,
+) -> Result<Response, PageError> {
+    let language = caller.language;
     let trial = app.db.trial().await?;
     let counts = match &trial {
         Some(trial) => app.db.trial_counts(trial.id).await?,
         None => TrialCounts::default(),
     };
-    let analyzed =
-        match trial.clone().filter(Trial::is_closed) {
-            Some(trial) => Some(tokio::task::spawn_blocking(move || closed(&trial)).await.map_err(|_| {
-                PageError::Unavailable("The analysis ended early. The log of this node has the reason.")
-            })??),
-            None => None,
-        };
+    let analyzed = match trial.clone().filter(Trial::is_closed) {
+        Some(trial) => {
+            let analyzed = tokio::task::spawn_blocking(move || closed(language, &trial)).await;
+            Some(analyzed.map_err(|_| PageError::Unavailable("trial-unanalyzed"))??)
+        }
+        None => None,
+    };
     let is_full = |trial: &Trial| counts.randomized >= i64::from(trial.plan.planned);
     let page = Page {
-        frame: Frame::of("Trial", "trial", caller),
-        notice: (!words.is_empty()).then(|| Notice { words: words.to_owned(), is_bad: !status.is_success() }),
-        begun: trial.as_ref().map(|trial| text::exact(Language::default(), trial.begun_at)).unwrap_or_default(),
+        frame: Frame::of("trial-title", "trial", caller),
+        notice: (!words.text.is_empty()).then(|| Notice { words, is_bad: !status.is_success() }),
+        excluded: counts.excluded.iter().map(|(reason, n)| (Reason::of(language, reason), *n)).collect(),
+        begun: trial.as_ref().map(|trial| text::exact(language, trial.begun_at)).unwrap_or_default(),
         is_enrolling: trial.as_ref().is_some_and(|trial| trial.is_enrolling(now()) && !is_full(trial)),
         closed: analyzed,
         plan: plan.or_else(|| app.config.trial.clone()).unwrap_or_default(),
@@ -262,9 +317,10 @@ pub(super) async fn begin(
 ) -> Result<Response, PageError> {
     let plan = filled.plan();
     if let Err(wrong) = plan.check() {
-        return show(&app, &caller, (BAD, &format!("{wrong} Nothing was begun.")), Some(plan)).await;
+        let words = Reason::within(caller.language, "trial-not-begun", &wrong);
+        return show_words(&app, &caller, (BAD, words), Some(plan)).await;
     }
-    let taken = "A trial is open. It is closed before another is begun.";
+    let taken = "trial-taken";
     if app.db.trial().await?.is_some_and(|trial| !trial.is_closed()) {
         return show(&app, &caller, (StatusCode::CONFLICT, taken), Some(plan)).await;
     }
@@ -276,7 +332,7 @@ pub(super) async fn begin(
     if app.db.begin_trial(&plan, &secret).await?.is_none() {
         return show(&app, &caller, (StatusCode::CONFLICT, taken), Some(plan)).await;
     }
-    show(&app, &caller, (GOOD, "The trial is begun."), None).await
+    show(&app, &caller, (GOOD, "trial-now-begun"), None).await
 }
 
 async fn open_trial(app: &App) -> Result<Option<Trial>, PageError> {
@@ -286,12 +342,12 @@ async fn open_trial(app: &App) -> Result<Option<Trial>, PageError> {
 /// `POST /trial/stop`: no further patient is randomized.
 pub(super) async fn stop(State(app): Shared, Extension(caller): Extension<Caller>) -> Result<Response, PageError> {
     let Some(trial) = open_trial(&app).await? else {
-        return show(&app, &caller, (BAD, "No trial is open."), None).await;
+        return show(&app, &caller, (BAD, "trial-none-open"), None).await;
     };
     app.audit.add(caller.event(Deed::EnrollingStopped).with("trial", trial.id)).await?;
     let words = match app.db.stop_enrolling(trial.id).await? {
-        true => "No further patient is randomized.",
-        false => "Enrolling had been stopped.",
+        true => "trial-now-stopped",
+        false => "trial-was-stopped",
     };
     show(&app, &caller, (GOOD, words), None).await
 }
@@ -303,14 +359,14 @@ pub(super) async fn close(
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let Some(trial) = open_trial(&app).await? else {
-        return show(&app, &caller, (BAD, "No trial is open."), None).await;
+        return show(&app, &caller, (BAD, "trial-none-open"), None).await;
     };
     if filled.confirm.trim() != trial.plan.name {
-        return show(&app, &caller, (BAD, "To close the trial, enter its name. Nothing was closed."), None).await;
+        return show(&app, &caller, (BAD, "trial-wrong-name"), None).await;
     }
     record_randomizations(&app.db, &app.audit, &app.config.node_name()).await.map_err(|error| {
         tracing::error!("{error}");
-        PageError::Unavailable("Not every randomization is in the audit log. The log of this node has the reason.")
+        PageError::Unavailable("trial-unrecorded")
     })?;
     app.audit.add(caller.event(Deed::TrialClosed).with("trial", trial.id)).await?;
     app.db.close_trial(trial.id).await?;
@@ -319,7 +375,7 @@ pub(super) async fn close(
         let event = caller.event(Deed::TrialRevealed).with("trial", closed.id).with("secret", &closed.secret);
         app.audit.add(event.with("rows", coxa_files::sha256(closed.frozen.as_bytes()))).await?;
     }
-    show(&app, &caller, (GOOD, "The trial is closed, and its results are open."), None).await
+    show(&app, &caller, (GOOD, "trial-now-closed"), None).await
 }
 
 /// What is asked for a patient by an administrator.
@@ -360,7 +416,7 @@ pub(super) async fn unblind(
 async fn patient(app: &App, caller: &Caller, filled: &Filled, what: For) -> Result<Response, PageError> {
     let id = filled.patient_id.trim();
     let (Some(reason), false) = (filled.reason(), id.is_empty()) else {
-        return show(app, caller, (BAD, "A patient ID and a reason are needed. Nothing was done."), None).await;
+        return show(app, caller, (BAD, "trial-wrong-patient"), None).await;
     };
     let deed = match what {
         For::OptOut => Deed::PatientOptedOut,
@@ -378,15 +434,13 @@ async fn patient(app: &App, caller: &Caller, filled: &Filled, what: For) -> Resu
         app.audit.add(caller.event(deed).on(film).with("reason", &reason)).await?;
     }
     let answer = match (ended, what) {
-        (Ended::NotThere, For::OptOut) => {
-            (BAD, "No trial is open, or the patient has been randomized: a withdrawal is needed.")
-        }
-        (Ended::NotThere, _) => (BAD, "No trial is open, or the patient has not been randomized in it."),
-        (Ended::Nothing, For::Unblinding) => (GOOD, "Nothing is withheld of this patient."),
-        (Ended::Nothing, _) => (GOOD, "That was known."),
-        (Ended::Done(_), For::OptOut) => (GOOD, "The patient takes no part."),
-        (Ended::Done(_), For::Withdrawal) => (GOOD, "The patient is withdrawn: results are shown from now on."),
-        (Ended::Done(_), For::Unblinding) => (GOOD, "The results of the patient are shown from now on."),
+        (Ended::NotThere, For::OptOut) => (BAD, "trial-wrong-opt-out"),
+        (Ended::NotThere, _) => (BAD, "trial-wrong-not-in"),
+        (Ended::Nothing, For::Unblinding) => (GOOD, "trial-nothing-withheld"),
+        (Ended::Nothing, _) => (GOOD, "trial-known"),
+        (Ended::Done(_), For::OptOut) => (GOOD, "trial-now-out"),
+        (Ended::Done(_), For::Withdrawal) => (GOOD, "trial-now-withdrawn"),
+        (Ended::Done(_), For::Unblinding) => (GOOD, "trial-now-shown"),
     };
     show(app, caller, answer, None).await
 }
@@ -406,11 +460,11 @@ pub(super) async fn unblind_film(
     Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let film = found(&app, &caller, &id).await.map_err(|_| PageError::NotFound)?;
-    let reason = filled.reason().ok_or(PageError::Bad("A reason is needed. Nothing was done."))?;
+    let reason = filled.reason().ok_or(PageError::Bad("trial-wrong-reason"))?;
     app.audit.add(caller.event(Deed::Unblinded).on(film.id).with("reason", &reason)).await?;
     let ended = app.db.unblind_film(film.id, &reason).await?;
     if ended == Ended::NotThere {
-        return Err(PageError::Bad("No trial withholds the result of this film. Nothing was done."));
+        return Err(PageError::Bad("trial-wrong-film"));
     }
     for other in shown_now(&app, &ended).into_iter().filter(|other| *other != film.id) {
         app.audit.add(caller.event(Deed::Unblinded).on(other).with("reason", &reason)).await?;
