@@ -14,13 +14,16 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages. One that is not in the list yet is in English alone.
-const CONVERTED: [&str; 11] = [
+const CONVERTED: [&str; 14] = [
     "audit.html",
     "base.html",
     "error.html",
+    "join.html",
     "me.html",
     "operations.html",
     "people.html",
+    "reading.html",
+    "reading_own.html",
     "reviews.html",
     "signin.html",
     "viewer.html",
