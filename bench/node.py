@@ -184,7 +184,9 @@ def nodes(options, work):
         objects = work / f"bucket-{number}"
         objects.mkdir()
         config = work / "nodes.toml"
-        config.write_text(f"[network]\nthreads = {threads}\n")
+        key = work / "secrets.key"
+        key.write_text("5" * 64)
+        config.write_text(f"[network]\nthreads = {threads}\n[people]\nkey_file = \"{key}\"\n")
         group = [Node(options.coxa, work / f"data-{number}-{node}",
                       ["--config", config, "--database", options.postgres, "--objects", f"file://{objects}", "--node", f"node{node}"])
                  for node in range(number)]

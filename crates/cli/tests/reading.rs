@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -73,7 +73,6 @@ fn twenty_one_readers_read_a_hundred_films_while_the_server_is_killed() {
     assert_eq!((reported["count"].as_u64(), reported["of"].as_u64()), (Some(2100), Some(2100)), "{reported}");
     assert_eq!(reported["status"], 200);
     check(&std::fs::read_to_string(pictures.join("ratings.csv")).unwrap(), &reported["times"]);
-    analyzed(&pictures.join("ratings.csv"));
     drop(node);
 }
 
@@ -99,13 +98,4 @@ fn check(ratings: &str, times: &Value) {
     assert_eq!(seen.len(), READERS);
     assert!(seen.values().all(|films| films.len() == FILMS));
     assert!(compared > 200, "only {compared} times of browsers were compared");
-}
-
-fn analyzed(ratings: &Path) {
-    let output = Command::new(env!("CARGO_BIN_EXE_coxa"))
-        .args(["readers", "analyze", "--json", "--ratings"])
-        .arg(ratings)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -307,9 +307,10 @@ async fn whatever_is_killed_each_film_has_one_result_and_no_object_is_lost() {
     let (pacs, pacs_port) = pacs().await;
     std::fs::write(
         folder.path().join("coxa.toml"),
-        format!("[[destination]]\nname = \"pacs\"\nae_title = \"PACS\"\nhost = \"127.0.0.1\"\nport = {pacs_port}\nsends = [\"sr\", \"gsps\"]\n[limits]\nfree_disk_mib = 1\n"),
+        format!("[[destination]]\nname = \"pacs\"\nae_title = \"PACS\"\nhost = \"127.0.0.1\"\nport = {pacs_port}\nsends = [\"sr\", \"gsps\"]\n[limits]\nfree_disk_mib = 1\n[people]\nkey_file = \"secrets.key\"\n"),
     )
     .unwrap();
+    std::fs::write(folder.path().join("secrets.key"), "5".repeat(64)).unwrap();
     let database = std::env::var("COXA_KILL_DATABASE").ok();
     let start = |node: usize| {
         let mut arguments = vec!["--config".to_owned(), "coxa.toml".into(), "--data".into(), format!("data-{node}")];

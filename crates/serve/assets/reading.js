@@ -47,7 +47,7 @@
       if (elapsed() < limit) return;
       clearInterval(watch);
       shown.covered = true;
-      status("The time for this film is over: give your answer");
+      status(Coxa.say("script-time-over"));
       draw();
     }, 100);
   }
@@ -171,7 +171,7 @@
       isMarking = !isMarking;
       cursor = null;
       $("mark").setAttribute("aria-pressed", String(isMarking));
-      status(isMarking ? "Mark: click the place, or move with the arrows and press Enter" : "");
+      status(isMarking ? Coxa.say("script-mark") : "");
       draw();
     },
   };
@@ -179,7 +179,7 @@
   const place = (point) => {
     mark = [Math.round(point.x), Math.round(point.y)].map((value, i) => Math.min((i ? film.rows : film.columns) - 1, Math.max(0, value)));
     [$("mark-x").value, $("mark-y").value] = mark;
-    $("mark-words").textContent = `Marked at ${mark[0]}, ${mark[1]}`;
+    $("mark-words").textContent = Coxa.say("script-place", { x: mark[0], y: mark[1] });
     if (isMarking) tools.mark();
     draw();
   };
@@ -233,19 +233,19 @@
         const response = await fetch(form.action, { method: "POST", body, cache: "no-store" });
         if (response.ok) return location.reload();
         if (response.status === 401 || response.status === 403) {
-          return again("Your session has ended, and this answer is not stored. Open your personal link again: you go on at this film.");
+          return again(Coxa.say("script-session-ended"));
         }
         if (response.status < 500 && response.status !== 429) {
           const words = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("main p")?.textContent;
           isSent = false;
           form.querySelectorAll("button, input").forEach((part) => (part.disabled = false));
           run();
-          return again(words || "The answer was not taken. Reload the page.");
+          return again(words || Coxa.say("script-not-taken"));
         }
       } catch {
         // The network is away: the same answer is sent again, and the server keeps one.
       }
-      again("The answer is not stored yet: trying again …");
+      again(Coxa.say("script-answer-again"));
       await wait(Math.min(10000, 500 * 2 ** Math.min(tries, 5)));
     }
   };
@@ -284,7 +284,7 @@
     try {
       await film.loadPreview();
       fit();
-      await film.loadValues((percent) => status(`Full resolution: ${percent}%`));
+      await film.loadValues((percent) => status(Coxa.say("script-progress", { percent })));
       if (at.fitted) fit();
       await film.loadHeat();
       status("");

@@ -62,7 +62,10 @@ impl Node {
             Keys::open(&config.data).map_err(|source| NodeError::Folder { folder: config.data.clone(), source })?;
         let audit = Log::begin(db.clone(), keys, &config.node_name());
         let vault = Vault::open(&config.data, config.people.key_file.as_deref())?;
-        vault.begin(&db).await?;
+        // Where nobody signs in, no second factor is read.
+        if config.has(Role::Pages) {
+            vault.begin(&db).await?;
+        }
         let passwords = Passwords::default();
         let first_password =
             if config.has(Role::Pages) { people::account::first(&db, &passwords).await? } else { None };

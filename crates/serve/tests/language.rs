@@ -14,16 +14,19 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages. One that is not in the list yet is in English alone.
-const CONVERTED: [&str; 16] = [
+const CONVERTED: [&str; 19] = [
     "audit.html",
     "base.html",
     "error.html",
+    "join.html",
     "me.html",
     "monitoring.html",
     "monitoring_proposal.html",
     "monitoring_recalibration.html",
     "operations.html",
     "people.html",
+    "reading.html",
+    "reading_own.html",
     "reviews.html",
     "signin.html",
     "trial.html",

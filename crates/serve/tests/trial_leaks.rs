@@ -76,7 +76,9 @@ async fn nothing_tells_a_withheld_positive_film_from_a_withheld_negative_one() {
     let (mut answered, mut told) = (0, Vec::new());
     for ((what, one), (_, two)) in seen.iter().zip(&other) {
         let lines = one.lines().zip(two.lines()).find(|(one, two)| one != two);
-        if one != two {
+        // The two nodes differ by their threshold, which the page of recalibration states to an administrator.
+        let is_setting = what.ends_with(" /monitoring/recalibration");
+        if one != two && !is_setting {
             told.push(format!("{what}: {lines:?}"));
         }
         answered += usize::from(one.starts_with("200"));

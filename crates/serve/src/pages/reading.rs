@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::film::{answer, heat_of, open};
+use super::reasons::Reason;
 use super::signin::begin;
 use super::state::Desk;
 use super::text::{self, Header, visible};
@@ -33,9 +34,21 @@ const DAY: i64 = 86_400_000_000;
 const LONGEST: i64 = 6 * 3_600_000;
 
 /// What a reader states, with the words of the form.
-pub(super) const SPECIALTIES: [&str; 6] =
-    ["emergency medicine", "orthopedics", "radiology", "family medicine", "student", "other"];
-pub(super) const GRADES: [&str; 4] = ["specialist", "resident", "student", "other"];
+/// Each word is stored, as the ratings table has it; the message beside it is shown.
+const SPECIALTIES: [(&str, &str); 6] = [
+    ("emergency medicine", "join-emergency"),
+    ("orthopedics", "join-orthopedics"),
+    ("radiology", "join-radiology"),
+    ("family medicine", "join-family"),
+    ("student", "join-student"),
+    ("other", "join-other"),
+];
+const GRADES: [(&str, &str); 4] = [
+    ("specialist", "join-specialist"),
+    ("resident", "join-resident"),
+    ("student", "join-student"),
+    ("other", "join-other"),
+];
 
 // ---- Joining -------------------------------------------------------------------------------------------------------------------------
 
@@ -48,10 +61,10 @@ struct JoinPage {
     consent: Vec<String>,
     films: usize,
     sessions: usize,
-    washout_days: u32,
+    washout_days: u64,
     has_joined: bool,
-    specialties: &'static [&'static str],
-    grades: &'static [&'static str],
+    specialties: &'static [(&'static str, &'static str)],
+    grades: &'static [(&'static str, &'static str)],
 }
 
 /// What the form of joining holds.
@@ -78,7 +91,7 @@ async fn invited(app: &App, link: &str) -> Result<Invited, PageError> {
 pub(super) fn design_of(study: &Study) -> Result<Design, PageError> {
     Design::parse(&study.design).map_err(|error| {
         tracing::error!(study = study.id, "{error}");
-        PageError::Unavailable("The study's design cannot be read. The log of this node has the reason.")
+        PageError::Unavailable("reading-design-unread")
     })
 }
 
@@ -97,7 +110,7 @@ pub(super) async fn join_page(
         consent: design.consent.lines().map(visible).collect(),
         films: plan.len(),
         sessions: plan.sessions.len(),
-        washout_days: design.washout_days,
+        washout_days: design.washout_days.into(),
         has_joined: reader.joined_at > 0,
         specialties: &SPECIALTIES,
         grades: &GRADES,
@@ -120,12 +133,13 @@ pub(super) async fn join(
             .parse()
             .ok()
             .filter(|years| (0..=70).contains(years))
-            .ok_or(PageError::Bad("Years of experience are a number from 0 to 70. Nothing was stored."))?;
-        if !SPECIALTIES.contains(&joined.specialty.as_str()) || !GRADES.contains(&joined.grade.as_str()) {
-            return Err(PageError::Bad("Specialty and grade are chosen from the lists. Nothing was stored."));
+            .ok_or(PageError::Bad("join-years-wrong"))?;
+        let is_listed = |list: &[(&str, &str)], stated: &str| list.iter().any(|(word, _)| *word == stated);
+        if !is_listed(&SPECIALTIES, &joined.specialty) || !is_listed(&GRADES, &joined.grade) {
+            return Err(PageError::Bad("join-lists"));
         }
         if joined.agrees != "yes" {
-            return Err(PageError::Bad("Taking part needs your agreement. Nothing was stored."));
+            return Err(PageError::Bad("join-disagrees"));
         }
         let name = format!("reader-{}-{}", reader.study, reader.place + 1);
         let person = account(&app, &name).await?;
@@ -214,10 +228,10 @@ struct Shown {
     answer: Answer,
     mark: Marks,
     /// The result, in the aided arm.
-    result: Option<(String, Option<Scale>, String)>,
+    result: Option<(&'static str, Option<Scale>, Reason)>,
     is_aided: bool,
     /// What the answer to the practice film before was, and whether it was right.
-    feedback: String,
+    feedback: &'static str,
     limit: u32,
     view: String,
 }
@@ -305,14 +319,10 @@ async fn shown(app: &App, desk: &Desk, caller: &Caller, seat: &Seat, item: Item)
         mark: seat.design.mark,
         result: is_aided.then(|| {
             let reason = match &prediction {
-                Some(FilmPrediction::NotRead { not_read }) => visible(not_read),
-                _ => String::new(),
+                Some(FilmPrediction::NotRead { not_read }) => Reason::of(caller.language, not_read),
+                _ => Reason::of(caller.language, ""),
             };
-            (
-                call.word.to_owned(),
-                finding.map(|f| Scale::of(caller.language, f.probability, f.threshold, high)),
-                reason,
-            )
+            (call.word, finding.map(|f| Scale::of(caller.language, f.probability, f.threshold, high)), reason)
         }),
         is_aided,
         feedback: feedback(seat),
@@ -322,15 +332,15 @@ async fn shown(app: &App, desk: &Desk, caller: &Caller, seat: &Seat, item: Item)
 }
 
 /// The right answer to the practice film before this item, where the design states it.
-fn feedback(seat: &Seat) -> String {
+fn feedback(seat: &Seat) -> &'static str {
     let Some((item, ..)) = seat.next.checked_sub(1).and_then(|before| seat.plan.item(before)) else {
-        return String::new();
+        return "";
     };
     let truth = item.is_practice.then(|| seat.design.practice.get(item.film)).flatten().and_then(|film| film.truth);
     match truth {
-        None => String::new(),
-        Some(true) => "The practice film before this one: yes is right.".into(),
-        Some(false) => "The practice film before this one: no is right.".into(),
+        None => "",
+        Some(true) => "reading-right-yes",
+        Some(false) => "reading-right-no",
     }
 }
 
@@ -408,12 +418,12 @@ pub(super) async fn store(
     let seat = Seat::of(&app, &caller, &study).await?;
     let number: usize = number.parse().map_err(|_| PageError::NotFound)?;
     if number == seat.next && seat.study.locked_at == 0 {
-        let item = seat.now().ok_or(PageError::Bad("The next session has not begun. Nothing was stored."))?;
+        let item = seat.now().ok_or(PageError::Bad("reading-early"))?;
         let film = seat.film(&app, item).await?;
         let stored = answer_of(&seat, item, &film, &answered)?;
         app.db.add_answer(seat.study.id, &stored).await?;
     } else if number > seat.next {
-        return Err(PageError::Bad("The films before this one are not answered yet. Nothing was stored."));
+        return Err(PageError::Bad("reading-skipped"));
     }
     if answered.by == "script" {
         // The script loads the page again: whatever it must know is there.
@@ -431,11 +441,11 @@ fn answer_of(seat: &Seat, item: Item, film: &Film, answered: &Answered) -> Resul
         .parse()
         .ok()
         .filter(|rating| range.contains(rating))
-        .ok_or(PageError::Bad("The answer is none of those that are offered. Nothing was stored."))?;
+        .ok_or(PageError::Bad("reading-no-answer"))?;
     let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
     let mark = place(&answered.mark_x, film.attributes.columns).zip(place(&answered.mark_y, film.attributes.rows));
     if seat.design.mark == Marks::Required && mark.is_none() && rating > *range.start() {
-        return Err(PageError::Bad("Mark the place that you mean. Nothing was stored."));
+        return Err(PageError::Bad("reading-unmarked"));
     }
     Ok(StudyAnswer {
         reader: seat.reader.id,
