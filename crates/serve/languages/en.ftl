@@ -1156,7 +1156,7 @@ trial-source = Source
 trial-source-hint = CT, operation, follow-up
 trial-store = Store
 trial-many = Many patients
-trial-many-what = A CSV with the columns `accession` or `patient_id`, `date` (YYYY-MM-DD), `fracture` (yes or no), `kind`, `source`. All rows are stored, or none.
+trial-many-what = A CSV with the columns `accession` or `patient_id`, `date` (YYYY-MM-DD), `fracture` (`yes` or `no`), `kind`, `source`. All rows are stored, or none.
 trial-file = File
 trial-rows = Rows
 trial-store-all = Store all rows
@@ -1275,3 +1275,12 @@ script-not-taken = The answer was not taken. Reload the page.
 script-answer-again = The answer is not stored yet: trying again …
 studies-title = Reader studies
 study-title = Study
+
+## Interfaces
+api-title = Interfaces for programs
+api-token = A program sends a token with each request, in the header `Authorization: Bearer …`. On the node’s machine, `coxa token create` makes one: the scope `read` opens results and films, `admin` the rest too.
+api-document = The same as an OpenAPI document
+api-english = The descriptions below are in English.
+api-scope = Token
+api-open = none is needed
+api-body = Body

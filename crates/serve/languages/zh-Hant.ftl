@@ -1139,7 +1139,7 @@ trial-source = 依據
 trial-source-hint = 電腦斷層、手術、追蹤
 trial-store = 儲存
 trial-many = 多位病人
-trial-many-what = CSV 欄位為 `accession` 或 `patient_id`、`date`（西元年-月-日）、`fracture`（yes 或 no）、`kind`、`source`。全部儲存，或全部不儲存。
+trial-many-what = CSV 欄位為 `accession` 或 `patient_id`、`date`（西元年-月-日）、`fracture`（`yes` 或 `no`）、`kind`、`source`。全部儲存，或全部不儲存。
 trial-file = 檔案
 trial-rows = 資料列
 trial-store-all = 儲存所有資料列
@@ -1255,3 +1255,12 @@ script-not-taken = 答案未被接受，請重新載入頁面。
 script-answer-again = 答案尚未儲存，正在重試…
 studies-title = 讀片者研究
 study-title = 研究
+
+## Interfaces
+api-title = 程式介面
+api-token = 程式於每次請求的標頭 `Authorization: Bearer …` 中送出權杖。於節點所在機器上以 `coxa token create` 建立：範圍 `read` 可取得結果與影像，`admin` 可使用其餘介面。
+api-document = 相同內容的 OpenAPI 文件
+api-english = 以下說明為英文。
+api-scope = 權杖
+api-open = 不需要
+api-body = 內容

@@ -11,11 +11,15 @@ async fn one_node_receives_and_another_reads() {
     let Some(server) = postgres() else { return };
     let (url, bucket) = (server.database("nodes"), tempfile::tempdir().unwrap());
     let objects = format!("file://{}", bucket.path().display());
+    // One key of second factors for all nodes where people sign in.
+    let key = bucket.path().join("secrets.key");
+    std::fs::write(&key, "5".repeat(64)).unwrap();
     let start = async |name: &str, roles: Vec<Role>| {
         Running::start(|config| {
             config.database = Some(url.clone());
             config.objects = Some(objects.clone());
             config.node = Some(name.into());
+            config.people.key_file = Some(key.clone());
             config.roles = roles;
         })
         .await

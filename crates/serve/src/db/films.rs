@@ -185,7 +185,7 @@ impl Database {
     }
 
     /// Films that came before a moment and are done with, the oldest first: those that retention removes. Films of an open trial stay
-    /// until its rows are frozen.
+    /// until its rows are frozen, those of an open reader study until it is locked.
     ///
     /// # Errors
     /// When the database fails.
@@ -195,7 +195,9 @@ impl Database {
              SELECT 1 FROM send JOIN instance AS result ON result.id = send.object_id \
              WHERE result.film_id = film.id AND send.state IN ('due', 'leased')) AND NOT EXISTS (\
              SELECT 1 FROM trial_film JOIN trial_patient ON trial_patient.id = trial_film.patient JOIN trial ON trial.id = trial_patient.trial_id \
-             WHERE trial_film.film_id = film.id AND trial.closed_at = 0) ORDER BY received_at LIMIT $2"
+             WHERE trial_film.film_id = film.id AND trial.closed_at = 0) AND NOT EXISTS (\
+             SELECT 1 FROM study_film JOIN study ON study.id = study_film.study_id \
+             WHERE study_film.film_id = film.id AND study.locked_at = 0) ORDER BY received_at LIMIT $2"
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(moment).bind(most).fetch_all(&self.read).await?;
         rows.iter().map(of_row).collect()

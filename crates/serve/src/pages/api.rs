@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Frame, PageError, html};
 use crate::http::{Caller, Shared, document};
+use crate::language::Language;
 
 /// A parameter: name, place, words.
 struct Parameter {
@@ -42,6 +43,8 @@ struct Group {
 struct Page {
     frame: Frame,
     groups: Vec<Group>,
+    /// Whether the page is in another language than the document, which is English.
+    is_translated: bool,
 }
 
 fn text(value: &Value) -> String {
@@ -94,5 +97,6 @@ pub(super) async fn page(State(app): Shared, Extension(caller): Extension<Caller
             }
         }
     }
-    html(&Page { frame: Frame::of("Interfaces for programs", "api", &caller), groups })
+    let is_translated = caller.language != Language::default();
+    html(&Page { frame: Frame::of("api-title", "api", &caller), groups, is_translated })
 }
