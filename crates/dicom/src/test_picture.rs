@@ -59,6 +59,7 @@ pub fn test_picture(seed: &str, date: &str, time: &str) -> Result<TestPicture, S
         (tags::PATIENT_SEX, VR::CS),
         (tags::REFERRING_PHYSICIAN_NAME, VR::PN),
         (tags::ACCESSION_NUMBER, VR::SH),
+        (tags::LATERALITY, VR::CS),
         (tags::PATIENT_ORIENTATION, VR::CS),
     ] {
         put_empty(&mut object, tag, vr);
