@@ -73,20 +73,20 @@ async fn nothing_tells_a_withheld_positive_film_from_a_withheld_negative_one() {
     }
     let (seen, other) = (everything(&positive).await, everything(&negative).await);
     assert_eq!(seen.len(), other.len());
-    let (mut answered, mut told) = (0, Vec::new());
+    let (mut answered, mut differing) = (0, Vec::new());
     for ((what, one), (_, two)) in seen.iter().zip(&other) {
         let lines = one.lines().zip(two.lines()).find(|(one, two)| one != two);
         // The two nodes differ by their threshold, which the page of recalibration states to an administrator.
         let is_setting = what.ends_with(" /monitoring/recalibration");
         if one != two && !is_setting {
-            told.push(format!("{what}: {lines:?}"));
+            differing.push(format!("{what}: {lines:?}"));
         }
         answered += usize::from(one.starts_with("200"));
         for word in ["probability\":0", "Probability 0", "valueQuantity", "Fracture suspected"] {
             assert!(!one.contains(word), "{what} tells {word}");
         }
     }
-    assert_eq!(told, Vec::<String>::new(), "{}", told.join("\n"));
+    assert_eq!(differing, Vec::<String>::new(), "{}", differing.join("\n"));
     assert!(answered > 60, "only {answered} answers were pages");
     // The test can fail: the same films, once the trial is closed, do differ.
     for node in [&positive, &negative] {
