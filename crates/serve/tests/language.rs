@@ -13,8 +13,8 @@ use fluent_bundle::FluentResource;
 use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
-/// Templates whose texts are all messages. One that is not in the list yet is in English alone.
-const CONVERTED: [&str; 20] = [
+/// Templates whose texts are all messages.
+const CONVERTED: [&str; 22] = [
     "api.html",
     "audit.html",
     "base.html",
@@ -30,6 +30,8 @@ const CONVERTED: [&str; 20] = [
     "reading_own.html",
     "reviews.html",
     "signin.html",
+    "studies.html",
+    "study.html",
     "trial.html",
     "trial_diagnoses.html",
     "viewer.html",
@@ -38,7 +40,7 @@ const CONVERTED: [&str; 20] = [
 ];
 
 /// What is not translated: names, abbreviations, keys, units.
-const NAMES: [&str; 40] = [
+const NAMES: [&str; 43] = [
     "Coxa",
     "Brier",
     "CONSORT-AI",
@@ -54,6 +56,9 @@ const NAMES: [&str; 40] = [
     "C-ECHO",
     "CSV",
     "UID",
+    "SOP",
+    "Instance",
+    "TOML",
     "TLS",
     "Esc",
     "Shift",
@@ -389,6 +394,40 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
             node.app.db.set_roles(person, "", roles).await.unwrap();
         }
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_study_is_in_the_language_of_its_designer() {
+    let node = node().await;
+    let person = node.person("doe", &[Role::Reviewer]).await;
+    node.app.db.set_language(person, CHINESE).await.unwrap();
+    let doe = node.session(person, Stage::Full).await;
+    let empty = is_chinese(doe.get("/studies").await, "/studies").await;
+    assert!(empty.contains("尚無研究") && empty.contains("是否有髖部骨折？"));
+    let row = film(&node, "1", |_| {}, read(0.9)).await;
+    let uid = node.app.db.film(row).await.unwrap().unwrap().attributes.sop_instance_uid;
+    let fields = |films| {
+        [("name", "1"), ("answer", "yes_no"), ("arms", "unaided"), ("readers", "2"), ("seed", "7"), ("films", films)]
+    };
+    // What a design's file may be is documented in English; the sentence is marked.
+    let wrong = doe.post("/studies", &fields("1.2.3")).await;
+    assert_eq!(wrong.status(), 400);
+    let wrong = is_chinese(wrong, "/studies").await;
+    assert!(wrong.contains("id=\"wrong\" lang=\"en\">No study was made: "), "{wrong}");
+    let made = is_chinese(doe.post("/studies", &fields(&uid)).await, "/studies").await;
+    assert!(made.contains("以下連結只顯示這一次") && made.contains("尚未參加") && made.contains("從未"), "{made}");
+    let study = made.split("action=\"/studies/").nth(1).unwrap().split('/').next().unwrap();
+    let path = format!("/studies/{study}");
+    let early = doe.post(&format!("{path}/ratings.csv"), &[("truth", "")]).await;
+    assert!(is_chinese(early, &path).await.contains("請先鎖定"));
+    assert_eq!(doe.post(&format!("{path}/lock"), &[]).await.status(), 303);
+    for path in ["/studies", &path] {
+        assert!(is_chinese(doe.get(path).await, path).await.contains("已鎖定"));
+    }
+    let truth = "sop_instance_uid,truth\n1.2.3,1\n";
+    let missing = doe.post(&format!("{path}/ratings.csv"), &[("truth", truth)]).await;
+    assert!(is_chinese(missing, &path).await.contains("1 張影像中有 1 張"));
     node.stop().await;
 }
 

@@ -375,25 +375,42 @@ async fn the_provider_ends_sessions() {
     node.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_real_provider_signs_people_in() {
-    let Some(mut python) = coxa_testing::python("oidc_provider_mock") else { return };
+/// oidc-provider-mock, which knows Jane Doe as `u-7`, and its issuer; `None` where it is not installed.
+async fn real_provider() -> Option<(std::process::Child, String)> {
+    let mut python = coxa_testing::python("oidc_provider_mock")?;
     let port = coxa_testing::free_port();
     let issuer = format!("http://127.0.0.1:{port}");
     let args = ["-m", "oidc_provider_mock", "--port", &port.to_string()];
-    let mut peer = python.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let peer = python.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let user = json!({ "preferred_username": "jane", "name": "Jane Doe", "groups": ["radiology"] }).to_string();
-    let mut is_up = false;
     for _ in 0..200 {
         let put =
             client().put(format!("{issuer}/users/u-7")).header("content-type", "application/json").body(user.clone());
-        is_up = put.send().await.is_ok_and(|answer| answer.status().is_success());
-        if is_up {
-            break;
+        if put.send().await.is_ok_and(|answer| answer.status().is_success()) {
+            return Some((peer, issuer));
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert!(is_up, "the provider does not answer");
+    panic!("the provider does not answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_signs_in_by_a_browser() {
+    let Some(mut browser) = crate::peers::node("provider.js") else { return };
+    let Some((mut peer, issuer)) = real_provider().await else { return };
+    let node = node(&issuer, |_| {}).await;
+    let pictures = coxa_testing::artifacts().join("provider");
+    std::fs::create_dir_all(&pictures).unwrap();
+    browser.args([&node.http, "u-7"]).arg(pictures);
+    crate::peers::run(browser).await;
+    node.stop().await;
+    peer.kill().unwrap();
+    peer.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_provider_signs_people_in() {
+    let Some((mut peer, issuer)) = real_provider().await else { return };
     let node = node(&issuer, |_| {}).await;
     let mut visitor = node.stranger();
     let to = begin(None, &mut visitor, "/me").await;

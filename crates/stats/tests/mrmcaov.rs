@@ -127,13 +127,13 @@ fn compare_components(printed: &Printed, analysis: &Analysis) {
 
 fn compare_overall(printed: &Printed, analysis: &Analysis) {
     let (c, of) = (&analysis.components, row(printed, "ANOVA global test", "1"));
-    let overall = &analysis.overall;
-    same("MS(T)", c.ms_treatment, &of["MS(T)"]);
+    let overall = analysis.overall.as_ref().unwrap();
+    same("MS(T)", c.ms_treatment.unwrap(), &of["MS(T)"]);
     same("p", overall.p, &of["p-value"]);
     if analysis.random == Random::Cases {
         same("X2", overall.statistic, &of["X2"]);
         same("df", overall.df.unwrap(), &of["df"]);
-        same("Denominator", c.ms_treatment / overall.statistic, &of["Denominator"]);
+        same("Denominator", c.ms_treatment.unwrap() / overall.statistic, &of["Denominator"]);
     } else {
         same("MS(T:R)", c.ms_interaction.unwrap(), &of["MS(T:R)"]);
         same("F", overall.statistic, &of["F"]);

@@ -226,9 +226,10 @@ fn print(found: &ReaderAnalysis) {
     for pair in &analysis.differences {
         println!("{} − {}: {}, p {:.6}", pair.first, pair.second, shown(pair.difference), pair.test.p);
     }
-    let overall = &analysis.overall;
-    let df = overall.df.map_or("infinite".to_owned(), |df| format!("{df:.4}"));
-    println!("all treatments equal: {} {:.6}, df {df}, p {:.6}", overall.method, overall.statistic, overall.p);
+    if let Some(overall) = &analysis.overall {
+        let df = overall.df.map_or("infinite".to_owned(), |df| format!("{df:.4}"));
+        println!("all treatments equal: {} {:.6}, df {df}, p {:.6}", overall.method, overall.statistic, overall.p);
+    }
     for (pair, test) in analysis.differences.iter().zip(&found.noninferiority) {
         let p = test.0.as_ref().map_or_else(ToString::to_string, |test| format!("p {:.6}", test.p));
         println!("{} not inferior to {}: {p}", pair.first, pair.second);

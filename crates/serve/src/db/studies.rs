@@ -260,10 +260,19 @@ impl Database {
     /// When the database fails.
     pub async fn add_answer(&self, study: i64, answer: &StudyAnswer) -> Result<bool, DbError> {
         let (x, y) = answer.mark.unwrap_or((-1, -1));
+        let mut transaction = self.begin().await?;
+        // The study's row is taken, so that a lock waits for the answer, or the answer for the lock: what is sealed is all there is.
+        let open = sqlx::query("UPDATE study SET locked_at = locked_at WHERE id = $1 AND locked_at = 0")
+            .bind(study)
+            .execute(&mut *transaction)
+            .await?;
+        if open.rows_affected() == 0 {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
         let done = sqlx::query(
             "INSERT INTO study_answer (reader_id, item, film, is_practice, arm, rating, mark_x, mark_y, milliseconds, at) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 \
-             WHERE EXISTS (SELECT 1 FROM study WHERE id = $11 AND locked_at = 0) ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         )
         .bind(answer.reader)
         .bind(answer.item)
@@ -275,9 +284,9 @@ impl Database {
         .bind(y)
         .bind(answer.milliseconds)
         .bind(answer.at)
-        .bind(study)
-        .execute(&self.write)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 

@@ -129,13 +129,18 @@ pub(super) async fn resend(State(app): Shared) -> Result<Json<ResendAnswer>, Htt
     Ok(Json(ResendAnswer { due_again }))
 }
 
+/// The end of the year 9999 in microseconds since 1970: the last moment that RFC 3339 can name in every time zone.
+pub(super) const LAST_MOMENT: i64 = 253_402_207_200_000_000;
+
 fn moment(text: &str) -> Result<i64, HttpError> {
-    if let Ok(micros) = text.parse::<i64>() {
+    if let Ok(micros) = text.parse::<i64>()
+        && (0..=LAST_MOMENT).contains(&micros)
+    {
         return Ok(micros);
     }
     // A plus sign in a query is a space.
-    let text = text.replace(' ', "+");
-    text.parse::<jiff::Timestamp>()
+    text.replace(' ', "+")
+        .parse::<jiff::Timestamp>()
         .map(jiff::Timestamp::as_microsecond)
         .map_err(|_| HttpError::bad("since wants a moment: 2026-01-31T12:00:00Z, or microseconds since 1970"))
 }

@@ -12,6 +12,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema as _, ToSchema};
 
 use super::answers::{ErrorAnswer, ReadingLine, ResendAnswer, StatusAnswer};
+use super::api::LAST_MOMENT;
 use super::routes::Rule;
 use crate::db::Scope;
 use crate::people::{Action, Asker, Subject, may};
@@ -170,6 +171,9 @@ fn in_query(query: &Query) -> Parameter {
         .build()
 }
 
+/// A UID's form as a regular expression (PS3.5, 9.1), without its length.
+const UID: &str = r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*";
+
 fn schema_of(kind: Kind) -> RefOr<Schema> {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let number = |most: i64| {
@@ -179,7 +183,8 @@ fn schema_of(kind: Kind) -> RefOr<Schema> {
     let moment = || text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     let object = match kind {
         Kind::Text => text().pattern(Some(r"^[^\u0000]*$")),
-        Kind::Uid => text().pattern(Some(r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*$")).max_length(Some(64)),
+        Kind::Uid => text().pattern(Some(format!("^{UID}$"))).max_length(Some(64)),
+        Kind::Uids => text().pattern(Some(format!(r"^({UID})?([,\\]({UID})?)*$"))),
         Kind::Dates => text().pattern(Some("^[0-9]{8}(-[0-9]{8})?$")),
         Kind::Frames => text().pattern(Some("^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*$")).max_length(Some(200)),
         Kind::Flag => text().enum_values(Some(["true", "false"])),
@@ -189,7 +194,7 @@ fn schema_of(kind: Kind) -> RefOr<Schema> {
             "^ge[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$",
         )),
         Kind::Moment => {
-            let either = AnyOfBuilder::new().item(moment()).item(number(253_402_207_200_000_000));
+            let either = AnyOfBuilder::new().item(moment()).item(number(LAST_MOMENT));
             return RefOr::T(Schema::AnyOf(either.build()));
         }
     };

@@ -60,6 +60,8 @@ struct Page {
     full_name: String,
     /// Roles, each with what it allows, as messages.
     roles: Vec<(String, String)>,
+    /// Whether an identity provider has password and second factor.
+    is_linked: bool,
     has_factor: bool,
     /// The secret of a factor that is being set up, in groups of four, and its address.
     factor: Option<(String, String)>,
@@ -105,6 +107,7 @@ async fn show(
         name: visible(&person.name),
         full_name: visible(&person.full_name),
         roles: person.roles.iter().map(role_messages).collect(),
+        is_linked: app.db.is_linked(person.id).await?,
         has_factor: account.has_totp,
         factor: pending.map(|secret| (groups(&secret), totp::address(&person.name, &secret))),
         recovery_left: app.db.recovery_left(person.id).await?,

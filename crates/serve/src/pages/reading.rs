@@ -35,7 +35,7 @@ const LONGEST: i64 = 6 * 3_600_000;
 
 /// What a reader states, with the words of the form.
 /// Each word is stored, as the ratings table has it; the message beside it is shown.
-const SPECIALTIES: [(&str, &str); 6] = [
+pub(super) const SPECIALTIES: [(&str, &str); 6] = [
     ("emergency medicine", "join-emergency"),
     ("orthopedics", "join-orthopedics"),
     ("radiology", "join-radiology"),
@@ -43,7 +43,7 @@ const SPECIALTIES: [(&str, &str); 6] = [
     ("student", "join-student"),
     ("other", "join-other"),
 ];
-const GRADES: [(&str, &str); 4] = [
+pub(super) const GRADES: [(&str, &str); 4] = [
     ("specialist", "join-specialist"),
     ("resident", "join-resident"),
     ("student", "join-student"),
@@ -421,7 +421,11 @@ pub(super) async fn store(
         let item = seat.now().ok_or(PageError::Bad("reading-early"))?;
         let film = seat.film(&app, item).await?;
         let stored = answer_of(&seat, item, &film, &answered)?;
-        app.db.add_answer(seat.study.id, &stored).await?;
+        let is_added = app.db.add_answer(seat.study.id, &stored).await?;
+        // What is sent twice is stored once; what meets the lock is not stored, and its reader learns it.
+        if !is_added && app.db.study(seat.study.id).await?.is_none_or(|study| study.locked_at > 0) {
+            return Err(PageError::Bad("reading-locked-first"));
+        }
     } else if number > seat.next {
         return Err(PageError::Bad("reading-skipped"));
     }

@@ -9,28 +9,34 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
-use super::reading::design_of;
+use super::reading::{GRADES, SPECIALTIES, design_of};
+use super::reasons::Reason;
 use super::text::{self, visible};
 use super::{Frame, PageError, html};
 use crate::audit::Deed;
 use crate::db::{Database, DbError, Study};
 use crate::http::{App, Caller, Shared};
+use crate::language::Language;
 use crate::people::session::stored;
 use crate::readers::{Design, Plan, Truths, ratings};
 
+/// What a design's file says, each with its message.
 type Choices = &'static [(&'static str, &'static str)];
 
-const ANSWERS: [(&str, &str); 3] =
-    [("yes_no", "yes or no"), ("confidence_5", "confidence, 1 to 5"), ("confidence_100", "confidence, 0 to 100")];
+const ANSWERS: [(&str, &str); 3] = [
+    ("yes_no", "studies-answer-yes-no"),
+    ("confidence_5", "studies-answer-5"),
+    ("confidence_100", "studies-answer-100"),
+];
 const MARKS: [(&str, &str); 3] =
-    [("none", "not asked for"), ("optional", "optional"), ("required", "required for a yes")];
+    [("none", "studies-mark-none"), ("optional", "studies-mark-optional"), ("required", "studies-mark-required")];
 const ARMS: [(&str, &str); 6] = [
-    ("unaided", "unaided alone"),
-    ("aided", "aided alone"),
-    ("sequential", "each film unaided, at once again aided"),
-    ("crossover", "two sessions: readers cross over"),
-    ("halves", "two sessions: half of the films aided, then swapped"),
-    ("parallel", "half of the readers aided"),
+    ("unaided", "studies-arms-unaided"),
+    ("aided", "studies-arms-aided"),
+    ("sequential", "studies-arms-sequential"),
+    ("crossover", "studies-arms-crossover"),
+    ("halves", "studies-arms-halves"),
+    ("parallel", "studies-arms-parallel"),
 ];
 
 struct Row {
@@ -38,7 +44,7 @@ struct Row {
     name: String,
     made: String,
     by: String,
-    state: &'static str,
+    state: String,
 }
 
 #[derive(Template)]
@@ -46,7 +52,7 @@ struct Row {
 struct ListPage {
     frame: Frame,
     rows: Vec<Row>,
-    wrong: String,
+    wrong: Reason,
     filled: Filled,
     answers: Choices,
     marks: Choices,
@@ -137,17 +143,18 @@ async fn list(
     wrong: String,
     filled: Filled,
 ) -> Result<Response, PageError> {
+    let language = caller.language;
     let rows = app.db.studies().await?.into_iter().map(|study| Row {
         id: study.id,
         name: visible(&study.name),
-        made: text::moment(caller.language, study.created_at),
+        made: text::moment(language, study.created_at),
         by: visible(&study.created_by),
-        state: if study.locked_at > 0 { "locked" } else { "open" },
+        state: language.say(if study.locked_at > 0 { "studies-locked" } else { "reading-open" }).to_string(),
     });
     let page = ListPage {
         frame: Frame::of("studies-title", "studies", caller),
         rows: rows.collect(),
-        wrong,
+        wrong: if wrong.is_empty() { Reason::default() } else { Reason::within(language, "studies-wrong", &wrong) },
         filled,
         answers: &ANSWERS,
         marks: &MARKS,
@@ -158,7 +165,12 @@ async fn list(
 
 /// `GET /studies`.
 pub(super) async fn all(State(app): Shared, Extension(caller): Extension<Caller>) -> Result<Response, PageError> {
-    let usual = Filled { readers: "21".into(), seed: (crate::db::now() % 1_000_000).to_string(), ..Filled::default() };
+    let usual = Filled {
+        question: caller.language.say("studies-question-usual").to_string(),
+        readers: "21".into(),
+        seed: (crate::db::now() % 1_000_000).to_string(),
+        ..Filled::default()
+    };
     list(&app, &caller, StatusCode::OK, String::new(), usual).await
 }
 
@@ -206,7 +218,7 @@ pub(super) async fn make(
     let id = app.db.add_study((&design.name, &text, &by), &films, &practice, &links).await?;
     let study = app.db.study(id).await?.ok_or(PageError::NotFound)?;
     let links = secrets.into_iter().enumerate().map(|(place, secret)| (place as i64, secret)).collect();
-    show(&app, &caller, study, StatusCode::OK, "", links).await
+    show(&app, &caller, study, StatusCode::OK, Reason::default(), links).await
 }
 
 struct Reader {
@@ -230,10 +242,16 @@ struct StudyPage {
     readers: Vec<Reader>,
     locked: String,
     seal: String,
-    wrong: String,
+    wrong: Reason,
     has_links: bool,
     answers: i64,
     of: usize,
+}
+
+/// The message of a stored choice; the choice itself where the list has it no more.
+fn chosen(language: Language, list: &[(&str, &'static str)], stored: &str) -> String {
+    let message = list.iter().find(|(word, _)| *word == stored).map(|(_, id)| language.say(id).to_string());
+    message.unwrap_or_else(|| visible(stored))
 }
 
 async fn show(
@@ -241,23 +259,33 @@ async fn show(
     caller: &Caller,
     study: Study,
     status: StatusCode,
-    wrong: &str,
+    wrong: Reason,
     links: BTreeMap<i64, String>,
 ) -> Result<Response, PageError> {
+    let language = caller.language;
     let design = design_of(&study)?;
     let has_links = !links.is_empty();
     let reader = |progress: crate::db::Progress| Reader {
         place: progress.reader.place,
         number: progress.reader.number(),
         who: if progress.reader.joined_at == 0 {
-            "has not joined".into()
+            language.say("study-not-joined").to_string()
         } else {
             let reader = &progress.reader;
-            visible(&format!("{}, {}, {} years", reader.specialty, reader.grade, reader.years))
+            language
+                .say("study-who-is")
+                .with("specialty", chosen(language, &SPECIALTIES, &reader.specialty))
+                .with("grade", chosen(language, &GRADES, &reader.grade))
+                .with("years", reader.years)
+                .to_string()
         },
         answers: progress.answers,
         of: Plan::of(&design, progress.reader.place as usize).len(),
-        last: if progress.last_at == 0 { "never".into() } else { text::moment(caller.language, progress.last_at) },
+        last: if progress.last_at == 0 {
+            language.say("never").to_string()
+        } else {
+            text::moment(language, progress.last_at)
+        },
         link: links.get(&progress.reader.place).map(|secret| format!("/join/{secret}")).unwrap_or_default(),
     };
     let readers: Vec<Reader> = app.db.study_progress(study.id).await?.into_iter().map(reader).collect();
@@ -268,10 +296,10 @@ async fn show(
         answers: readers.iter().map(|reader| reader.answers).sum(),
         of: readers.iter().map(|reader| reader.of).sum(),
         readers,
-        locked: if study.locked_at > 0 { text::exact(caller.language, study.locked_at) } else { String::new() },
+        locked: if study.locked_at > 0 { text::exact(language, study.locked_at) } else { String::new() },
         seal: study.seal,
         design: study.design,
-        wrong: wrong.to_owned(),
+        wrong,
         has_links,
     };
     Ok((status, html(&page)?).into_response())
@@ -289,7 +317,7 @@ pub(super) async fn page(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     let study = of(&app, &id).await?;
-    show(&app, &caller, study, StatusCode::OK, "", BTreeMap::new()).await
+    show(&app, &caller, study, StatusCode::OK, Reason::default(), BTreeMap::new()).await
 }
 
 /// `GET /studies/{id}/design.toml`.
@@ -317,7 +345,7 @@ pub(super) async fn link(
     if !app.db.renew_link(study.id, place, &stored(&secret)).await? {
         return Err(PageError::NotFound);
     }
-    show(&app, &caller, study, StatusCode::OK, "", [(place, secret)].into()).await
+    show(&app, &caller, study, StatusCode::OK, Reason::default(), [(place, secret)].into()).await
 }
 
 /// What is sealed: the design, and every answer in the order of readers and items.
@@ -374,22 +402,25 @@ pub(super) async fn export(
     let study = of(&app, &id).await?;
     let bad = StatusCode::BAD_REQUEST;
     if study.seal.is_empty() {
-        let why = "The study is open: lock it before its truth is joined.";
+        let why = caller.language.say("study-open").into();
         return show(&app, &caller, study, bad, why, BTreeMap::new()).await;
     }
     if sealed(&app.db, &study).await? != study.seal {
-        let why = "The answers are not those that were sealed: nothing is exported. Tell the auditor.";
+        let why = caller.language.say("study-unsealed").into();
         return show(&app, &caller, study, StatusCode::CONFLICT, why, BTreeMap::new()).await;
     }
     let design = design_of(&study)?;
     let truths = match Truths::parse(truth.as_bytes()) {
         Ok(truths) => truths,
-        Err(error) => return show(&app, &caller, study, bad, &error.to_string(), BTreeMap::new()).await,
+        Err(error) => {
+            let why = Reason::of(caller.language, &error.to_string());
+            return show(&app, &caller, study, bad, why, BTreeMap::new()).await;
+        }
     };
     let missing = truths.missing(&design.films).len();
     if missing > 0 {
-        let why = format!("{missing} of the {} films have no truth in the table.", design.films.len());
-        return show(&app, &caller, study, bad, &why, BTreeMap::new()).await;
+        let why = caller.language.say("study-truth-missing").with("missing", missing).with("of", design.films.len());
+        return show(&app, &caller, study, bad, why.into(), BTreeMap::new()).await;
     }
     app.audit.add(caller.event(Deed::StudyExported).with("study", study.id)).await?;
     let readers: Vec<_> = app.db.study_progress(study.id).await?.into_iter().map(|one| one.reader).collect();

@@ -123,7 +123,7 @@ pub struct Design {
 #[derive(Debug, thiserror::Error)]
 pub enum DesignError {
     /// It is not TOML of this form.
-    #[error("the design cannot be read: {0}")]
+    #[error("the design cannot be read: {}", .0.message())]
     Form(#[from] Box<toml::de::Error>),
     /// A value is out of range.
     #[error("`{key}` is {value}, where {expected} is needed")]

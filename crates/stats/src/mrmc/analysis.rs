@@ -69,8 +69,9 @@ pub struct Analysis {
     pub random: Random,
     /// Variance components and mean squares.
     pub components: Components,
-    /// Test of equal treatments: F with (t − 1, `df`) degrees of freedom, or with fixed readers chi-square with t − 1.
-    pub overall: Test,
+    /// Test of equal treatments: F with (t − 1, `df`) degrees of freedom, or with fixed readers chi-square with t − 1; `None` with one
+    /// treatment.
+    pub overall: Option<Test>,
     /// Numerator degrees of freedom t − 1.
     pub numerator_df: f64,
     /// Each treatment's mean endpoint.
@@ -116,12 +117,11 @@ impl ReaderStudy {
     /// cases, the covariances are means over all pairs, those without a common case included (Hillis 2014).
     ///
     /// A treatment's own interval uses its own mean square and covariances: (MS(R)_i + r max(Cov2_i, 0))/r, Error_i/r + (r−1)/r·Cov2_i,
-    /// or MS(R)_i/r.
+    /// or MS(R)_i/r. With one treatment that is all: nothing is compared.
     ///
     /// # Errors
-    /// Undefined with fewer than two treatments, with one reader unless only cases are random, with fewer than two cases that the
-    /// endpoint needs for some reader, where readers are mixed (see [`ReaderStudy::design`]), or when the test's denominator is not
-    /// above zero.
+    /// Undefined with one reader unless only cases are random, with fewer than two cases that the endpoint needs for some reader, where
+    /// readers are mixed (see [`ReaderStudy::design`]), or when the denominator of the test of treatments is not above zero.
     pub fn analyze(&self, options: &AnalysisOptions, level: Level) -> Result<Analysis, Undefined> {
         let &AnalysisOptions { endpoint, covariance, random } = options;
         let design = self.design()?;
@@ -131,7 +131,8 @@ impl ReaderStudy {
         let components = Components::of(&endpoints, &shape);
         let spread = components.spread(random, &shape, shape.all_readers());
         // What is smaller is rounding: of the covariances, and of endpoints of order 1.
-        if spread.square <= 1e-12 * components.error || spread.square <= f64::EPSILON * f64::EPSILON {
+        let is_none = spread.square <= 1e-12 * components.error || spread.square <= f64::EPSILON * f64::EPSILON;
+        if components.ms_treatment.is_some() && is_none {
             return Err(Undefined::new(STATISTIC, Reason::ZeroVariance));
         }
         let t = shape.treatments;
@@ -146,7 +147,7 @@ impl ReaderStudy {
             covariance: covariance.name(),
             random,
             components,
-            overall: overall(components.ms_treatment / spread.square, t, spread.df),
+            overall: components.ms_treatment.map(|square| overall(square / spread.square, t, spread.df)),
             numerator_df: t as f64 - 1.0,
             treatments: (0..t).map(|i| self.treatment_mean(&endpoints, i, (endpoint, random), level)).collect(),
             differences: pairs.iter().map(difference).collect(),
@@ -166,9 +167,6 @@ impl ReaderStudy {
     }
 
     fn require(&self, shape: &Shape, random: Random) -> Result<(), Undefined> {
-        if shape.treatments < 2 {
-            return Err(Undefined::new(STATISTIC, Reason::TooFew { n: shape.treatments, needed: 2 }));
-        }
         if random != Random::Cases && shape.readers.iter().any(|&r| r < 2) {
             let why = "one reader is no sample of readers; with fixed readers the analysis is defined";
             return Err(Undefined::new(STATISTIC, Reason::Other(why)));
@@ -266,8 +264,9 @@ mod tests {
                 assert_eq!(analysis.design, design);
                 let difference = &analysis.differences[0];
                 let square = difference.test.statistic.powi(2);
-                assert!((square / analysis.overall.statistic - 1.0).abs() < 1e-12);
-                assert!((difference.test.p / analysis.overall.p - 1.0).abs() < 1e-9);
+                let overall = analysis.overall.as_ref().unwrap();
+                assert!((square / overall.statistic - 1.0).abs() < 1e-12);
+                assert!((difference.test.p / overall.p - 1.0).abs() < 1e-9);
                 assert!(difference.difference.value > 0.0, "aided reads better");
                 for mean in &analysis.treatments {
                     assert!(mean.mean.low() <= Some(mean.mean.value) && Some(mean.mean.value) <= mean.mean.high());
@@ -277,10 +276,29 @@ mod tests {
     }
 
     #[test]
-    fn one_treatment_is_no_comparison() {
-        let alone: Vec<CaseRating> = rows().into_iter().take(36).collect();
-        let error = analyze(&alone, Random::Cases).unwrap_err();
-        assert_eq!(error.reason, Reason::TooFew { n: 1, needed: 2 });
+    fn one_treatment_has_its_mean_and_no_comparison() {
+        let both = rows();
+        for random in [Random::ReadersAndCases, Random::Readers, Random::Cases] {
+            let compared = analyze(&both, random).unwrap();
+            for (i, of) in compared.treatments.iter().enumerate() {
+                let rows: Vec<CaseRating> = both.iter().filter(|row| row.treatment == of.treatment).cloned().collect();
+                let alone = analyze(&rows, random).unwrap();
+                assert_eq!(alone.treatments, [of.clone()]);
+                assert!(alone.overall.is_none() && alone.differences.is_empty() && alone.reader_differences.is_empty());
+                let of_both = compared.readers.iter().filter(|reader| reader.treatment == of.treatment);
+                assert_eq!(alone.readers, of_both.cloned().collect::<Vec<_>>(), "{i}");
+                let c = alone.components;
+                assert!(c.ms_treatment.is_none() && c.cov1.is_none() && c.cov3.is_none() && c.ms_interaction.is_none());
+                let reader = c.ms_reader.unwrap() - c.error + c.cov2.unwrap();
+                assert_eq!(c.reader, Some(reader));
+                // The standard error's square is (MS(R) + r max(Cov2, 0))/r.
+                if random == Random::ReadersAndCases {
+                    let r = alone.treatments[0].by_reader.len() as f64;
+                    let square = (c.ms_reader.unwrap() + r * c.cov2.unwrap().max(0.0)) / r;
+                    assert!((alone.treatments[0].se.unwrap().powi(2) / square - 1.0).abs() < 1e-12);
+                }
+            }
+        }
     }
 
     #[test]
@@ -290,7 +308,7 @@ mod tests {
             assert!(analyze(&one, random).unwrap_err().to_string().contains("one reader is no sample"));
         }
         let fixed = analyze(&one, Random::Cases).unwrap();
-        assert!(fixed.overall.p.is_finite() && fixed.components.ms_reader.is_none());
+        assert!(fixed.overall.is_some_and(|test| test.p.is_finite()) && fixed.components.ms_reader.is_none());
         assert!(
             (fixed.differences[0].test.p / fixed.reader_differences[0].test.as_ref().unwrap().p - 1.0).abs() < 1e-12
         );
@@ -309,7 +327,7 @@ mod tests {
         let mut one = rows();
         one.iter_mut().filter(|row| row.reader == "r1").for_each(|row| row.rating = f64::from(u8::from(row.truth)));
         let analysis = analyze(&one, Random::ReadersAndCases).unwrap();
-        assert!(analysis.overall.p.is_finite());
+        assert!(analysis.overall.is_some_and(|test| test.p.is_finite()));
         let perfect = analysis.readers.iter().find(|reader| reader.reader == "r1").unwrap();
         assert!(perfect.estimate.value == 1.0 && perfect.estimate.limits.is_err());
     }

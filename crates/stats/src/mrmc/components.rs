@@ -15,13 +15,14 @@ pub struct Components {
     pub cov2: Option<f64>,
     /// Different readers, different treatments; `None` with one of either.
     pub cov3: Option<f64>,
-    /// Mean square of treatments.
-    pub ms_treatment: f64,
+    /// Mean square of treatments; `None` with one.
+    pub ms_treatment: Option<f64>,
     /// Mean square of readers; within treatments where readers are nested in them. `None` with one reader.
     pub ms_reader: Option<f64>,
-    /// Mean square of the treatment-by-reader interaction; `None` with one reader, or readers nested in treatments.
+    /// Mean square of the treatment-by-reader interaction; `None` with one treatment or one reader, or readers nested in treatments.
     pub ms_interaction: Option<f64>,
-    /// The readers' variance, [MS(R) − MS(T:R)]/t − Cov1 + Cov3: an unbiased estimate, which may be negative and is left so.
+    /// The readers' variance, [MS(R) − MS(T:R)]/t − Cov1 + Cov3, or with one treatment MS(R) − Error + Cov2: an unbiased estimate, which
+    /// may be negative and is left so.
     pub reader: Option<f64>,
     /// The treatment-by-reader variance, MS(T:R) − Error + Cov1 + max(Cov2 − Cov3, 0): as `reader`, it may be negative.
     pub treatment_reader: Option<f64>,
@@ -88,7 +89,7 @@ impl Components {
         let by_treatment: Vec<Vec<f64>> = (0..shape.treatments).map(|i| endpoints.of_treatment(i)).collect();
         let means: Vec<f64> = by_treatment.iter().map(|thetas| mean(thetas)).collect();
         let grand = mean(&means);
-        let ms_treatment = shape.all_readers() * squares(&means, grand) / (t - 1.0);
+        let ms_treatment = (t > 1.0).then(|| shape.all_readers() * squares(&means, grand) / (t - 1.0));
         let [error, cov1, cov2, cov3] =
             [(true, true), (false, true), (true, false), (false, false)].map(|(t, r)| covariance(t, r));
         let mut components = Self {
@@ -102,6 +103,11 @@ impl Components {
             reader: None,
             treatment_reader: None,
         };
+        if let ([thetas], true) = (by_treatment.as_slice(), shape.readers[0] > 1) {
+            let ms_reader = squares(thetas, grand) / (thetas.len() as f64 - 1.0);
+            components.ms_reader = Some(ms_reader);
+            components.reader = Some(ms_reader - components.error + cov2.unwrap_or_default());
+        }
         if shape.df() < 1.0 {
             return components;
         }

@@ -39,11 +39,11 @@ impl NextStudy {
     /// Takes the variances of a fully crossed study that had so many cases; what is random there is random in the next study.
     ///
     /// # Errors
-    /// Undefined for another design, one reader, or a pilot without variance.
+    /// Undefined for another design, one reader, one treatment, or a pilot without variance.
     pub fn of(pilot: &Analysis, cases: usize) -> Result<Self, Undefined> {
         let c = &pilot.components;
         let Some(treatment_reader) = c.treatment_reader.filter(|_| pilot.design == Design::Crossed) else {
-            let why = "the pilot is not fully crossed, or has one reader";
+            let why = "the pilot is not fully crossed, or has one reader or one treatment";
             return Err(Undefined::new(STATISTIC, Reason::Other(why)));
         };
         let next = Self {

@@ -45,8 +45,9 @@ pub struct ReaderAnalysis {
     pub cases: usize,
     /// Positive cases.
     pub positive: usize,
-    /// Dorfman, Berbaum & Metz's analysis.
-    pub pseudovalues: Defined<Dbm>,
+    /// Dorfman, Berbaum & Metz's analysis; none with one treatment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pseudovalues: Option<Defined<Dbm>>,
     /// Each difference's test of non-inferiority, in the order of `differences`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub noninferiority: Vec<Defined<Test>>,
@@ -128,7 +129,7 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
         dependence: if study.patients().is_some() { Dependence::Patients } else { Dependence::Films },
         cases: study.cases().len(),
         positive: study.truth().iter().filter(|&&positive| positive).count(),
-        pseudovalues: Defined(study.analyze_pseudovalues(&options.analysis)),
+        pseudovalues: (study.treatments().len() > 1).then(|| Defined(study.analyze_pseudovalues(&options.analysis))),
         noninferiority,
         standalone: standalone(table, &study, options)?,
         localization,
@@ -215,14 +216,16 @@ fn methods(study: &ReaderStudy, analysis: &Analysis, options: &ReaderOptions) ->
     };
     let clustered = if study.patients().is_some() { ", with cases of one patient taken as one cluster" } else { "" };
     let positive = study.truth().iter().filter(|&&positive| positive).count();
+    let (under, done) = match study.treatments().len() {
+        1 => ("one treatment".to_owned(), "averaged"),
+        several => (format!("{several} treatments (design: {})", analysis.design.name()), "compared"),
+    };
     format!(
-        "{} readers rated {} cases, {positive} of them with the finding, under {} treatments (design: {}). The readers' {endpoint} were \
-         compared by the method of Obuchowski and Rockette with the degrees of freedom of Hillis, taking {random}. Covariances were estimated \
-         by {covariance}{clustered}. Intervals are of {}%.",
+        "{} readers rated {} cases, {positive} of them with the finding, under {under}. The readers' {endpoint} were {done} by the method of \
+         Obuchowski and Rockette with the degrees of freedom of Hillis, taking {random}. Covariances were estimated by \
+         {covariance}{clustered}. Intervals are of {}%.",
         study.readers().len(),
         study.cases().len(),
-        study.treatments().len(),
-        analysis.design.name(),
         100.0 * options.level.get(),
     )
 }

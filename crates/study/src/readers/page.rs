@@ -70,7 +70,9 @@ fn comparison(found: &ReaderAnalysis) -> Section {
             format!("{:.4}", pair.test.p),
         ]);
     }
-    let caption = format!("{} averaged over readers, and differences of treatments.", analysis.endpoint);
+    let is_compared = !analysis.differences.is_empty();
+    let and = if is_compared { ", and differences of treatments" } else { "" };
+    let caption = format!("{} averaged over readers{and}.", analysis.endpoint);
     let means = table("readers-treatments", &caption, &["treatment", "value", "df", "p"], rows);
     let components = table(
         "readers-components",
@@ -80,7 +82,8 @@ fn comparison(found: &ReaderAnalysis) -> Section {
     );
     let mut blocks = vec![Block::Table(means), Block::Table(components), Block::Text(found.methods.clone())];
     blocks.extend(found.notes.iter().map(|note| Block::Text(note.clone())));
-    Section { heading: "Comparison of treatments".into(), blocks }
+    let heading = if is_compared { "Comparison of treatments" } else { "The readers' mean" };
+    Section { heading: heading.into(), blocks }
 }
 
 fn components(c: &Components) -> Vec<Vec<String>> {
@@ -91,7 +94,7 @@ fn components(c: &Components) -> Vec<Vec<String>> {
         ("Cov1", c.cov1),
         ("Cov2", c.cov2),
         ("Cov3", c.cov3),
-        ("MS(T)", Some(c.ms_treatment)),
+        ("MS(T)", c.ms_treatment),
         ("MS(R)", c.ms_reader),
         ("MS(T:R)", c.ms_interaction),
     ];

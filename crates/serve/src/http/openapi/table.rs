@@ -23,6 +23,8 @@ pub(super) struct Query {
 pub(super) enum Kind {
     Text,
     Uid,
+    /// UIDs with commas between; none is any.
+    Uids,
     /// `YYYYMMDD`, or two with a hyphen between.
     Dates,
     /// Numbers from 1 with commas between.
@@ -116,7 +118,7 @@ const SEARCH: &[Query] = &[
     query("StudyID", Kind::Text, "Matches with `*` and `?`."),
     query("Modality", Kind::Text, "One, or several with commas between."),
     query("StudyDate", Kind::Dates, "A day, or a range of days."),
-    query("StudyInstanceUID", Kind::Uid, "One UID, or several with commas between."),
+    query("StudyInstanceUID", Kind::Uids, "One UID, or several with commas between; an empty text matches all."),
     query("includefield", Kind::Tags, "A tag or keyword beside those that are always given, or `all`."),
     query("fuzzymatching", Kind::Flag, "Not supported: a warning is given with `true`."),
     query("limit", Kind::Number(i64::MAX), "The most matches; 10,000 are given at most."),
