@@ -185,7 +185,7 @@ fn schema_of(kind: Kind) -> RefOr<Schema> {
         Kind::Text => text().pattern(Some(r"^[^\u0000]*$")),
         Kind::Uid => text().pattern(Some(format!("^{UID}$"))).max_length(Some(64)),
         Kind::Uids => text().pattern(Some(format!(r"^({UID})?([,\\]({UID})?)*$"))),
-        Kind::Dates => text().pattern(Some("^[0-9]{8}(-[0-9]{8})?$")),
+        Kind::Dates => text().pattern(Some("^([0-9]{8})?(-([0-9]{8})?)?$")),
         Kind::Frames => text().pattern(Some("^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*$")).max_length(Some(200)),
         Kind::Flag => text().enum_values(Some(["true", "false"])),
         Kind::Tags => text().pattern(Some("^([0-9A-Fa-f]{8}(,[0-9A-Fa-f]{8})*|all)?$")),

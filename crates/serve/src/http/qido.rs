@@ -119,6 +119,9 @@ impl Asked {
             asked.take(key, value)?;
         }
         for (key, value) in path {
+            if coxa_dimse::Uid::parse(value).is_none() {
+                return Err(HttpError::bad(format!("{key} wants a UID")));
+            }
             asked.take(key, value)?;
         }
         Ok(asked)
@@ -127,8 +130,11 @@ impl Asked {
     fn take(&mut self, key: &str, value: &str) -> Result<(), HttpError> {
         let list = || -> Result<Vec<String>, HttpError> {
             let uids: Vec<String> = value.split([',', '\\']).filter(|uid| !uid.is_empty()).map(str::to_owned).collect();
-            let are_uids = uids.iter().all(|uid| coxa_dimse::Uid::parse(uid).is_some());
-            if are_uids { Ok(uids) } else { Err(HttpError::bad(format!("{} wants UIDs", shown(key)))) }
+            if uids.iter().all(|uid| is_uid(uid)) {
+                Ok(uids)
+            } else {
+                Err(HttpError::bad(format!("{} wants UIDs", shown(key))))
+            }
         };
         let number = |most: i64| {
             value
@@ -178,6 +184,13 @@ impl Asked {
         }
         Ok(())
     }
+}
+
+/// Whether a text has a UID's form (PS3.5, 9.1). One that is too long is none that a film can have, and matches nothing.
+fn is_uid(text: &str) -> bool {
+    text.split('.').all(|part| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) && (part == "0" || !part.starts_with('0'))
+    })
 }
 
 /// A key of a request as an error may show it.

@@ -14,6 +14,7 @@ use super::state::Desk;
 use super::text::{self, visible};
 use super::{Frame, PageError, certificate, html};
 use crate::audit::Deed;
+use crate::config::Destination;
 use crate::db::{AllowedPeer, DeadKind, SeenRefusal, now};
 use crate::http::{App, Caller, Shared};
 use crate::language::{Language, Message};
@@ -404,6 +405,30 @@ pub(super) struct Echo {
     to: String,
 }
 
+fn named<'a>(app: &'a App, asked: &Echo) -> Result<&'a Destination, PageError> {
+    app.config.destinations.iter().find(|to| to.name == asked.to).ok_or(PageError::NotFound)
+}
+
+/// Tries something with a destination, and says what came of it.
+async fn try_with(
+    (app, desk, caller): (&App, &Desk, &Caller),
+    to: &Destination,
+    deed: Deed,
+    attempt: impl Future<Output = Result<(), String>>,
+) -> Result<Response, PageError> {
+    let is_stored = deed == Deed::TestSent;
+    app.audit.add(caller.event(deed).with("destination", &to.name)).await?;
+    let begun = std::time::Instant::now();
+    let answered = attempt.await;
+    let tested = Tested {
+        name: to.name.clone(),
+        is_stored: is_stored && answered.is_ok(),
+        wrong: answered.err().map(|error| Reason::of(caller.language, &error)),
+        milliseconds: begun.elapsed().as_millis(),
+    };
+    html(&gather(app, desk, caller, Some(tested)).await?)
+}
+
 /// `POST /operations/echo`: calls a destination, and says what came of it.
 pub(super) async fn echo(
     State(app): Shared,
@@ -411,20 +436,9 @@ pub(super) async fn echo(
     Extension(caller): Extension<Caller>,
     Form(asked): Form<Echo>,
 ) -> Result<Response, PageError> {
-    let to = app.config.destinations.iter().find(|to| to.name == asked.to).ok_or(PageError::NotFound)?;
-    app.audit.add(caller.event(Deed::Echoed).with("destination", &to.name)).await?;
-    let begun = std::time::Instant::now();
-    let answered = match send::call_of(&app.config, to) {
-        Ok(call) => send::echo(&call).await,
-        Err(error) => Err(error),
-    };
-    let tested = Tested {
-        name: to.name.clone(),
-        wrong: answered.err().map(|error| Reason::of(caller.language, &error)),
-        milliseconds: begun.elapsed().as_millis(),
-        is_stored: false,
-    };
-    html(&gather(&app, &desk, &caller, Some(tested)).await?)
+    let to = named(&app, &asked)?;
+    let call = async { send::echo(&send::call_of(&app.config, to)?).await };
+    try_with((&app, &desk, &caller), to, Deed::Echoed, call).await
 }
 
 /// `POST /operations/send`: stores a test picture of no patient at a destination, and says what came of it.
@@ -434,17 +448,8 @@ pub(super) async fn test_send(
     Extension(caller): Extension<Caller>,
     Form(asked): Form<Echo>,
 ) -> Result<Response, PageError> {
-    let to = app.config.destinations.iter().find(|to| to.name == asked.to).ok_or(PageError::NotFound)?;
-    app.audit.add(caller.event(Deed::TestSent).with("destination", &to.name)).await?;
-    let begun = std::time::Instant::now();
-    let sent = send::test_send(&app.config, to).await;
-    let tested = Tested {
-        name: to.name.clone(),
-        is_stored: sent.is_ok(),
-        wrong: sent.err().map(|error| Reason::of(caller.language, &error)),
-        milliseconds: begun.elapsed().as_millis(),
-    };
-    html(&gather(&app, &desk, &caller, Some(tested)).await?)
+    let to = named(&app, &asked)?;
+    try_with((&app, &desk, &caller), to, Deed::TestSent, send::test_send(&app.config, to)).await
 }
 
 /// Which row a form is about.

@@ -283,7 +283,7 @@ mod tests {
             for (i, of) in compared.treatments.iter().enumerate() {
                 let rows: Vec<CaseRating> = both.iter().filter(|row| row.treatment == of.treatment).cloned().collect();
                 let alone = analyze(&rows, random).unwrap();
-                assert_eq!(alone.treatments, [of.clone()]);
+                assert_eq!(alone.treatments.as_slice(), std::slice::from_ref(of));
                 assert!(alone.overall.is_none() && alone.differences.is_empty() && alone.reader_differences.is_empty());
                 let of_both = compared.readers.iter().filter(|reader| reader.treatment == of.treatment);
                 assert_eq!(alone.readers, of_both.cloned().collect::<Vec<_>>(), "{i}");

@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Uid,
     /// UIDs with commas between; none is any.
     Uids,
-    /// `YYYYMMDD`, or two with a hyphen between.
+    /// `YYYYMMDD`, or two with a hyphen between, either of which may be missing.
     Dates,
     /// Numbers from 1 with commas between.
     Frames,
@@ -117,7 +117,11 @@ const SEARCH: &[Query] = &[
     query("AccessionNumber", Kind::Text, "Matches with `*` and `?`."),
     query("StudyID", Kind::Text, "Matches with `*` and `?`."),
     query("Modality", Kind::Text, "One, or several with commas between."),
-    query("StudyDate", Kind::Dates, "A day, or a range of days."),
+    query(
+        "StudyDate",
+        Kind::Dates,
+        "A day, or a range of days whose first or last may be missing; an empty text matches all.",
+    ),
     query("StudyInstanceUID", Kind::Uids, "One UID, or several with commas between; an empty text matches all."),
     query("includefield", Kind::Tags, "A tag or keyword beside those that are always given, or `all`."),
     query("fuzzymatching", Kind::Flag, "Not supported: a warning is given with `true`."),
