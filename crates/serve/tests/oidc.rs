@@ -375,13 +375,22 @@ async fn the_provider_ends_sessions() {
     node.stop().await;
 }
 
+/// A program that ends with the test.
+struct Started(std::process::Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        drop(self.0.kill().and_then(|()| self.0.wait()));
+    }
+}
+
 /// oidc-provider-mock, which knows Jane Doe as `u-7`, and its issuer; `None` where it is not installed.
-async fn real_provider() -> Option<(std::process::Child, String)> {
+async fn real_provider() -> Option<(Started, String)> {
     let mut python = coxa_testing::python("oidc_provider_mock")?;
     let port = coxa_testing::free_port();
     let issuer = format!("http://127.0.0.1:{port}");
     let args = ["-m", "oidc_provider_mock", "--port", &port.to_string()];
-    let peer = python.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let peer = Started(python.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let user = json!({ "preferred_username": "jane", "name": "Jane Doe", "groups": ["radiology"] }).to_string();
     for _ in 0..200 {
         let put =
@@ -397,20 +406,18 @@ async fn real_provider() -> Option<(std::process::Child, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_signs_in_by_a_browser() {
     let Some(mut browser) = crate::peers::node("provider.js") else { return };
-    let Some((mut peer, issuer)) = real_provider().await else { return };
+    let Some((_peer, issuer)) = real_provider().await else { return };
     let node = node(&issuer, |_| {}).await;
     let pictures = coxa_testing::artifacts().join("provider");
     std::fs::create_dir_all(&pictures).unwrap();
     browser.args([&node.http, "u-7"]).arg(pictures);
     crate::peers::run(browser).await;
     node.stop().await;
-    peer.kill().unwrap();
-    peer.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_provider_signs_people_in() {
-    let Some((mut peer, issuer)) = real_provider().await else { return };
+    let Some((_peer, issuer)) = real_provider().await else { return };
     let node = node(&issuer, |_| {}).await;
     let mut visitor = node.stranger();
     let to = begin(None, &mut visitor, "/me").await;
@@ -426,6 +433,4 @@ async fn a_real_provider_signs_people_in() {
     // Its code is good once, even for the browser that began.
     assert_eq!(visitor.get(back.strip_prefix(&node.http).unwrap()).await.status(), 400);
     node.stop().await;
-    peer.kill().unwrap();
-    peer.wait().unwrap();
 }
