@@ -14,12 +14,15 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages. One that is not in the list yet is in English alone.
-const CONVERTED: [&str; 20] = [
+const CONVERTED: [&str; 23] = [
     "api.html",
     "audit.html",
     "base.html",
     "error.html",
     "join.html",
+    "labeling.html",
+    "labeling_film.html",
+    "labelings.html",
     "me.html",
     "monitoring.html",
     "monitoring_proposal.html",

@@ -11,6 +11,8 @@ mod certificate;
 mod choice;
 mod diagnoses;
 mod film;
+mod labeling;
+mod labeling_film;
 mod labels;
 mod me;
 mod monitoring;
@@ -117,6 +119,19 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/links/{place}", Action::Studies, studies::link)
         .post("/studies/{id}/lock", Action::Studies, studies::lock)
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
+        .get("/labeling", Action::Labelings, labeling::all)
+        .post("/labeling", Action::Labelings, labeling::make)
+        .get("/labeling/{id}", Action::Labelings, labeling::page)
+        .post("/labeling/{id}/close", Action::Labelings, labeling::close)
+        .get("/labeling/{id}/tables/{table}", Action::LabelingResults, labeling::table)
+        .get("/labeling/{id}/next", Action::Label, labeling_film::next)
+        .get("/labeling/{id}/films/{film}", Action::Label, labeling_film::page)
+        .post("/labeling/{id}/films/{film}", Action::Label, labeling_film::store)
+        .post("/labeling/{id}/films/{film}/undo", Action::Label, labeling_film::undo)
+        .get("/labeling/{id}/films/{film}/preview", Action::Label, labeling_film::preview)
+        .get("/labeling/{id}/films/{film}/values", Action::Label, labeling_film::values)
+        .get("/labeling/{id}/films/{film}/heat", Action::Label, labeling_film::heat)
+        .get("/labeling/{id}/films/{film}/earlier/{earlier}", Action::Label, labeling_film::earlier_preview)
         .get("/api", Action::Open, api::page)
         .post("/films/{id}/unblind", Action::Unblind, trial::unblind_film)
         .get("/trial", Action::Trial, trial::page)
@@ -196,6 +211,7 @@ struct Frame {
     films: bool,
     reading: bool,
     studies: bool,
+    labeling: bool,
     operations: bool,
     monitoring: bool,
     people: bool,
@@ -223,6 +239,7 @@ impl Frame {
             films: may(Action::Films),
             reading: may(Action::Reading),
             studies: may(Action::Studies),
+            labeling: may(Action::Labelings),
             operations: may(Action::Operations),
             monitoring: may(Action::Monitor),
             people: may(Action::People),
@@ -244,6 +261,7 @@ impl Frame {
             films: false,
             reading: false,
             studies: false,
+            labeling: false,
             operations: false,
             monitoring: false,
             people: false,
