@@ -396,6 +396,49 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn labelings_are_in_the_reviewer_s_language() {
+    let node = node().await;
+    let mut people = Vec::new();
+    for name in ["doe", "first"] {
+        let person = node.person(name, &[Role::Reviewer]).await;
+        node.app.db.set_language(person, CHINESE).await.unwrap();
+        people.push(node.session(person, Stage::Full).await);
+    }
+    let doe = &people[0];
+    for (seed, probability) in [("A", 0.95), ("BB", 0.9)] {
+        film(&node, seed, |film| film.patient_id = "P".into(), read(probability)).await;
+    }
+    is_chinese(doe.get("/labeling").await, "/labeling").await;
+    for (number, task) in ["labels", "heat_maps"].into_iter().enumerate() {
+        let fields =
+            [("name", "1"), ("task", task), ("seed", "1"), ("reviewer", "doe"), ("date", "all"), ("most", "2")];
+        let refused = doe.post("/labeling", &[("name", "1"), ("task", task), ("seed", "1")]).await;
+        assert_eq!(refused.status(), 400);
+        is_chinese(refused, "/labeling").await;
+        assert_eq!(doe.post("/labeling", &fields).await.status(), 303);
+        let path = format!("/labeling/{}", number + 1);
+        for path in [format!("{path}/next"), path.clone(), "/labeling".into()] {
+            is_chinese(doe.get(&path).await, &path).await;
+        }
+        let label = if number == 0 { ("label", "fracture") } else { ("site", "right") };
+        for film in 0..2 {
+            let film = format!("{path}/films/{film}");
+            assert_eq!(doe.post(&film, &[("supersedes", "0"), label]).await.status(), 303);
+            is_chinese(doe.get(&film).await, &film).await;
+            let wrong = doe.post(&film, &[("supersedes", "0")]).await;
+            assert_eq!(wrong.status(), 400);
+            is_chinese(wrong, &film).await;
+        }
+        is_chinese(doe.get(&format!("{path}/next")).await, &path).await;
+        is_chinese(people[1].get(&path).await, &path).await;
+        assert_eq!(people[1].post(&format!("{path}/close"), &[]).await.status(), 303);
+        is_chinese(doe.get(&path).await, &path).await;
+        is_chinese(doe.get(&format!("{path}/next")).await, &path).await;
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn monitoring_and_a_trial_are_in_the_reader_s_language() {
     // Columns of tables and their values are the same in every language.
     const KEYS: [&str; 5] = ["accession", "date", "fracture", "yes", "no"];

@@ -10,7 +10,7 @@ use super::standing::Standing;
 pub const REVIEW: &str = "review";
 
 /// The dataset with what was decided on each film. Films that are not decided keep the labels that they came with; the column [`REVIEW`]
-/// tells them apart.
+/// states which these are.
 pub fn labeled(given: &Dataset, standings: &[Standing]) -> Dataset {
     let boxes = given.boxes();
     let mut labeled = Dataset::new(given.folder.clone());

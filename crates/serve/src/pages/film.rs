@@ -112,6 +112,12 @@ fn decode(bytes: &[u8], language: Language) -> Result<Opened, HttpError> {
     Ok(Opened { preview: preview.into(), values: values.into(), aspect: film.pixel_aspect() })
 }
 
+/// A place on a film as a form has it, in the film's pixels; `None` where it is none.
+pub(super) fn mark_of(film: &Film, x: &str, y: &str) -> Option<(i64, i64)> {
+    let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
+    place(x, film.attributes.columns).zip(place(y, film.attributes.rows))
+}
+
 pub(super) fn answer(media: &'static str, bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(media))], bytes).into_response()
 }

@@ -12,7 +12,11 @@ mod choice;
 mod diagnoses;
 mod film;
 mod labeling;
+mod labeling_decision;
 mod labeling_film;
+mod labeling_new;
+mod labeling_pixels;
+mod labeling_seat;
 mod labels;
 mod me;
 mod monitoring;
@@ -120,18 +124,18 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/lock", Action::Studies, studies::lock)
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
         .get("/labeling", Action::Labelings, labeling::all)
-        .post("/labeling", Action::Labelings, labeling::make)
+        .post("/labeling", Action::Labelings, labeling_new::make)
         .get("/labeling/{id}", Action::Labelings, labeling::page)
         .post("/labeling/{id}/close", Action::Labelings, labeling::close)
         .get("/labeling/{id}/tables/{table}", Action::LabelingResults, labeling::table)
         .get("/labeling/{id}/next", Action::Label, labeling_film::next)
         .get("/labeling/{id}/films/{film}", Action::Label, labeling_film::page)
-        .post("/labeling/{id}/films/{film}", Action::Label, labeling_film::store)
-        .post("/labeling/{id}/films/{film}/undo", Action::Label, labeling_film::undo)
-        .get("/labeling/{id}/films/{film}/preview", Action::Label, labeling_film::preview)
-        .get("/labeling/{id}/films/{film}/values", Action::Label, labeling_film::values)
-        .get("/labeling/{id}/films/{film}/heat", Action::Label, labeling_film::heat)
-        .get("/labeling/{id}/films/{film}/earlier/{earlier}", Action::Label, labeling_film::earlier_preview)
+        .post("/labeling/{id}/films/{film}", Action::Label, labeling_decision::store)
+        .post("/labeling/{id}/films/{film}/undo", Action::Label, labeling_decision::undo)
+        .get("/labeling/{id}/films/{film}/preview", Action::Label, labeling_pixels::preview)
+        .get("/labeling/{id}/films/{film}/values", Action::Label, labeling_pixels::values)
+        .get("/labeling/{id}/films/{film}/heat", Action::Label, labeling_pixels::heat)
+        .get("/labeling/{id}/films/{film}/earlier/{earlier}", Action::Label, labeling_pixels::earlier_preview)
         .get("/api", Action::Open, api::page)
         .post("/films/{id}/unblind", Action::Unblind, trial::unblind_film)
         .get("/trial", Action::Trial, trial::page)
