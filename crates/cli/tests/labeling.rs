@@ -48,11 +48,13 @@ fn keys(dataset: &Dataset, place: usize, is_wrong: bool) -> Vec<&'static str> {
 }
 
 /// Keys that draw a box from the middle of the film to the right and down.
-const BOX: [&str; 8] = ["b", "Enter", "Enter", "Shift+ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown", "ArrowDown", "Enter"];
+const BOX: [&str; 8] =
+    ["b", "Enter", "Enter", "Shift+ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown", "ArrowDown", "Enter"];
 
 fn people(folder: &Path) -> Vec<(&'static str, String)> {
     let password = |name: &'static str| {
-        let added = coxa(&["people", "add", "--name", name, "--roles", "reviewer"]).current_dir(folder).output().unwrap();
+        let added =
+            coxa(&["people", "add", "--name", name, "--roles", "reviewer"]).current_dir(folder).output().unwrap();
         succeed(&added);
         (name, String::from_utf8(added.stdout).unwrap().trim().to_owned())
     };
@@ -69,7 +71,8 @@ fn labeling(folder: &Path, arguments: &[&str]) -> String {
 fn readings(dataset: &Dataset) -> String {
     let model = Bundle::shipped().unwrap().short_hash().to_owned();
     let line = |(at, film): (usize, &coxa_cohort::Film)| {
-        let values: Vec<f32> = (0..256).map(|cell| if cell / 16 == 8 && cell % 16 == at % 16 { 9.0 } else { 0.0 }).collect();
+        let values: Vec<f32> =
+            (0..256).map(|cell| if cell / 16 == 8 && cell % 16 == at % 16 { 9.0 } else { 0.0 }).collect();
         json!({
             "file": film.path, "probability": 0.9, "threshold": 0.5, "finding": true, "model": model, "width": 128, "height": 128,
             "regions": [], "cam": { "rows": 16, "columns": 16, "values": values },
@@ -95,19 +98,42 @@ fn two_reviewers_and_an_adjudicator_label_a_hundred_films_by_keys_and_a_network_
     let node = Serving::start(folder.path(), &["--roles", "receive,pages", "--http", &address]);
     let people = people(folder.path());
     let seed = SEED.to_string();
-    let import = ["import", "--films", "films", "--name", "Hips", "--reviewers", "ann,bob", "--adjudicator", "cat", "--seed", &seed];
+    let import = [
+        "import",
+        "--films",
+        "films",
+        "--name",
+        "Hips",
+        "--reviewers",
+        "ann,bob",
+        "--adjudicator",
+        "cat",
+        "--seed",
+        &seed,
+    ];
     let films = labeling(folder.path(), &import);
     std::fs::write(at("readings.jsonl"), readings(&dataset)).unwrap();
     let maps = MAPS.to_string();
     let import = [
-        "import", "--films", "films", "--name", "Maps", "--reviewers", "cat", "--task", "heat-maps", "--readings", "readings.jsonl",
-        "--sample", &maps, "--seed", &seed,
+        "import",
+        "--films",
+        "films",
+        "--name",
+        "Maps",
+        "--reviewers",
+        "cat",
+        "--task",
+        "heat-maps",
+        "--readings",
+        "readings.jsonl",
+        "--sample",
+        &maps,
+        "--seed",
+        &seed,
     ];
     let judging = labeling(folder.path(), &import);
     let needs = needs_look(folder.path(), films.parse().unwrap());
-    let plan = |who: usize, labeling: &str, turn: usize, films: Vec<Vec<&str>>| {
-        json!({ "name": people[who].0, "password": people[who].1, "labeling": labeling, "turn": turn, "films": films })
-    };
+    let plan = |who: usize, labeling: &str, turn: usize, films: Vec<Vec<&str>>| json!({ "name": people[who].0, "password": people[who].1, "labeling": labeling, "turn": turn, "films": films });
     let keys_of = |reviewer: usize| -> Vec<Vec<&'static str>> {
         let is_wrong = |place: usize| reviewer == 1 && errs(place);
         order(&needs, SEED, reviewer).into_iter().map(|place| keys(&dataset, place, is_wrong(place))).collect()
@@ -121,7 +147,12 @@ fn two_reviewers_and_an_adjudicator_label_a_hundred_films_by_keys_and_a_network_
     let disputed: Vec<usize> = (0..FILMS).filter(|place| errs(*place) && *place != EXCLUDED).collect();
     let adjudicator = disputed.iter().map(|place| keys(&dataset, *place, false)).collect();
     let sites = ["y", "o", "e", "y", "y", "y"].map(|key| vec![key]).to_vec();
-    let plans = [plan(0, &films, 0, ann), plan(1, &films, 0, bob), plan(2, &films, 1, adjudicator), plan(2, &judging, 2, sites)];
+    let plans = [
+        plan(0, &films, 0, ann),
+        plan(1, &films, 0, bob),
+        plan(2, &films, 1, adjudicator),
+        plan(2, &judging, 2, sites),
+    ];
     std::fs::write(at("plan.json"), json!(plans).to_string()).unwrap();
     let pictures = coxa_testing::artifacts().join("labeling");
     std::fs::create_dir_all(&pictures).unwrap();
@@ -146,7 +177,9 @@ fn two_reviewers_and_an_adjudicator_label_a_hundred_films_by_keys_and_a_network_
     let labeled = Dataset::load(&at("labeled")).unwrap();
     labeled.verify().unwrap();
     let box_of = &dataset.films[order(&needs, SEED, 0)[boxed]].image_id;
-    assert!(labeled.truth.iter().any(|drawn| drawn.image_id == *box_of && drawn.width > 2.0 && drawn.height > drawn.width));
+    assert!(
+        labeled.truth.iter().any(|drawn| drawn.image_id == *box_of && drawn.width > 2.0 && drawn.height > drawn.width)
+    );
     for (place, (film, given)) in labeled.films.iter().zip(&dataset.films).enumerate() {
         let review = if disputed.contains(&place) { "adjudicated" } else { "agreed" };
         assert_eq!((film.extra["review"].as_str(), film.excluded), (review, place == EXCLUDED), "{}", film.image_id);
@@ -170,7 +203,18 @@ fn train_and_report(folder: &Path) {
     let recipe = folder.join("tiny.toml");
     std::fs::write(&recipe, RECIPE.replace("epochs = 4", "epochs = 1")).unwrap();
     succeed(&training(&recipe, &folder.join("labeled"), &folder.join("runs")).output().unwrap());
-    let arguments = ["report", "--data", "labeled", "--model", "runs/tiny-1/bundle", "--seen-films", "--judged", "judged/judged.csv", "--out", "report"];
+    let arguments = [
+        "report",
+        "--data",
+        "labeled",
+        "--model",
+        "runs/tiny-1/bundle",
+        "--seen-films",
+        "--judged",
+        "judged/judged.csv",
+        "--out",
+        "report",
+    ];
     succeed(&coxa(&arguments).current_dir(folder).output().unwrap());
     let page = std::fs::read_to_string(folder.join("report/index.html")).unwrap();
     assert!(page.contains("judged by a physician"), "the report has the physician's score");

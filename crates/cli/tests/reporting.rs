@@ -15,7 +15,8 @@ fn the_report_is_one_page_that_asks_no_host() {
     simulate("pelvis", 12, &films);
     let out = folder.path().join("report");
     let judged = folder.path().join("judged.csv");
-    let ids = coxa_cohort::Dataset::load(&films).unwrap().films.into_iter().map(|film| format!("{},right\n", film.image_id));
+    let ids =
+        coxa_cohort::Dataset::load(&films).unwrap().films.into_iter().map(|film| format!("{},right\n", film.image_id));
     fs::write(&judged, format!("image_id,site\n{}", ids.collect::<String>())).unwrap();
     let arguments = ["report", "--data", text(&films), "--model", text(&bundle), "--judged", text(&judged), "--out"];
     succeed(&coxa(&arguments).arg(&out).output().unwrap());

@@ -90,7 +90,7 @@ if (answerForm) {
     isSent = true;
     const body = new URLSearchParams(new FormData(from, submitter));
     body.set("by", "script");
-    const stored = await storeUntilDone(from, body, { ended: "script-labeling-ended", words: say, refused: () => (isSent = false) });
+    const stored = await storeUntilDone(from, body, { ended: Coxa.say("script-labeling-ended"), words: say, refused: () => (isSent = false) });
     if (!stored) return;
     delete document.body.dataset.painted;
     if (location.pathname === stored.next) location.reload();

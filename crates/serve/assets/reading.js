@@ -114,7 +114,7 @@
       isSent = false;
       run();
     };
-    if (await storeUntilDone(form, body, { ended: "script-session-ended", words, refused })) location.reload();
+    if (await storeUntilDone(form, body, { ended: Coxa.say("script-session-ended"), words, refused })) location.reload();
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();

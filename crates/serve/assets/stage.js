@@ -245,7 +245,7 @@ class FilmPen {
 }
 
 // Sends a form until the server has stored it. Resolves to its answer; to `null` where it was refused, after `refused(words)`, or where the
-// session has ended. `words(text)` says what is the matter.
+// session has ended, with the words for that in `ended`. `words(text)` shows what is the matter.
 async function storeUntilDone(form, body, { ended, words, refused }) {
   const controls = () => form.querySelectorAll("button, input, select, textarea");
   controls().forEach((part) => (part.disabled = true));
@@ -254,7 +254,7 @@ async function storeUntilDone(form, body, { ended, words, refused }) {
       const response = await fetch(form.action, { method: "POST", body, cache: "no-store" });
       if (response.ok) return await response.json();
       if (response.status === 401 || response.status === 403) {
-        words(Coxa.say(ended));
+        words(ended);
         return null;
       }
       if (response.status < 500 && response.status !== 429) {

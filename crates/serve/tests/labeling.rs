@@ -27,7 +27,8 @@ async fn scene(probabilities: &[f64]) -> Scene {
     let node = Running::start(|config| config.roles = vec![NodeRole::Receive, NodeRole::Pages]).await;
     let mut uids = Vec::new();
     for (at, probability) in probabilities.iter().enumerate() {
-        let id = film(&node, &"A".repeat(at + 1), |film| film.study_date = format!("2026010{at}"), read(*probability)).await;
+        let id =
+            film(&node, &"A".repeat(at + 1), |film| film.study_date = format!("2026010{at}"), read(*probability)).await;
         uids.push(node.app.db.film(id).await.unwrap().unwrap().attributes.sop_instance_uid);
     }
     let mut people = Vec::new();
@@ -178,7 +179,13 @@ async fn two_reviewers_and_an_adjudicator_make_a_dataset() {
 async fn recorded(who: &Visitor, labeling: i64, number: usize) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     let film = format!("/labeling/{labeling}/films/{number}");
-    for path in [format!("/labeling/{labeling}/next"), film.clone(), format!("{film}/heat"), format!("/labeling/{labeling}"), "/labeling".into()] {
+    for path in [
+        format!("/labeling/{labeling}/next"),
+        film.clone(),
+        format!("{film}/heat"),
+        format!("/labeling/{labeling}"),
+        "/labeling".into(),
+    ] {
         let answer = who.get(&path).await;
         let headers = answer.headers().iter().filter(|(name, _)| *name != "date");
         let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
@@ -216,7 +223,8 @@ async fn a_blind_reviewer_learns_nothing_of_network_label_or_colleague() {
     }
     let after = recorded(&scene.ann, labeling, 0).await;
     for (path, text) in &before {
-        if !path.ends_with(&format!("/labeling/{labeling}")) {
+        // The form of a new labeling offers another seed each time.
+        if path.starts_with("film") || path.ends_with("/next") {
             assert_eq!(text, &after[path], "{path}");
         }
     }
@@ -225,7 +233,8 @@ async fn a_blind_reviewer_learns_nothing_of_network_label_or_colleague() {
     for at in 0..4 {
         let text = recorded(&scene.ann, labeling, at).await;
         let page = text[&format!("/labeling/{labeling}/next")].clone();
-        let counted = page.replace(&format!("{at} of 4"), "N of 4").replace(&format!("value=\"{at}\" aria"), "value=\"N\" aria");
+        let counted =
+            page.replace(&format!("{at} of 4"), "N of 4").replace(&format!("value=\"{at}\" aria"), "value=\"N\" aria");
         pages.push(counted.split("<form id=\"undo\"").next().unwrap().to_owned());
         let film = next(&scene.ann, labeling).await.unwrap();
         assert_eq!(decide(&scene.ann, labeling, &film, &[("label", "none")]).await.status(), 200);
@@ -296,7 +305,14 @@ async fn forms_that_make_no_labeling_are_refused_with_reasons() {
     assert!(scene.node.app.db.labelings().await.unwrap().is_empty());
     // As the worklist finds films, with a report beside.
     let reports = format!("sop_instance_uid,report\n{uid},\"No acute fracture.\nOld <ramus> fracture.\"\n");
-    let fields = [("name", "a"), ("task", "labels"), ("seed", "1"), ("reviewer", "annika"), ("date", "all"), ("reports", &reports)];
+    let fields = [
+        ("name", "a"),
+        ("task", "labels"),
+        ("seed", "1"),
+        ("reviewer", "annika"),
+        ("date", "all"),
+        ("reports", &reports),
+    ];
     let made = scene.dan.post("/labeling", &fields).await;
     assert_eq!(made.status(), 303, "{}", made.text().await.unwrap());
     let place = made.headers()["location"].to_str().unwrap().to_owned();
@@ -317,7 +333,9 @@ async fn an_imported_dataset_comes_back_without_loss() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("images")).unwrap();
     let mut dataset = Dataset::new(folder.path());
-    for (at, label) in [Label::Present, Label::Absent, Label::Unknown, Label::Absent, Label::Absent].into_iter().enumerate() {
+    for (at, label) in
+        [Label::Present, Label::Absent, Label::Unknown, Label::Absent, Label::Absent].into_iter().enumerate()
+    {
         let path = format!("images/{at}.png");
         // The last one is a brighter copy of the first, with another label.
         picture(folder.path(), &path, |v| if at == 4 { v / 2 + 60 } else { v }, at % 4);

@@ -101,7 +101,12 @@ fn task_word(task: &str) -> &'static str {
     TASKS.iter().find(|(key, _)| *key == task).map_or("labeling-task-labels", |(_, word)| word)
 }
 
-pub(super) async fn list(app: &App, caller: &Caller, wrong: &'static str, filled: Fields) -> Result<Response, PageError> {
+pub(super) async fn list(
+    app: &App,
+    caller: &Caller,
+    wrong: &'static str,
+    filled: Fields,
+) -> Result<Response, PageError> {
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
     let own = app.db.labelings_of_person(person.id).await?;
     let rows = app.db.labelings().await?.into_iter().map(|labeling| Listed {
@@ -232,9 +237,7 @@ pub(super) async fn page(
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
     let sees = sees(&caller, &board);
     let part = part_of(&board.labeling, &board.people, person.id);
-    let count = |is: &dyn Fn(&Standing) -> bool| {
-        board.decided.iter().filter(|on_film| is(&on_film.standing)).count()
-    };
+    let count = |is: &dyn Fn(&Standing) -> bool| board.decided.iter().filter(|on_film| is(&on_film.standing)).count();
     let settled = count(&|standing| standing.decision().is_some());
     let disputed = count(&|standing| matches!(standing, Standing::Disputed));
     let adjudicated = count(&|standing| matches!(standing, Standing::Adjudicated(_)));
