@@ -11,14 +11,18 @@ const { chromium } = require('playwright-core');
 const [url, folder, list] = process.argv.slice(2);
 const plans = JSON.parse(fs.readFileSync(list, 'utf8'));
 
+// A small canvas is painted sooner.
+const SMALL = { width: 800, height: 600 };
+const PASSWORD = 'seven quiet herons walk';
+
 async function enter(page, name, password) {
   await page.goto(`${url}/signin`);
   await page.fill('input[name=name]', name);
   await page.fill('input[name=password]', password);
   await page.keyboard.press('Enter');
   await page.waitForURL(/signin\/password/);
-  await page.fill('input[name=password]', `${name} and a horse`);
-  await page.fill('input[name=again]', `${name} and a horse`);
+  await page.fill('input[name=password]', PASSWORD);
+  await page.fill('input[name=again]', PASSWORD);
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => !location.pathname.startsWith('/signin'));
 }
@@ -36,13 +40,13 @@ async function pictures(page, name) {
     await page.waitForTimeout(150);
     await page.screenshot({ path: path.join(folder, `${name}-${width}.png`), fullPage: width === 400 });
   }
-  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.setViewportSize(SMALL);
 }
 
 const signedIn = {};
 
 async function decide(browser, { name, password, labeling, films }, done) {
-  const page = signedIn[name] || (await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage());
+  const page = signedIn[name] || (await (await browser.newContext({ viewport: SMALL })).newPage());
   const faults = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   if (!signedIn[name]) await enter(page, name, password);
