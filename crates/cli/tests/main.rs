@@ -5,6 +5,7 @@ mod collecting;
 mod deidentifying;
 mod evaluating;
 mod importing;
+mod labeling;
 mod predicting;
 mod reading;
 mod reporting;

@@ -14,8 +14,18 @@ fn the_report_is_one_page_that_asks_no_host() {
     let films = folder.path().join("films");
     simulate("pelvis", 12, &films);
     let out = folder.path().join("report");
-    succeed(&run(&["report", "--data", text(&films), "--model", text(&bundle), "--out", text(&out)]));
+    let judged = folder.path().join("judged.csv");
+    let ids =
+        coxa_cohort::Dataset::load(&films).unwrap().films.into_iter().map(|film| format!("{},right\n", film.image_id));
+    fs::write(&judged, format!("image_id,site\n{}", ids.collect::<String>())).unwrap();
+    let arguments = ["report", "--data", text(&films), "--model", text(&bundle), "--judged", text(&judged), "--out"];
+    succeed(&coxa(&arguments).arg(&out).output().unwrap());
     let page = fs::read_to_string(out.join("index.html")).unwrap();
+    let judged: Value = serde_json::from_slice(&fs::read(out.join("judged.json")).unwrap()).unwrap();
+    let called = judged["true_positives"].as_u64().unwrap();
+    assert_eq!((judged["sites"]["right"].as_u64(), judged["others"].as_u64()), (Some(called), Some(12 - called)));
+    let row = format!("heat map on the right site, judged by a physician ({called} called fractures)");
+    assert!(page.contains(&row) && fs::read_to_string(out.join("tables/localization.csv")).unwrap().contains(&row));
     assert!(page.contains("Research use only") && page.contains("simulated films"));
     assert!(!page.contains("src=\"http") && !page.contains("url("));
     for file in [

@@ -10,7 +10,7 @@ use coxa_schema::{BodyPart, FractureType, Label, Sex, Side};
 
 use crate::error::CohortError;
 use crate::film::{Film, TruthBox};
-use crate::truth::{TRUTH_COLUMNS, check_truth, load_truth};
+use crate::truth::{TRUTH_COLUMNS, check_truth, truth_of};
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.csv";
@@ -63,18 +63,35 @@ impl Dataset {
     /// # Errors
     /// [`CohortError`], naming file, row and value.
     pub fn load(folder: &Path) -> Result<Self, CohortError> {
-        let table = Table::read(&folder.join(MANIFEST))?;
-        for column in REQUIRED {
-            table.require(column)?;
-        }
-        let films = CohortError::gather(table.rows().map(|row| film(&table, row)))?;
-        let lines: Vec<u64> = table.rows().map(|row| row.line()).collect();
-        check_films(table.path(), &films, &lines)?;
-        let (truth, truth_lines) = load_truth(&folder.join(TRUTH))?;
-        check_truth(&folder.join(TRUTH), &truth, &truth_lines, &films)?;
-        let dataset = Self { folder: folder.to_owned(), films, truth };
+        let truth = folder.join(TRUTH);
+        let truth = truth.exists().then(|| Table::read(&truth)).transpose()?;
+        let (dataset, lines) = Self::of_tables(folder, &Table::read(&folder.join(MANIFEST))?, truth.as_ref())?;
         dataset.check_files(&lines)?;
         Ok(dataset)
+    }
+
+    /// The dataset of a manifest and a truth table that are in memory, with the checks of [`Dataset::load`] but for the files' existence;
+    /// `folder` stands for its place in error messages. The inverse of [`Dataset::manifest_csv`] and [`Dataset::truth_csv`].
+    ///
+    /// # Errors
+    /// [`CohortError`], naming row and value.
+    pub fn parse(folder: &Path, manifest: &[u8], truth: &[u8]) -> Result<Self, CohortError> {
+        let (manifest, truth) =
+            (Table::parse(manifest, &folder.join(MANIFEST))?, Table::parse(truth, &folder.join(TRUTH))?);
+        Ok(Self::of_tables(folder, &manifest, Some(&truth))?.0)
+    }
+
+    /// A dataset of its tables, with the line of each film.
+    fn of_tables(folder: &Path, manifest: &Table, truth: Option<&Table>) -> Result<(Self, Vec<u64>), CohortError> {
+        for column in REQUIRED {
+            manifest.require(column)?;
+        }
+        let films = CohortError::gather(manifest.rows().map(|row| film(manifest, row)))?;
+        let lines: Vec<u64> = manifest.rows().map(|row| row.line()).collect();
+        check_films(manifest.path(), &films, &lines)?;
+        let (boxes, box_lines) = truth.map(truth_of).transpose()?.unwrap_or_default();
+        check_truth(&folder.join(TRUTH), &boxes, &box_lines, &films)?;
+        Ok((Self { folder: folder.to_owned(), films, truth: boxes }, lines))
     }
 
     /// Writes `manifest.csv` and `truth.csv`, each whole or not at all, after the checks that [`Dataset::load`] makes (but
@@ -270,7 +287,8 @@ impl Dataset {
         Ok(())
     }
 
-    fn manifest_csv(&self) -> Vec<u8> {
+    /// The bytes of `manifest.csv`.
+    pub fn manifest_csv(&self) -> Vec<u8> {
         let extra: BTreeSet<&str> = self.films.iter().flat_map(|film| film.extra.keys().map(String::as_str)).collect();
         let header: Vec<&str> = MANIFEST_COLUMNS.iter().copied().chain(extra).collect();
         let rows = self
@@ -280,7 +298,8 @@ impl Dataset {
         to_csv(&header, rows)
     }
 
-    fn truth_csv(&self) -> Vec<u8> {
+    /// The bytes of `truth.csv`.
+    pub fn truth_csv(&self) -> Vec<u8> {
         let rows = self.truth.iter().map(|truth| {
             [
                 truth.image_id.clone(),

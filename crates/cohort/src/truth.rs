@@ -11,12 +11,8 @@ use coxa_schema::{FractureType, Label};
 /// The columns of the truth table.
 pub(crate) const TRUTH_COLUMNS: [&str; 6] = ["image_id", "x", "y", "width", "height", "class"];
 
-/// The boxes with the line of each; none where there is no table.
-pub(crate) fn load_truth(path: &Path) -> Result<(Vec<TruthBox>, Vec<u64>), CohortError> {
-    if !path.exists() {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let table = Table::read(path)?;
+/// The boxes with the line of each.
+pub(crate) fn truth_of(table: &Table) -> Result<(Vec<TruthBox>, Vec<u64>), CohortError> {
     for column in TRUTH_COLUMNS {
         table.require(column)?;
     }

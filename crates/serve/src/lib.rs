@@ -8,6 +8,7 @@
 //! - [`http`]: `/health`, `/ready`, `/metrics`, `/dicom-web`, `/api/v1`, `/fhir`.
 //! - [`people`]: accounts, sign-in, and the one table of who may do what.
 //! - [`monitor`]: what films and scores are like over time, and recalibration on films that the hospital labeled.
+//! - [`labeling`]: films labeled by reviewers, heat maps judged, and the dataset that comes of it.
 //! - [`trial`]: a randomized trial of the reader: shown or withheld results.
 //! - [`audit`]: what was done, in a chain that shows any change.
 //! - [`db`]: one SQL text for SQLite and PostgreSQL; work that waits in rows.
@@ -27,6 +28,7 @@ pub mod db;
 mod error;
 pub mod http;
 mod keep;
+pub mod labeling;
 mod language;
 pub mod log;
 pub mod metrics;

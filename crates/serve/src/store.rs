@@ -55,8 +55,7 @@ impl Store {
     /// # Errors
     /// When the folder cannot be made or written.
     pub fn open(data: &Path, node: &str, bucket: Option<&str>) -> Result<Self, StoreError> {
-        let (films, incoming) = (data.join("films"), data.join("incoming"));
-        std::fs::create_dir_all(&films)?;
+        let incoming = data.join("incoming");
         std::fs::create_dir_all(&incoming)?;
         for entry in std::fs::read_dir(&incoming)? {
             let path = entry?.path();
@@ -64,6 +63,17 @@ impl Store {
                 std::fs::remove_file(path)?;
             }
         }
+        Self::beside(data, node, bucket)
+    }
+
+    /// The same beside a node that may be running: what it is receiving stays.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn beside(data: &Path, node: &str, bucket: Option<&str>) -> Result<Self, StoreError> {
+        let (films, incoming) = (data.join("films"), data.join("incoming"));
+        std::fs::create_dir_all(&films)?;
+        std::fs::create_dir_all(&incoming)?;
         // Every hash's first two digits have their folder, so that a film's arrival makes one directory entry.
         for first in 0..=255u8 {
             let folder = films.join(format!("{first:02x}"));

@@ -14,12 +14,15 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages.
-const CONVERTED: [&str; 22] = [
+const CONVERTED: [&str; 25] = [
     "api.html",
     "audit.html",
     "base.html",
     "error.html",
     "join.html",
+    "labeling.html",
+    "labeling_film.html",
+    "labelings.html",
     "me.html",
     "monitoring.html",
     "monitoring_proposal.html",
@@ -428,6 +431,49 @@ async fn a_study_is_in_the_language_of_its_designer() {
     let truth = "sop_instance_uid,truth\n1.2.3,1\n";
     let missing = doe.post(&format!("{path}/ratings.csv"), &[("truth", truth)]).await;
     assert!(is_chinese(missing, &path).await.contains("1 張影像中有 1 張"));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labelings_are_in_the_reviewer_s_language() {
+    let node = node().await;
+    let mut people = Vec::new();
+    for name in ["doe", "first"] {
+        let person = node.person(name, &[Role::Reviewer]).await;
+        node.app.db.set_language(person, CHINESE).await.unwrap();
+        people.push(node.session(person, Stage::Full).await);
+    }
+    let doe = &people[0];
+    for (seed, probability) in [("A", 0.95), ("BB", 0.9)] {
+        film(&node, seed, |film| film.patient_id = "P".into(), read(probability)).await;
+    }
+    is_chinese(doe.get("/labeling").await, "/labeling").await;
+    for (number, task) in ["labels", "heat_maps"].into_iter().enumerate() {
+        let fields =
+            [("name", "1"), ("task", task), ("seed", "1"), ("reviewer", "doe"), ("date", "all"), ("most", "2")];
+        let refused = doe.post("/labeling", &[("name", "1"), ("task", task), ("seed", "1")]).await;
+        assert_eq!(refused.status(), 400);
+        is_chinese(refused, "/labeling").await;
+        assert_eq!(doe.post("/labeling", &fields).await.status(), 303);
+        let path = format!("/labeling/{}", number + 1);
+        for path in [format!("{path}/next"), path.clone(), "/labeling".into()] {
+            is_chinese(doe.get(&path).await, &path).await;
+        }
+        let label = if number == 0 { ("label", "fracture") } else { ("site", "right") };
+        for film in 0..2 {
+            let film = format!("{path}/films/{film}");
+            assert_eq!(doe.post(&film, &[("supersedes", "0"), label]).await.status(), 303);
+            is_chinese(doe.get(&film).await, &film).await;
+            let wrong = doe.post(&film, &[("supersedes", "0")]).await;
+            assert_eq!(wrong.status(), 400);
+            is_chinese(wrong, &film).await;
+        }
+        is_chinese(doe.get(&format!("{path}/next")).await, &path).await;
+        is_chinese(people[1].get(&path).await, &path).await;
+        assert_eq!(people[1].post(&format!("{path}/close"), &[]).await.status(), 303);
+        is_chinese(doe.get(&path).await, &path).await;
+        is_chinese(doe.get(&format!("{path}/next")).await, &path).await;
+    }
     node.stop().await;
 }
 

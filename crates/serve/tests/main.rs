@@ -5,6 +5,7 @@ mod dicomweb;
 mod faults;
 mod films;
 mod hostile;
+mod labeling;
 mod language;
 mod monitoring;
 mod nodes;

@@ -4,7 +4,7 @@
 //! the status for what is not (a number or UID that was guessed). Run with `COXA_BLESS=1` to write it anew, and read the difference.
 
 use coxa_serve::config::Role as NodeRole;
-use coxa_serve::db::{NewReview, Scope, Verdict};
+use coxa_serve::db::{NewItem, NewLabeling, NewReview, Scope, Verdict};
 use coxa_serve::http::{Rule, rules};
 use coxa_serve::people::Role;
 use coxa_serve::people::session::Stage;
@@ -61,6 +61,19 @@ async fn scene() -> Scene {
         person: victim,
     };
     let review = node.app.db.add_review(&review).await.unwrap();
+    let labeling = NewLabeling {
+        name: "hips".into(),
+        task: "labels".into(),
+        rule: "one film".into(),
+        seed: 1,
+        by: "victim".into(),
+        manifest: "image_id,path,patient,body_part,label\nF1,a.dcm,,pelvis,\n".into(),
+        truth: "image_id,x,y,width,height,class\n".into(),
+        reviewers: vec![victim],
+        adjudicator: None,
+        films: vec![NewItem { film: id, ..NewItem::default() }],
+    };
+    assert_eq!(node.app.db.add_labeling(&labeling).await.unwrap(), id);
     for (name, scope) in [("r", Scope::Read), ("a", Scope::Admin)] {
         assert!(node.app.db.add_token(name, &format!("token {name}"), scope).await.unwrap());
     }
@@ -80,6 +93,7 @@ impl Scene {
             ("review", true) => self.review.to_string(),
             ("id", true) => numbers.to_string(),
             ("name", true) => "pages.css".into(),
+            ("table", true) => "manifest.csv".into(),
             ("frames", _) => "1".into(),
             _ => "999999".into(),
         };

@@ -10,6 +10,7 @@ pub mod error;
 pub mod evaluate;
 pub mod figures;
 pub mod froc;
+pub mod judged;
 pub mod localize;
 pub mod page;
 pub mod predictions;

@@ -11,7 +11,7 @@ use coxa_cohort::{Dataset, Film, TruthBox};
 use coxa_imaging::{Fit, Geometry};
 use coxa_schema::{Finding, HeatMap, Label, Region};
 use coxa_stats::{Clusters, Estimate, Inference, Interval, Level, Limits, Plan, Undefined, means};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StudyError;
 use crate::evaluate::{Clustering, Dependence};
@@ -54,7 +54,7 @@ impl Default for LocalizationOptions {
 }
 
 /// Where a film's strongest activation lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Site {
     /// In a grown truth box.
@@ -65,6 +65,26 @@ pub enum Site {
     Elsewhere,
     /// There is no activation.
     None,
+}
+
+impl Site {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Right, Self::OppositeSide, Self::Elsewhere, Self::None];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::OppositeSide => "opposite_side",
+            Self::Elsewhere => "elsewhere",
+            Self::None => "none",
+        }
+    }
+
+    /// Parses a site as it is written.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|site| site.as_str() == text)
+    }
 }
 
 /// The localization on a fractured film with truth boxes.
@@ -108,6 +128,23 @@ pub struct Sites {
     pub elsewhere: u64,
     /// Nowhere.
     pub none: u64,
+}
+
+impl Sites {
+    /// Counts sites.
+    pub fn of(sites: impl IntoIterator<Item = Site>) -> Self {
+        let mut counts = Self::default();
+        for site in sites {
+            let count = match site {
+                Site::Right => &mut counts.right,
+                Site::OppositeSide => &mut counts.opposite_side,
+                Site::Elsewhere => &mut counts.elsewhere,
+                Site::None => &mut counts.none,
+            };
+            *count += 1;
+        }
+        counts
+    }
 }
 
 /// The localization of a set of readings.
@@ -366,7 +403,6 @@ impl Found {
         let of_films =
             |is: &dyn Fn(&FilmLocalization) -> bool| share(films().map(|(at, film)| (at, is(film))).collect());
         let of_hits = |is: &dyn Fn(&FilmLocalization) -> bool| share(hits().map(|(at, film)| (at, is(film))).collect());
-        let count = |site: Site| hits().filter(|(_, film)| film.site == site).count() as u64;
         let quiet = |films: &mut dyn Iterator<Item = &(usize, bool, bool)>| {
             share(films.map(|&(at, _, shows)| (at, !shows)).collect())
         };
@@ -377,12 +413,7 @@ impl Found {
             margin: options.margin,
             dependence: if patients.repeat { Dependence::Patients } else { Dependence::Films },
             right_site: of_hits(&|film| film.site == Site::Right),
-            sites: Sites {
-                right: count(Site::Right),
-                opposite_side: count(Site::OppositeSide),
-                elsewhere: count(Site::Elsewhere),
-                none: count(Site::None),
-            },
+            sites: Sites::of(hits().map(|(_, film)| film.site)),
             pointing_game: of_films(&|film| film.site == Site::Right),
             pointing_game_strict: of_films(&|film| film.in_box),
             side_confused: share(self.sides.clone()),

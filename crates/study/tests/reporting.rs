@@ -55,6 +55,7 @@ fn page(options: &EvaluationOptions) -> Page {
         not_read: 0,
         evaluation: &evaluation,
         localization: Some(&nowhere),
+        judged: None,
         training: Vec::new(),
         flow: None,
         demographics: None,

@@ -90,6 +90,7 @@ pub fn demonstrate(request: &DemoRequest<'_>, observer: &mut dyn WorkObserver) -
             dataset: &test,
             run: run.as_ref().map(RunLayout::folder),
             readers: Vec::new(),
+            judgments: None,
             options: EvaluationOptions { threshold, ..EvaluationOptions::default() },
             title: title.to_owned(),
             out: &report,

@@ -9,6 +9,7 @@ pub mod deidentify;
 pub mod demo;
 pub mod evaluate;
 pub mod import;
+pub mod labeling;
 pub mod model;
 pub mod people;
 pub mod place;

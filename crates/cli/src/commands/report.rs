@@ -6,6 +6,7 @@ use clap::Args;
 use coxa_cohort::Dataset;
 use coxa_model::{Detector, DetectorOptions};
 use coxa_study::figures::roc::ReaderPoint;
+use coxa_study::judged::Judgments;
 use coxa_workflow::models::open_bundle;
 use coxa_workflow::report::{ReportRequest, assess, refuse_existing};
 use coxa_workflow::seen::{patient_key, refuse_seen};
@@ -31,6 +32,9 @@ pub struct Report {
     /// Draw these readers beside the ROC curve (name, group, sensitivity, specificity).
     #[arg(long, value_name = "FILE.csv")]
     readers: Option<PathBuf>,
+    /// Show heat maps that a physician judged next to the automatic score (image_id, site).
+    #[arg(long, value_name = "FILE.csv")]
+    judged: Option<PathBuf>,
     /// Write the report to this new folder.
     #[arg(long)]
     out: PathBuf,
@@ -55,6 +59,7 @@ impl Report {
     pub fn run(self) -> anyhow::Result<Outcome> {
         refuse_existing(&self.out)?;
         let readers = self.readers.as_deref().map(read_readers).transpose()?.unwrap_or_default();
+        let judgments = self.judged.as_deref().map(Judgments::load).transpose()?;
         let mut dataset = Dataset::load(&self.data)?;
         if let Some(year) = self.from_year {
             let left_out = dataset.keep_from_year(year)?;
@@ -81,6 +86,7 @@ impl Report {
             dataset: &dataset,
             run: self.run.as_deref(),
             readers,
+            judgments,
             options,
             title: self.title,
             out: &self.out,

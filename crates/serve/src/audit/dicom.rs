@@ -41,12 +41,12 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
     use Deed::{
         AuditExported, AuditRead, AuditVerified, BaselineChosen, CalibrationProposed, CalibrationTaken,
         DiagnosesEntered, Echoed, EnrollingStopped, FactorAdded, FactorRemoved, FilmOpened, FilmRemoved, FilmsListed,
-        LabelsAdded, NodeStarted, NodeStopped, ObjectSent, ObjectsRetrieved, ObjectsSearched, ObjectsStored,
-        PasswordChanged, PasswordReset, PatientOptedOut, PatientRandomized, PatientWithdrawn, PeerAllowed,
-        PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent, ResultPushed, ResultsRead, ReviewUndone, Reviewed,
-        SessionsEnded, SignInFailed, SignedIn, SignedOut, StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked,
-        StudyMade, TestSent, TokenCreated, TokenRevoked, TrialBegun, TrialClosed, TrialExported, TrialRevealed,
-        Unblinded,
+        LabelingClosed, LabelingExported, LabelingMade, LabelsAdded, NodeStarted, NodeStopped, ObjectSent,
+        ObjectsRetrieved, ObjectsSearched, ObjectsStored, PasswordChanged, PasswordReset, PatientOptedOut,
+        PatientRandomized, PatientWithdrawn, PeerAllowed, PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent,
+        ResultPushed, ResultsRead, ReviewUndone, Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut,
+        StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked, StudyMade, TestSent, TokenCreated, TokenRevoked,
+        TrialBegun, TrialClosed, TrialExported, TrialRevealed, Unblinded,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),
@@ -57,11 +57,11 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         FilmOpened | ResultsRead => (INSTANCES_ACCESSED, None, 'R'),
         Reviewed => (INSTANCES_ACCESSED, None, 'C'),
         ReviewUndone => (INSTANCES_ACCESSED, None, 'U'),
-        StudyMade | StudyLinkRenewed | StudyLocked => {
+        StudyMade | StudyLinkRenewed | StudyLocked | LabelingMade | LabelingClosed => {
             (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E')
         }
         StudyJoined => (SECURITY_ALERT, Some(("110137", "User Security Attributes Changed")), 'E'),
-        StudyExported => (EXPORT, None, 'R'),
+        StudyExported | LabelingExported => (EXPORT, None, 'R'),
         FilmsListed | ObjectsSearched => (QUERY, None, 'E'),
         ObjectsRetrieved => (EXPORT, None, 'R'),
         ObjectsStored => (INSTANCES_TRANSFERRED, None, 'C'),

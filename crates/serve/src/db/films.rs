@@ -185,7 +185,7 @@ impl Database {
     }
 
     /// Films that came before a moment and are done with, the oldest first: those that retention removes. Films of an open trial stay
-    /// until its rows are frozen, those of an open reader study until it is locked.
+    /// until its rows are frozen, those of an open reader study until it is locked, those of an open labeling until it is closed.
     ///
     /// # Errors
     /// When the database fails.
@@ -197,7 +197,9 @@ impl Database {
              SELECT 1 FROM trial_film JOIN trial_patient ON trial_patient.id = trial_film.patient JOIN trial ON trial.id = trial_patient.trial_id \
              WHERE trial_film.film_id = film.id AND trial.closed_at = 0) AND NOT EXISTS (\
              SELECT 1 FROM study_film JOIN study ON study.id = study_film.study_id \
-             WHERE study_film.film_id = film.id AND study.locked_at = 0) ORDER BY received_at LIMIT $2"
+             WHERE study_film.film_id = film.id AND study.locked_at = 0) AND NOT EXISTS (\
+             SELECT 1 FROM labeling_film JOIN labeling ON labeling.id = labeling_film.labeling_id \
+             WHERE labeling_film.film_id = film.id AND labeling.closed_at = 0) ORDER BY received_at LIMIT $2"
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(moment).bind(most).fetch_all(&self.read).await?;
         rows.iter().map(of_row).collect()
@@ -219,10 +221,14 @@ impl Database {
         sqlx::query("DELETE FROM instance WHERE id = $1").bind(id).execute(&mut *transaction).await?;
         let mut kept = Vec::new();
         for hash in &hashes {
-            let row = sqlx::query("SELECT (SELECT COUNT(*) FROM instance WHERE sha256 = $1) + (SELECT COUNT(*) FROM conflict WHERE sha256 = $1)")
-                .bind(hash.clone())
-                .fetch_one(&mut *transaction)
-                .await?;
+            let row = sqlx::query(
+                "SELECT (SELECT COUNT(*) FROM instance WHERE sha256 = $1) \
+                 + (SELECT COUNT(*) FROM conflict WHERE sha256 = $1) \
+                 + (SELECT COUNT(*) FROM labeling_film WHERE sha256 = $1 AND film_id = 0)",
+            )
+            .bind(hash.clone())
+            .fetch_one(&mut *transaction)
+            .await?;
             if row.try_get::<i64, _>(0)? > 0 {
                 kept.push(hash.clone());
             }

@@ -9,13 +9,15 @@ use axum::response::{IntoResponse, Response};
 use crate::http::HttpError;
 use crate::language::Language;
 
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 12] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
     ("viewer.css", "text/css; charset=utf-8", include_str!("../../assets/viewer.css")),
     ("monitoring.css", "text/css; charset=utf-8", include_str!("../../assets/monitoring.css")),
     ("common.js", "text/javascript; charset=utf-8", include_str!("../../assets/common.js")),
     ("worklist.js", "text/javascript; charset=utf-8", include_str!("../../assets/worklist.js")),
     ("film.js", "text/javascript; charset=utf-8", include_str!("../../assets/film.js")),
+    ("stage.js", "text/javascript; charset=utf-8", include_str!("../../assets/stage.js")),
+    ("labeling.js", "text/javascript; charset=utf-8", include_str!("../../assets/labeling.js")),
     ("viewer.js", "text/javascript; charset=utf-8", include_str!("../../assets/viewer.js")),
     ("reading.js", "text/javascript; charset=utf-8", include_str!("../../assets/reading.js")),
     ("trial.js", "text/javascript; charset=utf-8", include_str!("../../assets/trial.js")),

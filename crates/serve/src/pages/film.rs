@@ -52,7 +52,16 @@ pub(super) async fn found(app: &App, caller: &Caller, id: &str) -> Result<Film, 
 }
 
 pub(super) async fn open(app: &App, desk: &Desk, film: &Film, language: Language) -> Result<Arc<Opened>, HttpError> {
-    let hash = &film.attributes.sha256;
+    open_file(app, desk, &film.attributes.sha256, language).await
+}
+
+/// The film of a file that is kept under its hash.
+pub(super) async fn open_file(
+    app: &App,
+    desk: &Desk,
+    hash: &str,
+    language: Language,
+) -> Result<Arc<Opened>, HttpError> {
     // One at a time: the picture and the values of a film are asked for at once, and decoded once.
     let _turn = desk.turn().await;
     if let Some(opened) = desk.opened(hash).await {
@@ -103,6 +112,12 @@ fn decode(bytes: &[u8], language: Language) -> Result<Opened, HttpError> {
     Ok(Opened { preview: preview.into(), values: values.into(), aspect: film.pixel_aspect() })
 }
 
+/// A place on a film as a form has it, in the film's pixels; `None` where it is none.
+pub(super) fn mark_of(film: &Film, x: &str, y: &str) -> Option<(i64, i64)> {
+    let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
+    place(x, film.attributes.columns).zip(place(y, film.attributes.rows))
+}
+
 pub(super) fn answer(media: &'static str, bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(media))], bytes).into_response()
 }
@@ -146,10 +161,21 @@ pub(super) async fn heat(
 /// The heat map of a film as an answer.
 pub(super) async fn heat_of(app: &App, desk: &Desk, film: &Film, language: Language) -> Result<Response, HttpError> {
     let reading = app.db.reading_of(film.id).await?.ok_or_else(HttpError::not_found)?;
-    let prediction: FilmPrediction = serde_json::from_str(&reading.prediction).map_err(|_| HttpError::not_found())?;
+    heat_map(app, desk, &reading.prediction, &film.attributes.sha256, language).await
+}
+
+/// The heat map of a prediction, as JSON, on the film of a file that is kept under its hash.
+pub(super) async fn heat_map(
+    app: &App,
+    desk: &Desk,
+    prediction: &str,
+    hash: &str,
+    language: Language,
+) -> Result<Response, HttpError> {
+    let prediction: FilmPrediction = serde_json::from_str(prediction).map_err(|_| HttpError::not_found())?;
     let finding = prediction.finding().ok_or_else(HttpError::not_found)?;
     let card = desk.network(&app.config).await.filter(|(_, hash)| *hash == finding.model).map(|(card, _)| card);
-    let aspect = open(app, desk, film, language).await?.aspect;
+    let aspect = open_file(app, desk, hash, language).await?.aspect;
     let drawn = drawable(finding, card, aspect, HEAT).and_then(|drawn| drawn.heat).ok_or_else(HttpError::not_found)?;
     let mut response = answer("application/octet-stream", drawn.shares.into());
     for (name, length) in [("x-columns", drawn.width), ("x-rows", drawn.height)] {

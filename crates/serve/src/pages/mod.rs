@@ -11,6 +11,12 @@ mod certificate;
 mod choice;
 mod diagnoses;
 mod film;
+mod labeling;
+mod labeling_decision;
+mod labeling_film;
+mod labeling_new;
+mod labeling_pixels;
+mod labeling_seat;
 mod labels;
 mod me;
 mod monitoring;
@@ -117,6 +123,19 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/links/{place}", Action::Studies, studies::link)
         .post("/studies/{id}/lock", Action::Studies, studies::lock)
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
+        .get("/labeling", Action::Labelings, labeling::all)
+        .post("/labeling", Action::Labelings, labeling_new::make)
+        .get("/labeling/{id}", Action::Labelings, labeling::page)
+        .post("/labeling/{id}/close", Action::Labelings, labeling::close)
+        .get("/labeling/{id}/tables/{table}", Action::LabelingResults, labeling::table)
+        .get("/labeling/{id}/next", Action::Label, labeling_film::next)
+        .get("/labeling/{id}/films/{film}", Action::Label, labeling_film::page)
+        .post("/labeling/{id}/films/{film}", Action::Label, labeling_decision::store)
+        .post("/labeling/{id}/films/{film}/undo", Action::Label, labeling_decision::undo)
+        .get("/labeling/{id}/films/{film}/preview", Action::Label, labeling_pixels::preview)
+        .get("/labeling/{id}/films/{film}/values", Action::Label, labeling_pixels::values)
+        .get("/labeling/{id}/films/{film}/heat", Action::Label, labeling_pixels::heat)
+        .get("/labeling/{id}/films/{film}/earlier/{earlier}", Action::Label, labeling_pixels::earlier_preview)
         .get("/api", Action::Open, api::page)
         .post("/films/{id}/unblind", Action::Unblind, trial::unblind_film)
         .get("/trial", Action::Trial, trial::page)
@@ -196,6 +215,7 @@ struct Frame {
     films: bool,
     reading: bool,
     studies: bool,
+    labeling: bool,
     operations: bool,
     monitoring: bool,
     people: bool,
@@ -223,6 +243,7 @@ impl Frame {
             films: may(Action::Films),
             reading: may(Action::Reading),
             studies: may(Action::Studies),
+            labeling: may(Action::Labelings),
             operations: may(Action::Operations),
             monitoring: may(Action::Monitor),
             people: may(Action::People),
@@ -244,6 +265,7 @@ impl Frame {
             films: false,
             reading: false,
             studies: false,
+            labeling: false,
             operations: false,
             monitoring: false,
             people: false,

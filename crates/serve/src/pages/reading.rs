@@ -14,7 +14,7 @@ use coxa_schema::{FilmPrediction, Finding};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::film::{answer, heat_of, open};
+use super::film::{answer, heat_of, mark_of, open};
 use super::reasons::Reason;
 use super::signin::begin;
 use super::state::Desk;
@@ -446,8 +446,7 @@ fn answer_of(seat: &Seat, item: Item, film: &Film, answered: &Answered) -> Resul
         .ok()
         .filter(|rating| range.contains(rating))
         .ok_or(PageError::Bad("reading-no-answer"))?;
-    let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
-    let mark = place(&answered.mark_x, film.attributes.columns).zip(place(&answered.mark_y, film.attributes.rows));
+    let mark = mark_of(film, &answered.mark_x, &answered.mark_y);
     if seat.design.mark == Marks::Required && mark.is_none() && rating > *range.start() {
         return Err(PageError::Bad("reading-unmarked"));
     }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
-use super::film::found;
+use super::film::{found, mark_of};
 use super::text::{self, visible};
 use super::{PageError, html};
 use crate::audit::Deed;
@@ -126,8 +126,7 @@ pub(super) async fn add(
     if note.chars().count() > LONGEST_NOTE {
         return Err(PageError::Bad("reviews-long"));
     }
-    let place = |text: &str, most: i64| text.parse::<i64>().ok().filter(|place| (0..most.max(1)).contains(place));
-    let mark = place(&filled.mark_x, film.attributes.columns).zip(place(&filled.mark_y, film.attributes.rows));
+    let mark = mark_of(&film, &filled.mark_x, &filled.mark_y);
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
     // The entry comes first: no review is without one.
     app.audit.add(caller.event(Deed::Reviewed).on(film.id).with("verdict", verdict.as_str())).await?;

@@ -203,12 +203,6 @@ pub(super) fn view(
         })
         .collect();
     let has_heat = drawn.is_some() && knows_scale && finding.is_some_and(|finding| finding.heat_map.is_some());
-    let colors = || {
-        let hex = |share: usize| {
-            coxa_imaging::overlay::color(share as f32 / 255.0).map(|part| format!("{part:02x}")).concat()
-        };
-        (0..256).map(hex).collect::<String>()
-    };
     let explanations = header.explanations.texts();
     let mut windows: Vec<Value> = header
         .centers
@@ -237,6 +231,13 @@ pub(super) fn view(
         "calibrated": header.pixel_spacing.numbers().len() == 2,
         "mark": mark,
     })
+}
+
+/// The colors of the heat map's 256 shares, as the scripts read them.
+pub(super) fn colors() -> String {
+    let hex =
+        |share: usize| coxa_imaging::overlay::color(share as f32 / 255.0).map(|part| format!("{part:02x}")).concat();
+    (0..256).map(hex).collect()
 }
 
 /// Films of the same patient, the latest first.

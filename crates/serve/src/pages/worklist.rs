@@ -38,6 +38,13 @@ pub(super) struct Asked {
     page: String,
 }
 
+impl Asked {
+    /// For a finding, days and words, as the filters have them.
+    pub(super) fn of(finding: &str, date: &str, q: &str) -> Self {
+        Self { finding: finding.to_owned(), date: date.to_owned(), q: q.to_owned(), ..Self::default() }
+    }
+}
+
 /// Filters as they were understood: what is not understood filters nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filters {
@@ -59,7 +66,7 @@ const STATES: [(&str, &str); 6] = [
     ("waiting", "worklist-waiting"),
     ("failed", "worklist-failed"),
 ];
-const FINDINGS: [(&str, &str); 3] =
+pub(super) const FINDINGS: [(&str, &str); 3] =
     [("", "worklist-any-finding"), ("positive", "worklist-positive"), ("negative", "worklist-negative")];
 const REVIEWS: [(&str, &str); 7] = [
     ("", "worklist-any-review"),
@@ -70,7 +77,7 @@ const REVIEWS: [(&str, &str); 7] = [
     ("fracture", "verdict-fracture"),
     ("no_fracture", "verdict-no-fracture"),
 ];
-const DATES: [(&str, &str); 4] =
+pub(super) const DATES: [(&str, &str); 4] =
     [("1", "worklist-day"), ("7", "worklist-week"), ("30", "worklist-month"), ("all", "worklist-all-days")];
 
 impl Filters {

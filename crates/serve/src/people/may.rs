@@ -76,6 +76,12 @@ pub enum Action {
     Reading,
     /// Reader studies: made, watched, locked.
     Studies,
+    /// Labelings: made, watched, closed.
+    Labelings,
+    /// The films of a labeling, by those who decide in it.
+    Label,
+    /// What was decided in a labeling: agreement and tables.
+    LabelingResults,
     /// Queues, destinations, refused associations.
     Operations,
     /// Resend, test a destination.
@@ -113,6 +119,19 @@ pub enum Subject {
     Any,
     /// A review, by its author; `None` where it is from before there were accounts.
     Review(Option<i64>),
+    /// A labeling, by the part that the person has in it.
+    Labeling(Part),
+}
+
+/// The part that a person has in a labeling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// None, or one in a labeling that is closed.
+    Observer,
+    /// Decides without the others' decisions.
+    Reviewer,
+    /// Decides where reviewers differ.
+    Adjudicator,
 }
 
 /// Whether somebody may do something.
@@ -120,9 +139,9 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, Calibrate, ChoosePassword, Diagnoses, EnterCode, Films, Join, Language, Monitor, Objects, Open,
-        Operate, Operations, People, Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies,
-        Trial, Unblind, UndoReview,
+        Account, Audit, Calibrate, ChoosePassword, Diagnoses, EnterCode, Films, Join, Label, LabelingResults,
+        Labelings, Language, Monitor, Objects, Open, Operate, Operations, People, Reading, Resend, Results, Review,
+        SignIn, SignOut, Status, StoreObjects, Studies, Trial, Unblind, UndoReview,
     };
     if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
@@ -145,13 +164,16 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
                 Films | Objects | Results | Review => is(Role::Physician) || is(Role::Reviewer),
                 UndoReview => {
                     let is_author = match subject {
-                        Subject::Any => true,
+                        Subject::Any | Subject::Labeling(_) => true,
                         Subject::Review(author) => author == Some(person.id),
                     };
                     is_author && (is(Role::Physician) || is(Role::Reviewer))
                 }
                 Reading => is(Role::Reader),
-                Studies => is(Role::Reviewer),
+                Studies | Labelings => is(Role::Reviewer),
+                Label => is(Role::Reviewer) && subject != Subject::Labeling(Part::Observer),
+                // Whoever decides blind learns nothing of the others before the labeling is closed.
+                LabelingResults => is(Role::Reviewer) && subject != Subject::Labeling(Part::Reviewer),
                 Operations | Operate | People | Status | Resend | Calibrate | Trial => is(Role::Administrator),
                 Monitor => is(Role::Administrator) || is(Role::Reviewer),
                 Diagnoses => is(Role::Physician) || is(Role::Reviewer) || is(Role::Administrator),
@@ -167,6 +189,21 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_blind_reviewer_labels_and_sees_no_results() {
+        let of = |role| {
+            Asker::Person(Person { id: 1, name: "a".into(), full_name: "A".into(), roles: Roles::default().with(role) })
+        };
+        let reviewer = of(Role::Reviewer);
+        for (part, labels, sees) in
+            [(Part::Reviewer, true, false), (Part::Adjudicator, true, true), (Part::Observer, false, true)]
+        {
+            assert_eq!(may(&reviewer, Action::Label, Subject::Labeling(part)), labels);
+            assert_eq!(may(&reviewer, Action::LabelingResults, Subject::Labeling(part)), sees);
+            assert!(!may(&of(Role::Physician), Action::Label, Subject::Labeling(part)));
+        }
+    }
 
     #[test]
     fn a_review_is_undone_by_its_author_alone() {

@@ -20,7 +20,7 @@ mod throttle;
 pub mod totp;
 mod vault;
 
-pub use may::{Action, Asker, Person, Subject, may};
+pub use may::{Action, Asker, Part, Person, Subject, may};
 pub(crate) use password::same;
 pub use password::{Busy, Passwords};
 pub use role::{Role, Roles};

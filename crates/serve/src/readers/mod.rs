@@ -9,4 +9,5 @@ mod plan;
 
 pub use csv::{Truths, ratings};
 pub use design::{Answer, Arms, Design, DesignError, Marks, Practice};
+pub(crate) use plan::Random;
 pub use plan::{Arm, Item, Plan, Session};

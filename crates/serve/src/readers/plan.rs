@@ -135,11 +135,11 @@ impl Plan {
 }
 
 /// Orders by a keyed hash.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// `0..count` in an order of its own for each role.
-    fn order(&self, role: &str, count: usize) -> Vec<usize> {
+    pub(crate) fn order(&self, role: &str, count: usize) -> Vec<usize> {
         let key = |at: usize| {
             let mut mac = Hmac::<Sha256>::new_from_slice(&self.0.to_be_bytes()).expect("HMAC takes keys of any length");
             mac.update(role.as_bytes());

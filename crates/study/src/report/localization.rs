@@ -5,11 +5,61 @@ use super::cells::{cell, field_names, figure, percent, section, strings, with_fi
 use super::paper::PAPER_LOCALIZATION;
 use crate::evaluate::Dependence;
 use crate::figures::froc;
-use crate::localize::LocalizationMeasures;
+use crate::judged::Judged;
+use crate::localize::{LocalizationMeasures, Sites};
 use crate::page::{Block, PageTable, Section};
 
-pub(super) fn localization_section(l: &LocalizationMeasures, study: &Study<'_>) -> Section {
-    let sites = &l.sites;
+/// The section of what was measured, what was judged, or both.
+pub(super) fn localization(study: &Study<'_>) -> Option<Section> {
+    match (study.localization, study.judged) {
+        (None, None) => None,
+        (Some(measured), _) => Some(measured_section(measured, study)),
+        (None, Some(judged)) => {
+            let (rows, data) = judged_rows(judged);
+            let table = PageTable {
+                name: "localization".into(),
+                caption: caption(study, "Heatmaps as a physician judged them"),
+                header: strings(["measure", "value"]),
+                rows,
+                data: Some((data_header(), vec![data])),
+            };
+            Some(section("Localization", vec![Block::Table(table)]))
+        }
+    }
+}
+
+fn caption(study: &Study<'_>, what: &str) -> String {
+    let level = percent(study.options.level);
+    format!(
+        "{what}, with {level} intervals. The paper's radiologist found {:.1}% of 49 right.",
+        PAPER_LOCALIZATION * 100.0
+    )
+}
+
+fn data_header() -> Vec<String> {
+    ["measure".to_owned()].into_iter().chain(field_names("")).collect()
+}
+
+fn counts(sites: &Sites) -> String {
+    format!(
+        "right {}, opposite side {}, elsewhere {}, none {}",
+        sites.right, sites.opposite_side, sites.elsewhere, sites.none
+    )
+}
+
+/// The rows of what a physician judged, and the score's fields.
+fn judged_rows(judged: &Judged) -> (Vec<Vec<String>>, Vec<String>) {
+    let name =
+        format!("heat map on the right site, judged by a physician ({} called fractures)", judged.true_positives);
+    let rows = vec![
+        vec![name.clone(), cell(&judged.right_site)],
+        vec!["sites as judged".into(), counts(&judged.sites)],
+        vec!["other judged films, not counted".into(), judged.others.to_string()],
+    ];
+    (rows, with_fields(vec![name], &[&judged.right_site]))
+}
+
+fn measured_section(l: &LocalizationMeasures, study: &Study<'_>) -> Section {
     let statistics = [
         ("heat map's peak on the right site (the paper's score)", &l.right_site),
         ("peak inside the true box, grown by the margin (pointing game)", &l.pointing_game),
@@ -21,14 +71,16 @@ pub(super) fn localization_section(l: &LocalizationMeasures, study: &Study<'_>) 
         ("normal films without a heat map", &l.no_heatmap_on_normal),
         ("the same among those called normal", &l.no_heatmap_on_true_negative),
     ];
-    let data = statistics.map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic]));
+    let mut data = statistics.map(|(name, statistic)| with_fields(vec![name.to_owned()], &[statistic])).to_vec();
     let mut rows: Vec<Vec<String>> = statistics.map(|(name, value)| vec![name.to_owned(), cell(value)]).to_vec();
-    let counts = format!(
-        "right {}, opposite side {}, elsewhere {}, none {}",
-        sites.right, sites.opposite_side, sites.elsewhere, sites.none
-    );
-    rows.push(vec!["sites of the peak in called fractures".into(), counts]);
+    rows.push(vec!["sites of the peak in called fractures".into(), counts(&l.sites)]);
     rows.push(vec!["margin, share of the film's width".into(), l.margin.to_string()]);
+    if let Some(judged) = study.judged {
+        let (judged, score) = judged_rows(judged);
+        // Next to the automatic score, which is the first.
+        rows.splice(1..1, judged);
+        data.insert(1, score);
+    }
     let table = PageTable {
         name: "localization".into(),
         caption: format!(
@@ -39,7 +91,7 @@ pub(super) fn localization_section(l: &LocalizationMeasures, study: &Study<'_>) 
         ),
         header: strings(["measure", "value"]),
         rows,
-        data: Some((["measure".to_owned()].into_iter().chain(field_names("")).collect(), data.to_vec())),
+        data: Some((data_header(), data)),
     };
     let drawing = froc::draw(
         &l.froc.points.iter().map(|p| (p.false_marks_per_film, p.marked)).collect::<Vec<_>>(),

@@ -11,7 +11,7 @@ mod subgroups;
 use crate::page::{Block, Page, PageTable};
 use cells::{section, strings};
 use films::{films_section, training_section, wrong_section};
-use localization::localization_section;
+use localization::localization;
 use results::{calibration_section, curve, results};
 use subgroups::subgroups;
 
@@ -27,9 +27,7 @@ pub fn report(study: Study<'_>) -> Page {
     if !study.films.is_empty() {
         sections.push(section("Films and heat maps", vec![Block::Films(study.films.clone())]));
     }
-    if let Some(localization) = study.localization {
-        sections.push(localization_section(localization, &study));
-    }
+    sections.extend(localization(&study));
     if !study.wrong.is_empty() {
         sections.push(wrong_section(&study.wrong, study.n_wrong));
     }

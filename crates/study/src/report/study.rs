@@ -4,6 +4,7 @@ use coxa_cohort::flow::Flow;
 
 use crate::evaluate::{Evaluation, EvaluationOptions};
 use crate::figures::roc::ReaderPoint;
+use crate::judged::Judged;
 use crate::localize::LocalizationMeasures;
 use crate::page::{FilmCard, PageTable};
 use crate::predictions::Predictions;
@@ -43,6 +44,8 @@ pub struct Study<'a> {
     pub evaluation: &'a Evaluation,
     /// Whether the heat maps are in the right place.
     pub localization: Option<&'a LocalizationMeasures>,
+    /// The same as a physician judged it.
+    pub judged: Option<&'a Judged>,
     /// The stages of the training with their epochs.
     pub training: Vec<(String, Vec<Epoch>)>,
     /// How the films were selected.

@@ -17,6 +17,7 @@ use coxa_model::{Card, Detector, bundle};
 use coxa_study::demographics;
 use coxa_study::evaluate::{Evaluation, EvaluationOptions, evaluate_watched};
 use coxa_study::figures::roc::ReaderPoint;
+use coxa_study::judged::{self, Judgments};
 use coxa_study::localize::LocalizationMeasures;
 use coxa_study::report::{Epoch, Study, report, wrong_page};
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub struct ReportRequest<'a> {
     pub run: Option<&'a Path>,
     /// Readers to draw beside the curve.
     pub readers: Vec<ReaderPoint>,
+    /// Heat maps that a physician judged.
+    pub judgments: Option<Judgments>,
     /// How the evaluation is made.
     pub options: EvaluationOptions,
     /// The page's title.
@@ -98,12 +101,13 @@ fn write_report(
 ) -> Result<Assessment, WorkflowError> {
     let model = (detector.card().clone(), detector.model().to_owned());
     let gathered = gather(&request, out, detector, observer)?;
-    let ReportRequest { dataset, readers, options, title, next, .. } = request;
+    let ReportRequest { dataset, readers, judgments, options, title, next, .. } = request;
     let predictions = gathered.predictions.with_threshold(options.threshold);
     let watch = RefCell::new(observer);
     let evaluation = evaluate_watched(&predictions, &options, &|what, done, total| {
         watch.borrow_mut().on(&WorkEvent::Steps { what, done, total });
     })?;
+    let judged = judgments.map(|judgments| judged::score(&judgments, &predictions, &options)).transpose()?;
     let flow = Flow::of_dataset(dataset)?.read(&gathered.read, &gathered.left_out);
     let study = Study {
         title,
@@ -115,6 +119,7 @@ fn write_report(
         not_read: gathered.not_read,
         evaluation: &evaluation,
         localization: gathered.localization.as_ref(),
+        judged: judged.as_ref(),
         training,
         flow: Some(&flow),
         demographics: demographics::table(dataset),
@@ -132,6 +137,9 @@ fn write_report(
     write_json(&out.join("evaluation.json"), &evaluation)?;
     if let Some(localization) = &gathered.localization {
         write_json(&out.join("localization.json"), localization)?;
+    }
+    if let Some(judged) = &judged {
+        write_json(&out.join("judged.json"), judged)?;
     }
     Ok(Assessment {
         evaluation,
