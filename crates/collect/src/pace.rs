@@ -35,6 +35,11 @@ impl Pace {
         self.next = Instant::now() + self.now;
     }
 
+    /// The archive asks to be left alone for so long.
+    pub(crate) fn hold(&mut self, wait: Duration) {
+        self.next = self.next.max(Instant::now() + wait);
+    }
+
     /// A request was answered.
     pub(crate) fn faster(&mut self) {
         self.now = self.now.mul_f64(0.8).max(self.least);

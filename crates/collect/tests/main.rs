@@ -57,6 +57,7 @@ async fn run(
         rules,
         deidentifier: &deidentifier,
         keep_identified: None,
+        link: None,
     };
     let mut lines = Vec::new();
     let summary = collect(&request, &mut |event: &Event<'_>| lines.push(format!("{event:?}"))).await;
