@@ -20,6 +20,7 @@
 pub mod audit;
 pub mod backup;
 pub mod check;
+mod collections;
 pub mod commit;
 pub mod config;
 pub mod conformance;

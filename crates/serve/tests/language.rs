@@ -14,10 +14,12 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages. One that is not in the list yet is in English alone.
-const CONVERTED: [&str; 20] = [
+const CONVERTED: [&str; 23] = [
     "api.html",
     "audit.html",
     "base.html",
+    "collection.html",
+    "collections.html",
     "error.html",
     "join.html",
     "me.html",
@@ -33,6 +35,7 @@ const CONVERTED: [&str; 20] = [
     "trial.html",
     "trial_diagnoses.html",
     "viewer.html",
+    "withheld.html",
     "worklist.html",
     "worklist_rows.html",
 ];

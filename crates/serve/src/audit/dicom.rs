@@ -70,6 +70,8 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         FilmRemoved => (STUDY_DELETED, None, 'D'),
         TrialExported => (EXPORT, None, 'R'),
         DiagnosesEntered => (INSTANCES_ACCESSED, None, 'C'),
+        WithheldOpened => (INSTANCES_ACCESSED, None, 'R'),
+        WithheldDecided => (INSTANCES_ACCESSED, None, 'U'),
         Resent | Echoed | TestSent | TrialBegun | PatientRandomized | PatientOptedOut | PatientWithdrawn
         | Unblinded | EnrollingStopped | TrialClosed | TrialRevealed => {
             (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E')

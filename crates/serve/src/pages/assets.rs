@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::http::HttpError;
 use crate::language::Language;
 
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 12] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
     ("viewer.css", "text/css; charset=utf-8", include_str!("../../assets/viewer.css")),
     ("monitoring.css", "text/css; charset=utf-8", include_str!("../../assets/monitoring.css")),
@@ -19,6 +19,8 @@ const ASSETS: [(&str, &str, &str); 10] = [
     ("viewer.js", "text/javascript; charset=utf-8", include_str!("../../assets/viewer.js")),
     ("reading.js", "text/javascript; charset=utf-8", include_str!("../../assets/reading.js")),
     ("trial.js", "text/javascript; charset=utf-8", include_str!("../../assets/trial.js")),
+    ("collections.css", "text/css; charset=utf-8", include_str!("../../assets/collections.css")),
+    ("withheld.js", "text/javascript; charset=utf-8", include_str!("../../assets/withheld.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
 ];
 

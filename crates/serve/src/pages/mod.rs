@@ -9,6 +9,7 @@ mod audit;
 mod baseline;
 mod certificate;
 mod choice;
+mod collections;
 mod diagnoses;
 mod film;
 mod labels;
@@ -29,6 +30,7 @@ mod studies;
 mod text;
 mod trial;
 mod viewer;
+mod withheld;
 mod worklist;
 
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::audit::AuditError;
+use crate::collections::CollectionError;
 use crate::db::DbError;
 use crate::http::{Caller, Routes};
 use crate::language::{Language, Message, Piece};
@@ -117,6 +120,13 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/links/{place}", Action::Studies, studies::link)
         .post("/studies/{id}/lock", Action::Studies, studies::lock)
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
+        .get("/collections", Action::Collections, collections::all)
+        .get("/collections/{collection}", Action::Collections, collections::page)
+        .get("/collections/{collection}/report.csv", Action::Collections, collections::report)
+        .get("/collections/{collection}/films/{serial}", Action::WithheldFilms, withheld::page)
+        .post("/collections/{collection}/films/{serial}", Action::WithheldFilms, withheld::decide)
+        .get("/collections/{collection}/films/{serial}/picture", Action::WithheldFilms, withheld::picture)
+        .get("/collections/{collection}/films/{serial}/regions/{region}", Action::WithheldFilms, withheld::region)
         .get("/api", Action::Open, api::page)
         .post("/films/{id}/unblind", Action::Unblind, trial::unblind_film)
         .get("/trial", Action::Trial, trial::page)
@@ -196,6 +206,7 @@ struct Frame {
     films: bool,
     reading: bool,
     studies: bool,
+    collections: bool,
     operations: bool,
     monitoring: bool,
     people: bool,
@@ -223,6 +234,7 @@ impl Frame {
             films: may(Action::Films),
             reading: may(Action::Reading),
             studies: may(Action::Studies),
+            collections: may(Action::Collections),
             operations: may(Action::Operations),
             monitoring: may(Action::Monitor),
             people: may(Action::People),
@@ -244,6 +256,7 @@ impl Frame {
             films: false,
             reading: false,
             studies: false,
+            collections: false,
             operations: false,
             monitoring: false,
             people: false,
@@ -344,6 +357,13 @@ impl From<Unopened> for PageError {
 impl From<Busy> for PageError {
     fn from(_: Busy) -> Self {
         Self::Unavailable("error-busy")
+    }
+}
+
+impl From<CollectionError> for PageError {
+    fn from(error: CollectionError) -> Self {
+        tracing::error!("{error}");
+        Self::Unavailable("error-collection")
     }
 }
 

@@ -92,6 +92,10 @@ pub enum Action {
     Trial,
     /// Final diagnoses of a trial's patients.
     Diagnoses,
+    /// Collections of films: how far they are, and their reports; nothing identifies a patient.
+    Collections,
+    /// Films that a collection withholds: shown, decided about.
+    WithheldFilms,
     /// A withheld result shown before the trial's end, by its film.
     Unblind,
     /// DICOMweb: search and retrieve.
@@ -120,9 +124,9 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, Calibrate, ChoosePassword, Diagnoses, EnterCode, Films, Join, Language, Monitor, Objects, Open,
+        Account, Audit, Calibrate, ChoosePassword, Collections, Diagnoses, EnterCode, Films, Join, Language, Monitor, Objects, Open,
         Operate, Operations, People, Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies,
-        Trial, Unblind, UndoReview,
+        Trial, Unblind, UndoReview, WithheldFilms,
     };
     if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
@@ -151,7 +155,7 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
                     is_author && (is(Role::Physician) || is(Role::Reviewer))
                 }
                 Reading => is(Role::Reader),
-                Studies => is(Role::Reviewer),
+                Studies | Collections | WithheldFilms => is(Role::Reviewer),
                 Operations | Operate | People | Status | Resend | Calibrate | Trial => is(Role::Administrator),
                 Monitor => is(Role::Administrator) || is(Role::Reviewer),
                 Diagnoses => is(Role::Physician) || is(Role::Reviewer) || is(Role::Administrator),
