@@ -125,6 +125,10 @@ mod tests {
         assert_eq!(rejected("temporary congestion", true).worth, Worth::Slower);
         let unknown = rejected("calling AE title not recognized", false);
         assert!(unknown.worth == Worth::Never && unknown.hint.unwrap().contains("peer's configuration"));
+        let wait = Some(Duration::from_secs(120));
+        let busy = WebError::Status { doing: "searching", host: "pacs".into(), status: 503, wait };
+        let busy = Fault::of_web(&busy);
+        assert_eq!((busy.worth, busy.wait), (Worth::Slower, wait));
         let tls = Fault::of_dimse(&DimseError::Malformed(Malformed::Protocol("a TLS alert")), false);
         assert!(tls.hint.unwrap().contains("--tls"));
         let plain = Fault::of_dimse(&DimseError::Closed("an association was to be answered"), true);

@@ -3,6 +3,7 @@
 mod archives;
 mod faults;
 mod hints;
+mod review;
 mod support;
 
 use std::path::Path;

@@ -95,9 +95,7 @@ impl Content {
             Self::Deidentified(list, _) => list
                 .withheld
                 .iter()
-                .filter_map(|film| {
-                    Some(ToReview { serial: film.serial, row: None, review: film.review.clone()? })
-                })
+                .filter_map(|film| Some(ToReview { serial: film.serial, row: None, review: film.review.clone()? }))
                 .collect(),
             Self::Nothing => Vec::new(),
         };
@@ -135,8 +133,7 @@ mod tests {
     #[test]
     fn decisions_are_kept_by_film_and_taken_back() {
         let folder = tempfile::tempdir().unwrap();
-        let collection =
-            Collection { name: "hips".into(), folder: folder.path().to_owned(), identified: None };
+        let collection = Collection { name: "hips".into(), folder: folder.path().to_owned(), identified: None };
         assert!(matches!(collection.content().unwrap(), Content::Nothing));
         let region = Rectangle { x: 1, y: 2, width: 3, height: 4 };
         let blank = vec![Decision { region, verdict: RegionVerdict::Blank }];

@@ -47,6 +47,7 @@ async fn scene() -> Scene {
     let node = Running::start(|config| {
         config.roles = vec![NodeRole::Receive, NodeRole::Pages];
         config.require_token = true;
+        config.collections = crate::collections::collections(config.data.parent().unwrap());
     })
     .await;
     let id = film(&node, "A", |_| {}, read(0.95)).await;
@@ -81,6 +82,8 @@ impl Scene {
             ("id", true) => numbers.to_string(),
             ("name", true) => "pages.css".into(),
             ("frames", _) => "1".into(),
+            ("collection", true) => "films".into(),
+            ("serial" | "region", true) => "1".into(),
             _ => "999999".into(),
         };
         let parts =
@@ -175,7 +178,7 @@ async fn nobody_learns_anything_from_what_is_refused() {
             if there.0 >= 400 && rule.path.contains('{') {
                 assert_eq!(there, gone, "{} {}", rule.method, rule.path);
             }
-            for secret in ["DOE", "P-A", &scene.uids[2], "0.95", "victim"] {
+            for secret in ["DOE", "P-A", "QUISLING", &scene.uids[2], "0.95", "victim"] {
                 assert!(!there.1.contains(secret), "{} {} holds {secret}: {}", rule.method, rule.path, there.1);
             }
         }

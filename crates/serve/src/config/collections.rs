@@ -18,19 +18,25 @@ pub struct Collection {
     pub identified: Option<PathBuf>,
 }
 
-/// Checks the names, which stand in addresses, each once.
-pub(super) fn validate(all: &[Collection]) -> Result<(), ConfigError> {
-    let is_name = |name: &str| {
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        !name.is_empty() && !name.starts_with('.') && name.chars().all(is_allowed)
-    };
-    for (place, Collection { name, .. }) in all.iter().enumerate() {
-        if !is_name(name) {
-            return Err(ConfigError::value("collection.name", name, "letters, digits, `-`, `_` and `.`, no `.` first"));
+impl Collection {
+    /// Checks the names, which stand in addresses, each once.
+    pub(super) fn validate(all: &[Self]) -> Result<(), ConfigError> {
+        let is_name = |name: &str| {
+            let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            !name.is_empty() && !name.starts_with('.') && name.chars().all(is_allowed)
+        };
+        for (place, Collection { name, .. }) in all.iter().enumerate() {
+            if !is_name(name) {
+                return Err(ConfigError::value(
+                    "collection.name",
+                    name,
+                    "letters, digits, `-`, `_` and `.`, no `.` first",
+                ));
+            }
+            if all[..place].iter().any(|other| other.name == *name) {
+                return Err(ConfigError::value("collection.name", name, "another name than the one before"));
+            }
         }
-        if all[..place].iter().any(|other| other.name == *name) {
-            return Err(ConfigError::value("collection.name", name, "another name than the one before"));
-        }
+        Ok(())
     }
-    Ok(())
 }

@@ -366,7 +366,7 @@ impl Config {
             oidc.validate(self.people.address.is_some() || self.tls.is_none() && self.http.ip().is_loopback())?;
         }
         self.audit.validate()?;
-        collections::validate(&self.collections)?;
+        Collection::validate(&self.collections)?;
         if let Some(trial) = &self.trial {
             trial.check().map_err(|wrong| ConfigError::value("trial", &trial.name, wrong))?;
         }

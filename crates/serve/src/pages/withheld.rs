@@ -116,7 +116,8 @@ async fn shown(
 
 /// The rectangles that were decided on, else those that were found.
 fn lines_of(film: &ToReview, own: &[Decision]) -> Vec<Line> {
-    let number = |region: Rectangle| film.review.regions.iter().position(|other| *other == region).map_or(0, |at| at + 1);
+    let number =
+        |region: Rectangle| film.review.regions.iter().position(|other| *other == region).map_or(0, |at| at + 1);
     let decided = own.iter().filter(|decision| decision.verdict != RegionVerdict::Exclude);
     let decided = decided.map(|one| Line::of(one.region, one.verdict == RegionVerdict::Keep, number(one.region)));
     let decided: Vec<Line> = decided.collect();
@@ -210,7 +211,9 @@ fn sent_lines(filled: &BTreeMap<String, String>) -> Vec<Line> {
         keeps: text("verdict", line) == "keep",
         found: 0,
     });
-    lines.filter(|line| [&line.x, &line.y, &line.width, &line.height].iter().any(|text| !text.trim().is_empty())).collect()
+    lines
+        .filter(|line| [&line.x, &line.y, &line.width, &line.height].iter().any(|text| !text.trim().is_empty()))
+        .collect()
 }
 
 /// The film as it came, decoded; that its person sees it is recorded first.
@@ -299,7 +302,8 @@ fn enlarged(values: &[u8], region: Rectangle, film: &ToReview) -> Option<Vec<u8>
     let part_grades: Vec<u16> = places.map(|(x, y)| at(x, y)).collect();
     let (dark, bright) = (part_grades.iter().min()?, part_grades.iter().max()?);
     let span = f32::from(bright - dark).max(1.0);
-    let pixels: Vec<u8> = part_grades.iter().map(|grade| (f32::from(grade - dark) / span * 255.0).round() as u8).collect();
+    let pixels: Vec<u8> =
+        part_grades.iter().map(|grade| (f32::from(grade - dark) / span * 255.0).round() as u8).collect();
     encode::png_gray8_to_vec(part.width, part.height, &pixels).ok()
 }
 

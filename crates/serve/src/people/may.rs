@@ -124,9 +124,9 @@ pub enum Subject {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, Calibrate, ChoosePassword, Collections, Diagnoses, EnterCode, Films, Join, Language, Monitor, Objects, Open,
-        Operate, Operations, People, Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies,
-        Trial, Unblind, UndoReview, WithheldFilms,
+        Account, Audit, Calibrate, ChoosePassword, Collections, Diagnoses, EnterCode, Films, Join, Language, Monitor,
+        Objects, Open, Operate, Operations, People, Reading, Resend, Results, Review, SignIn, SignOut, Status,
+        StoreObjects, Studies, Trial, Unblind, UndoReview, WithheldFilms,
     };
     if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
