@@ -109,7 +109,7 @@ struct Records<'a> {
 
 impl Records<'_> {
     /// So many injuries at most are held back.
-    const MOST: usize = 20;
+    const MOST: usize = 5;
 
     fn add(&mut self, collector: &mut Collector<'_>, row: RowRecord) -> Result<(), CollectError> {
         self.held.push(row);

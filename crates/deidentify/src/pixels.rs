@@ -276,6 +276,19 @@ mod tests {
     }
 
     #[test]
+    fn compressed_colors_are_withheld_where_pixels_are_searched() {
+        let mut data = film([8, 8, 7], 0, "YBR_FULL_422", &[]);
+        data.put(tags::SAMPLES_PER_PIXEL, VR::US, &3u16.to_le_bytes());
+        data.0.insert(tags::PIXEL_DATA, Element { vr: VR::OB, value: Value::Fragments(vec![vec![0xFF, 0xD8]]) });
+        let rectangles = vec![Rectangle { x: 0, y: 0, width: 1, height: 1 }];
+        let settings = PixelCleaning { rectangles, ..PixelCleaning::default() };
+        let syntax = Syntax::Encapsulated("1.2.840.10008.1.2.4.50", Codec::Jpeg);
+        let cleaning = Cleaning { settings: &settings, decisions: &[], search: Search::Nothing };
+        let refused = take(&mut data, syntax, &[], &cleaning).map(drop).unwrap_err();
+        assert!(refused.to_string().contains("colors are compressed"), "{refused}");
+    }
+
+    #[test]
     fn rle_is_unpacked() {
         let mut data = film([16, 16, 15], 0, "MONOCHROME2", &[]);
         let mut packed = vec![0; 64];

@@ -234,9 +234,8 @@ async fn a_film_is_seen_from_the_folder_that_is_named_and_from_nowhere_else() {
     ] {
         assert_eq!(reviewer.get(path).await.status(), 404, "{path}");
     }
-    let entries =
-        node.app.db.audit_after(&AuditQuery { action: "withheld_opened".into(), ..AuditQuery::default() }, 0, 50);
-    let entries = entries.await.unwrap();
+    let query = AuditQuery { action: "withheld_opened".into(), ..AuditQuery::default() };
+    let entries = node.app.db.audit_after(&query, 0, 50).await.unwrap();
     assert!(entries.len() >= 4 && entries.iter().all(|entry| entry.body.contains("\"rita\"")));
     assert!(entries.iter().any(|entry| entry.body.contains("\"failure\"")), "what is guessed is recorded too");
     entries.iter().for_each(|entry| names_nobody(&entry.body, "audit", &node));
@@ -297,9 +296,8 @@ async fn decisions_are_written_for_the_next_run_which_applies_them() {
     let pixels = film.pixels();
     assert!(pixels[120 * SIZE..].iter().all(|value| *value == pixels[SIZE * SIZE - 1]), "blanked");
     assert!(pixels[..120 * SIZE].windows(2).any(|pair| pair[0] != pair[1]), "kept");
-    let entries =
-        node.app.db.audit_after(&AuditQuery { action: "withheld_decided".into(), ..AuditQuery::default() }, 0, 50);
-    let entries = entries.await.unwrap();
+    let query = AuditQuery { action: "withheld_decided".into(), ..AuditQuery::default() };
+    let entries = node.app.db.audit_after(&query, 0, 50).await.unwrap();
     assert_eq!(entries.len(), 5);
     assert!(entries[0].body.contains("\"accept\"") && entries[0].body.contains("\"rita\"") && entries[0].at > 0);
     node.stop().await;
@@ -318,5 +316,20 @@ async fn two_reviewers_at_once_lose_no_decision() {
         assert_eq!(Decisions::read(&table).unwrap().films(), 2);
         std::fs::remove_file(table).unwrap();
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reviewer_decides_in_a_browser() {
+    let Some(mut script) = crate::peers::node("collections.js") else { return };
+    if coxa_testing::tool("chromium").is_none() {
+        return;
+    }
+    let (node, reviewer) = node().await;
+    std::fs::remove_dir_all(node.folder.path().join("broken")).unwrap();
+    let pictures = coxa_testing::artifacts().join("collections");
+    std::fs::create_dir_all(&pictures).unwrap();
+    script.args([&node.http, reviewer.cookie.split('=').nth(1).unwrap()]).arg(pictures);
+    crate::peers::run(script).await;
     node.stop().await;
 }

@@ -46,7 +46,7 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent, ResultPushed, ResultsRead, ReviewUndone, Reviewed,
         SessionsEnded, SignInFailed, SignedIn, SignedOut, StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked,
         StudyMade, TestSent, TokenCreated, TokenRevoked, TrialBegun, TrialClosed, TrialExported, TrialRevealed,
-        Unblinded,
+        Unblinded, WithheldDecided, WithheldOpened,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),

@@ -225,7 +225,7 @@ fn of_progress(progress: &Progress) -> Report {
     }
     let counted = |what, reason: Reason, count| Counted { what, code: reason.code(), words: words(reason), count };
     let injuries = progress.rows.iter().filter(|row| row.outcome != RowOutcome::Found);
-    let left = progress.films().filter(|(_, film)| film.reason != Reason::Taken);
+    let left: Vec<_> = progress.films().filter(|(_, film)| film.reason != Reason::Taken).collect();
     Report {
         rows: of_rows.into_iter().map(|((outcome, reason), n)| counted(outcome_words(outcome), reason, n)).collect(),
         films: of_films.into_iter().map(|((left, reason), n)| counted(film_words(!left), reason, n)).collect(),
@@ -241,8 +241,9 @@ fn of_progress(progress: &Progress) -> Report {
                 detail: row.detail.clone().unwrap_or_default(),
             })
             .collect(),
-        left_in_all: left.clone().count(),
+        left_in_all: left.len(),
         left: left
+            .into_iter()
             .take(MOST)
             .map(|(row, film)| Explained {
                 row,

@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use bytes::Bytes;
-use coxa_deidentify::{Decision, Rectangle, RegionVerdict};
+use coxa_deidentify::{Decision, Decisions, Rectangle, RegionVerdict};
 use coxa_imaging::encode;
 
 use super::collections::{decided, named, read};
@@ -20,7 +20,7 @@ use super::film::{answer, decode};
 use super::state::{Desk, Opened};
 use super::{Frame, PageError, html};
 use crate::audit::Deed;
-use crate::collections::ToReview;
+use crate::collections::{Content, ToReview};
 use crate::config::Collection;
 use crate::http::{App, Caller, HttpError, Shared};
 use crate::language::Language;
@@ -39,19 +39,17 @@ struct Line {
     width: String,
     height: String,
     keeps: bool,
-    /// The number of the region that was found, counted from 1; 0 for another rectangle.
-    found: usize,
 }
 
 impl Line {
-    fn of(region: Rectangle, keeps: bool, found: usize) -> Self {
+    fn of(region: Rectangle, verdict: RegionVerdict) -> Self {
         let [x, y, width, height] = [region.x, region.y, region.width, region.height].map(|n| n.to_string());
-        Self { x, y, width, height, keeps, found }
+        Self { x, y, width, height, keeps: verdict == RegionVerdict::Keep }
     }
 
     fn empty() -> Self {
         let none = String::new;
-        Self { x: none(), y: none(), width: none(), height: none(), keeps: false, found: 0 }
+        Self { x: none(), y: none(), width: none(), height: none(), keeps: false }
     }
 }
 
@@ -73,35 +71,47 @@ struct Page {
     after: usize,
 }
 
-/// The collection and the film of an address.
-async fn found<'a>(app: &'a App, name: &str, serial: &str) -> Result<(&'a Collection, ToReview), PageError> {
-    let collection = named(app, name)?;
-    let serial: usize = serial.parse().map_err(|_| PageError::NotFound)?;
-    let (content, _) = read(collection).await?;
-    Ok((collection, content.film(serial).ok_or(PageError::NotFound)?))
+/// A film of an address, and what is around it.
+struct Found<'a> {
+    collection: &'a Collection,
+    film: ToReview,
+    content: Content,
+    decisions: Decisions,
 }
 
-async fn shown(
-    app: &App,
+impl<'a> Found<'a> {
+    async fn of(app: &'a App, name: &str, serial: &str) -> Result<Self, PageError> {
+        let collection = named(app, name)?;
+        let serial: usize = serial.parse().map_err(|_| PageError::NotFound)?;
+        let (content, decisions) = read(collection).await?;
+        let film = content.film(serial).ok_or(PageError::NotFound)?;
+        Ok(Self { collection, film, content, decisions })
+    }
+
+    /// The serial numbers of the other films that nobody has decided about.
+    fn open(&self) -> Vec<usize> {
+        let all = self.content.to_review().into_iter().filter(|other| other.serial != self.film.serial);
+        let open = all.filter(|other| !other.is_answered_by(self.decisions.of(other.serial)));
+        open.map(|other| other.serial).collect()
+    }
+}
+
+/// The page of a film; `sent` is a decision that was refused: the message that says why, and its lines.
+fn shown(
     caller: &Caller,
-    (name, serial): (&str, &str),
+    name: String,
+    found: Found<'_>,
     sent: Option<(&'static str, Vec<Line>)>,
 ) -> Result<Response, PageError> {
-    let (collection, film) = found(app, name, serial).await?;
-    let (content, decisions) = read(collection).await?;
-    let open: Vec<usize> = content
-        .to_review()
-        .iter()
-        .filter(|other| other.serial != film.serial && !other.is_answered_by(decisions.of(other.serial)))
-        .map(|other| other.serial)
-        .collect();
+    let open = found.open();
+    let Found { collection, film, decisions, .. } = found;
     let own = decisions.of(film.serial);
     let (wrong, mut lines) = sent.unwrap_or_else(|| ("", lines_of(&film, own)));
     lines.extend((0..EMPTY).map(|_| Line::empty()));
     let status = if wrong.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let page = Page {
         frame: Frame::of("collections-withheld-title", "collections", caller),
-        name: name.to_owned(),
+        name,
         row: film.row.unwrap_or_default(),
         has_picture: collection.identified_film(film.serial).is_some(),
         decided: if own.is_empty() { "" } else { decided(own) },
@@ -116,15 +126,12 @@ async fn shown(
 
 /// The rectangles that were decided on, else those that were found.
 fn lines_of(film: &ToReview, own: &[Decision]) -> Vec<Line> {
-    let number =
-        |region: Rectangle| film.review.regions.iter().position(|other| *other == region).map_or(0, |at| at + 1);
     let decided = own.iter().filter(|decision| decision.verdict != RegionVerdict::Exclude);
-    let decided = decided.map(|one| Line::of(one.region, one.verdict == RegionVerdict::Keep, number(one.region)));
-    let decided: Vec<Line> = decided.collect();
+    let decided: Vec<Line> = decided.map(|one| Line::of(one.region, one.verdict)).collect();
     if !decided.is_empty() {
         return decided;
     }
-    film.review.regions.iter().map(|region| Line::of(*region, false, number(*region))).collect()
+    film.review.regions.iter().map(|region| Line::of(*region, RegionVerdict::Blank)).collect()
 }
 
 /// `GET /collections/{collection}/films/{serial}`.
@@ -133,7 +140,8 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     Path((name, serial)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
-    shown(&app, &caller, (&name, &serial), None).await
+    let found = Found::of(&app, &name, &serial).await?;
+    shown(&caller, name, found, None)
 }
 
 /// `POST /collections/{collection}/films/{serial}`: a decision, which takes the place of an earlier one. `decision` is `accept` (each region
@@ -145,12 +153,13 @@ pub(super) async fn decide(
     Path((name, serial)): Path<(String, String)>,
     Form(filled): Form<BTreeMap<String, String>>,
 ) -> Result<Response, PageError> {
-    let (collection, film) = found(&app, &name, &serial).await?;
+    let found = Found::of(&app, &name, &serial).await?;
     let chosen = filled.get("decision").map(String::as_str).unwrap_or_default();
-    let decisions = match decisions_of(&film, chosen, &filled) {
+    let decisions = match decisions_of(&found.film, chosen, &filled) {
         Ok(decisions) => decisions,
-        Err(wrong) => return shown(&app, &caller, (&name, &serial), Some((wrong, sent_lines(&filled)))).await,
+        Err(wrong) => return shown(&caller, name, found, Some((wrong, sent_lines(&filled)))),
     };
+    let Found { collection, film, .. } = found;
     let _one = desk.deciding().await;
     let event = caller.event(Deed::WithheldDecided).with("collection", &name).with("film", film.serial);
     // The entry comes first: no decision is without one.
@@ -209,7 +218,6 @@ fn sent_lines(filled: &BTreeMap<String, String>) -> Vec<Line> {
         width: text("width", line),
         height: text("height", line),
         keeps: text("verdict", line) == "keep",
-        found: 0,
     });
     lines
         .filter(|line| [&line.x, &line.y, &line.width, &line.height].iter().any(|text| !text.trim().is_empty()))
@@ -225,11 +233,9 @@ async fn opened(
 ) -> Result<(ToReview, Arc<Opened>), HttpError> {
     let event = caller.event(Deed::WithheldOpened).with("collection", name.chars().take(64).collect::<String>());
     let event = event.with("film", serial.chars().filter(char::is_ascii_digit).take(20).collect::<String>());
-    let there = found(app, name, serial).await.ok().and_then(|(collection, film)| {
-        let path = collection.identified_film(film.serial)?;
-        Some((film, path))
-    });
-    let Some((film, path)) = there else {
+    let found = Found::of(app, name, serial).await.ok();
+    let there = found.and_then(|found| Some((found.collection.identified_film(found.film.serial)?, found.film)));
+    let Some((path, film)) = there else {
         app.audit.add(event.failed()).await?;
         return Err(HttpError::not_found());
     };
