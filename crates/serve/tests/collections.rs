@@ -35,8 +35,8 @@ impl TextDetector for Marks {
 fn film(seed: &str) -> Vec<u8> {
     let pixels: Vec<u16> = (0..SIZE * SIZE).map(|i| (i * 7 % 4096) as u16).collect();
     let options = DxOptions {
-        rows: SIZE as u32,
-        columns: SIZE as u32,
+        rows: SIZE,
+        columns: SIZE,
         bits_stored: 12,
         monochrome1: false,
         pixels: &pixels,
