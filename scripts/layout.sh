@@ -24,7 +24,7 @@ study="stats cohort schema files imaging"
 deidentify="dicom $dicom"
 collect="cohort dimse deidentify $deidentify $cohort"
 workflow="model $model $study $simulate study simulate dimse deidentify $deidentify"
-serve="workflow $workflow"
+serve="workflow collect $workflow $collect"
 for leaf in $leaves testing; do allowed "$leaf" ""; done
 allowed dimse "$dimse"
 allowed imaging "$imaging"

@@ -224,7 +224,30 @@ async fn keys_disks_and_contradictions_are_named() {
         }
         full_disk(&place, &from);
         limbs(&place, &from);
+        linked(&place, &from);
     });
+}
+
+/// Each run of a killed collection has a linking table of its own, and the tables together have every film of the journal.
+fn linked(place: &Place, from: &str) {
+    fs::write(place.at("phrase"), "correct horse battery\n").unwrap();
+    let link = place.at("link.age");
+    let more = ["--link-table", &link, "--link-passphrase-file", &place.at("phrase"), "--retain", "device"];
+    place.collect_killed("linked", from, &more);
+    let mut identifiers = BTreeSet::new();
+    let mut tables = 0;
+    for entry in fs::read_dir(place.folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "age") {
+            let opener = coxa_deidentify::Opener::passphrase("correct horse battery");
+            identifiers.extend(coxa_deidentify::identifiers_in(&path, &opener).unwrap());
+            tables += 1;
+        }
+    }
+    assert!(tables >= 1 && place.hospital.expected.is_subset(&identifiers), "{tables} tables: {identifiers:?}");
+    assert!(place.hospital.withheld.is_subset(&identifiers), "withheld films are in the table too");
+    let output = place.collect(from, "linked", &["--retain", "uids"]).output().unwrap();
+    assert!(errors(&output).contains("other options"), "{}", errors(&output));
 }
 
 fn limbs(place: &Place, from: &str) {

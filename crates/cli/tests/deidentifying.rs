@@ -87,6 +87,54 @@ fn wrong_keys_and_usage_are_refused() {
     assert_eq!(run(&["deidentify"]).status.code(), Some(2));
 }
 
+/// A limit on the size of files stands for a disk that is full.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    hospital(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    succeed(&run(&["deidentify", "--create-key", "--key", &at("key")]));
+    let arguments = ["deidentify", &at("films/images"), "--out", &at("out"), "--key", &at("key"), "--blank", "0,0,9,1"];
+    let whole = coxa(&[&arguments[..], &["--burned-in-text", "withhold"]].concat());
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 5; exec \"$@\"", "bash"]).arg(whole.get_program());
+    let output = limited.args(whole.get_args()).output().unwrap();
+    let lines = json_lines(&output);
+    assert_eq!((output.status.code(), lines.len()), (Some(1), 3), "{}", errors(&output));
+    for (place, line) in lines.iter().enumerate() {
+        assert_eq!(line["serial"].as_u64(), Some(place as u64 + 1));
+        assert!(line["reason"].as_str().unwrap().contains("cannot be written"), "{line}");
+    }
+    let found = coxa_files::find::films_below(Path::new(&at("out")));
+    assert!(found.films.is_empty(), "half-written: {:?}", found.films);
+    // Room again: the same command writes them.
+    let again = coxa(&[&arguments[..], &["--burned-in-text", "withhold"]].concat()).output().unwrap();
+    succeed(&again);
+    assert!(json_lines(&again).iter().all(|line| line["status"] == "deidentified"), "{}", errors(&again));
+}
+
+#[test]
+fn films_are_kept_for_review_where_a_folder_is_named_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    hospital(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    succeed(&run(&["deidentify", "--create-key", "--key", &at("key")]));
+    let with = |more: &[&str]| {
+        run(&[&["deidentify", &at("films/images"), "--out", &at("out"), "--key", &at("key")], more].concat())
+    };
+    let inside = with(&["--keep-identified", &at("out/kept")]);
+    assert_eq!(inside.status.code(), Some(2), "{}", errors(&inside));
+    assert!(errors(&inside).contains("may not lie") && !Path::new(&at("out/kept")).exists());
+    let output = with(&["--keep-identified", &at("kept")]);
+    let to_review = json_lines(&output).iter().filter(|line| line["columns"].is_u64()).count();
+    assert_eq!(fs::read_dir(at("kept")).unwrap().count(), to_review);
+    fs::write(at("regions.csv"), "serial,x,y,width,height,verdict\n1,0,0,256,256,exclude\n").unwrap();
+    fs::remove_dir_all(at("out")).unwrap();
+    let excluded = with(&["--regions", &at("regions.csv")]);
+    assert_eq!(json_lines(&excluded)[0]["reason"], "a person excluded it");
+}
+
 #[test]
 fn scripts_and_decisions_about_regions_are_applied() {
     let folder = tempfile::tempdir().unwrap();

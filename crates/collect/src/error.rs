@@ -55,12 +55,6 @@ pub enum CollectError {
         /// What is wrong.
         reason: String,
     },
-    /// The folder for identified films is no place for them.
-    #[error("{}: identified films may not lie in the output folder, nor it in theirs", path.display())]
-    KeepInside {
-        /// The folder.
-        path: PathBuf,
-    },
     /// The archive cannot be used, or fails again and again.
     #[error("the PACS: {text}")]
     Archive {
@@ -116,7 +110,7 @@ impl Hint for CollectError {
             Self::Deidentify(error) => return error.hint(),
             Self::Archive { hint, .. } => return hint.clone(),
             Self::OtherRules { .. } => "use the rules of the earlier run (rules.toml in the folder), or another --out",
-            Self::ForeignFolder { .. } | Self::KeepInside { .. } => "name another folder",
+            Self::ForeignFolder { .. } => "name another folder",
             Self::InUse { .. } => "wait for its end",
             Self::Listen { .. } => "name a free port by --listen; ports below 1024 need rights",
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {

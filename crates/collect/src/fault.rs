@@ -1,5 +1,7 @@
 //! How a request to an archive fails, and whether trying again is of use. No text holds anything of the archive's answers.
 
+use std::time::Duration;
+
 use coxa_dimse::web::WebError;
 use coxa_dimse::{DimseError, Malformed, Outcome, Status};
 use coxa_schema::Hint as _;
@@ -23,11 +25,13 @@ pub(crate) struct Fault {
     pub(crate) worth: Worth,
     pub(crate) text: String,
     pub(crate) hint: Option<String>,
+    /// How long the archive asks to be left alone.
+    pub(crate) wait: Option<Duration>,
 }
 
 impl Fault {
     pub(crate) fn new(worth: Worth, text: impl Into<String>) -> Self {
-        Self { worth, text: text.into(), hint: None }
+        Self { worth, text: text.into(), hint: None, wait: None }
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -55,7 +59,7 @@ impl Fault {
     /// Of an association; `tls` is whether it was to be encrypted.
     pub(crate) fn of_dimse(error: &DimseError, tls: bool) -> Self {
         let text = error.to_string();
-        let fault = |worth| Self { worth, text: text.clone(), hint: error.hint() };
+        let fault = |worth| Self { hint: error.hint(), ..Self::new(worth, text.clone()) };
         match error {
             DimseError::Rejected { is_transient: true, .. } => fault(Worth::Slower),
             DimseError::Rejected { reason, .. } => {
@@ -93,7 +97,8 @@ impl Fault {
             WebError::Root(_) | WebError::Credentials | WebError::Tls(_) => Worth::Never,
             _ => Worth::Again,
         };
-        Self { worth, text: error.to_string(), hint: error.hint() }
+        let wait = if let WebError::Status { wait, .. } = error { *wait } else { None };
+        Self { hint: error.hint(), wait, ..Self::new(worth, error.to_string()) }
     }
 }
 
@@ -120,6 +125,10 @@ mod tests {
         assert_eq!(rejected("temporary congestion", true).worth, Worth::Slower);
         let unknown = rejected("calling AE title not recognized", false);
         assert!(unknown.worth == Worth::Never && unknown.hint.unwrap().contains("peer's configuration"));
+        let wait = Some(Duration::from_secs(120));
+        let busy = WebError::Status { doing: "searching", host: "pacs".into(), status: 503, wait };
+        let busy = Fault::of_web(&busy);
+        assert_eq!((busy.worth, busy.wait), (Worth::Slower, wait));
         let tls = Fault::of_dimse(&DimseError::Malformed(Malformed::Protocol("a TLS alert")), false);
         assert!(tls.hint.unwrap().contains("--tls"));
         let plain = Fault::of_dimse(&DimseError::Closed("an association was to be answered"), true);

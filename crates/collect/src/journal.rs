@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use coxa_deidentify::Review;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CollectError;
@@ -64,6 +65,12 @@ pub struct FilmRecord {
     /// More on the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What a person must review, where the film is withheld for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    /// The decisions of persons that it was de-identified by: another decision has the injury collected anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<String>,
     /// Where it lies, below the output folder; `None` for one that was left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -99,6 +106,21 @@ pub(crate) struct Journal {
 }
 
 const VERSION: u32 = 1;
+
+/// The injuries of a journal by their rows, as far as it is written: it may be another run's at this moment. A line that is not whole yet, or not
+/// of this program, counts for nothing.
+pub(crate) fn read_rows(path: &Path) -> std::io::Result<Vec<RowRecord>> {
+    let text = std::fs::read(path)?;
+    let mut rows = BTreeMap::new();
+    for line in text.split(|&byte| byte == b'\n') {
+        if let Ok(Line::Injury(row)) = serde_json::from_slice(line) {
+            rows.insert((row.patient.clone(), row.day.clone()), row);
+        }
+    }
+    let mut rows: Vec<RowRecord> = rows.into_values().collect();
+    rows.sort_by_key(|row| row.row);
+    Ok(rows)
+}
 
 impl Journal {
     /// Opens a journal, or begins it.

@@ -35,6 +35,11 @@ impl Pace {
         self.next = Instant::now() + self.now;
     }
 
+    /// The archive asks to be left alone for so long.
+    pub(crate) fn hold(&mut self, wait: Duration) {
+        self.next = self.next.max(Instant::now() + wait);
+    }
+
     /// A request was answered.
     pub(crate) fn faster(&mut self) {
         self.now = self.now.mul_f64(0.8).max(self.least);
@@ -69,6 +74,10 @@ mod tests {
         assert_eq!(pace.pause(), Duration::from_secs(2));
         (0..99).for_each(|_| pace.faster());
         assert_eq!(pace.pause(), Duration::from_millis(100));
+        let (before, wait) = (Instant::now(), Duration::from_secs(60));
+        pace.hold(wait);
+        pace.hold(Duration::ZERO);
+        assert!(pace.next >= before + wait, "a wait that was asked for is kept");
         let most = Duration::from_secs(5);
         assert_eq!([1, 2, 3, 9].map(|attempt| back_off(attempt, most).as_millis()), [0, 500, 1000, 5000]);
     }

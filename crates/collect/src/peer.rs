@@ -123,9 +123,7 @@ impl Peer {
             Some(fault) if fault.worth == Worth::Never => Err(fault),
             Some(fault) => {
                 self.repeated += 1;
-                if fault.worth == Worth::Slower {
-                    self.pace.slower();
-                }
+                self.heed(&fault);
                 Ok(())
             }
             None => {
@@ -168,11 +166,19 @@ impl Peer {
         if matches!(fault.worth, Worth::Never | Worth::Smaller) || attempt >= self.rules.attempts {
             return Err(fault);
         }
+        self.heed(&fault);
+        self.repeated += 1;
+        Ok(())
+    }
+
+    /// Asks more slowly where the archive is busy, and waits as long as it says, up to the time that a request may take.
+    fn heed(&mut self, fault: &Fault) {
         if fault.worth == Worth::Slower {
             self.pace.slower();
         }
-        self.repeated += 1;
-        Ok(())
+        if let Some(wait) = fault.wait {
+            self.pace.hold(wait.min(self.limit()));
+        }
     }
 
     fn limit(&self) -> Duration {

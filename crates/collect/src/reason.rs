@@ -38,6 +38,10 @@ pub enum Reason {
     TooMany,
     /// Withheld by the de-identification.
     Withheld,
+    /// Withheld: text may be burned into its pixels, and a person must review it.
+    ToReview,
+    /// Excluded by a person who reviewed it.
+    Excluded,
     /// Withheld: the film is of another patient than was asked for, or has an issuer of patient IDs that the registry has not.
     OtherPatient,
     /// The archive did not deliver it.
@@ -50,7 +54,7 @@ pub enum Reason {
     NoRadiograph,
     /// No film: radiographs, but none that the rules want.
     NoWantedFilm,
-    /// No film: each one that the rules want was withheld.
+    /// No film: each one that the rules want was withheld or excluded.
     AllWithheld,
     /// No film: the patient's number cannot be searched for.
     UnsearchableId,
@@ -80,6 +84,8 @@ impl Reason {
             Self::OtherPreferred => "other_preferred",
             Self::TooMany => "too_many",
             Self::Withheld => "withheld",
+            Self::ToReview => "to_review",
+            Self::Excluded => "excluded",
             Self::OtherPatient => "other_patient",
             Self::NotDelivered => "not_delivered",
             Self::PatientUnknown => "patient_unknown",
@@ -112,6 +118,8 @@ impl Reason {
             Self::OtherPreferred => "The rules keep one film, and another was preferred.",
             Self::TooMany => "The injury has more films than the rules allow.",
             Self::Withheld => "Its identity cannot be removed for certain.",
+            Self::ToReview => "Text may be burned into its pixels: review it.",
+            Self::Excluded => "A person who reviewed it excluded it.",
             Self::OtherPatient => {
                 "It is of another patient than was asked for, or has an issuer of patient IDs: name it by --issuer."
             }
@@ -120,7 +128,7 @@ impl Reason {
             Self::NoStudyInWindow => "The patient has no study in the window of days.",
             Self::NoRadiograph => "No study in the window has radiographs.",
             Self::NoWantedFilm => "There are radiographs in the window, but none that the rules want.",
-            Self::AllWithheld => "Each film that the rules want was withheld.",
+            Self::AllWithheld => "Each film that the rules want was withheld or excluded.",
             Self::UnsearchableId => "The patient's number has characters that a search takes for wildcards.",
             Self::ArchiveFailed => "The PACS failed; the next run tries again.",
             Self::NotAdmitted => "The patient was not admitted, and the rules ask for admitted patients.",

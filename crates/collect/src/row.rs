@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use coxa_deidentify::{Deidentified, Deidentifier};
+use coxa_deidentify::{Deidentified, Deidentifier, IdentifiedFolder, Link, LinkTable, Review, Withheld};
+use coxa_dimse::Uid;
 use coxa_dimse::query::Identifier;
 use coxa_files::write_whole;
 
@@ -23,6 +24,7 @@ use crate::peer::{Order, Peer};
 use crate::reason::Reason;
 use crate::rules::{Patients, Rules};
 use crate::search::{Case, Found, is_in_window, search};
+use crate::summary::is_withheld;
 
 /// What a run works with.
 pub(crate) struct Collector<'a> {
@@ -31,7 +33,8 @@ pub(crate) struct Collector<'a> {
     pub(crate) peer: Peer,
     pub(crate) journal: Journal,
     pub(crate) out: &'a Path,
-    pub(crate) keep: Option<&'a Path>,
+    pub(crate) keep: Option<&'a IdentifiedFolder>,
+    pub(crate) link: Option<LinkTable>,
 }
 
 /// A film that was retrieved.
@@ -45,6 +48,18 @@ struct Film {
 enum Judged {
     Wanted(Wanted, Box<Deidentified>, Vec<u8>),
     Left(Reason, Option<String>),
+    /// Withheld for review, with the film as it came.
+    ToReview(Review, Vec<u8>),
+}
+
+impl Judged {
+    fn of_withheld(reason: Withheld, bytes: Vec<u8>) -> Self {
+        match reason {
+            Withheld::Review(review) => Self::ToReview(review, bytes),
+            Withheld::Excluded => Self::Left(Reason::Excluded, None),
+            other => Self::Left(Reason::Withheld, Some(other.to_string())),
+        }
+    }
 }
 
 impl Collector<'_> {
@@ -94,7 +109,7 @@ impl Collector<'_> {
                 };
                 let outcome = match files.remove(instance) {
                     Some(Ok(bytes)) => {
-                        let (outcome, attributes) = self.judge_file(case, searched, bytes);
+                        let (outcome, attributes) = self.judge_file(case, searched, serial, bytes);
                         films.push(Film { serial, key, attributes, outcome });
                         continue;
                     }
@@ -108,7 +123,7 @@ impl Collector<'_> {
     }
 
     /// Judges a file by its own header, and de-identifies it.
-    fn judge_file(&self, case: &Case<'_>, searched: &Attributes, bytes: Vec<u8>) -> (Judged, Attributes) {
+    fn judge_file(&self, case: &Case<'_>, searched: &Attributes, serial: u64, bytes: Vec<u8>) -> (Judged, Attributes) {
         let header =
             |bytes: &[u8]| Identifier::of_file(bytes).map(|(_, head)| Attributes::of_identifier(&head).or(searched));
         let attributes = header(&bytes);
@@ -119,9 +134,10 @@ impl Collector<'_> {
             return (Judged::Left(reason, None), attributes.clone());
         }
         let searched_too = || attributes.clone().unwrap_or_else(|| searched.clone());
-        let film = match self.deidentifier.deidentify(&bytes) {
+        let decisions = self.deidentifier.decisions().of(serial as usize);
+        let film = match self.deidentifier.deidentify_reviewed(&bytes, decisions) {
             Ok(film) => film,
-            Err(withheld) => return (Judged::Left(Reason::Withheld, Some(withheld.to_string())), searched_too()),
+            Err(withheld) => return (Judged::of_withheld(withheld, bytes), searched_too()),
         };
         if searched.instance.as_ref().is_none_or(|instance| instance.as_str() != film.link.sop_instance_uid) {
             let detail = "another instance came than was asked for".to_owned();
@@ -153,7 +169,7 @@ impl Collector<'_> {
     }
 
     /// Chooses among the films, writes those that stay and returns the record.
-    fn write(&self, case: &Case<'_>, films: Vec<Film>) -> Result<RowRecord, CollectError> {
+    fn write(&mut self, case: &Case<'_>, films: Vec<Film>) -> Result<RowRecord, CollectError> {
         let (mut places, mut candidates) = (Vec::new(), Vec::new());
         for (place, film) in films.iter().enumerate() {
             if let Judged::Wanted(wanted, done, _) = &film.outcome {
@@ -180,8 +196,7 @@ impl Collector<'_> {
                     }
                     write_whole(&path, &done.bytes).map_err(CollectError::io(&path))?;
                     if let Some(folder) = self.keep {
-                        let path = folder.join(format!("S{:06}.dcm", film.serial));
-                        write_whole(&path, original).map_err(CollectError::io(&path))?;
+                        folder.keep(film.serial, original)?;
                     }
                     FilmRecord {
                         file: Some(file),
@@ -192,9 +207,22 @@ impl Collector<'_> {
             });
         }
         for film in &films {
-            if let Judged::Left(reason, detail) = &film.outcome {
-                records.push(FilmRecord { detail: detail.clone(), ..self.film_record(case, film, *reason) });
+            match &film.outcome {
+                Judged::Wanted(..) => {}
+                Judged::Left(reason, detail) => {
+                    records.push(FilmRecord { detail: detail.clone(), ..self.film_record(case, film, *reason) });
+                }
+                Judged::ToReview(review, original) => {
+                    if let Some(folder) = self.keep {
+                        folder.keep(film.serial, original)?;
+                    }
+                    let record = self.film_record(case, film, Reason::ToReview);
+                    records.push(FilmRecord { review: Some(review.clone()), ..record });
+                }
             }
+        }
+        if let Some(link) = &mut self.link {
+            note_links(link, case, &films, &records)?;
         }
         Ok(summarize(case, records))
     }
@@ -202,7 +230,7 @@ impl Collector<'_> {
     fn film_record(&self, case: &Case<'_>, film: &Film, reason: Reason) -> FilmRecord {
         let (view, is_limb) = match &film.outcome {
             Judged::Wanted(wanted, ..) => (wanted.view.clone(), wanted.set == Set::Limbs),
-            Judged::Left(..) => (String::new(), false),
+            Judged::Left(..) | Judged::ToReview(..) => (String::new(), false),
         };
         let date = film.attributes.study_date.map(|date| case.shifted(date));
         FilmRecord {
@@ -210,6 +238,8 @@ impl Collector<'_> {
             reason,
             instead: None,
             detail: None,
+            review: None,
+            decided: self.deidentifier.decisions().fingerprint(film.serial as usize),
             file: None,
             sha256: None,
             date,
@@ -253,31 +283,48 @@ fn failed(case: &Case<'_>, fault: Fault) -> Result<RowRecord, CollectError> {
     Ok(RowRecord { detail: Some(detail), ..record(case, RowOutcome::Failed, Reason::ArchiveFailed) })
 }
 
+/// Adds the films that were written or withheld to the linking table.
+fn note_links(
+    table: &mut LinkTable,
+    case: &Case<'_>,
+    films: &[Film],
+    records: &[FilmRecord],
+) -> Result<(), CollectError> {
+    for record in records.iter().filter(|record| record.file.is_some() || is_withheld(record)) {
+        let Some(film) = films.iter().find(|film| film.serial == record.serial) else { continue };
+        let uid = |uid: &Option<Uid>| uid.as_ref().map(|uid| uid.as_str().to_owned()).unwrap_or_default();
+        // Of a film that is withheld, what was searched for.
+        let searched = || Link {
+            patient_id: case.injury.patient.clone(),
+            patient_name: String::new(),
+            study_instance_uid: uid(&film.attributes.study),
+            sop_instance_uid: uid(&film.attributes.instance),
+            accession_number: String::new(),
+            days: case.days,
+        };
+        let link = match &film.outcome {
+            Judged::Wanted(_, done, _) => done.link.clone(),
+            Judged::Left(..) | Judged::ToReview(..) => searched(),
+        };
+        let output = record.file.as_deref().unwrap_or_default();
+        table.add(film.serial as usize, Path::new(""), Some((output, &case.pseudonym, &link)))?;
+    }
+    Ok(())
+}
+
 /// What became of an injury by what became of its films.
 fn summarize(case: &Case<'_>, films: Vec<FilmRecord>) -> RowRecord {
     let taken = || films.iter().filter(|film| film.file.is_some() && !film.is_limb);
     let has = |reason: Reason| films.iter().any(|film| film.reason == reason);
-    let is_withheld = |film: &FilmRecord| matches!(film.reason, Reason::Withheld | Reason::OtherPatient);
     let (outcome, reason) = if has(Reason::NotDelivered) {
         (RowOutcome::Failed, Reason::NotDelivered)
     } else if let Some(best) = taken().next() {
         let outcome = if best.reason == Reason::Taken { RowOutcome::Found } else { RowOutcome::Ambiguous };
         (outcome, best.reason)
-    } else if films.iter().any(is_withheld) {
+    } else if films.iter().any(is_withheld) || has(Reason::Excluded) {
         (RowOutcome::Missing, Reason::AllWithheld)
     } else {
         (RowOutcome::Missing, Reason::NoWantedFilm)
     };
     RowRecord { films, ..record(case, outcome, reason) }
-}
-
-/// A folder that its owner alone may read.
-pub(crate) fn private_folder(path: &Path) -> Result<PathBuf, CollectError> {
-    fs::create_dir_all(path).map_err(CollectError::io(path))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(CollectError::io(path))?;
-    }
-    path.canonicalize().map_err(CollectError::io(path))
 }

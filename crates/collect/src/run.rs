@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use coxa_cohort::registry::load_injuries;
-use coxa_deidentify::{Deidentifier, open_folder};
+use coxa_deidentify::{Deidentifier, IdentifiedFolder, LinkTable, Seal, open_folder};
 use coxa_files::whole::sweep;
 use coxa_files::write_whole;
 
@@ -14,7 +14,7 @@ use crate::journal::{FilmRecord, Journal, RowOutcome, RowRecord};
 use crate::outputs::{IMAGES, JOURNAL, LIMBS, RULES, remove_orphans, write_films, write_registry};
 use crate::peer::Peer;
 use crate::report;
-use crate::row::{Collector, private_folder};
+use crate::row::Collector;
 use crate::rules::Rules;
 use crate::search::Case;
 use crate::summary::{Summary, is_withheld, summarize};
@@ -31,8 +31,18 @@ pub struct Request<'a> {
     pub rules: &'a Rules,
     /// What films are de-identified by.
     pub deidentifier: &'a Deidentifier,
-    /// A folder for the films as they came, with every identity. Outside of `out`.
+    /// A folder for the films as they came, those that are withheld for review among them, with every identity. Outside of `out`.
     pub keep_identified: Option<&'a Path>,
+    /// The linking table.
+    pub link: Option<LinkRequest<'a>>,
+}
+
+/// A linking table of the films of a run: who each is of, encrypted.
+pub struct LinkRequest<'a> {
+    /// Where it is written. An earlier table is never replaced: the run ends by an error where there is one.
+    pub place: &'a Path,
+    /// What it is encrypted for.
+    pub seal: Seal,
 }
 
 /// Something that happened in a run. None holds an identity.
@@ -67,15 +77,9 @@ pub async fn collect(
     let Request { registry, out, rules, deidentifier, .. } = *request;
     rules.validate().map_err(|reason| CollectError::Rules { path: out.join(RULES), reason })?;
     let injuries = load_injuries(registry)?;
-    if let Some(keep) = request.keep_identified {
-        apart(keep, out)?;
-    }
+    let keep = request.keep_identified.map(|folder| IdentifiedFolder::create(folder, out)).transpose()?;
     let journal = open(request)?;
-    let keep = request.keep_identified.map(private_folder).transpose()?;
-    if let Some(keep) = &keep {
-        // Once more, links followed.
-        apart(keep, &out.canonicalize().map_err(CollectError::io(out))?)?;
-    }
+    let link = request.link.as_ref().map(|link| LinkTable::new(link.place, link.seal.clone())).transpose()?;
     let notes = write_registry(deidentifier, registry, out)?;
     if notes.emptied > 0 {
         observe(&Event::Note(&format!(
@@ -84,8 +88,10 @@ pub async fn collect(
         )));
     }
     let peer = Peer::new(Archive::new(request.source).await?, &rules.pace);
-    let mut collector = Collector { rules, deidentifier, peer, journal, out, keep: keep.as_deref() };
-    let result = each(&mut collector, &injuries, observe).await;
+    let mut collector = Collector { rules, deidentifier, peer, journal, out, keep: keep.as_ref(), link };
+    let mut records = Records { place: request.link.as_ref().map(|link| link.place), held: Vec::new() };
+    let result = each(&mut collector, &mut records, &injuries, observe).await;
+    let result = result.and(records.flush(&mut collector));
     collector.peer.close().await;
     let repeated = collector.peer.repeated;
     // The report shows how far a run came that ends by an error, too.
@@ -94,8 +100,36 @@ pub async fn collect(
     Ok(Summary { repeated, ..summary? })
 }
 
+/// Injuries that are done and not in the journal yet. With a linking table, an injury is recorded after the table that has its films is
+/// written: no film of the journal is in no table, wherever a run is killed.
+struct Records<'a> {
+    place: Option<&'a Path>,
+    held: Vec<RowRecord>,
+}
+
+impl Records<'_> {
+    /// So many injuries at most are held back.
+    const MOST: usize = 5;
+
+    fn add(&mut self, collector: &mut Collector<'_>, row: RowRecord) -> Result<(), CollectError> {
+        self.held.push(row);
+        if self.place.is_none() || self.held.len() >= Self::MOST { self.flush(collector) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, collector: &mut Collector<'_>) -> Result<(), CollectError> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        if let (Some(place), Some(link)) = (self.place, &mut collector.link) {
+            link.write(place)?;
+        }
+        self.held.drain(..).try_for_each(|row| collector.journal.record(row))
+    }
+}
+
 async fn each(
     collector: &mut Collector<'_>,
+    records: &mut Records<'_>,
     injuries: &[coxa_cohort::registry::Injury],
     observe: &mut (dyn FnMut(&Event<'_>) + Send),
 ) -> Result<(), CollectError> {
@@ -104,7 +138,11 @@ async fn each(
     for (place, injury) in injuries.iter().enumerate() {
         let case = Case::of(injury, collector.deidentifier);
         let earlier = collector.journal.row(&case.pseudonym, &case.shifted(injury.date));
-        let is_done = |row: &&RowRecord| row.outcome != RowOutcome::Failed && row.row == injury.line;
+        let decisions = collector.deidentifier.decisions();
+        let is_as_decided = |film: &FilmRecord| film.decided == decisions.fingerprint(film.serial as usize);
+        let is_done = |row: &&RowRecord| {
+            row.outcome != RowOutcome::Failed && row.row == injury.line && row.films.iter().all(is_as_decided)
+        };
         if let Some(row) = earlier.filter(is_done) {
             films += taken(row);
         } else {
@@ -117,7 +155,7 @@ async fn each(
             }
             failed_in_a_row = if has_failed { failed_in_a_row + 1 } else { 0 };
             let detail = row.detail.clone().or_else(|| row.films.iter().find_map(|film| film.detail.clone()));
-            collector.journal.record(row)?;
+            records.add(collector, row)?;
             if failed_in_a_row >= collector.rules.pace.give_up_after {
                 let text = detail.unwrap_or_else(|| "it does not deliver films".to_owned());
                 return Err(CollectError::Archive {
@@ -133,16 +171,6 @@ async fn each(
 
 fn taken(row: &RowRecord) -> usize {
     row.films.iter().filter(|film| film.file.is_some()).count()
-}
-
-/// Refuses a folder for identified films that lies in the output folder, or the other way round.
-fn apart(keep: &Path, out: &Path) -> Result<(), CollectError> {
-    let absolute = |path: &Path| std::path::absolute(path).map_err(CollectError::io(path));
-    let (keep, out) = (absolute(keep)?, absolute(out)?);
-    if keep.starts_with(&out) || out.starts_with(&keep) {
-        return Err(CollectError::KeepInside { path: keep });
-    }
-    Ok(())
 }
 
 /// Checks or makes the output folder.

@@ -28,7 +28,7 @@ pub struct Summary {
 
 /// Whether nothing of a film was written, as its identity stood against it.
 pub(crate) fn is_withheld(film: &FilmRecord) -> bool {
-    matches!(film.reason, Reason::Withheld | Reason::OtherPatient)
+    matches!(film.reason, Reason::Withheld | Reason::ToReview | Reason::OtherPatient)
 }
 
 /// Counts.

@@ -3,6 +3,7 @@
 mod archives;
 mod faults;
 mod hints;
+mod review;
 mod support;
 
 use std::path::Path;
@@ -57,6 +58,7 @@ async fn run(
         rules,
         deidentifier: &deidentifier,
         keep_identified: None,
+        link: None,
     };
     let mut lines = Vec::new();
     let summary = collect(&request, &mut |event: &Event<'_>| lines.push(format!("{event:?}"))).await;

@@ -4,14 +4,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dataset::DataSet;
+use crate::review::Review;
 use crate::script::PixelScript;
 use crate::withheld::Withheld;
 
 /// A part of a film in its own pixels, counted from the upper left corner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rectangle {
     /// Columns before it.
     pub x: usize,
@@ -122,12 +123,26 @@ pub struct Decision {
 }
 
 /// What becomes of a part of a film.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RegionVerdict {
     /// It is blanked.
     Blank,
     /// It stays, whatever the detector finds in it.
     Keep,
+    /// The whole film is withheld for good.
+    Exclude,
+}
+
+impl RegionVerdict {
+    /// As tables have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blank => "blank",
+            Self::Keep => "keep",
+            Self::Exclude => "exclude",
+        }
+    }
 }
 
 /// Whether a detector is asked.
@@ -180,7 +195,10 @@ impl Cleaning<'_> {
         };
         found.text.retain(|one| !keeps(one));
         found.unsure.retain(|one| !self.decisions.iter().any(|decision| decision.region.touches(*one)));
-        if found.unsure.is_empty() { Ok(found.text) } else { Err(Withheld::Review(found.unsure)) }
+        if found.unsure.is_empty() {
+            return Ok(found.text);
+        }
+        Err(Withheld::Review(Review { columns: film.columns, rows: film.rows, regions: found.unsure }))
     }
 }
 
@@ -220,9 +238,10 @@ mod tests {
             let cleaning = Cleaning { settings: &settings, decisions, search: Search::Detector };
             (cleaning.fixed(&DataSet::default(), 9, 9), cleaning.found(film))
         };
-        assert_eq!(run(&[]).1, Err(Withheld::Review(vec![at(0, 5, 4, 1), at(0, 7, 4, 1)])));
+        let review = |regions| Err(Withheld::Review(Review { columns: 9, rows: 9, regions }));
+        assert_eq!(run(&[]).1, review(vec![at(0, 5, 4, 1), at(0, 7, 4, 1)]));
         let blank = decide(at(1, 5, 9, 1), RegionVerdict::Blank);
-        assert_eq!(run(&[blank]).1, Err(Withheld::Review(vec![at(0, 7, 4, 1)])));
+        assert_eq!(run(&[blank]).1, review(vec![at(0, 7, 4, 1)]));
         let keep = decide(at(0, 7, 4, 1), RegionVerdict::Keep);
         assert_eq!(run(&[blank, keep]), (vec![at(1, 5, 8, 1)], Ok(vec![at(0, 0, 4, 1)])));
         let all = decide(at(0, 0, 9, 9), RegionVerdict::Keep);

@@ -8,7 +8,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
 use crate::admit::{Ids, admit};
-use crate::blanking::{Cleaning, Decision, PixelCleaning, Search};
+use crate::blanking::{Cleaning, Decision, PixelCleaning, RegionVerdict, Search};
 use crate::charset::Charset;
 use crate::dataset::{DataSet, Value};
 use crate::decisions::Decisions;
@@ -115,8 +115,12 @@ impl Deidentifier {
     /// De-identifies a film about whose parts a person decided.
     ///
     /// # Errors
-    /// [`Withheld`]: nothing of the film may be passed on; [`Withheld::Review`] while a part is undecided.
+    /// [`Withheld`]: nothing of the film may be passed on; [`Withheld::Review`] while a part is undecided, [`Withheld::Excluded`] by a
+    /// person's decision.
     pub fn deidentify_reviewed(&self, bytes: &[u8], decisions: &[Decision]) -> Result<Deidentified, Withheld> {
+        if decisions.iter().any(|decision| decision.verdict == RegionVerdict::Exclude) {
+            return Err(Withheld::Excluded);
+        }
         self.with(bytes, Mapping::Keyed(&self.key), decisions)
     }
 
@@ -137,7 +141,7 @@ impl Deidentifier {
     }
 
     /// What persons decided.
-    pub(crate) fn decisions(&self) -> &Decisions {
+    pub fn decisions(&self) -> &Decisions {
         &self.decisions
     }
 

@@ -37,6 +37,12 @@ pub enum DeidentifyError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder for identified films is no place for them.
+    #[error("{}: identified films may not lie in the output folder, nor it in theirs", path.display())]
+    KeepInside {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file that would be replaced exists.
     #[error("{}: exists, and is not replaced", path.display())]
     Exists {
@@ -91,7 +97,7 @@ impl Hint for DeidentifyError {
             Self::Key { .. } => "a key is made once by `coxa deidentify --create-key --key FILE` and then kept apart",
             Self::OtherKey { .. } => "use the key of the earlier run, or another --out",
             Self::OtherOptions { .. } => "use the options of the earlier run, or another --out",
-            Self::ForeignFolder { .. } | Self::Exists { .. } => "name another place",
+            Self::ForeignFolder { .. } | Self::KeepInside { .. } | Self::Exists { .. } => "name another place",
             Self::Encryption(_) => "a recipient is `age1…`; a passphrase is the first line of its file",
             Self::Script { .. } => {
                 "a section is { SIGNATURE } (LEFT,TOP,WIDTH,HEIGHT) …, as in CTP's DicomPixelAnonymizer.script"

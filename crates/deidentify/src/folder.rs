@@ -11,11 +11,12 @@ use coxa_files::whole::sweep;
 use coxa_imaging::MAX_FILE_BYTES;
 use serde::{Deserialize, Serialize};
 
-use crate::blanking::Rectangle;
 use crate::deidentifier::{Deidentified, Deidentifier};
 use crate::error::DeidentifyError;
+use crate::identified::IdentifiedFolder;
 use crate::link::LinkTable;
 use crate::receipt::Receipt;
+use crate::review::{Review, WithheldFilm, WithheldList};
 use crate::rules::ProfileOption;
 use crate::withheld::Withheld;
 
@@ -56,10 +57,19 @@ pub enum FilmOutcome {
     Withheld {
         /// Why.
         reason: String,
-        /// The parts of its pixels that a person must review.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        regions: Vec<Rectangle>,
+        /// What a person must review.
+        #[serde(flatten)]
+        review: Option<Review>,
     },
+}
+
+/// Where films are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs<'a> {
+    /// The folder of de-identified films.
+    pub films: &'a Path,
+    /// A folder for the films that are withheld for review, as they came, with every identity. Outside of `films`.
+    pub identified: Option<&'a Path>,
 }
 
 /// How an output folder's films were made.
@@ -137,13 +147,15 @@ pub fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, DeidentifyE
 pub fn deidentify_files(
     deidentifier: &Deidentifier,
     files: &[PathBuf],
-    out: &Path,
+    outputs: Outputs<'_>,
     threads: usize,
     mut link: Option<&mut LinkTable>,
     mut report: impl FnMut(Line) -> io::Result<()>,
 ) -> Result<usize, DeidentifyError> {
+    let Outputs { films: out, identified } = outputs;
     open_folder(deidentifier, out)?;
-    let mut withheld = 0;
+    let identified = identified.map(|folder| IdentifiedFolder::create(folder, out)).transpose()?;
+    let mut list = WithheldList { films: files.len(), withheld: Vec::new() };
     // A few films at a time, so that memory holds no more.
     for (chunk, films) in files.chunks(threads.max(1)).enumerate() {
         let first = chunk * threads.max(1) + 1;
@@ -157,21 +169,27 @@ pub fn deidentify_files(
                     .map(|(file, _, film)| (file.as_str(), film.receipt.patient.as_str(), &film.link));
                 link.add(serial, &films[place], film)?;
             }
-            withheld += usize::from(placed.is_err());
             let outcome = match placed {
                 Ok((file, Placed::New, film)) => FilmOutcome::Deidentified { file, receipt: Box::new(film.receipt) },
                 Ok((file, Placed::Same, film)) => FilmOutcome::Unchanged { file, receipt: Box::new(film.receipt) },
                 Err(reason) => {
                     let text = reason.to_string();
-                    let regions = if let Withheld::Review(regions) = reason { regions } else { Vec::new() };
-                    FilmOutcome::Withheld { reason: text, regions }
+                    let review = if let Withheld::Review(review) = reason { Some(review) } else { None };
+                    if let (Some(_), Some(folder)) = (&review, &identified)
+                        && let Ok(bytes) = read(&films[place])
+                    {
+                        folder.keep(serial as u64, &bytes)?;
+                    }
+                    list.withheld.push(WithheldFilm { serial, reason: text.clone(), review: review.clone() });
+                    FilmOutcome::Withheld { reason: text, review }
                 }
             };
             report(Line { serial, outcome })
                 .map_err(|source| DeidentifyError::Io { path: "standard output".into(), source })?;
         }
     }
-    Ok(withheld)
+    list.write(out)?;
+    Ok(list.withheld.len())
 }
 
 /// Checks or makes a folder of de-identified films and its mark, and removes what a killed run had begun. A folder without a mark must be

@@ -45,8 +45,11 @@ impl LinkTable {
         Ok(Self { seal, writer })
     }
 
-    /// Adds a film; one that is withheld has an input alone.
-    pub(crate) fn add(
+    /// Adds a film: its output, its pseudonym and what it was; one that is withheld has an empty output, or is known by its input alone.
+    ///
+    /// # Errors
+    /// [`DeidentifyError::Encryption`]: the record cannot be written.
+    pub fn add(
         &mut self,
         serial: usize,
         input: &Path,
@@ -71,13 +74,13 @@ impl LinkTable {
         self.writer.write_record(record).map_err(fault)
     }
 
-    /// Encrypts the table and writes it whole.
+    /// Encrypts the table as it is now, and writes it whole.
     ///
     /// # Errors
     /// [`DeidentifyError::Encryption`], or [`DeidentifyError::Io`] of the disk.
-    pub fn write(self, place: &Path) -> Result<(), DeidentifyError> {
-        let plain = self.writer.into_inner().map_err(|error| fault(error.error()))?;
-        let sealed = self.seal.encrypt(&plain)?;
+    pub fn write(&mut self, place: &Path) -> Result<(), DeidentifyError> {
+        self.writer.flush().map_err(fault)?;
+        let sealed = self.seal.encrypt(self.writer.get_ref())?;
         coxa_files::write_whole(place, &sealed).map_err(|source| DeidentifyError::Io { path: place.to_owned(), source })
     }
 }

@@ -10,6 +10,7 @@ use crate::codestream::scrub;
 use crate::dataset::{DataSet, Element, Value, padded};
 use crate::layout::{Layout, Photometric};
 use crate::parse::{Codec, Syntax, parse};
+use crate::review::Review;
 use crate::rle;
 use crate::withheld::Withheld;
 
@@ -76,7 +77,7 @@ pub(crate) fn text_in(file: &[u8], settings: &PixelCleaning) -> Vec<Rectangle> {
     let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector };
     match take(&mut parsed.data, parsed.syntax, file, &cleaning) {
         Ok(cleaned) => cleaned.blanked,
-        Err(Withheld::Review(regions)) => regions,
+        Err(Withheld::Review(review)) => review.regions,
         Err(_) => Vec::new(),
     }
 }
@@ -119,7 +120,7 @@ fn blank_all(
     blanked.extend(found);
     let states_text = data.ascii(tags::BURNED_IN_ANNOTATION).as_deref() == Some("YES");
     if blanked.is_empty() && states_text && cleaning.must_find() {
-        Err(Withheld::Review(Vec::new()))
+        Err(Withheld::Review(Review { columns: layout.columns, rows: layout.rows, regions: Vec::new() }))
     } else {
         Ok(blanked)
     }
@@ -266,11 +267,25 @@ mod tests {
             data
         };
         let whole = Rectangle { x: 0, y: 0, width: 2, height: 2 };
+        let review = |regions| Err(Withheld::Review(Review { columns: 2, rows: 2, regions }));
         assert_eq!(cleaned(data(), &with(&[whole], &[])), Ok((vec![0; 4], 0, 1)));
         assert_eq!(cleaned(data(), &with(&[], &[])), Ok((vec![5, 6, 7, 8], 0, 0)));
-        assert_eq!(cleaned(data(), &with(&[whole], &[whole])), Err(Withheld::Review(vec![whole])));
+        assert_eq!(cleaned(data(), &with(&[whole], &[whole])), review(vec![whole]));
         assert_eq!(cleaned(stating(), &with(&[whole], &[])), Ok((vec![0; 4], 0, 1)));
-        assert_eq!(cleaned(stating(), &with(&[], &[])), Err(Withheld::Review(Vec::new())));
+        assert_eq!(cleaned(stating(), &with(&[], &[])), review(Vec::new()));
+    }
+
+    #[test]
+    fn compressed_colors_are_withheld_where_pixels_are_searched() {
+        let mut data = film([8, 8, 7], 0, "YBR_FULL_422", &[]);
+        data.put(tags::SAMPLES_PER_PIXEL, VR::US, &3u16.to_le_bytes());
+        data.0.insert(tags::PIXEL_DATA, Element { vr: VR::OB, value: Value::Fragments(vec![vec![0xFF, 0xD8]]) });
+        let rectangles = vec![Rectangle { x: 0, y: 0, width: 1, height: 1 }];
+        let settings = PixelCleaning { rectangles, ..PixelCleaning::default() };
+        let syntax = Syntax::Encapsulated("1.2.840.10008.1.2.4.50", Codec::Jpeg);
+        let cleaning = Cleaning { settings: &settings, decisions: &[], search: Search::Nothing };
+        let refused = take(&mut data, syntax, &[], &cleaning).map(drop).unwrap_err();
+        assert!(refused.to_string().contains("colors are compressed"), "{refused}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::identifiers::is_telling;
 use crate::key::Key;
 use crate::pixels;
 use crate::receipt::Done;
+use crate::review::{REGIONS_TABLE, WITHHELD_LIST};
 use crate::walk::Mapping;
 use crate::words::Words;
 
@@ -100,7 +101,8 @@ impl Verifier {
         let found = films_below(folder);
         let mut files: Vec<PathBuf> = found.films.into_iter().chain(found.others).collect();
         files.sort();
-        files.retain(|file| *file != folder.join(MARK));
+        let own = [MARK, WITHHELD_LIST, REGIONS_TABLE].map(|name| folder.join(name));
+        files.retain(|file| !own.contains(file));
         let mut wrong = 0;
         for file in files {
             let name = file.strip_prefix(folder).unwrap_or(&file).to_string_lossy().replace('\\', "/");

@@ -1,6 +1,6 @@
 //! Why a file is withheld: what cannot be de-identified for certain is not written at all.
 
-use crate::blanking::Rectangle;
+use crate::review::Review;
 
 /// Why a file is withheld. No reason quotes a value of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,9 +48,12 @@ pub enum Withheld {
     /// The pixels are of a kind that is not checked.
     #[error("its pixels are not supported: {0}")]
     Pixels(&'static str),
-    /// Text may lie in these parts of the pixels; none is named where the header states text and none is found.
+    /// Text may lie in parts of the pixels.
     #[error("text may be burned into its pixels: review it")]
-    Review(Vec<Rectangle>),
+    Review(Review),
+    /// A person excluded it.
+    #[error("a person excluded it")]
+    Excluded,
     /// An identifier of the header is still in the output: the last check before it is written.
     #[error("an identifier of its header would be left in the output")]
     Residue,

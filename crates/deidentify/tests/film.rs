@@ -1,6 +1,6 @@
 //! Films in bytes, made element by element: independent of the writer under test, and able to write what is wrong on purpose.
 
-use coxa_deidentify::{Deidentified, Deidentifier, Key, Settings, Withheld};
+use coxa_deidentify::{Deidentified, Deidentifier, Key, Outputs, Settings, Withheld};
 use coxa_dicom::dx::{self, AnatomicRegion, DxOptions, Projection};
 use coxa_imaging::Laterality;
 use coxa_schema::Sex;
@@ -153,4 +153,9 @@ pub fn holds(bytes: &[u8], text: &str) -> bool {
     forms.iter_mut().for_each(|form| form.make_ascii_lowercase());
     let found = |form: &Vec<u8>| (0..lower.len()).any(|at| lower[at] == form[0] && lower[at..].starts_with(form));
     forms.iter().any(found)
+}
+
+/// An output folder, and none for identified films.
+pub fn into(films: &std::path::Path) -> Outputs<'_> {
+    Outputs { films, identified: None }
 }

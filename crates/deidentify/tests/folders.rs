@@ -24,7 +24,7 @@ fn films(folder: &Path) -> Vec<PathBuf> {
 
 fn run(files: &[PathBuf], out: &Path, threads: usize) -> (Vec<Line>, usize) {
     let mut lines = Vec::new();
-    let withheld = deidentify_files(&deidentifier(), files, out, threads, None, |line| {
+    let withheld = deidentify_files(&deidentifier(), files, into(out), threads, None, |line| {
         lines.push(line);
         Ok(())
     });
@@ -70,7 +70,7 @@ fn another_key_other_options_and_foreign_folders_are_refused() {
     let tried = |key: u8, options: &[ProfileOption], out: &Path| {
         let settings = Settings { options: options.iter().copied().collect(), ..Settings::default() };
         let deidentifier = Deidentifier::new(Key::from_bytes([key; 32]), settings);
-        deidentify_files(&deidentifier, &files, out, 1, None, |_| Ok(())).unwrap_err()
+        deidentify_files(&deidentifier, &files, into(out), 1, None, |_| Ok(())).unwrap_err()
     };
     assert!(matches!(tried(43, &ProfileOption::DEFAULT, &out), DeidentifyError::OtherKey { .. }));
     assert!(matches!(tried(42, &[], &out), DeidentifyError::OtherOptions { .. }));
@@ -98,7 +98,7 @@ fn the_linking_table_knows_what_verification_looks_for() {
     let (out, link) = (folder.path().join("out"), folder.path().join("link.age"));
     let phrase = "correct horse battery";
     let mut table = LinkTable::new(&link, Seal::passphrase(phrase).unwrap()).unwrap();
-    deidentify_files(&deidentifier(), &files, &out, 2, Some(&mut table), |_| Ok(())).unwrap();
+    deidentify_files(&deidentifier(), &files, into(&out), 2, Some(&mut table), |_| Ok(())).unwrap();
     table.write(&link).unwrap();
     let known = identifiers_in(&link, &Opener::passphrase(phrase)).unwrap();
     assert!(known.iter().any(|value| value == "ID778891"));

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use coxa_deidentify::{
-    Decision, Deidentified, Deidentifier, Key, PixelCleaning, PixelScript, Rectangle, RegionVerdict, Settings,
-    StoredPixels, TextDetector, TextFinder, TextFound, Verifier, Withheld, Words, deidentify_files,
+    Decision, Decisions, Deidentified, Deidentifier, Key, Outputs, PixelCleaning, PixelScript, REGIONS_TABLE,
+    Rectangle, RegionVerdict, Review, Settings, StoredPixels, TextDetector, TextFinder, TextFound, Verifier, Withheld,
+    WithheldList, Words, deidentify_files, inputs,
 };
 
 use crate::film::*;
@@ -182,7 +183,10 @@ fn verification_searches_the_pixels() {
     ] {
         let deidentifier = Deidentifier::new(Key::from_bytes([42; 32]), Settings { pixels, ..Settings::default() });
         let out = out.join(expected.to_string());
-        assert_eq!(deidentify_files(&deidentifier, std::slice::from_ref(&film), &out, 1, None, |_| Ok(())).unwrap(), 0);
+        assert_eq!(
+            deidentify_files(&deidentifier, std::slice::from_ref(&film), into(&out), 1, None, |_| Ok(())).unwrap(),
+            0
+        );
         let verifier =
             Verifier::new(&out, None, Words::default(), &[]).unwrap().with_detector(Arc::new(TextFinder::default()));
         assert_eq!(verifier.folder(&out, |_| Ok(())).unwrap() > 0, expected);
@@ -202,7 +206,12 @@ fn unsure_films_are_withheld_with_their_regions_until_a_person_decides() {
     let region = Rectangle { x: 0, y: 1, width: 4, height: 1 };
     let deidentifier = with(Arc::new(Marks(TextFound { text: Vec::new(), unsure: vec![region] })));
     let film = film(&[]);
-    assert_eq!(deidentifier.deidentify(&film).map(|done| done.bytes), Err(Withheld::Review(vec![region])));
+    let review = Review { columns: 4, rows: 4, regions: vec![region] };
+    assert_eq!(deidentifier.deidentify(&film).map(|done| done.bytes), Err(Withheld::Review(review)));
+    let excluded =
+        [Decision { region, verdict: RegionVerdict::Blank }, Decision { region, verdict: RegionVerdict::Exclude }];
+    let excluded = deidentifier.deidentify_reviewed(&film, &excluded);
+    assert_eq!(excluded.map(|done| done.bytes), Err(Withheld::Excluded));
     let decide = |verdict| deidentifier.deidentify_reviewed(&film, &[Decision { region, verdict }]).unwrap();
     let (kept, blanked) = (decide(RegionVerdict::Keep), decide(RegionVerdict::Blank));
     assert!(kept.bytes.ends_with(&[7, 1].repeat(16)) && kept.receipt.regions.is_empty());
@@ -219,4 +228,50 @@ fn scripts_blank_by_device() {
     assert_eq!(done.receipt.blanked, 1);
     let other = deidentifier.deidentify(&film(&[element((8, 0x60), "CS", b"CR")])).unwrap();
     assert_eq!(other.receipt.blanked, 0);
+}
+
+#[test]
+fn withheld_films_are_listed_and_kept_apart_where_a_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("in")).unwrap();
+    let identified = film(&[element((0x10, 0x10), "PN", b"Quisling^Zebedee")]);
+    std::fs::write(at("in/a.dcm"), &identified).unwrap();
+    std::fs::write(at("in/b.dcm"), b"a letter").unwrap();
+    let region = Rectangle { x: 0, y: 1, width: 4, height: 1 };
+    let unsure = || Arc::new(Marks(TextFound { text: Vec::new(), unsure: vec![region] }));
+    let files = inputs(&[at("in")], &at("out")).unwrap();
+    let run = |deidentifier: &Deidentifier, kept: Option<&std::path::Path>| {
+        let outputs = Outputs { films: &at("out"), identified: kept };
+        deidentify_files(deidentifier, &files, outputs, 2, None, |_| Ok(())).unwrap()
+    };
+    assert_eq!(run(&with(unsure()), None), 2);
+    let list = WithheldList::read(&at("out")).unwrap().unwrap();
+    assert_eq!((list.films, list.withheld.len()), (2, 2));
+    assert_eq!(list.withheld[0].review, Some(Review { columns: 4, rows: 4, regions: vec![region] }));
+    assert_eq!((list.withheld[1].serial, &list.withheld[1].review), (2, &None));
+    assert!(!at("kept").exists());
+    // With a folder for them, the film that a person must see is there, and no other.
+    run(&with(unsure()), Some(&at("kept")));
+    let kept: Vec<_> = std::fs::read_dir(at("kept")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept, ["S000001.dcm"]);
+    assert_eq!(std::fs::read(at("kept/S000001.dcm")).unwrap(), identified);
+    let inside = Outputs { films: &at("out"), identified: Some(&at("out/kept")) };
+    assert!(
+        deidentify_files(&with(unsure()), &files, inside, 1, None, |_| Ok(())).is_err() && !at("out/kept").exists()
+    );
+    for (name, expected) in [("exclude", 2), ("blank", 1)] {
+        let table = at("out").join(REGIONS_TABLE);
+        std::fs::write(&table, format!("serial,x,y,width,height,verdict\n1,0,1,4,1,{name}\n")).unwrap();
+        let pixels = PixelCleaning { detector: Some(unsure()), ..PixelCleaning::default() };
+        let settings = Settings { pixels, decisions: Decisions::read(&table).unwrap(), ..Settings::default() };
+        let deidentifier = Deidentifier::new(Key::from_bytes([42; 32]), settings);
+        assert_eq!(run(&deidentifier, None), expected, "{name}");
+        assert_eq!(WithheldList::read(&at("out")).unwrap().unwrap().withheld.len(), expected);
+    }
+    // The lists beside the films are no findings.
+    assert_eq!(
+        Verifier::new(&at("out"), None, Words::default(), &[]).unwrap().folder(&at("out"), |_| Ok(())).unwrap(),
+        0
+    );
 }

@@ -1,6 +1,8 @@
 //! Films whose identity cannot be removed for certain are withheld, and their reasons quote nothing.
 
-use coxa_deidentify::{Deidentifier, Key, PixelCleaning, Rectangle, Settings, Withheld};
+use coxa_deidentify::{
+    Deidentifier, Key, PixelCleaning, Rectangle, Settings, Withheld, WithheldList, deidentify_files, inputs,
+};
 
 use crate::film::*;
 
@@ -71,4 +73,43 @@ fn rectangles_admit_films_with_burned_in_text() {
     assert!(holds(&done.bytes, "113101"));
     assert_eq!(deidentifier.deidentify(&done.bytes).unwrap().bytes, done.bytes);
     assert!(matches!(deidentify(&film(&[element((0x28, 0x301), "CS", b"YES")])), Err(Withheld::BurnedIn)));
+}
+
+#[test]
+fn each_is_named_by_its_serial_number_and_nothing_of_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inputs_at, out) = (folder.path().join("in"), folder.path().join("out"));
+    std::fs::create_dir(&inputs_at).unwrap();
+    let good = film(&[]);
+    let syntax = part10(&[0; 128], &meta(DX, "1.2.752.99.3", "1.2.840.10008.1.2.4.102"), &minimal(DX, "1.2.752.99.3"));
+    let scanned = of_class(CAPTURE, &[element((0x28, 0x301), "CS", b"NO"), element((8, 0x64), "CS", b"SD")]);
+    // Their names say who they are of, and give the order.
+    let files = [
+        ("Quisling 1.dcm", good.clone(), None),
+        ("Quisling 2.dcm", good[..good.len() - 8].to_vec(), Some("it is truncated")),
+        ("Quisling 3.dcm", syntax, Some("its transfer syntax is missing or not supported")),
+        ("Quisling 4.dcm", scanned, Some("it is a scanned document (Conversion Type)")),
+        ("Quisling 5.dcm", of_class("1.2.840.10008.5.1.4.1.1.104.1", &[]), Some("it is a document")),
+    ];
+    for (name, bytes, _) in &files {
+        std::fs::write(inputs_at.join(name), bytes).unwrap();
+    }
+    let named = inputs(&[inputs_at], &out).unwrap();
+    let mut lines = Vec::new();
+    let withheld = deidentify_files(&deidentifier(), &named, into(&out), 2, None, |line| {
+        lines.push(serde_json::to_value(&line)?);
+        Ok(())
+    });
+    assert_eq!(withheld.unwrap(), 4);
+    for (place, (name, _, reason)) in files.iter().enumerate() {
+        let line = &lines[place];
+        assert_eq!((line["serial"].as_u64(), line["reason"].as_str()), (Some(place as u64 + 1), *reason), "{name}");
+        assert!(!line.to_string().contains("Quisling"), "{line}");
+    }
+    let listed = WithheldList::read(&out).unwrap().unwrap();
+    let numbers: Vec<_> = listed.withheld.iter().map(|film| (film.serial, Some(film.reason.as_str()))).collect();
+    assert_eq!(numbers, files.iter().enumerate().skip(1).map(|(place, file)| (place + 1, file.2)).collect::<Vec<_>>());
+    let written = coxa_files::find::films_below(&out);
+    assert_eq!(written.films.len(), 1, "{written:?}");
+    assert_eq!(written.others.len(), 2, "the mark and the list alone: {written:?}");
 }

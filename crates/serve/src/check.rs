@@ -61,6 +61,10 @@ pub async fn check(config: &Config) -> Vec<Finding> {
         let found = crate::people::oidc::Provider::default().check(oidc).await;
         note(format!("identity provider {}", oidc.issuer), found.map_err(|error| error.to_string()));
     }
+    for collection in &config.collections {
+        let found = collection.content().and_then(|_| collection.decisions());
+        note(format!("collection {}", collection.name), found.map(drop).map_err(|error| error.to_string()));
+    }
     for destination in &config.destinations {
         let tried = match call_of(config, destination) {
             Ok(call) => echo(&call).await,

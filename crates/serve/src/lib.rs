@@ -21,6 +21,7 @@
 pub mod audit;
 pub mod backup;
 pub mod check;
+mod collections;
 pub mod commit;
 pub mod config;
 pub mod conformance;

@@ -14,10 +14,12 @@ use crate::pages::{film, is_clean, not_read, read};
 use crate::support::{Running, Visitor};
 
 /// Templates whose texts are all messages.
-const CONVERTED: [&str; 25] = [
+const CONVERTED: [&str; 28] = [
     "api.html",
     "audit.html",
     "base.html",
+    "collection.html",
+    "collections.html",
     "error.html",
     "join.html",
     "labeling.html",
@@ -38,6 +40,7 @@ const CONVERTED: [&str; 25] = [
     "trial.html",
     "trial_diagnoses.html",
     "viewer.html",
+    "withheld.html",
     "worklist.html",
     "worklist_rows.html",
 ];
@@ -661,5 +664,34 @@ async fn errors_and_scripts_are_in_the_language_of_the_page() {
         assert_eq!(answer.status(), status);
         is_chinese(answer, "/operations/resend").await;
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_are_in_the_reader_s_language() {
+    let node = Running::start(|config| {
+        config.roles = vec![NodeRole::Pages];
+        config.collections = crate::collections::collections(config.data.parent().unwrap());
+    })
+    .await;
+    let person = node.person("doe", &[Role::Reviewer]).await;
+    node.app.db.set_language(person, CHINESE).await.unwrap();
+    let doe = node.session(person, Stage::Full).await;
+    for path in [
+        "/collections",
+        "/collections/hips",
+        "/collections/films",
+        "/collections/new",
+        "/collections/broken",
+        "/collections/hips/films/17",
+        "/collections/films/films/1",
+    ] {
+        is_chinese(doe.get(path).await, path).await;
+    }
+    let page = is_chinese(doe.post("/collections/films/films/1", &[("decision", "drawn")]).await, "drawn").await;
+    assert!(page.contains("資料未儲存"));
+    assert_eq!(doe.post("/collections/films/films/1", &[("decision", "accept")]).await.status(), 303);
+    let page = is_chinese(doe.get("/collections/films/films/1").await, "decided").await;
+    assert!(page.contains("區域將塗黑"));
     node.stop().await;
 }

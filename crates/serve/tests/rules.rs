@@ -47,6 +47,7 @@ async fn scene() -> Scene {
     let node = Running::start(|config| {
         config.roles = vec![NodeRole::Receive, NodeRole::Pages];
         config.require_token = true;
+        config.collections = crate::collections::collections(config.data.parent().unwrap());
     })
     .await;
     let id = film(&node, "A", |_| {}, read(0.95)).await;
@@ -95,6 +96,8 @@ impl Scene {
             ("name", true) => "pages.css".into(),
             ("table", true) => "manifest.csv".into(),
             ("frames", _) => "1".into(),
+            ("collection", true) => "films".into(),
+            ("serial" | "region", true) => "1".into(),
             _ => "999999".into(),
         };
         let parts =
@@ -189,7 +192,7 @@ async fn nobody_learns_anything_from_what_is_refused() {
             if there.0 >= 400 && rule.path.contains('{') {
                 assert_eq!(there, gone, "{} {}", rule.method, rule.path);
             }
-            for secret in ["DOE", "P-A", &scene.uids[2], "0.95", "victim"] {
+            for secret in ["DOE", "P-A", "QUISLING", &scene.uids[2], "0.95", "victim"] {
                 assert!(!there.1.contains(secret), "{} {} holds {secret}: {}", rule.method, rule.path, there.1);
             }
         }

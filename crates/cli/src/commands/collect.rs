@@ -1,20 +1,20 @@
 //! `coxa collect`: a registry's films from a PACS, de-identified in memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use coxa_collect::{Event, Request, Rules, Source, Step, Summary, check, collect};
-use coxa_deidentify::{Deidentifier, Key, PixelCleaning, Rectangle, Settings};
+use coxa_collect::{Event, LinkRequest, Request, Rules, Source, Step, Summary, check, collect};
+use coxa_deidentify::{Decisions, Deidentifier, Key, REGIONS_TABLE, Settings};
 use coxa_dicom::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use coxa_dimse::tls::{Connector, TlsFiles};
 use coxa_dimse::web::{self, Credentials, WebLimits};
 use coxa_dimse::{Call, Deadlines, Limits};
 use serde_json::json;
 
-use super::deidentify::{BurnedInText, first_line, rectangle, words};
+use super::profile::{Linking, Profile, first_line};
 use super::send::{AeTitle, Destination};
 use crate::output::{Outcome, json_line, usage};
 use crate::progress::Bar;
@@ -79,19 +79,16 @@ pub struct Collect {
     /// The first line of this file is a bearer token for DICOMweb.
     #[arg(long, value_name = "FILE", conflicts_with = "user")]
     token_file: Option<PathBuf>,
-    /// Assume this issuer for patient IDs that state none.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    issuer: String,
-    /// Let the words of this file stay in texts too.
-    #[arg(long, value_name = "FILE")]
-    words: Option<PathBuf>,
-    /// Blank this rectangle of every film, and admit films with burned-in text.
-    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = rectangle)]
-    blank: Vec<Rectangle>,
-    /// What to do about text that is burned into the pixels.
-    #[arg(long, value_enum, default_value_t)]
-    burned_in_text: BurnedInText,
-    /// Write the films as they come, with every identity, to this folder too.
+    #[command(flatten)]
+    profile: Profile,
+    /// Apply the decisions in this table (serial,x,y,width,height,verdict) to films that were withheld for review.
+    ///
+    /// A verdict is `blank`, `keep` or `exclude`. By default regions.csv in the output folder, where the pages of coxa serve write it.
+    #[arg(long, value_name = "CSV")]
+    regions: Option<PathBuf>,
+    #[command(flatten)]
+    linking: Linking,
+    /// Write the films as they come, with every identity, to this folder too, those that are withheld for review among them.
     #[arg(long, value_name = "DIR")]
     keep_identified: Option<PathBuf>,
     /// Print one JSON object: counts of injuries and films; with --check, one for each step.
@@ -132,16 +129,13 @@ impl Collect {
     pub fn run(self) -> anyhow::Result<Outcome> {
         let mut rules = self.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
         rules.limbs.collect |= self.limbs;
-        let settings = Settings {
-            issuer: self.issuer.clone(),
-            words: words(self.words.as_deref())?,
-            pixels: PixelCleaning {
-                rectangles: self.blank.clone(),
-                detector: self.burned_in_text.detector(),
-                ..PixelCleaning::default()
-            },
-            ..Settings::default()
+        let regions = self.regions.clone().or_else(|| self.out.as_ref().map(|out| out.join(REGIONS_TABLE)));
+        let decisions = match regions {
+            Some(table) if self.regions.is_some() => Decisions::read(&table)?,
+            Some(table) => Decisions::read_if_there(&table)?,
+            None => Decisions::default(),
         };
+        let settings = Settings { decisions, ..self.profile.settings()? };
         let deidentifier = Deidentifier::new(Key::read(&self.key)?, settings);
         let source = self.source(&rules)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -150,6 +144,8 @@ impl Collect {
             return runtime.block_on(self.try_it(&source, &rules, &deidentifier));
         }
         let out = self.out.as_deref().context("--out is missing")?;
+        let linking = self.linking.place()?.map(|(place, seal)| (free_place(place), seal));
+        let link = linking.as_ref().map(|(place, seal)| LinkRequest { place, seal: seal.clone() });
         let request = Request {
             registry: &self.registry,
             source: &source,
@@ -157,11 +153,15 @@ impl Collect {
             rules: &rules,
             deidentifier: &deidentifier,
             keep_identified: self.keep_identified.as_deref(),
+            link,
         };
         let mut progress = Progress::default();
         let summary = runtime.block_on(collect(&request, &mut |event| progress.on(event)));
         if let Some(bar) = &progress.bar {
             bar.finish();
+        }
+        if let Some((place, _)) = linking.filter(|(place, _)| place.exists()) {
+            eprintln!("linking table of this run: {}", place.display());
         }
         let summary = summary?;
         self.print(&summary, out)?;
@@ -237,7 +237,7 @@ impl Collect {
         closed.map_or(Ok(Outcome::of_failures(usize::from(!ok))), Err)
     }
 
-    fn print(&self, summary: &Summary, out: &std::path::Path) -> anyhow::Result<()> {
+    fn print(&self, summary: &Summary, out: &Path) -> anyhow::Result<()> {
         let Summary { injuries, found, ambiguous, missing, failed, films, limbs, withheld, repeated } = *summary;
         if self.json {
             return json_line(&json!({
@@ -254,11 +254,25 @@ impl Collect {
         }
         if withheld > 0 {
             println!("{withheld} films withheld, each with its reason in the report");
+            println!("those to review are decided about by --regions, or on the pages of coxa serve ([[collection]])");
         }
         println!("report: {}", out.join(coxa_collect::REPORT_PAGE).display());
         println!("next: coxa import registry {0}/registry.csv --films {0}/films.csv --out COHORT", out.display());
         Ok(())
     }
+}
+
+/// The place of a run's linking table: an interrupted collection is resumed by the same command, and each of its runs has a table of its own,
+/// `LINK.age`, `LINK.2.age`, …
+fn free_place(place: &Path) -> PathBuf {
+    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let (stem, extension) = (text(place.file_stem()), text(place.extension()));
+    let numbered = |n: usize| match (n, extension.as_str()) {
+        (1, _) => place.to_owned(),
+        (_, "") => place.with_file_name(format!("{stem}.{n}")),
+        _ => place.with_file_name(format!("{stem}.{n}.{extension}")),
+    };
+    (1..).map(numbered).find(|place| !place.exists()).unwrap_or_else(|| place.to_owned())
 }
 
 /// The progress bar and the lines above it.

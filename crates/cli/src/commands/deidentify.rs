@@ -1,17 +1,16 @@
 //! `coxa deidentify`: films without identity, a receipt a line; and the check of what was written.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use coxa_deidentify::{
-    Decisions, Deidentifier, FilmOutcome, Key, LinkTable, Opener, PixelCleaning, PixelScript, ProfileOption, Rectangle,
-    Seal, Settings, TextDetector, TextFinder, Verifier, Words, deidentify_files, deidentify_registry, identifiers_in,
-    inputs, patients_in,
+    Decisions, Deidentifier, FilmOutcome, Key, LinkTable, Opener, Outputs, Settings, TextFinder, Verifier,
+    deidentify_files, deidentify_registry, identifiers_in, inputs, patients_in,
 };
 
+use super::profile::{Linking, Profile, first_line, read, words};
 use crate::output::{Outcome, usage, write_json_line};
 use crate::values::threads_in_range;
 
@@ -40,30 +39,11 @@ pub struct Deidentify {
     /// Make the key's file first; it must not exist.
     #[arg(long)]
     create_key: bool,
-    /// Retain what the profile removes.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    retain: Vec<Retain>,
-    /// Remove what is kept by default.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    remove: Vec<Remove>,
-    /// Let the words of this file stay in texts too.
-    #[arg(long, value_name = "FILE")]
-    words: Option<PathBuf>,
-    /// Assume this issuer for patient IDs that state none.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    issuer: String,
-    /// What to do about text that is burned into the pixels.
-    #[arg(long, value_enum, default_value_t)]
-    burned_in_text: BurnedInText,
-    /// Blank this rectangle of every film, and admit films with burned-in text.
-    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = rectangle)]
-    blank: Vec<Rectangle>,
-    /// Blank rectangles by device, as this script in the form of CTP's DicomPixelAnonymizer says.
-    #[arg(long, value_name = "FILE")]
-    pixel_script: Option<PathBuf>,
+    #[command(flatten)]
+    profile: Profile,
     /// Apply the decisions in this table (serial,x,y,width,height,verdict) to films that were withheld for review.
     ///
-    /// A verdict is `blank` or `keep`. Serial numbers are those of the receipts, so the inputs must be the same.
+    /// A verdict is `blank`, `keep` or `exclude`. Serial numbers are those of the receipts, so the inputs must be the same.
     #[arg(long, value_name = "CSV")]
     regions: Option<PathBuf>,
     /// De-identify this registry with the same key.
@@ -72,62 +52,14 @@ pub struct Deidentify {
     /// Write the registry here.
     #[arg(long, value_name = "CSV", requires = "registry")]
     registry_out: Option<PathBuf>,
-    /// Write the encrypted table of who each film is of.
-    #[arg(long, value_name = "FILE", requires = "seal")]
-    link_table: Option<PathBuf>,
     #[command(flatten)]
-    seal: SealArgs,
+    linking: Linking,
+    /// Write the films that are withheld for review, as they came, to this folder too: the pages of coxa serve show them.
+    #[arg(long, value_name = "DIR", requires = "out")]
+    keep_identified: Option<PathBuf>,
     /// Use this many threads, by default all.
     #[arg(long, value_parser = threads_in_range)]
     threads: Option<usize>,
-}
-
-#[derive(Args)]
-#[group(id = "seal", multiple = false)]
-struct SealArgs {
-    /// Encrypt the linking table for this age recipient.
-    #[arg(long, value_name = "age1…", requires = "link_table")]
-    link_recipient: Option<String>,
-    /// Encrypt the linking table by the passphrase in the first line of this file.
-    #[arg(long, value_name = "FILE", requires = "link_table")]
-    link_passphrase_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Retain {
-    /// The original UIDs.
-    Uids,
-    /// Serial number, station, model and the like.
-    Device,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Remove {
-    /// Dates and times, which are otherwise shifted by patient.
-    Dates,
-    /// Sex, age, size, weight and the like.
-    Patient,
-    /// Descriptions and comments, of which the listed words otherwise stay.
-    Descriptors,
-}
-
-#[derive(Clone, Copy, Default, ValueEnum)]
-pub(super) enum BurnedInText {
-    /// Find it and blank it; withhold films that may have some for review.
-    #[default]
-    Blank,
-    /// Do not search for it; withhold films whose header states it.
-    Withhold,
-}
-
-impl BurnedInText {
-    /// What searches the pixels.
-    pub(super) fn detector(self) -> Option<Arc<dyn TextDetector>> {
-        match self {
-            Self::Blank => Some(Arc::new(TextFinder::default())),
-            Self::Withhold => None,
-        }
-    }
 }
 
 #[derive(Subcommand)]
@@ -204,43 +136,21 @@ impl Deidentify {
     }
 
     fn settings(&self) -> anyhow::Result<Settings> {
-        let mut settings =
-            Settings { issuer: self.issuer.clone(), words: words(self.words.as_deref())?, ..Settings::default() };
-        for retain in &self.retain {
-            settings.options.insert(match retain {
-                Retain::Uids => ProfileOption::Uids,
-                Retain::Device => ProfileOption::DeviceIdentity,
-            });
-        }
-        for remove in &self.remove {
-            settings.options.remove(&match remove {
-                Remove::Dates => ProfileOption::ModifiedDates,
-                Remove::Patient => ProfileOption::PatientCharacteristics,
-                Remove::Descriptors => ProfileOption::CleanDescriptors,
-            });
-        }
-        let script = match &self.pixel_script {
-            Some(file) => PixelScript::parse(&read(file)?, &file.display().to_string())?,
-            None => PixelScript::default(),
-        };
-        let detector = self.burned_in_text.detector();
-        settings.pixels = PixelCleaning { rectangles: self.blank.clone(), script, detector };
-        if let Some(file) = &self.regions {
-            settings.decisions = Decisions::read(file)?;
-        }
-        Ok(settings)
+        let decisions = self.regions.as_deref().map(Decisions::read).transpose()?.unwrap_or_default();
+        Ok(Settings { decisions, ..self.profile.settings()? })
     }
 
     fn films(&self, deidentifier: &Deidentifier, out: &Path) -> anyhow::Result<Outcome> {
         let files = inputs(&self.inputs, out)?;
-        let mut link = match (&self.link_table, self.seal()?) {
-            (Some(place), Some(seal)) => Some((place, LinkTable::new(place, seal)?)),
-            _ => None,
+        let mut link = match self.linking.place()? {
+            Some((place, seal)) => Some((place, LinkTable::new(place, seal)?)),
+            None => None,
         };
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let mut closed = None;
         let table = link.as_mut().map(|(_, table)| table);
-        let withheld = deidentify_files(deidentifier, &files, out, threads, table, |line| {
+        let outputs = Outputs { films: out, identified: self.keep_identified.as_deref() };
+        let withheld = deidentify_files(deidentifier, &files, outputs, threads, table, |line| {
             if let FilmOutcome::Withheld { reason, .. } = &line.outcome {
                 eprintln!("withheld: film {}: {reason}", line.serial);
             }
@@ -250,20 +160,11 @@ impl Deidentify {
             }
             Ok(())
         })?;
-        if let Some((place, table)) = link {
+        if let Some((place, mut table)) = link {
             table.write(place)?;
         }
         eprintln!("{} films de-identified, {withheld} withheld", files.len() - withheld);
         closed.map_or(Ok(Outcome::of_failures(withheld)), |error| Err(error.into()))
-    }
-
-    fn seal(&self) -> anyhow::Result<Option<Seal>> {
-        let SealArgs { link_recipient, link_passphrase_file } = &self.seal;
-        Ok(match (link_recipient, link_passphrase_file) {
-            (Some(recipient), _) => Some(Seal::recipient(recipient)?),
-            (None, Some(file)) => Some(Seal::passphrase(&first_line(file)?)?),
-            (None, None) => None,
-        })
     }
 }
 
@@ -292,30 +193,5 @@ impl Verify {
         })?;
         eprintln!("{films} files checked, {wrong} with findings");
         Ok(Outcome::of_failures(wrong))
-    }
-}
-
-pub(super) fn words(file: Option<&Path>) -> anyhow::Result<Words> {
-    let mut words = Words::default();
-    if let Some(file) = file {
-        words.add(&read(file)?);
-    }
-    Ok(words)
-}
-
-fn read(file: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(file).with_context(|| file.display().to_string())
-}
-
-pub(super) fn first_line(file: &Path) -> anyhow::Result<String> {
-    Ok(read(file)?.lines().next().unwrap_or_default().to_owned())
-}
-
-/// Reads `X,Y,WIDTH,HEIGHT`.
-pub(super) fn rectangle(text: &str) -> Result<Rectangle, String> {
-    let numbers: Option<Vec<usize>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
-    match numbers.as_deref() {
-        Some(&[x, y, width, height]) if width > 0 && height > 0 => Ok(Rectangle { x, y, width, height }),
-        _ => Err("a rectangle is X,Y,WIDTH,HEIGHT in pixels from the upper left corner".to_owned()),
     }
 }

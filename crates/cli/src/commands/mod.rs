@@ -15,6 +15,7 @@ pub mod people;
 pub mod place;
 pub mod power;
 pub mod predict;
+mod profile;
 pub mod readers;
 pub mod report;
 pub mod send;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coxa_schema::{ErrorKind, Hint};
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
 
@@ -126,6 +126,8 @@ pub enum WebError {
         host: String,
         /// The status.
         status: u16,
+        /// How long the server asks to be left alone (`Retry-After`).
+        wait: Option<Duration>,
     },
     /// The answer is larger than allowed.
     #[error("the server's answer exceeds the limit of {0}")]
@@ -236,7 +238,9 @@ impl Service {
     }
 
     fn refused(&self, doing: &'static str, response: &Response) -> WebError {
-        WebError::Status { doing, host: self.host.clone(), status: response.status().as_u16() }
+        let wait =
+            response.headers().get(RETRY_AFTER).and_then(|value| wait_of(value.to_str().ok()?, jiff::Timestamp::now()));
+        WebError::Status { doing, host: self.host.clone(), status: response.status().as_u16(), wait }
     }
 
     fn broken(&self, doing: &'static str, error: &reqwest::Error) -> WebError {
@@ -259,6 +263,15 @@ impl Service {
         }
         Ok(body)
     }
+}
+
+/// The wait that `Retry-After` states: seconds, or a date as HTTP writes it today (RFC 9110, 10.2.3). A date that has passed is no wait.
+fn wait_of(value: &str, now: jiff::Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+    Some(at.duration_since(now).try_into().unwrap_or_default())
 }
 
 /// The last cause of an error: the others quote the URL, whose path may hold a study's UID.
@@ -292,6 +305,22 @@ fn authorization(credentials: &Credentials) -> Result<Option<HeaderValue>, WebEr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_says_how_long_to_wait() {
+        let now = jiff::Timestamp::from_second(784_111_777).unwrap();
+        for (value, seconds) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("-5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(wait_of(value, now), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
 
     fn settings(base: &str) -> Settings {
         Settings {

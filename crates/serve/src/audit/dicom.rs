@@ -46,7 +46,7 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         PatientRandomized, PatientWithdrawn, PeerAllowed, PeerDisallowed, PersonAdded, PersonChanged, Refused, Resent,
         ResultPushed, ResultsRead, ReviewUndone, Reviewed, SessionsEnded, SignInFailed, SignedIn, SignedOut,
         StudyExported, StudyJoined, StudyLinkRenewed, StudyLocked, StudyMade, TestSent, TokenCreated, TokenRevoked,
-        TrialBegun, TrialClosed, TrialExported, TrialRevealed, Unblinded,
+        TrialBegun, TrialClosed, TrialExported, TrialRevealed, Unblinded, WithheldDecided, WithheldOpened,
     };
     match deed {
         NodeStarted => (APPLICATION_ACTIVITY, Some(("110120", "Application Start")), 'E'),
@@ -70,6 +70,8 @@ fn event_of(deed: Deed) -> (Code, Option<Code>, char) {
         FilmRemoved => (STUDY_DELETED, None, 'D'),
         TrialExported => (EXPORT, None, 'R'),
         DiagnosesEntered => (INSTANCES_ACCESSED, None, 'C'),
+        WithheldOpened => (INSTANCES_ACCESSED, None, 'R'),
+        WithheldDecided => (INSTANCES_ACCESSED, None, 'U'),
         Resent | Echoed | TestSent | TrialBegun | PatientRandomized | PatientOptedOut | PatientWithdrawn
         | Unblinded | EnrollingStopped | TrialClosed | TrialRevealed => {
             (SECURITY_ALERT, Some(("110132", "Use of Restricted Function")), 'E')

@@ -84,6 +84,8 @@ deeds! {
     TrialClosed "trial_closed" "Trial closed",
     TrialRevealed "trial_revealed" "Allocation revealed",
     TrialExported "trial_exported" "Trial exported",
+    WithheldOpened "withheld_opened" "Withheld film opened",
+    WithheldDecided "withheld_decided" "Withheld film decided about",
     AuditRead "audit_read" "Audit log read",
     AuditVerified "audit_verified" "Audit log verified",
     AuditExported "audit_exported" "Audit log exported",

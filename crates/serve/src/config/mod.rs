@@ -9,10 +9,12 @@ use serde::Deserialize;
 use crate::db::sqlite_url;
 use crate::people::session::Transport;
 
+mod collections;
 mod oidc;
 mod peers;
 mod people;
 
+pub use collections::Collection;
 #[cfg(feature = "oidc")]
 pub(crate) use oidc::may_be_called;
 pub use oidc::{Oidc, PasswordsFrom};
@@ -67,6 +69,9 @@ pub struct Config {
     pub oidc: Option<Oidc>,
     /// The audit log.
     pub audit: Audit,
+    /// Films that are being collected or de-identified, for the pages.
+    #[serde(rename = "collection")]
+    pub collections: Vec<Collection>,
     /// What the form of a new trial begins with.
     pub trial: Option<crate::trial::TrialPlan>,
 }
@@ -95,6 +100,7 @@ impl Default for Config {
             people: SignIn::default(),
             oidc: None,
             audit: Audit::default(),
+            collections: Vec::new(),
             trial: None,
         }
     }
@@ -360,6 +366,7 @@ impl Config {
             oidc.validate(self.people.address.is_some() || self.tls.is_none() && self.http.ip().is_loopback())?;
         }
         self.audit.validate()?;
+        Collection::validate(&self.collections)?;
         if let Some(trial) = &self.trial {
             trial.check().map_err(|wrong| ConfigError::value("trial", &trial.name, wrong))?;
         }
@@ -477,6 +484,7 @@ mod tests {
             ("[fhir]\npush = \"ftp://host/fhir\"", "http:// or https://"),
             ("[people]\naddress = \"http://coxa.example\"", "https://HOST"),
             ("[people]\naddress = \"https://coxa.example/path\"", "https://HOST"),
+            ("[[collection]]\nname = \"a/b\"\nfolder = \"f\"", "collection.name is `a/b`"),
             ("[audit]\nkeys = [\"abc\"]", "64 hexadecimal digits"),
             ("[oidc]\nissuer = \"http://idp.example\"\nclient_id = \"c\"\n[oidc.roles]", "oidc.issuer"),
             ("[oidc]\nissuer = \"https://169.254.169.254\"\nclient_id = \"c\"\n[oidc.roles]", "no link-local"),

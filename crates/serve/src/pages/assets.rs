@@ -21,6 +21,8 @@ const ASSETS: [(&str, &str, &str); 12] = [
     ("viewer.js", "text/javascript; charset=utf-8", include_str!("../../assets/viewer.js")),
     ("reading.js", "text/javascript; charset=utf-8", include_str!("../../assets/reading.js")),
     ("trial.js", "text/javascript; charset=utf-8", include_str!("../../assets/trial.js")),
+    ("collections.css", "text/css; charset=utf-8", include_str!("../../assets/collections.css")),
+    ("withheld.js", "text/javascript; charset=utf-8", include_str!("../../assets/withheld.js")),
     ("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
 ];
 

@@ -77,7 +77,7 @@ pub(super) async fn open_file(
     Ok(opened)
 }
 
-fn decode(bytes: &[u8], language: Language) -> Result<Opened, HttpError> {
+pub(super) fn decode(bytes: &[u8], language: Language) -> Result<Opened, HttpError> {
     let refused = |reason: String| {
         let reason = reason.strip_prefix("the film: ").unwrap_or(&reason);
         HttpError::new(StatusCode::UNPROCESSABLE_ENTITY, Reason::of(language, reason).text)

@@ -9,6 +9,7 @@ mod audit;
 mod baseline;
 mod certificate;
 mod choice;
+mod collections;
 mod diagnoses;
 mod film;
 mod labeling;
@@ -35,6 +36,7 @@ mod studies;
 mod text;
 mod trial;
 mod viewer;
+mod withheld;
 mod worklist;
 
 use std::sync::Arc;
@@ -48,6 +50,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::audit::AuditError;
+use crate::collections::CollectionError;
 use crate::db::DbError;
 use crate::http::{Caller, Routes};
 use crate::language::{Language, Message, Piece};
@@ -136,6 +139,13 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/labeling/{id}/films/{film}/values", Action::Label, labeling_pixels::values)
         .get("/labeling/{id}/films/{film}/heat", Action::Label, labeling_pixels::heat)
         .get("/labeling/{id}/films/{film}/earlier/{earlier}", Action::Label, labeling_pixels::earlier_preview)
+        .get("/collections", Action::Collections, collections::all)
+        .get("/collections/{collection}", Action::Collections, collections::page)
+        .get("/collections/{collection}/report.csv", Action::Collections, collections::report)
+        .get("/collections/{collection}/films/{serial}", Action::WithheldFilms, withheld::page)
+        .post("/collections/{collection}/films/{serial}", Action::WithheldFilms, withheld::decide)
+        .get("/collections/{collection}/films/{serial}/picture", Action::WithheldFilms, withheld::picture)
+        .get("/collections/{collection}/films/{serial}/regions/{region}", Action::WithheldFilms, withheld::region)
         .get("/api", Action::Open, api::page)
         .post("/films/{id}/unblind", Action::Unblind, trial::unblind_film)
         .get("/trial", Action::Trial, trial::page)
@@ -216,6 +226,7 @@ struct Frame {
     reading: bool,
     studies: bool,
     labeling: bool,
+    collections: bool,
     operations: bool,
     monitoring: bool,
     people: bool,
@@ -244,6 +255,7 @@ impl Frame {
             reading: may(Action::Reading),
             studies: may(Action::Studies),
             labeling: may(Action::Labelings),
+            collections: may(Action::Collections),
             operations: may(Action::Operations),
             monitoring: may(Action::Monitor),
             people: may(Action::People),
@@ -266,6 +278,7 @@ impl Frame {
             reading: false,
             studies: false,
             labeling: false,
+            collections: false,
             operations: false,
             monitoring: false,
             people: false,
@@ -366,6 +379,13 @@ impl From<Unopened> for PageError {
 impl From<Busy> for PageError {
     fn from(_: Busy) -> Self {
         Self::Unavailable("error-busy")
+    }
+}
+
+impl From<CollectionError> for PageError {
+    fn from(error: CollectionError) -> Self {
+        tracing::error!("{error}");
+        Self::Unavailable("error-collection")
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Desk {
     summary: Mutex<Option<(Instant, Summary)>>,
     opened: Mutex<Vec<(String, Arc<Opened>)>>,
     turn: Mutex<()>,
+    deciding: Mutex<()>,
     network: OnceCell<Option<(Card, String)>>,
 }
 
@@ -53,6 +54,11 @@ impl Desk {
     /// Held while a film is decoded.
     pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.turn.lock().await
+    }
+
+    /// Held while a table of decisions about withheld films is changed.
+    pub(super) async fn deciding(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.deciding.lock().await
     }
 
     /// A decoded film by the hash of its file.

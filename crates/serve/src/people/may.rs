@@ -98,6 +98,10 @@ pub enum Action {
     Trial,
     /// Final diagnoses of a trial's patients.
     Diagnoses,
+    /// Collections of films: how far they are, and their reports; nothing identifies a patient.
+    Collections,
+    /// Films that a collection withholds: shown, decided about.
+    WithheldFilms,
     /// A withheld result shown before the trial's end, by its film.
     Unblind,
     /// DICOMweb: search and retrieve.
@@ -139,9 +143,9 @@ pub enum Part {
 /// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
-        Account, Audit, Calibrate, ChoosePassword, Diagnoses, EnterCode, Films, Join, Label, LabelingResults,
-        Labelings, Language, Monitor, Objects, Open, Operate, Operations, People, Reading, Resend, Results, Review,
-        SignIn, SignOut, Status, StoreObjects, Studies, Trial, Unblind, UndoReview,
+        Account, Audit, Calibrate, ChoosePassword, Collections, Diagnoses, EnterCode, Films, Join, Label,
+        LabelingResults, Labelings, Language, Monitor, Objects, Open, Operate, Operations, People, Reading, Resend,
+        Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, Trial, Unblind, UndoReview, WithheldFilms,
     };
     if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
@@ -170,7 +174,7 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
                     is_author && (is(Role::Physician) || is(Role::Reviewer))
                 }
                 Reading => is(Role::Reader),
-                Studies | Labelings => is(Role::Reviewer),
+                Studies | Labelings | Collections | WithheldFilms => is(Role::Reviewer),
                 Label => is(Role::Reviewer) && subject != Subject::Labeling(Part::Observer),
                 // Whoever decides blind learns nothing of the others before the labeling is closed.
                 LabelingResults => is(Role::Reviewer) && subject != Subject::Labeling(Part::Reviewer),
