@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::http::HttpError;
 use crate::language::Language;
 
-const ASSETS: [(&str, &str, &str); 12] = [
+const ASSETS: [(&str, &str, &str); 14] = [
     ("pages.css", "text/css; charset=utf-8", include_str!("../../assets/pages.css")),
     ("viewer.css", "text/css; charset=utf-8", include_str!("../../assets/viewer.css")),
     ("monitoring.css", "text/css; charset=utf-8", include_str!("../../assets/monitoring.css")),
