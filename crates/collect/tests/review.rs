@@ -59,7 +59,7 @@ async fn a_decision_is_applied_by_the_next_run() {
         .map(|(_, film)| film.serial as usize)
         .collect();
     assert!(to_review.len() >= expected(&hospital).len() && first.withheld >= to_review.len());
-    // A film that a person must see lies where `--keep-identified` names a folder, as it came.
+    // The folder for identified films has those to review, and no other.
     let names = |folder: &Path| fs::read_dir(folder).unwrap().count();
     assert_eq!(names(&kept), to_review.len());
     assert_clean(&out, &hospital.planted);
