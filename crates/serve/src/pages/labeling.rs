@@ -118,7 +118,7 @@ pub(super) async fn list(
         by: visible(&labeling.created_by),
         is_closed: labeling.closed_at > 0,
     });
-    let reviewers = reviewers(app).await?.into_iter().map(|(name, _)| name).collect();
+    let reviewers = reviewers(app).await?.into_keys().collect();
     let seed = match filled.text("seed") {
         "" => (now() % 1_000_000).to_string(),
         seed => seed.to_owned(),

@@ -185,7 +185,7 @@ async fn show(app: &App, caller: &Caller, seat: &Seat, number: usize, film: &Lab
     let labels = own.as_ref().and_then(Decision::labels).cloned().unwrap_or_default();
     let site = own.as_ref().and_then(Decision::site).map_or("", Site::as_str);
     let is_heat = seat.task == Task::HeatMaps;
-    let others = seat.decided.get(number).map(|on_film| others(on_film)).unwrap_or_default();
+    let others = seat.decided.get(number).map(others).unwrap_or_default();
     let drawn: Vec<Value> = seat
         .decided
         .get(number)
@@ -230,29 +230,30 @@ fn others(on_film: &OnFilm) -> Vec<Other> {
     const LETTERS: [(&str, &str); 8] =
         [("A", "["), ("B", "]"), ("C", ""), ("D", ""), ("E", ""), ("F", ""), ("G", ""), ("H", "")];
     let word = |list: Choices, value: &str| list.iter().find(|(known, ..)| *known == value).map(|(_, word, _)| *word);
-    let other =
-        |(number, ((_, decision), (letter, key))): (usize, (&(i64, Decision), &(&'static str, &'static str)))| {
-            let labels = decision.labels().cloned().unwrap_or_default();
-            let mut words: Vec<&'static str> = Vec::new();
-            words.extend(decision.site().and_then(|site| word(SITES, site.as_str())));
-            words.extend(labels.opinion.and_then(|opinion| word(OPINIONS, opinion.as_str())));
-            words.extend(labels.kind.and_then(|kind| word(KINDS, kind.as_str())));
-            words.extend(labels.side.and_then(|side| word(SIDES, side.as_str())));
-            let excluded = EXCLUSIONS.iter().position(|word| *word == labels.exclusion);
-            words.extend(excluded.map(|at| EXCLUSION_WORDS[at]));
-            let quality = labels.quality.iter().filter_map(|note| QUALITIES.iter().position(|word| word == note));
-            words.extend(quality.map(|at| QUALITY_WORDS[at]));
-            Other {
-                letter,
-                key,
-                number,
-                words,
-                classification: labels.classification,
-                boxes: labels.boxes.len(),
-                note: visible(&labels.note),
-            }
-        };
-    on_film.reviews.iter().zip(&LETTERS).enumerate().map(other).collect()
+    let other = |number: usize, decision: &Decision| {
+        let (letter, key) = LETTERS.get(number).copied().unwrap_or_default();
+        let labels = decision.labels().cloned().unwrap_or_default();
+        let mut words: Vec<&'static str> = Vec::new();
+        words.extend(decision.site().and_then(|site| word(SITES, site.as_str())));
+        words.extend(labels.opinion.and_then(|opinion| word(OPINIONS, opinion.as_str())));
+        words.extend(labels.kind.and_then(|kind| word(KINDS, kind.as_str())));
+        words.extend(labels.side.and_then(|side| word(SIDES, side.as_str())));
+        let excluded = EXCLUSIONS.iter().position(|word| *word == labels.exclusion);
+        words.extend(excluded.map(|at| EXCLUSION_WORDS[at]));
+        let quality = labels.quality.iter().filter_map(|note| QUALITIES.iter().position(|word| word == note));
+        words.extend(quality.map(|at| QUALITY_WORDS[at]));
+        Other {
+            letter,
+            key,
+            number,
+            words,
+            classification: labels.classification,
+            boxes: labels.boxes.len(),
+            note: visible(&labels.note),
+        }
+    };
+    let decisions = on_film.reviews.iter().map(|(_, decision)| decision);
+    decisions.enumerate().map(|(number, decision)| other(number, decision)).collect()
 }
 
 #[cfg(test)]
