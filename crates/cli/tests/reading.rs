@@ -88,9 +88,10 @@ fn check(ratings: &str, times: &Value) {
         // Rows come in the order of items.
         let item = item_of.entry(cells[0]).or_default();
         assert_eq!(cells[4], ((7 * number + *item) % 2).to_string(), "{line}");
-        if let Some(measured) = times[number.to_string()][item.to_string()].as_f64() {
+        if let Some(measured) = times[number.to_string()][item.to_string()].as_array() {
             let stored: f64 = cells[7].parse().unwrap();
-            assert!((1000.0 * stored - measured).abs() < 100.0, "{line}: the browser measured {measured} ms");
+            let is_near = |one: &Value| (1000.0 * stored - one.as_f64().unwrap()).abs() < 100.0;
+            assert!(measured.iter().any(is_near), "{line}: the browser measured {measured:?} ms");
             compared += 1;
         }
         *item += 1;

@@ -151,7 +151,9 @@ async function inBrowser(browser, reader, link, study, times) {
       return seen;
     }, key).catch(() => null);
     const seen = await stored;
-    if (await sent && seen !== null && !times[reader]?.[item]) ((times[reader] ||= {})[item] = seen);
+    // Of an answer that a tab sends again until the server is back, and of the other tab's to the same film, the first to arrive counts.
+    if (seen !== null) ((times[reader] ||= {})[item] ||= []).push(seen);
+    await sent;
   }
   throw new Error(`reader ${reader} does not come to the end`);
 }
