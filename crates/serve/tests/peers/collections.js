@@ -36,6 +36,9 @@ function must(condition, words) {
   page.on('pageerror', (error) => faults.push(`a script failed: ${error.message}`));
   page.on('console', (line) => line.type() === 'error' && faults.push(`on ${page.url()}: ${line.text()}`));
 
+  // Waits for the page after a decision to say so.
+  const decided = (words, wrong) => page.locator('#decided').filter({ hasText: words }).waitFor().catch(() => must(false, wrong));
+
   await page.goto(`${url}/collections`);
   await look(page, 'collections');
   await page.locator('#collection-hips a').click();
@@ -72,17 +75,14 @@ function must(condition, words) {
   must((await page.locator('#drawn rect').count()) === 6, 'a new line is missing');
   await look(page, 'drawn');
   await page.getByRole('button', { name: 'Decide by these rectangles' }).click();
-  await page.waitForLoadState();
-  must(/Some regions become black/.test(await page.locator('#decided').innerText()), 'the decision is not shown');
+  await decided(/Some regions become black/, 'the decision is not shown');
   must((await page.locator('#drawn rect').count()) === 6, 'the decision is not drawn');
   await page.getByRole('button', { name: 'Take the decision back' }).click();
-  await page.waitForLoadState();
-  must(/Not decided yet/.test(await page.locator('#decided').innerText()), 'the decision is not taken back');
+  await decided(/Not decided yet/, 'the decision is not taken back');
   // By keyboard alone.
   await page.getByRole('button', { name: 'Blank the regions as found' }).focus();
   await page.keyboard.press('Enter');
-  await page.waitForLoadState();
-  must(/Regions become black/.test(await page.locator('#decided').innerText()), 'the regions are not accepted');
+  await decided(/Regions become black/, 'the regions are not accepted');
   await page.locator('a[rel=next]').click();
   await page.waitForURL(/films\/2$/);
 
