@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use coxa_cohort::{Dataset, Target};
 use coxa_engine::{Architecture, Normalization, Parameters};
 use coxa_model::bundle::PatientKey;
-use coxa_model::recipe::{LocalizationLoss, Patch, Schedule, ScheduleKind, Start, TrainingPrecision};
+use coxa_model::recipe::{
+    Beside, ClassBalance, LocalizationLoss, Overrides, Patch, Schedule, ScheduleKind, Start, TrainingPrecision,
+};
 use coxa_model::train::RunLayout;
 use coxa_model::{
     Bundle, Card, Control, Event, ModelError, Quiet, Recipe, RunOutcome, TrainOptions, WeightsFormat, resume, train,
@@ -440,6 +442,56 @@ fn patches_and_localization_are_trained_and_resumed() {
     let text = fs::read_to_string(&truth).unwrap();
     fs::write(&truth, text.rsplit_once("\n0").unwrap().0.to_owned() + "\n").unwrap();
     assert!(matches!(resume(&stopped.run, &options, &mut Quiet), Err(ModelError::Resume { .. })));
+}
+
+#[test]
+fn data_sets_beside_the_stages_own_are_trained_on_whole() {
+    let place = place(16);
+    let other = place.data.with_file_name("limbs");
+    write_dataset(&other, 8, 48);
+    write_boxes(&place.data);
+    write_boxes(&other);
+    let options = TrainOptions::new(&place.runs);
+    let mut recipe = patches(&place.data);
+    let beside = Beside { name: "limbs".into(), dataset: None, share: 0.25, class_balance: ClassBalance::Even };
+    recipe.stages[0].beside.push(beside);
+    let error = train(&recipe, &options, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("--data films.limbs=DIR"), "{error}");
+    let with = |name: &str, folder: &Path| {
+        let overrides = Overrides { datasets: vec![(name.into(), folder.into())], ..Overrides::default() };
+        recipe.clone().with(&overrides)
+    };
+    let error = with("films.hands", &other).unwrap_err().to_string();
+    assert!(error.contains("there is no data set films.hands") && error.contains("films, films.limbs"), "{error}");
+    // Its own films, held out or not, may not come a second time.
+    let error = train(&with("films.limbs", &place.data).unwrap(), &options, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("4 films to validate on are also in a data set beside"), "{error}");
+
+    let mixed = with("films.limbs", &other).unwrap();
+    let unbroken = train(&mixed, &options, &mut Quiet).unwrap();
+    let mut cutter = |event: &Event<'_>| match event {
+        Event::Batch { epoch: 2, batch: 2, .. } => Control::Abandon,
+        _ => Control::Continue,
+    };
+    let stopped = train(&mixed, &options, &mut cutter).unwrap();
+    let bundle = weights_of(&unbroken);
+    assert_eq!(weights_of(&resume(&stopped.run, &options, &mut Quiet).unwrap()), bundle);
+    // 12 of its own films, three in a batch of four; all eight of the other set are counted and known as seen.
+    let data = bundle.card().data.clone().unwrap();
+    assert_eq!((data.train_films, data.validation_films), (12 + 8, 4));
+    let film = fs::read(other.join("images/000.png")).unwrap();
+    assert!(bundle.has_seen(&coxa_files::hash::sha256(&film)));
+    let key = PatientKey::load(&RunLayout::new(&unbroken.run).patient_key()).unwrap();
+    assert!(bundle.has_seen_patient("p3", &key) && !bundle.has_seen_patient("limbs/p3", &key));
+    let alone = weights_of(&train(&patches(&place.data), &options, &mut Quiet).unwrap());
+    assert!(alone.parameters() != bundle.parameters());
+    // A share that holds no film, or all of them.
+    for share in [0.1, 0.9] {
+        let mut wrong = mixed.clone();
+        wrong.stages[0].beside[0].share = share;
+        let error = wrong.with(&Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains(&format!("beside.share is {share}")), "{error}");
+    }
 }
 
 #[test]

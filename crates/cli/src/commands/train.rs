@@ -26,7 +26,8 @@ pub struct Train {
     /// Train by `paper`, `small`, `simulated`, or a recipe's file.
     #[arg(long, default_value = "paper")]
     recipe: String,
-    /// Train a stage on this dataset folder: `limbs=DIR`, `films=DIR`; may be repeated.
+    /// Train a stage on this dataset folder: `limbs=DIR`, `films=DIR`, or `films.NAME=DIR` for the data set of that name that the recipe
+    /// has beside the stage's own; may be repeated.
     #[arg(long = "data", value_name = "STAGE=DIR", value_parser = stage_folder)]
     data: Vec<(String, PathBuf)>,
     /// Keep only this stage of the recipe; may be repeated.

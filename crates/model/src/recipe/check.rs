@@ -6,7 +6,7 @@ use coxa_engine::{LARGEST_SIZE, Normalization};
 use super::augment::Augment;
 use super::optimizer::{Optimizer, Schedule};
 use super::rules::{Start, ThresholdRule};
-use super::stage::{Fold, LocalizationLoss, Patch, Stage};
+use super::stage::{Beside, Fold, LocalizationLoss, Patch, Stage};
 
 /// Most epochs of a stage.
 const MOST_EPOCHS: usize = 100_000;
@@ -83,6 +83,23 @@ fn check_films(stage: &Stage) -> Result<(), String> {
     if let Some(steps) = stage.steps_per_epoch {
         let films = steps.checked_mul(batch).filter(|films| (1..=MOST_DRAWN).contains(films));
         within("steps_per_epoch", steps, films.is_some(), &format!("1 or more, and at most {MOST_DRAWN} films"))?;
+    }
+    check_beside(&stage.beside, batch)
+}
+
+/// The data sets beside the stage's own, and their films in a batch.
+fn check_beside(beside: &[Beside], batch: usize) -> Result<(), String> {
+    let mut left = batch;
+    for (i, other) in beside.iter().enumerate() {
+        check_name("beside.name", &other.name)?;
+        if beside[..i].iter().any(|earlier| earlier.name == other.name) {
+            return Err(format!("two data sets beside the stage's own are named {}", other.name));
+        }
+        let share = other.share;
+        let fits = share > 0.0 && share < 1.0 && (1..left).contains(&other.in_batch(batch));
+        let range = format!("at least a film of a batch of {batch}, and leave one for the stage's own data set");
+        within("beside.share", share, fits, &range)?;
+        left -= other.in_batch(batch);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use augment::Augment;
 pub use optimizer::{Monitor, Optimizer, Schedule, ScheduleKind};
 pub use rules::{CalibrationRule, ClassBalance, Keep, Order, Start, ThresholdRule, TrainingPrecision};
-pub use stage::{Fold, LocalizationLoss, Patch, Stage};
+pub use stage::{Beside, Fold, LocalizationLoss, Patch, Stage};
 pub(crate) use words::FitWord;
 
 use crate::{ModelError, files};
@@ -42,7 +42,7 @@ pub struct Recipe {
 /// Changes to a recipe that are given when a run starts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Overrides {
-    /// Data sets by the stage's name.
+    /// Data sets by the stage's name; `stage.name` for one beside the stage's own.
     pub datasets: Vec<(String, PathBuf)>,
     /// Keep only the stages of these names; all, if empty.
     pub stages: Vec<String>,
@@ -119,11 +119,19 @@ impl Recipe {
     pub fn with(mut self, overrides: &Overrides) -> Result<Recipe, ModelError> {
         let origin = self.name.clone();
         let fail = |reason: String| ModelError::Recipe { origin: origin.clone(), reason };
-        let named = overrides.datasets.iter().map(|(name, _)| name).chain(&overrides.stages);
-        for name in named {
+        for name in &overrides.stages {
             if !self.stages.iter().any(|stage| stage.name == *name) {
                 let known: Vec<_> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
                 return Err(fail(format!("there is no stage {name}; the stages are {}", known.join(", "))));
+            }
+        }
+        for (name, folder) in &overrides.datasets {
+            match self.dataset_mut(name) {
+                Some(dataset) => *dataset = Some(folder.clone()),
+                None => {
+                    let known = self.dataset_names().join(", ");
+                    return Err(fail(format!("there is no data set {name}; the data sets are {known}")));
+                }
             }
         }
         if !overrides.stages.is_empty() {
@@ -134,9 +142,6 @@ impl Recipe {
             first.start = start.clone();
         }
         for stage in &mut self.stages {
-            if let Some((_, folder)) = overrides.datasets.iter().find(|(name, _)| *name == stage.name) {
-                stage.dataset = Some(folder.clone());
-            }
             stage.input_size = overrides.input_size.unwrap_or(stage.input_size);
             stage.epochs = overrides.epochs.unwrap_or(stage.epochs);
             stage.steps_per_epoch = overrides.steps_per_epoch.or(stage.steps_per_epoch);
@@ -146,6 +151,26 @@ impl Recipe {
         }
         self.check().map_err(fail)?;
         Ok(self)
+    }
+
+    /// What the stages' data sets are called when a run starts: `stage`, or `stage.name` for one beside the stage's own.
+    fn dataset_names(&self) -> Vec<String> {
+        let of_stage = |stage: &Stage| {
+            let beside = stage.beside.iter().map(|other| format!("{}.{}", stage.name, other.name));
+            std::iter::once(stage.name.clone()).chain(beside).collect::<Vec<_>>()
+        };
+        self.stages.iter().flat_map(of_stage).collect()
+    }
+
+    fn dataset_mut(&mut self, name: &str) -> Option<&mut Option<PathBuf>> {
+        let (of, other) = name.split_once('.').map_or((name, None), |(of, other)| (of, Some(other)));
+        let stage = self.stages.iter_mut().find(|stage| stage.name == of)?;
+        match other {
+            None => Some(&mut stage.dataset),
+            Some(other) => {
+                stage.beside.iter_mut().find(|beside| beside.name == other).map(|beside| &mut beside.dataset)
+            }
+        }
     }
 }
 

@@ -92,6 +92,33 @@ pub struct Stage {
     /// Whether the class activation map is taught where the data set's boxes are; for the target `fracture` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub localization: Option<LocalizationLoss>,
+    /// Other data sets that are learned from beside the stage's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+}
+
+/// A data set that a stage learns from beside its own, for instance real limbs beside simulated hips: a fixed number of films in each
+/// batch. All of its films are trained on; the stage is validated, and its threshold chosen, on its own data set alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// Names the data set within the stage: letters, digits, `-` and `_`; no two alike.
+    pub name: String,
+    /// The data set's folder; may be left out and given when the run starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<PathBuf>,
+    /// Share of each batch, to the nearest film: at least one film of this data set, and one left for the stage's own.
+    pub share: f64,
+    /// How often films of each class are seen.
+    #[serde(default)]
+    pub class_balance: ClassBalance,
+}
+
+impl Beside {
+    /// Films of this data set in a batch of `batch` films.
+    pub(crate) fn in_batch(&self, batch: usize) -> usize {
+        (self.share * batch as f64).round() as usize
+    }
 }
 
 /// Patches of `input_size` pixels, cut from films that are prepared at `film_size`, about a box of the film (or of another film of the
@@ -139,6 +166,11 @@ impl Default for LocalizationLoss {
 }
 
 impl Stage {
+    /// Films of the stage's own data set in a batch.
+    pub(crate) fn own_in_batch(&self) -> usize {
+        self.batch - self.beside.iter().map(|other| other.in_batch(self.batch)).sum::<usize>()
+    }
+
     /// Pixels on each side of the prepared films.
     pub(crate) fn film_size(&self) -> usize {
         self.patch.map_or(self.input_size, |patch| patch.film_size)

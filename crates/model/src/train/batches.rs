@@ -7,6 +7,7 @@ use super::patches::{Patches, cell_truth, shown};
 use super::plan::Plan;
 use super::variation::Variation;
 use crate::ModelError;
+use crate::recipe::Stage;
 
 /// Batches that are ready before they are asked for.
 const AHEAD: usize = 1;
@@ -14,11 +15,13 @@ const AHEAD: usize = 1;
 /// Films of one part of a split: where each lies in the cache, and its class.
 pub(crate) struct Films<'a> {
     pub cache: &'a FilmCache,
-    /// Slot in the cache and class of each film.
+    /// Slot in the cache and class of each film: first the stage's own, then those of the data sets beside it.
     pub films: Vec<(usize, usize)>,
+    /// How many films the data sets beside the stage's own have.
+    pub beside: Vec<usize>,
     /// Pixels on each side of the network's input.
     pub size: usize,
-    /// Each film's patient, by number.
+    /// The patient of each of the stage's own films, by number.
     pub patients: Vec<usize>,
     /// Where patches are cut; `None` for whole films.
     pub patches: Option<Patches<'a>>,
@@ -35,6 +38,11 @@ pub(crate) struct Batch {
 }
 
 impl Films<'_> {
+    /// The films of a training epoch.
+    pub(crate) fn epoch(&self, stage: &Stage, seed: u64, epoch: usize) -> Plan {
+        Plan::epoch(stage, &self.films, &self.patients, &self.beside, seed, epoch)
+    }
+
     fn batch(&self, plan: &Plan, index: usize) -> Result<Batch, ModelError> {
         let (from, size) = (self.cache.size(), self.size);
         let places = index * plan.batch..((index + 1) * plan.batch).min(plan.order.len());

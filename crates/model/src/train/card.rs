@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use coxa_cohort::Split;
+use coxa_cohort::{Sample, Split};
 
 use super::settle;
 use super::validation::Validation;
@@ -19,6 +19,8 @@ pub(super) struct Finished<'a> {
     pub stage: &'a Stage,
     pub classes: &'a [String],
     pub split: &'a Split,
+    /// The films of the data sets beside the stage's own.
+    pub beside: &'a [Sample],
     pub fingerprint: &'a str,
     pub simulated: bool,
     /// The epoch whose weights are kept, from 1.
@@ -54,8 +56,9 @@ pub(super) fn card(finished: &Finished<'_>) -> Result<Card, ModelError> {
     } else {
         CamSpec::nominal(stage.input_size)
     };
-    let (train, held_out) = (finished.split.train(), finished.split.validation());
-    let patients: BTreeSet<&str> = train.iter().chain(held_out).map(|sample| sample.patient.as_str()).collect();
+    let (train, held_out, beside) = (finished.split.train(), finished.split.validation(), finished.beside);
+    let films = train.iter().chain(held_out).chain(beside);
+    let patients: BTreeSet<&str> = films.map(|sample| sample.patient.as_str()).collect();
     let mut metrics = BTreeMap::from([
         ("epoch".to_string(), finished.epoch as f64),
         ("validation_loss".to_string(), validation.loss),
@@ -74,7 +77,7 @@ pub(super) fn card(finished: &Finished<'_>) -> Result<Card, ModelError> {
         intended_use: INTENDED_USE.into(),
         data: Some(DataSummary {
             fingerprint: finished.fingerprint.into(),
-            train_films: train.len(),
+            train_films: train.len() + beside.len(),
             validation_films: held_out.len(),
             patients: patients.len(),
             simulated: finished.simulated,

@@ -7,8 +7,9 @@ use coxa_files::hash::Sha256;
 
 use super::anchors::anchors;
 use super::batches::Films;
+use super::beside::{self, Other};
 use super::boxes::prepared_boxes;
-use super::cache::{Built, FilmCache};
+use super::cache::{Built, Entry, FilmCache};
 use super::context::Context;
 use super::layout::RunLayout;
 use super::patches::Patches;
@@ -23,9 +24,13 @@ pub(super) struct StageData {
     /// Pixels on each side of the network's input.
     size: usize,
     pub split: Split,
-    /// Slot and class of each training film, then of each validation film.
+    /// The films of the data sets beside the stage's own, one set after the other; they have the last slots.
+    beside: Vec<Sample>,
+    /// How many films each of these sets has.
+    beside_lengths: Vec<usize>,
+    /// Slot and class of each of the stage's own training films, then of each validation film.
     parts: [Vec<(usize, usize)>; 2],
-    /// The patient of each training film, then of each validation film, by number.
+    /// The patient of each of these training films, then of each validation film, by number.
     patients: [Vec<usize>; 2],
     /// The findings' boxes by slot, in prepared films; if the recipe asks for them.
     boxes: Option<Vec<Vec<[f32; 4]>>>,
@@ -46,49 +51,63 @@ impl StageData {
         let mut dataset = Dataset::load(folder)?;
         let (samples, classes) = stage.samples(&mut dataset)?;
         check_classes(context, &samples, &classes)?;
-        let Some(cache) = prepared(context, &samples, observer)? else { return Ok(None) };
-        let fingerprint = fingerprint(&cache, &samples, &classes);
+        let others = beside::load(context, &classes)?;
+        let n_own = samples.len();
+        let mut all = samples;
+        all.extend(others.iter().flat_map(|other| other.samples.iter().cloned()));
+        let Some(cache) = prepared(context, &all, observer)? else { return Ok(None) };
+        let fingerprint = fingerprint(&cache, &all, &classes);
         let boxes = match (stage.localization, stage.patch) {
             (None, None) => None,
-            _ => Some(prepared_boxes(context, &dataset, &samples, &cache)?),
+            _ => Some(all_boxes(context, &dataset, &others, &all[..n_own], cache.entries())?),
         };
-        let order = order(&fingerprint, &samples, boxes.as_deref());
+        let order = order(&fingerprint, &all, boxes.as_deref());
         let anchors = stage
             .patch
             .zip(boxes.as_deref())
-            .map(|(patch, boxes)| (anchors(&samples, boxes, cache.entries(), stage, context.seed()), patch));
+            .map(|(patch, boxes)| (anchors(&all, boxes, cache.entries(), stage, context.seed()), patch));
+        let beside = all.split_off(n_own);
+        let samples = all;
         let slots: HashMap<String, usize> =
             samples.iter().enumerate().map(|(slot, sample)| (sample.image_id.clone(), slot)).collect();
         let split = split(context, samples)?;
         // Simulated patients are numbered anew in every data set: those of one number are not one patient.
         let patients = if dataset.is_simulated() { Patients::Numbered } else { Patients::Known };
-        check_unseen(context, &split, &cache, patients, observer)?;
+        let (own, of_others) = cache.entries().split_at(n_own);
+        check_unseen(context, &split, own, patients, observer)?;
         let parts = [split.train(), split.validation()]
             .map(|part| part.iter().map(|sample| (slots[&sample.image_id], sample.target)).collect::<Vec<_>>());
+        let held_out = parts[1].iter().map(|(slot, _)| own[*slot].sha256.as_str());
+        beside::check_apart(context, held_out, of_others.iter().map(|film| film.sha256.as_str()))?;
         check_parts(context, &parts, &classes, observer)?;
         Ok(Some(StageData {
             cache,
             size: stage.input_size,
             patients: [split.train(), split.validation()].map(patient_numbers),
             split,
+            beside,
+            beside_lengths: others.iter().map(|other| other.samples.len()).collect(),
             parts,
             boxes,
             anchors,
             classes,
             fingerprint,
             order,
-            simulated: dataset.is_simulated(),
+            simulated: dataset.is_simulated() || others.iter().any(|other| other.dataset.is_simulated()),
         }))
     }
 
-    /// Number of films to train on.
+    /// Number of the stage's own films to train on.
     pub(super) fn n_train(&self) -> usize {
         self.parts[0].len()
     }
 
     pub(super) fn train_films(&self, stage: &Stage) -> Films<'_> {
         let boxes = self.boxes.as_deref().filter(|_| stage.localization.is_some());
-        Films { boxes, ..self.films(0) }
+        let mut films = Films { boxes, beside: self.beside_lengths.clone(), ..self.films(0) };
+        let first = self.cache.entries().len() - self.beside.len();
+        films.films.extend(self.beside.iter().enumerate().map(|(i, sample)| (first + i, sample.target)));
+        films
     }
 
     pub(super) fn validation_films(&self) -> Films<'_> {
@@ -97,7 +116,15 @@ impl StageData {
 
     fn films(&self, part: usize) -> Films<'_> {
         let (films, patients) = (self.parts[part].clone(), self.patients[part].clone());
-        Films { cache: &self.cache, films, size: self.size, patients, patches: self.patches(), boxes: None }
+        Films {
+            cache: &self.cache,
+            films,
+            beside: Vec::new(),
+            size: self.size,
+            patients,
+            patches: self.patches(),
+            boxes: None,
+        }
     }
 
     fn patches(&self) -> Option<Patches<'_>> {
@@ -107,9 +134,34 @@ impl StageData {
 
     /// SHA-256 of the files of all films that are trained or validated on.
     pub(super) fn seen_files(&self) -> impl Iterator<Item = &str> {
-        let slots = self.parts.iter().flatten().map(|(slot, _)| *slot);
-        slots.map(|slot| self.cache.entries()[slot].sha256.as_str())
+        self.cache.entries().iter().map(|film| film.sha256.as_str())
     }
+
+    /// The patients of all films that are trained or validated on.
+    pub(super) fn seen_patients(&self) -> impl Iterator<Item = &str> {
+        let own = self.split.train().iter().chain(self.split.validation()).map(|sample| sample.patient.as_str());
+        own.chain(self.beside.iter().map(beside::patient))
+    }
+
+    /// The films of the data sets beside the stage's own.
+    pub(super) fn beside(&self) -> &[Sample] {
+        &self.beside
+    }
+}
+
+/// The boxes of the stage's own films, then of those of the data sets beside it.
+fn all_boxes(
+    context: &Context<'_>,
+    dataset: &Dataset,
+    others: &[Other],
+    own: &[Sample],
+    entries: &[Entry],
+) -> Result<Vec<Vec<[f32; 4]>>, ModelError> {
+    let mut boxes = prepared_boxes(context, dataset, own, entries)?;
+    for other in others {
+        boxes.extend(prepared_boxes(context, &other.dataset, &other.samples, &entries[boxes.len()..])?);
+    }
+    Ok(boxes)
 }
 
 /// Refuses films of one class, and mirrored films where the classes are sides.
@@ -225,7 +277,7 @@ enum Patients {
 fn check_unseen(
     context: &Context<'_>,
     split: &Split,
-    cache: &FilmCache,
+    entries: &[Entry],
     patients: Patients,
     observer: &mut dyn Observer,
 ) -> Result<(), ModelError> {
@@ -235,7 +287,7 @@ fn check_unseen(
     let run = RunLayout::of_bundle(folder).filter(|_| patients == Patients::Known);
     let key = run.and_then(|run| PatientKey::load(&run.patient_key()).ok());
     let files: HashMap<&str, &str> =
-        cache.entries().iter().map(|film| (film.image_id.as_str(), film.sha256.as_str())).collect();
+        entries.iter().map(|film| (film.image_id.as_str(), film.sha256.as_str())).collect();
     let has_seen = |sample: &&Sample| {
         let patient = key.as_ref().is_some_and(|key| bundle.has_seen_patient(&sample.patient, key));
         patient || files.get(sample.image_id.as_str()).is_some_and(|sha256| bundle.has_seen(sha256))

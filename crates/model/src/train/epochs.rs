@@ -10,7 +10,7 @@ use super::checkpoint::{self, Checkpoint, Position};
 use super::context::Context;
 use super::data::StageData;
 use super::history::{self, EpochRecord};
-use super::plan::{Plan, steps_per_epoch};
+use super::plan::steps_per_epoch;
 use super::progress::{Control, Event, Observer};
 use super::schedule::{after_epoch, learning_rate};
 use super::start::start_weights;
@@ -147,7 +147,7 @@ impl Training<'_> {
     ) -> Result<Option<f64>, ModelError> {
         let stage = self.context.stage;
         let mut waited = 0.0;
-        let plan = Plan::epoch(stage, &films.films, &films.patients, self.context.seed(), position.epoch);
+        let plan = films.epoch(stage, self.context.seed(), position.epoch);
         let n_batches = self.n_batches;
         let (began, first) = (Instant::now(), position.batch);
         films.with_batches(&plan, first, |next| {
@@ -215,8 +215,7 @@ impl Training<'_> {
         observer: &mut dyn Observer,
     ) -> Result<bool, ModelError> {
         let stage = self.context.stage;
-        let plan = Plan::epoch(stage, &films.films, &films.patients, self.context.seed(), position.epoch)
-            .first(stage.statistics_batches);
+        let plan = films.epoch(stage, self.context.seed(), position.epoch).first(stage.statistics_batches);
         let total = plan.n_batches();
         let mut measure = Measure::new();
         films.with_batches(&plan, 0, |next| {
@@ -263,6 +262,7 @@ impl Training<'_> {
             stage,
             classes: &data.classes,
             split: &data.split,
+            beside: data.beside(),
             fingerprint: &data.fingerprint,
             simulated: data.simulated || position.start_simulated,
             epoch,
@@ -272,8 +272,7 @@ impl Training<'_> {
         for text in &card.notes {
             observer.on(&Event::Note { stage: &stage.name, text });
         }
-        let patients = data.split.train().iter().chain(data.split.validation()).map(|sample| sample.patient.as_str());
-        let seen = Seen::new(data.seen_files(), patients, key);
+        let seen = Seen::new(data.seen_files(), data.seen_patients(), key);
         Ok(Some(Bundle::new(card, parameters)?.with_seen(seen)))
     }
 

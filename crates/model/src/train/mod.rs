@@ -6,6 +6,7 @@
 
 mod anchors;
 mod batches;
+mod beside;
 mod boxes;
 pub mod cache;
 mod card;

@@ -22,13 +22,37 @@ impl Plan {
         Plan { order: (0..n_films).collect(), batch, augment: None }
     }
 
-    /// The films of a training epoch: slot and class of each, and its patient by number.
-    pub(crate) fn epoch(stage: &Stage, films: &[(usize, usize)], patients: &[usize], seed: u64, epoch: usize) -> Plan {
+    /// The films of a training epoch: slot and class of each, first the stage's own (`patients` has the patient of each by number),
+    /// then those of the data sets beside it, `beside` films of each. Every batch begins with its own.
+    pub(crate) fn epoch(
+        stage: &Stage,
+        films: &[(usize, usize)],
+        patients: &[usize],
+        beside: &[usize],
+        seed: u64,
+        epoch: usize,
+    ) -> Plan {
         let targets: Vec<usize> = films.iter().map(|(_, target)| *target).collect();
-        let n = steps_per_epoch(stage, targets.len()) * stage.batch;
-        let patients = (stage.order == Order::Patients).then_some(patients);
-        let order = epoch_order(&targets, patients, stage.class_balance, n, seed, epoch);
-        Plan { order, batch: stage.batch, augment: Some((stage.augment, seed, epoch)) }
+        let n_own = targets.len() - beside.iter().sum::<usize>();
+        let (n_batches, own) = (steps_per_epoch(stage, n_own), stage.own_in_batch());
+        let by_patient = (stage.order == Order::Patients).then_some(patients);
+        let of_own = epoch_order(&targets[..n_own], by_patient, stage.class_balance, n_batches * own, seed, epoch);
+        let mut parts = vec![(own, of_own)];
+        let mut first = n_own;
+        for (i, (other, &n_films)) in stage.beside.iter().zip(beside).enumerate() {
+            let count = other.in_batch(stage.batch);
+            // An order that does not follow the stage's own.
+            let seed = seed.wrapping_add((i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let targets = &targets[first..first + n_films];
+            let mut order = epoch_order(targets, None, other.class_balance, n_batches * count, seed, epoch);
+            order.iter_mut().for_each(|film| *film += first);
+            parts.push((count, order));
+            first += n_films;
+        }
+        let batches = (0..n_batches).flat_map(|batch| {
+            parts.iter().flat_map(move |(count, order)| order[batch * count..(batch + 1) * count].iter().copied())
+        });
+        Plan { order: batches.collect(), batch: stage.batch, augment: Some((stage.augment, seed, epoch)) }
     }
 
     /// The first `n` batches alone.
@@ -43,9 +67,9 @@ impl Plan {
     }
 }
 
-/// Batches of a training epoch.
+/// Batches of a training epoch over `n_films` of the stage's own.
 pub(crate) fn steps_per_epoch(stage: &Stage, n_films: usize) -> usize {
-    stage.steps_per_epoch.unwrap_or_else(|| n_films.div_ceil(stage.batch))
+    stage.steps_per_epoch.unwrap_or_else(|| n_films.div_ceil(stage.own_in_batch()))
 }
 
 /// The first `n` of one random permutation of the films after another; no permutation begins before the last is used up. With
@@ -128,6 +152,50 @@ mod tests {
         films.sort_unstable();
         assert_eq!(films, (0..8).collect::<Vec<_>>());
         assert_ne!(order, epoch_order(&[0; 8], Some(&patients), ClassBalance::AsIs, 8, 5, 1));
+    }
+
+    #[test]
+    fn other_data_sets_have_their_share_of_every_batch() {
+        let text = r#"
+            name = "mixed"
+            seed = 1
+            [[stage]]
+            name = "hips"
+            target = "fracture"
+            validation = 0.1
+            input_size = 64
+            epochs = 1
+            batch = 8
+            start = "scratch"
+            order = "patients"
+            [[stage.beside]]
+            name = "limbs"
+            share = 0.25
+            class_balance = "even"
+            [[stage.beside]]
+            name = "chests"
+            share = 0.1
+        "#;
+        let stage = &crate::Recipe::parse(text, "mixed").unwrap().stages[0];
+        // 20 films of 10 patients; 9 limbs, two of them positive; 3 chests.
+        let films: Vec<(usize, usize)> = (0..32).map(|i| (i, usize::from(i == 20 || i == 21))).collect();
+        let patients: Vec<usize> = (0..20).map(|i| i / 2).collect();
+        let plan = Plan::epoch(stage, &films, &patients, &[9, 3], 4, 0);
+        assert_eq!((plan.n_batches(), plan.order.len()), (4, 32));
+        for batch in plan.order.chunks(8) {
+            assert!(batch[..5].iter().all(|film| *film < 20), "{batch:?}");
+            assert!(batch[5..7].iter().all(|film| (20..29).contains(film)) && batch[7] >= 29, "{batch:?}");
+        }
+        let own: Vec<usize> = plan.order.chunks(8).flat_map(|batch| batch[..5].to_vec()).collect();
+        let mut sorted = own.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..20).collect::<Vec<_>>());
+        assert!(own.chunks(2).all(|pair| patients[pair[0]] == patients[pair[1]]), "{own:?}");
+        let positive = plan.order.iter().filter(|film| (20..22).contains(*film)).count();
+        assert!((3..=5).contains(&positive), "{positive} of 8 limbs");
+        // Its own films come in the order that they have without the others.
+        let alone = crate::recipe::Stage { beside: Vec::new(), batch: 5, ..stage.clone() };
+        assert_eq!(own, Plan::epoch(&alone, &films[..20], &patients, &[], 4, 0).order);
     }
 
     #[test]
