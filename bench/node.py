@@ -7,7 +7,8 @@ latency     One film after another, each after the last one's results: from the 
             all its results, beside decoding and network alone (the node's own figure for the same films), as medians.
 throughput  1,000 films over 8 associations: films a second from the first byte to the last result, beside the network alone
             (`coxa bench --only detect`, the same precision and threads, before and after). Every film must have one result.
-memory      10,000 films of 512 pixels: resident memory of the node after every 500 films that are read.
+memory      10,000 films of 512 pixels: resident memory of the node after every 500 films that are read, with one arena for glibc's
+            allocator, as deploy/coxa.service has it.
 nodes       400 films through 1, 2 and 3 nodes on one PostgreSQL database (--postgres, an empty one), each node with half the machine's
             threads, so that a second node finds some free.
 
@@ -162,6 +163,7 @@ def throughput(options, work):
 
 def memory(options, work):
     count, part = options.films or 10_000, 500
+    os.environ["MALLOC_ARENA_MAX"] = "1"
     node = Node(options.coxa, work / "data")
     print("films read, MiB resident")
     for start in range(0, count, part):

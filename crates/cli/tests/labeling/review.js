@@ -6,8 +6,7 @@
 // in the order in which the reviewer sees them. Those of one turn work at the same time. Pictures are left in FOLDER. Prints a JSON line: how many
 // films each decided, and how many milliseconds passed between a film's key and the next film on the screen.
 const fs = require('fs');
-const path = require('path');
-const { chromium } = require('playwright-core');
+const shared = require('../../../testing/browser/look.js');
 const [url, folder, list] = process.argv.slice(2);
 const plans = JSON.parse(fs.readFileSync(list, 'utf8'));
 
@@ -34,12 +33,11 @@ const shown = (page, before) => page.waitForFunction((before) => {
 }, before, { polling: 10 });
 const action = (page) => page.evaluate(() => document.querySelector('#answer')?.action || '');
 
+const faults = [];
+const SIZES = [['-1440', 1440, 900], ['-400', 400, 800]];
+
 async function pictures(page, name) {
-  for (const [width, height] of [[1440, 900], [400, 800]]) {
-    await page.setViewportSize({ width, height });
-    await page.waitForTimeout(150);
-    await page.screenshot({ path: path.join(folder, `${name}-${width}.png`), fullPage: width === 400 });
-  }
+  await shared.look(page, name, { folder, faults, sizes: SIZES });
   await page.setViewportSize(SMALL);
 }
 
@@ -47,9 +45,10 @@ const signedIn = {};
 
 async function decide(browser, { name, password, labeling, films }, done) {
   const page = signedIn[name] || (await (await browser.newContext({ viewport: SMALL })).newPage());
-  const faults = [];
-  page.on('pageerror', (error) => faults.push(String(error)));
-  if (!signedIn[name]) await enter(page, name, password);
+  if (!signedIn[name]) {
+    shared.watch(page, faults);
+    await enter(page, name, password);
+  }
   signedIn[name] = page;
   await page.goto(`${url}/labeling/${labeling}/next`);
   await shown(page, '');
@@ -67,14 +66,13 @@ async function decide(browser, { name, password, labeling, films }, done) {
     count++;
   }
   if (await action(page)) throw new Error(`${name} is not done`);
-  if (faults.length) throw new Error(faults.join('\n'));
   await page.goto(`${url}/labeling/${labeling}`);
   await pictures(page, `labeling-${labeling}-${name}`);
   done.push({ name, labeling, count, median: times.sort((a, b) => a - b)[times.length >> 1] });
 }
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const browser = await shared.browser();
   const done = [];
   for (const turn of [...new Set(plans.map((plan) => plan.turn))].sort()) {
     await Promise.all(plans.filter((plan) => plan.turn === turn).map((plan) => decide(browser, plan, done)));
@@ -83,5 +81,6 @@ async function decide(browser, { name, password, labeling, films }, done) {
   await page.goto(`${url}/labeling`);
   await pictures(page, 'labelings');
   await browser.close();
+  if (faults.length) throw new Error(faults.join('\n'));
   console.log(JSON.stringify(done));
 })().catch((error) => { console.error(String(error.stack || error)); process.exit(1); });

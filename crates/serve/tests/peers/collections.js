@@ -2,39 +2,20 @@
 // Every page is photographed on a wide screen, a laptop and a phone, and searched by axe-core.
 //
 //     node collections.js URL SESSION FOLDER
-const fs = require('fs');
-const path = require('path');
-const { chromium } = require('playwright-core');
+const shared = require('../../../testing/browser/look.js');
+const { must } = shared;
 const [url, session, folder] = process.argv.slice(2);
-const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const faults = [];
 
-async function look(page, name) {
-  for (const [size, width, height] of [['-wide', 1440, 900], ['-phone', 400, 850]]) {
-    await page.setViewportSize({ width, height });
-    await page.waitForTimeout(100);
-    await page.screenshot({ path: path.join(folder, `${name}${size}.png`), fullPage: true });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (wide > 1) faults.push(`${name}${size}: ${wide} pixels wider than the window`);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
-    for (const found of violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))) {
-      faults.push(`${name}${size}: ${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).slice(0, 3).join(' | ')}`);
-    }
-  }
-}
-
-function must(condition, words) {
-  if (!condition) throw new Error(words);
-}
+const SIZES = [['-wide', 1440, 900], ['-phone', 400, 850]];
+const look = (page, name) => shared.look(page, name, { folder, faults, sizes: SIZES });
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const browser = await shared.browser();
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   await context.addCookies([{ name: 'coxa', value: session, url }]);
   const page = await context.newPage();
-  page.on('pageerror', (error) => faults.push(`a script failed: ${error.message}`));
-  page.on('console', (line) => line.type() === 'error' && faults.push(`on ${page.url()}: ${line.text()}`));
+  shared.watch(page, faults);
 
   // Waits for the page after a decision to say so.
   const decided = (words, wrong) => page.locator('#decided').filter({ hasText: words }).waitFor().catch(() => must(false, wrong));

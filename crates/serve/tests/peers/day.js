@@ -2,31 +2,20 @@
 // failed, an auditor verifies the log. Every page is photographed, and searched by axe-core for what shuts people out.
 //
 //     node day.js URL FIRST-PASSWORD FOLDER
-const fs = require('fs');
-const path = require('path');
-const { chromium } = require('playwright-core');
+const shared = require('../../../testing/browser/look.js');
+const { must } = shared;
 const [url, first, folder] = process.argv.slice(2);
-const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const faults = [];
 
+const SIZES = [['', 1440, 900], ['-phone', 390, 844]];
+
 async function look(page, name) {
-  for (const [size, width, height] of [['', 1440, 900], ['-phone', 390, 844]]) {
-    await page.setViewportSize({ width, height });
-    await page.waitForTimeout(150);
-    await page.screenshot({ path: path.join(folder, `${name}${size}.png`) });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (wide > 1) faults.push(`${name}${size}: ${wide} pixels wider than the window`);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
-    for (const found of violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))) {
-      faults.push(`${name}${size}: ${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).slice(0, 3).join(' | ')}`);
-    }
-  }
+  await shared.look(page, name, { folder, faults, sizes: SIZES, fullPage: false });
   // At 200% zoom of a laptop's screen, and at the width that WCAG 1.4.10 names.
   for (const width of [640, 320]) {
     await page.setViewportSize({ width, height: 640 });
     await page.waitForTimeout(100);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const wide = await shared.excess(page);
     if (wide > 1) faults.push(`${name}: ${wide} pixels wider than a window of ${width}`);
   }
   await page.setViewportSize({ width: 1440, height: 900 });
@@ -54,16 +43,11 @@ async function add(page, name, role) {
   return page.locator('#given code').innerText();
 }
 
-function must(condition, words) {
-  if (!condition) throw new Error(words);
-}
-
 (async () => {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const browser = await shared.browser();
   const somebody = async () => {
     const page = await (await browser.newContext()).newPage();
-    page.on('pageerror', (error) => faults.push(`a script failed: ${error.message}`));
-    page.on('console', (line) => line.type() === 'error' && faults.push(`on ${page.url()}: ${line.text()}`));
+    shared.watch(page, faults);
     return page;
   };
 
@@ -111,6 +95,15 @@ function must(condition, words) {
   await resend.click();
   await admin.waitForLoadState();
   await look(admin, 'operations-resent');
+
+  // Every page of the navigation, and that of the interfaces; those above were looked at with something on them.
+  const places = await admin.locator('header nav a').evaluateAll((links) => links.map((link) => link.getAttribute('href')));
+  must(places.length > 5, `the navigation leads to ${places.join(' ')} alone`);
+  for (const place of [...places, '/api']) {
+    const status = (await admin.goto(url + place)).status();
+    must(status === 200, `${place} answers ${status}`);
+    await look(admin, `all-${place.slice(1) || 'worklist'}`);
+  }
 
   const audrey = await somebody();
   await enter(audrey, 'audrey', passwords.audrey, 'somebody who checks simulated films');

@@ -4,37 +4,20 @@
 //     node monitoring.js URL SESSION FOLDER LABELS.csv
 const fs = require('fs');
 const path = require('path');
-const { chromium } = require('playwright-core');
+const shared = require('../../../testing/browser/look.js');
+const { must } = shared;
 const [url, session, folder, labels] = process.argv.slice(2);
-const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const faults = [];
 
-async function look(page, name) {
-  for (const [size, width, height] of [['-wide', 1920, 1080], ['', 1366, 768], ['-phone', 390, 844]]) {
-    await page.setViewportSize({ width, height });
-    await page.waitForTimeout(100);
-    await page.screenshot({ path: path.join(folder, `${name}${size}.png`), fullPage: true });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (wide > 1) faults.push(`${name}${size}: ${wide} pixels wider than the window`);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }));
-    for (const found of violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))) {
-      faults.push(`${name}${size}: ${found.id}: ${found.nodes.map((node) => node.html.slice(0, 120)).slice(0, 3).join(' | ')}`);
-    }
-  }
-}
-
-function must(condition, words) {
-  if (!condition) throw new Error(words);
-}
+const SIZES = [['-wide', 1920, 1080], ['', 1366, 768], ['-phone', 390, 844]];
+const look = (page, name) => shared.look(page, name, { folder, faults, sizes: SIZES });
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const browser = await shared.browser();
   const context = await browser.newContext();
   await context.addCookies([{ name: 'coxa', value: session, url }]);
   const page = await context.newPage();
-  page.on('pageerror', (error) => faults.push(`a script failed: ${error.message}`));
-  page.on('console', (line) => line.type() === 'error' && faults.push(`on ${page.url()}: ${line.text()}`));
+  shared.watch(page, faults);
 
   await page.goto(`${url}/monitoring`);
   await look(page, 'no-reference');

@@ -3,16 +3,12 @@
 //
 //     node provider.js URL SUBJECT FOLDER
 const path = require('path');
-const { chromium } = require('playwright-core');
+const { browser: launch, must } = require('../../../testing/browser/look.js');
 const [url, subject, folder] = process.argv.slice(2);
 const faults = [];
 
-function must(condition, words) {
-  if (!condition) throw new Error(words);
-}
-
 (async () => {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const browser = await launch();
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 } });
   const page = await context.newPage();
   const own = () => page.url().startsWith(`${url}/`);
