@@ -198,11 +198,7 @@ mod tests {
         assert!(undefined(&constant).contains("the variance is zero"), "{}", undefined(&constant));
         let full = readings(noise);
         let of = |keep: fn(&Reading) -> bool| full.iter().copied().filter(keep).collect::<Vec<_>>();
-        assert!(
-            undefined(&of(|of| of.reader == 1)).contains("2 are needed"),
-            "{}",
-            undefined(&of(|of| of.reader == 1))
-        );
+        assert!(undefined(&of(|of| of.reader == 1)).contains("2 are needed"));
         assert!(undefined(&of(|of| of.case == 1)).contains("2 are needed"));
         assert!(undefined(&of(|of| of.treatment == 1)).contains("without readings"));
         assert!(undefined(&of(|of| of.treatment == 0 && of.case == of.reader)).contains("as many"));

@@ -59,14 +59,8 @@ impl Criterion {
     pub(super) fn of(readings: &[Reading]) -> Result<Self, Undefined> {
         let size = |of: fn(&Reading) -> usize| readings.iter().map(of).max().map_or(0, |most| most + 1);
         let [treatments, readers, cases] = [size(|of| of.treatment), size(|of| of.reader), size(|of| of.case)];
-        for n in [readers, cases] {
-            if n < 2 {
-                return Err(Undefined::new(STATISTIC, Reason::TooFew { n, needed: 2 }));
-            }
-            if n >= readings.len() {
-                let why = "there are as many readers or cases as readings, which leave the error nothing";
-                return Err(Undefined::new(STATISTIC, Reason::Other(why)));
-            }
+        if readings.is_empty() {
+            return Err(Undefined::new(STATISTIC, Reason::TooFew { n: 0, needed: 2 }));
         }
         let shift = readings.iter().map(|of| of.value).sum::<f64>() / readings.len() as f64;
         let empty = |n: usize| -> Vec<Level> {
@@ -88,6 +82,16 @@ impl Criterion {
             products[treatments][treatments] += value * value;
             let (few, many) = if readers_are_few { (of.reader, of.case) } else { (of.case, of.reader) };
             *met[many].entry(few).or_insert(0.0) += 1.0;
+        }
+        for levels in [&by_reader, &by_case] {
+            let n = levels.iter().filter(|level| level.count > 0.0).count();
+            if n < 2 {
+                return Err(Undefined::new(STATISTIC, Reason::TooFew { n, needed: 2 }));
+            }
+            if n >= readings.len() {
+                let why = "there are as many readers or cases as readings, which leave the error nothing";
+                return Err(Undefined::new(STATISTIC, Reason::Other(why)));
+            }
         }
         if (0..treatments).any(|i| products[i][i] == 0.0) {
             return Err(Undefined::new(STATISTIC, Reason::Other("a treatment is without readings")));
