@@ -63,6 +63,7 @@ error-factor = The second factor cannot be read. The log of this node has the re
 error-collection = The folder of the collection cannot be read or written. The log of this node has the reason.
 error-store = The film cannot be read from where it is kept. The log of this node has the reason.
 error-not-allowed = Not allowed
+error-not-allowed-labeling = You decide in a labeling that is not closed. Until then, the results of the network are not shown to you.
 error-not-allowed-what = Your roles do not allow this. An administrator gives roles; your account shows the ones that you have.
 
 ## Sign-in

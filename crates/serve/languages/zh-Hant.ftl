@@ -58,6 +58,7 @@ error-factor = 無法讀取第二因素。原因記錄於本節點的日誌。
 error-collection = 無法讀取或寫入收集資料夾。原因見本節點的日誌。
 error-store = 無法從儲存位置讀取影像，原因記錄於本節點的日誌。
 error-not-allowed = 權限不足
+error-not-allowed-labeling = 您是某個尚未結束之標註的判定者。標註結束前，不向您顯示模型的結果。
 error-not-allowed-what = 您的角色不允許此操作。角色由管理員授予，您擁有的角色列於「我的帳號」。
 
 ## Sign-in

@@ -90,6 +90,42 @@ async fn next(who: &Visitor, labeling: i64) -> Option<(usize, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_decides_sees_no_result_until_the_labeling_is_closed() {
+    let scene = scene(&[0.9, 0.1]).await;
+    let film = scene.node.app.db.film_by_uid(&scene.uids[0]).await.unwrap().unwrap();
+    let paths = [
+        "/".to_owned(),
+        "/?finding=positive".to_owned(),
+        format!("/films/{}", film.id),
+        format!("/films/{}/values", film.id),
+        "/dicom-web/studies".to_owned(),
+        format!("/api/v1/readings/{}", scene.uids[0]),
+    ];
+    let status = async |who: &Visitor, path: &str| who.get(path).await.status().as_u16();
+    for path in &paths {
+        assert_ne!(status(&scene.ann, path).await, 403, "{path}");
+    }
+    let labeling = scene.make("labels").await;
+    for who in [&scene.ann, &scene.bob, &scene.cat] {
+        for path in &paths {
+            assert_eq!(status(who, path).await, 403, "{path}");
+        }
+        // A labeling of the films that are called positive would count them.
+        let fields =
+            [("name", "x"), ("task", "labels"), ("seed", "1"), ("reviewer", "annika"), ("finding", "positive")];
+        assert_eq!(who.post("/labeling", &fields).await.status(), 403);
+        assert!(!who.page("/labeling").await.contains("id=\"new\""));
+    }
+    for path in &paths {
+        assert_ne!(status(&scene.dan, path).await, 403, "{path}: dan decides nothing");
+    }
+    assert_eq!(scene.dan.post(&format!("/labeling/{labeling}/close"), &[]).await.status(), 303);
+    for path in &paths {
+        assert_ne!(status(&scene.ann, path).await, 403, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_reviewers_and_an_adjudicator_make_a_dataset() {
     let scene = scene(&[0.9, 0.1, 0.8, 0.2]).await;
     let labeling = scene.make("labels").await;

@@ -30,6 +30,7 @@
 //! | [`operating`] | the choice of an operating point |
 //! | [`contingency`] | McNemar's, chi-square and Fisher's exact tests |
 //! | [`means`] | means and t tests |
+//! | [`mixed`] | a linear mixed model with readers and cases as random, such as of reading times |
 //! | [`agreement`] | Cohen's and Fleiss' kappa |
 //! | [`ranks`] | Wilcoxon's signed-rank test |
 //! | [`calibration`] | slope, intercept, reliability, ECE, Brier score, temperature |
@@ -59,6 +60,7 @@ pub mod independent;
 pub mod interval;
 mod logistic;
 pub mod means;
+pub mod mixed;
 pub mod mrmc;
 pub mod operating;
 pub mod order;

@@ -29,10 +29,12 @@
 //! ```
 
 mod analysis;
+mod bounded;
 mod components;
 mod covariance;
 mod dbm;
 mod design;
+mod draws;
 mod inference;
 mod matrix;
 mod merit;

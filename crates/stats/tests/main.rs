@@ -5,6 +5,7 @@ mod golden_auc;
 mod golden_calibration;
 mod golden_counts;
 mod golden_drift;
+mod golden_mixed;
 mod golden_mrmc;
 mod golden_readers;
 mod golden_tests;

@@ -4,9 +4,10 @@ use crate::page::{Block, PageTable, Section};
 use crate::report::{Study, percent};
 
 /// An item: its number, what it asks for, and the answer where the run knows it.
-type Item = (&'static str, &'static str, Option<String>);
+pub(crate) type Item = (&'static str, &'static str, Option<String>);
 
 /// What the run knows that items ask for.
+#[derive(Default)]
 struct Known {
     title: String,
     intended_use: Option<String>,
@@ -174,20 +175,27 @@ fn intervals(study: &Study<'_>) -> Option<String> {
     (!said.is_empty()).then(|| format!("{} intervals; {}", percent(study.options.level), said.join("; ")))
 }
 
+/// The numbers and topics of STARD-AI.
+pub(crate) fn stard_topics() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Known::default().stard().into_iter().map(|(number, topic, _)| (number, topic))
+}
+
+/// A checklist as a table.
+pub(crate) fn table(name: &str, caption: &str, items: Vec<Item>) -> Block {
+    let said = |answer: Option<String>| answer.unwrap_or_else(|| "for the authors to say".to_owned());
+    let rows = items.into_iter().map(|(item, topic, answer)| vec![item.to_owned(), topic.to_owned(), said(answer)]);
+    Block::Table(PageTable {
+        name: name.to_owned(),
+        caption: caption.to_owned(),
+        header: ["item", "topic", "this study"].map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+        data: None,
+    })
+}
+
 /// The section of the report.
 pub fn section(study: &Study<'_>) -> Section {
     let known = Known::of(study);
-    let table = |name: &str, caption: &str, items: Vec<Item>| {
-        let said = |answer: Option<String>| answer.unwrap_or_else(|| "for the authors to say".to_owned());
-        let rows = items.into_iter().map(|(item, topic, answer)| vec![item.to_owned(), topic.to_owned(), said(answer)]);
-        Block::Table(PageTable {
-            name: name.to_owned(),
-            caption: caption.to_owned(),
-            header: ["item", "topic", "this study"].map(str::to_owned).to_vec(),
-            rows: rows.collect(),
-            data: None,
-        })
-    };
     let blocks = vec![
         table(
             "stard-ai",

@@ -4,6 +4,7 @@
 //! `coxa readers analyze` prints, and [`page`] is its report.
 
 mod analysis;
+mod checklist;
 mod imrmc;
 mod load;
 mod marks;
@@ -16,5 +17,5 @@ mod table;
 pub use analysis::{ReaderAnalysis, ReaderOptions, analyze};
 pub use page::page;
 pub use performance::{GroupPerformance, ModelCurve, Performance, ReaderPerformance};
-pub use side_results::{Agreement, ReadingTimes};
+pub use side_results::{Agreement, ReadingTimes, TimeModel, TimeRatio, TimeSpread};
 pub use table::{RatedRow, ReaderTable};

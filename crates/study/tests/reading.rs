@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use coxa_stats::mrmc::{AnalysisOptions, CovarianceMethod, Design};
 use coxa_stats::roc::Roc;
 use coxa_stats::{Level, Scored};
+use coxa_study::page::Block;
 use coxa_study::readers::{ModelCurve, ReaderAnalysis, ReaderOptions, ReaderTable, analyze, page};
 
 fn load(path: &Path) -> ReaderTable {
@@ -252,5 +253,91 @@ fn the_papers_readers_have_its_means_intervals_and_places_beside_the_curve() {
     assert!(found.methods.contains("under one treatment. The readers'"), "{}", found.methods);
     let html = page(&found, options.curve.as_ref(), "Readers");
     let headings: Vec<&str> = html.sections.iter().map(|section| section.heading.as_str()).collect();
-    assert_eq!(headings, ["The readers' mean", "Readers", "Readers and ROC curve", "Agreement"]);
+    assert_eq!(
+        headings,
+        ["The readers' mean", "Readers", "Readers and ROC curve", "Agreement", "Reporting checklists"]
+    );
+    let tables: Vec<(&str, usize, usize)> = html.sections[4]
+        .blocks
+        .iter()
+        .filter_map(|block| match block {
+            Block::Table(table) => {
+                let open = table.rows.iter().filter(|row| row[2] == "for the authors to say").count();
+                Some((table.name.as_str(), table.rows.len(), open))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tables, [("readers-stard-ai", 34, 26), ("readers-claim", 44, 36)]);
+}
+
+/// Readings of 12 films by 6 readers, with the time that each took; `keeps` says which.
+fn timed(
+    folder: &Path,
+    keeps: impl Fn(usize, &str) -> bool,
+    seconds: impl Fn(usize, &str, usize) -> f64,
+) -> ReaderTable {
+    let mut text = "reader,treatment,case,truth,rating,seconds\n".to_owned();
+    for (reader, treatment) in (0..6).flat_map(|reader| ["aided", "plain"].map(|treatment| (reader, treatment))) {
+        for case in (0..12).filter(|_| keeps(reader, treatment)) {
+            let again = usize::from(treatment == "plain");
+            let rating = (case * 7 + reader * 5 + (1 + again) * reader * case) % 7 + (2 + again) * (case % 2);
+            writeln!(text, "r{reader},{treatment},{case},{},{rating},{}", case % 2, seconds(reader, treatment, case))
+                .unwrap();
+        }
+    }
+    let path = folder.join("timed.csv");
+    fs::write(&path, text).unwrap();
+    load(&path)
+}
+
+#[test]
+fn reading_times_have_a_mixed_model_beside_paired_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let seconds = |reader: usize, treatment: &str, case: usize| {
+        let noise = (reader * 31 + case * 17 + usize::from(treatment == "plain") * reader * case) % 13;
+        let log = 2.5 + 0.2 * reader as f64 + 0.05 * case as f64 + 0.03 * noise as f64;
+        (log + if treatment == "plain" { 0.25 } else { 0.0 }).exp()
+    };
+    let found = analyzed(&timed(folder.path(), |_, _| true, seconds));
+    let model = found.time_model.as_ref().unwrap().0.as_ref().unwrap();
+    assert_eq!((model.ratings, model.means.len(), model.ratios.len()), (144, 2, 1));
+    // Balanced: the ratio is that of the geometric means of all readings.
+    let log = |treatment| (0..72).map(|of| seconds(of / 12, treatment, of % 12).ln()).sum::<f64>() / 72.0;
+    let ratio = &model.ratios[0];
+    assert_eq!((ratio.first.as_str(), ratio.second.as_str()), ("aided", "plain"));
+    assert!((ratio.ratio.value / (log("aided") - log("plain")).exp() - 1.0).abs() < 1e-9);
+    let limits = ratio.ratio.limits.unwrap();
+    assert!(limits.high < 1.0 && ratio.test.p < 0.001 && limits.low > 0.0);
+    assert!((model.means[0].1.value / log("aided").exp() - 1.0).abs() < 1e-9);
+    assert!(found.times[0].test.0.is_ok());
+    let html = page(&found, None, "Readers");
+    assert!(html.sections.iter().any(|section| section.heading == "Reading times"));
+    // In parallel arms no reader read under both, and the model alone compares them: between readers, with few degrees of freedom.
+    let parallel =
+        analyzed(&timed(folder.path(), |reader, treatment| (treatment == "plain") == (reader % 2 == 0), seconds));
+    assert!(parallel.times[0].test.0.is_err());
+    let model = parallel.time_model.unwrap().0.unwrap();
+    assert!(model.ratios[0].test.df.unwrap() < 6.0, "{:?}", model.ratios[0].test);
+    // A time of nothing has no logarithm.
+    let stopped = analyzed(&timed(
+        folder.path(),
+        |_, _| true,
+        |reader, treatment, case| {
+            if (reader, treatment, case) == (0, "aided", 3) { 0.0 } else { seconds(reader, treatment, case) }
+        },
+    ));
+    let undefined = stopped.time_model.unwrap().0.unwrap_err().to_string();
+    assert!(undefined.contains("index 3 is 0, not a time above zero"), "{undefined}");
+}
+
+#[test]
+fn the_next_study_has_its_size_by_the_formula_and_its_power_by_simulation_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ReaderOptions { next: Some((0.08, 8, 0.8)), ..ReaderOptions::default() };
+    let found = analyze(&timed(folder.path(), |_, _| true, |_, _, _| 1.0), &options).unwrap();
+    let next = found.next.unwrap().0.unwrap();
+    assert!(next.size.readers == 8 && next.power.0.unwrap() >= 0.8);
+    let simulated = next.simulated.value().unwrap();
+    assert!(simulated > 0.7 && simulated < 1.0, "{simulated}");
 }

@@ -253,9 +253,25 @@ fn print(found: &ReaderAnalysis) {
     for agreement in &found.agreement {
         println!("{:<20} Fleiss' kappa {}", agreement.treatment, words(&agreement.fleiss));
     }
+    match found.time_model.as_ref().map(|model| &model.0) {
+        None => {}
+        Some(Err(undefined)) => println!("{undefined}"),
+        Some(Ok(model)) => {
+            for (treatment, mean) in &model.means {
+                println!("{treatment:<20} seconds a film {}", shown(*mean));
+            }
+            for of in &model.ratios {
+                println!("{} / {}: time {}, p {:.6}", of.first, of.second, shown(of.ratio), of.test.p);
+            }
+        }
+    }
     if let Some(next) = &found.next {
         match &next.0 {
-            Ok(next) => println!("next study: {} readers, {} cases", next.size.readers, next.size.cases),
+            Ok(next) => {
+                let power = next.power.0.as_ref().map_or_else(ToString::to_string, |power| format!("{power:.3}"));
+                println!("next study: {} readers, {} cases, power {power}", next.size.readers, next.size.cases);
+                println!("its power where variances shrink towards one: {}", words(&next.simulated));
+            }
             Err(undefined) => println!("{undefined}"),
         }
     }

@@ -111,6 +111,12 @@ pub struct StoredDecision {
     pub at: i64,
 }
 
+/// Of a row of `person`: in how many open labelings of received films the person decides. Imported films have no results here.
+pub(super) const OPEN_LABELINGS: &str = "(SELECT COUNT(*) FROM labeling_reviewer \
+    JOIN labeling ON labeling.id = labeling_reviewer.labeling_id \
+    WHERE labeling_reviewer.person_id = person.id AND labeling.closed_at = 0 AND EXISTS \
+    (SELECT 1 FROM labeling_film WHERE labeling_film.labeling_id = labeling.id AND labeling_film.film_id <> 0))";
+
 const LABELING: &str = "id, name, task, rule, seed, created_at, created_by, closed_at";
 const FILM: &str = "id, place, film_id, sha256, image_rows, image_columns, patient, report, prediction, needs_look";
 const DECISION: &str = "SELECT made.id, made.film_id, made.person_id, made.supersedes, made.decision, made.at FROM labeling_decision AS made \

@@ -3,6 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
+use super::labelings::OPEN_LABELINGS;
 use super::{Database, DbError, Dialect, now};
 use crate::people::{Person, Role, Roles};
 
@@ -86,7 +87,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn people(&self) -> Result<Vec<Account>, DbError> {
-        let sql = format!("SELECT {COLUMNS} FROM person ORDER BY name");
+        let sql = format!("SELECT {COLUMNS}, {OPEN_LABELINGS} AS open_labelings FROM person ORDER BY name");
         sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.read).await?.iter().map(of_row).collect()
     }
 
@@ -95,7 +96,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn account(&self, id: i64) -> Result<Option<Account>, DbError> {
-        let sql = format!("SELECT {COLUMNS} FROM person WHERE id = $1");
+        let sql = format!("SELECT {COLUMNS}, {OPEN_LABELINGS} AS open_labelings FROM person WHERE id = $1");
         sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(id)
             .fetch_optional(&self.read)
@@ -110,7 +111,7 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn account_named(&self, name: &str) -> Result<Option<Account>, DbError> {
-        let sql = format!("SELECT {COLUMNS} FROM person WHERE name = $1");
+        let sql = format!("SELECT {COLUMNS}, {OPEN_LABELINGS} AS open_labelings FROM person WHERE name = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(name.to_owned()).fetch_optional(&self.read).await?;
         row.as_ref().map(of_row).transpose()
     }
@@ -358,6 +359,7 @@ fn of_row(row: &AnyRow) -> Result<Account, DbError> {
             name: row.try_get("name")?,
             full_name: row.try_get("full_name")?,
             roles: known_roles(&row.try_get::<String, _>("roles")?),
+            is_labeling: flag("open_labelings")?,
         },
         password: row.try_get("password")?,
         is_one_time: flag("is_one_time")?,

@@ -2,6 +2,7 @@
 
 use sqlx::Row as _;
 
+use super::labelings::OPEN_LABELINGS;
 use super::people::known_roles;
 use super::{Database, DbError, now};
 use crate::people::Person;
@@ -82,17 +83,18 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn session(&self, hash: &str, idle: i64, oldest: i64) -> Result<Option<Session>, DbError> {
-        let row = sqlx::query(
+        let sql = format!(
             "SELECT session.id, session.stage, session.seen_at, person.id, person.name, person.full_name, person.roles, \
-             person.language FROM session \
+             person.language, {OPEN_LABELINGS} FROM session \
              JOIN person ON person.id = session.person_id \
-             WHERE session.hash = $1 AND session.seen_at >= $2 AND session.begun_at >= $3 AND person.is_disabled = 0",
-        )
-        .bind(hash.to_owned())
-        .bind(idle)
-        .bind(oldest)
-        .fetch_optional(&self.read)
-        .await?;
+             WHERE session.hash = $1 AND session.seen_at >= $2 AND session.begun_at >= $3 AND person.is_disabled = 0"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(hash.to_owned())
+            .bind(idle)
+            .bind(oldest)
+            .fetch_optional(&self.read)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let Some(stage) = Stage::parse(&row.try_get::<String, _>(1)?) else { return Ok(None) };
         let person = Person {
@@ -100,6 +102,7 @@ impl Database {
             name: row.try_get(4)?,
             full_name: row.try_get(5)?,
             roles: known_roles(&row.try_get::<String, _>(6)?),
+            is_labeling: row.try_get::<i64, _>(8)? > 0,
         };
         Ok(Some(Session { id: row.try_get(0)?, person, stage, seen_at: row.try_get(2)?, language: row.try_get(7)? }))
     }

@@ -127,7 +127,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/studies/{id}/lock", Action::Studies, studies::lock)
         .post("/studies/{id}/ratings.csv", Action::Studies, studies::export)
         .get("/labeling", Action::Labelings, labeling::all)
-        .post("/labeling", Action::Labelings, labeling_new::make)
+        .post("/labeling", Action::MakeLabeling, labeling_new::make)
         .get("/labeling/{id}", Action::Labelings, labeling::page)
         .post("/labeling/{id}/close", Action::Labelings, labeling::close)
         .get("/labeling/{id}/tables/{table}", Action::LabelingResults, labeling::table)
@@ -331,6 +331,8 @@ fn home(asker: &Asker) -> &'static str {
     let may = |action| may(asker, action, Subject::Any);
     if may(Action::Films) {
         "/"
+    } else if may(Action::Labelings) {
+        "/labeling"
     } else if may(Action::Reading) {
         "/reading"
     } else if may(Action::Operations) {
@@ -448,7 +450,9 @@ fn with_page(mut response: Response, frame: Frame, Fault { heading, what }: Faul
 
 /// The page of somebody whose roles do not allow what was asked.
 pub(crate) fn refused(caller: &Caller) -> Response {
-    let fault = Fault { heading: "error-not-allowed", what: "error-not-allowed-what" };
+    let is_labeling = caller.asker.person().is_some_and(|person| person.is_labeling);
+    let what = if is_labeling { "error-not-allowed-labeling" } else { "error-not-allowed-what" };
+    let fault = Fault { heading: "error-not-allowed", what };
     // The same page for whatever was asked for.
     let frame = Frame { page: home(&caller.asker).into(), ..Frame::of(fault.heading, "", caller) };
     headers_of(with_page(StatusCode::FORBIDDEN.into_response(), frame, fault))

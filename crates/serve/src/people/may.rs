@@ -15,6 +15,8 @@ pub struct Person {
     pub full_name: String,
     /// What the person is here.
     pub roles: Roles,
+    /// Whether the person decides in an open labeling of films that the node received.
+    pub is_labeling: bool,
 }
 
 /// Who asks.
@@ -76,8 +78,10 @@ pub enum Action {
     Reading,
     /// Reader studies: made, watched, locked.
     Studies,
-    /// Labelings: made, watched, closed.
+    /// Labelings: watched, closed.
     Labelings,
+    /// A labeling made, of films that the network's results may choose.
+    MakeLabeling,
     /// The films of a labeling, by those who decide in it.
     Label,
     /// What was decided in a labeling: agreement and tables.
@@ -140,12 +144,14 @@ pub enum Part {
 
 /// Whether somebody may do something.
 ///
-/// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log.
+/// No role contains another: an administrator opens no film without being a physician too, and cannot read the audit log. Whoever decides in
+/// an open labeling sees no result of the network, of any film, in any role: one search that finds a film by its result would show it.
 pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
     use Action::{
         Account, Audit, Calibrate, ChoosePassword, Collections, Diagnoses, EnterCode, Films, Join, Label,
-        LabelingResults, Labelings, Language, Monitor, Objects, Open, Operate, Operations, People, Reading, Resend,
-        Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, Trial, Unblind, UndoReview, WithheldFilms,
+        LabelingResults, Labelings, Language, MakeLabeling, Monitor, Objects, Open, Operate, Operations, People,
+        Reading, Resend, Results, Review, SignIn, SignOut, Status, StoreObjects, Studies, Trial, Unblind, UndoReview,
+        WithheldFilms,
     };
     if matches!(action, Open | SignIn | SignOut | Join | Language) {
         return true;
@@ -163,25 +169,27 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
         Asker::Unfinished(_, Stage::Full) => false,
         Asker::Person(person) => {
             let is = |role| person.roles.has(role);
+            let sees_results = !person.is_labeling;
             match action {
                 Open | SignIn | SignOut | Join | Language | Account => true,
-                Films | Objects | Results | Review => is(Role::Physician) || is(Role::Reviewer),
+                Films | Objects | Results | Review => sees_results && (is(Role::Physician) || is(Role::Reviewer)),
                 UndoReview => {
                     let is_author = match subject {
                         Subject::Any | Subject::Labeling(_) => true,
                         Subject::Review(author) => author == Some(person.id),
                     };
-                    is_author && (is(Role::Physician) || is(Role::Reviewer))
+                    is_author && sees_results && (is(Role::Physician) || is(Role::Reviewer))
                 }
                 Reading => is(Role::Reader),
                 Studies | Labelings | Collections | WithheldFilms => is(Role::Reviewer),
+                MakeLabeling => sees_results && is(Role::Reviewer),
                 Label => is(Role::Reviewer) && subject != Subject::Labeling(Part::Observer),
                 // Whoever decides blind learns nothing of the others before the labeling is closed.
                 LabelingResults => is(Role::Reviewer) && subject != Subject::Labeling(Part::Reviewer),
                 Operations | Operate | People | Status | Resend | Calibrate | Trial => is(Role::Administrator),
                 Monitor => is(Role::Administrator) || is(Role::Reviewer),
                 Diagnoses => is(Role::Physician) || is(Role::Reviewer) || is(Role::Administrator),
-                Unblind => is(Role::Physician),
+                Unblind => sees_results && is(Role::Physician),
                 Audit => is(Role::Auditor),
                 // Films come from modalities and archives, not from a browser; a sign-in that is whole has no steps left.
                 StoreObjects | EnterCode | ChoosePassword => false,
@@ -194,11 +202,27 @@ pub fn may(asker: &Asker, action: Action, subject: Subject) -> bool {
 mod tests {
     use super::*;
 
+    fn person(id: i64, roles: &[Role], is_labeling: bool) -> Asker {
+        let roles = roles.iter().fold(Roles::default(), |all, role| all.with(*role));
+        Asker::Person(Person { id, name: "a".into(), full_name: "A".into(), roles, is_labeling })
+    }
+
+    #[test]
+    fn no_role_shows_results_to_whoever_labels() {
+        let seen = [Action::Films, Action::Objects, Action::Results, Action::Review, Action::MakeLabeling];
+        let both = [Role::Physician, Role::Reviewer];
+        for action in seen.into_iter().chain([Action::UndoReview, Action::Unblind]) {
+            assert!(may(&person(1, &both, false), action, Subject::Any), "{action:?}");
+            assert!(!may(&person(1, &both, true), action, Subject::Any), "{action:?}");
+        }
+        for action in [Action::Labelings, Action::Label, Action::Account] {
+            assert!(may(&person(1, &both, true), action, Subject::Any), "{action:?}");
+        }
+    }
+
     #[test]
     fn a_blind_reviewer_labels_and_sees_no_results() {
-        let of = |role| {
-            Asker::Person(Person { id: 1, name: "a".into(), full_name: "A".into(), roles: Roles::default().with(role) })
-        };
+        let of = |role| person(1, &[role], false);
         let reviewer = of(Role::Reviewer);
         for (part, labels, sees) in
             [(Part::Reviewer, true, false), (Part::Adjudicator, true, true), (Part::Observer, false, true)]
@@ -211,14 +235,7 @@ mod tests {
 
     #[test]
     fn a_review_is_undone_by_its_author_alone() {
-        let person = |id| {
-            Asker::Person(Person {
-                id,
-                name: "a".into(),
-                full_name: "A".into(),
-                roles: Roles::default().with(Role::Physician),
-            })
-        };
+        let person = |id| person(id, &[Role::Physician], false);
         assert!(may(&person(1), Action::UndoReview, Subject::Review(Some(1))));
         assert!(!may(&person(2), Action::UndoReview, Subject::Review(Some(1))));
         assert!(!may(&person(1), Action::UndoReview, Subject::Review(None)));

@@ -1,6 +1,7 @@
 //! Power and size of the next study from the variance components of this one.
 
 use super::analysis::Analysis;
+use super::components::mean;
 use super::design::Design;
 use super::options::Random;
 use crate::distribution::{chi_square_sf, f_sf, noncentral_chi_square_1_sf, noncentral_f_sf, root};
@@ -10,14 +11,20 @@ use crate::estimate::{Reason, Undefined};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NextStudy {
     /// The treatment-by-reader variance; a negative estimate counts as zero (the convention of Hillis et al.).
-    treatment_reader: f64,
+    pub(super) treatment_reader: f64,
     /// Error − Cov1 of the pilot.
     within: f64,
     /// max(Cov2 − Cov3, 0) of the pilot.
     between: f64,
+    /// The readers' variance; negative counts as zero here too.
+    pub(super) reader: f64,
+    /// Error, Cov1, Cov2 and Cov3 of the pilot.
+    pub(super) covariances: [f64; 4],
+    /// The mean of the pilot's endpoints.
+    pub(super) mean: f64,
     /// Cases of the pilot.
-    cases: f64,
-    random: Random,
+    pub(super) cases: f64,
+    pub(super) random: Random,
 }
 
 /// A fully crossed study of two treatments.
@@ -30,7 +37,7 @@ pub struct StudySize {
     pub cases: u32,
 }
 
-const STATISTIC: &str = "size of the next study";
+pub(super) const STATISTIC: &str = "size of the next study";
 
 /// More cases than this are no answer.
 const MOST_CASES: f64 = 1e6;
@@ -50,6 +57,9 @@ impl NextStudy {
             treatment_reader: treatment_reader.max(0.0),
             within: (c.error - c.cov1.unwrap_or_default()).max(0.0),
             between: c.between(),
+            reader: c.reader.unwrap_or_default().max(0.0),
+            covariances: [c.error, c.cov1.unwrap_or_default(), c.cov2.unwrap_or_default(), c.cov3.unwrap_or_default()],
+            mean: mean(&pilot.treatments.iter().map(|of| of.mean.value).collect::<Vec<_>>()),
             cases: cases as f64,
             random: pilot.random,
         };
@@ -64,16 +74,13 @@ impl NextStudy {
     /// df2 = [σ² + c/c* (Error − Cov1 + (r−1) max(…))]²/{[σ² + c/c* (Error − Cov1 − max(…))]²/(r − 1)}. Readers alone random: both are
     /// without the r max(…). Cases alone random: chi-square, without σ².
     ///
+    /// Variances are those of the pilot whatever the difference: where it takes an endpoint near one, or from there,
+    /// [`NextStudy::simulated_power`] is nearer to the truth.
+    ///
     /// # Errors
     /// When the difference is not above zero, `alpha` not strictly between 0 and 1, or there are fewer than two readers or cases.
     pub fn power(&self, difference: f64, size: StudySize, alpha: f64) -> Result<f64, Undefined> {
-        self.check(difference, alpha)?;
-        if size.readers.min(size.cases) < 2 {
-            return Err(Undefined::new(
-                STATISTIC,
-                Reason::TooFew { n: size.readers.min(size.cases) as usize, needed: 2 },
-            ));
-        }
+        self.check_study(difference, size, alpha)?;
         Ok(self.power_of(difference, f64::from(size.readers), f64::from(size.cases), alpha))
     }
 
@@ -122,6 +129,15 @@ impl NextStudy {
             if reaches(middle) { enough = middle } else { too_few = middle }
         }
         Ok(StudySize { readers, cases: enough as u32 })
+    }
+
+    pub(super) fn check_study(&self, difference: f64, size: StudySize, alpha: f64) -> Result<(), Undefined> {
+        self.check(difference, alpha)?;
+        let n = size.readers.min(size.cases) as usize;
+        if n < 2 {
+            return Err(Undefined::new(STATISTIC, Reason::TooFew { n, needed: 2 }));
+        }
+        Ok(())
     }
 
     fn check(&self, difference: f64, alpha: f64) -> Result<(), Undefined> {

@@ -4,15 +4,15 @@ use coxa_stats::mrmc::{
     Analysis, AnalysisOptions, CovarianceMethod, Dbm, Design, Endpoint, NextStudy, Random, ReaderStudy, Standalone,
     StudySize,
 };
-use coxa_stats::{Level, Test, Undefined};
+use coxa_stats::{Level, Plan, Test, Undefined};
 use serde::Serialize;
 
 use super::performance::{ModelCurve, Performance, performance};
-use super::side_results::{Agreement, ReadingTimes, agreement, reading_times};
+use super::side_results::{Agreement, ReadingTimes, TimeModel, agreement, reading_times, time_model};
 use super::table::{RatedRow, ReaderTable};
 use crate::error::StudyError;
 use crate::evaluate::Dependence;
-use crate::statistic::{Defined, Number};
+use crate::statistic::{Defined, Number, Statistic};
 
 /// What is computed.
 #[derive(Debug, Clone, Default)]
@@ -63,9 +63,12 @@ pub struct ReaderAnalysis {
     /// Kappas at the threshold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agreement: Vec<Agreement>,
-    /// Reading times.
+    /// Reading times by paired ranks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub times: Vec<ReadingTimes>,
+    /// Reading times by a mixed model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_model: Option<Defined<TimeModel>>,
     /// The next study.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Defined<Next>>,
@@ -82,12 +85,17 @@ pub struct Next {
     /// Readers and cases.
     #[serde(flatten)]
     pub size: StudySize,
-    /// The power with them.
+    /// The power with them, by the formula that gave the size.
     pub power: Number,
+    /// The power with them where endpoints vary less the nearer they are to one, by simulation.
+    pub simulated: Statistic,
 }
 
 /// The level of the test that the next study is planned for.
 const ALPHA: f64 = 0.05;
+
+/// Studies drawn for its simulated power, which is then known to one point.
+const DRAWN: Plan = Plan { replicates: 10_000, seed: 0 };
 
 /// Analyzes a study.
 ///
@@ -99,6 +107,8 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
     let undefined = |undefined: Undefined| StudyError::Undefined { path: table.path.clone(), undefined };
     let analysis = study.analyze(&options.analysis, options.level).map_err(undefined)?;
     let rows: Vec<&RatedRow> = table.rows.iter().collect();
+    let of_readers: Vec<&RatedRow> =
+        rows.iter().copied().filter(|row| Some(&row.rating.reader) != options.alone.as_ref()).collect();
     let margin = options.margin;
     let noninferiority = margin.map_or(Vec::new(), |margin| {
         analysis.differences.iter().map(|pair| Defined(pair.noninferiority(margin))).collect()
@@ -107,7 +117,11 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
         let next = || {
             let next = NextStudy::of(&analysis, study.cases().len())?;
             let size = next.cases(difference, readers, power, ALPHA)?;
-            Ok(Next { size, power: Number(next.power(difference, size, ALPHA)) })
+            Ok(Next {
+                size,
+                power: Number(next.power(difference, size, ALPHA)),
+                simulated: Statistic(next.simulated_power(difference, size, ALPHA, DRAWN)),
+            })
         };
         Defined(next())
     });
@@ -136,6 +150,7 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
         performance: threshold.map(|threshold| performance(&rows, threshold, options.curve.as_ref(), options.level)),
         agreement: threshold.map_or(Vec::new(), |threshold| agreement(&rows, threshold, options.level)),
         times: reading_times(&rows, options.level),
+        time_model: time_model(&of_readers, options.level),
         next,
         notes: notes(&study, &analysis),
         methods: methods(&study, &analysis, options),

@@ -5,11 +5,12 @@ use coxa_stats::mrmc::Components;
 
 use super::analysis::ReaderAnalysis;
 use super::performance::{GroupPerformance, ModelCurve, Performance};
+use super::side_results::{TimeModel, TimeSpread};
 use crate::figures::pairs::{self, PairPoint};
 use crate::figures::roc::{self, ReaderPoint, RocCurve};
 use crate::page::{Block, Page, PageTable, Section};
 use crate::report::cell;
-use crate::statistic::Statistic;
+use crate::statistic::{Defined, Statistic};
 
 /// Builds the page; `curve` is the network's, which Fig. 2 draws.
 pub fn page(found: &ReaderAnalysis, curve: Option<&ModelCurve>, title: &str) -> Page {
@@ -22,6 +23,7 @@ pub fn page(found: &ReaderAnalysis, curve: Option<&ModelCurve>, title: &str) -> 
         sections.push(points(performance, curve));
     }
     sections.extend(pairs_of_treatments(found));
+    sections.extend(found.time_model.as_ref().map(times));
     if let Some(localization) = &found.localization {
         let text = match &localization.0 {
             Ok(of) => of
@@ -41,6 +43,7 @@ pub fn page(found: &ReaderAnalysis, curve: Option<&ModelCurve>, title: &str) -> 
         let table = table("readers-agreement", caption, &["treatment", "films", "kappa"], rows.collect());
         sections.push(Section { heading: "Agreement".into(), blocks: vec![Block::Table(table)] });
     }
+    sections.push(super::checklist::section(found, title));
     let subtitle =
         format!("{} films, {} with the finding; design: {}", found.cases, found.positive, found.analysis.design.name());
     Page { title: title.to_owned(), subtitle, simulated: false, sections }
@@ -104,7 +107,7 @@ fn components(c: &Components) -> Vec<Vec<String>> {
 }
 
 fn standalone(found: &ReaderAnalysis) -> Section {
-    let row = |of: &crate::statistic::Defined<coxa_stats::mrmc::Standalone>| match &of.0 {
+    let row = |of: &Defined<coxa_stats::mrmc::Standalone>| match &of.0 {
         Ok(of) => vec![
             of.treatment.clone(),
             format!("{:.3}", of.readers),
@@ -192,6 +195,30 @@ fn points(performance: &Performance, curve: Option<&ModelCurve>) -> Section {
     Section { heading: "Readers and ROC curve".into(), blocks: vec![figure] }
 }
 
+fn times(model: &Defined<TimeModel>) -> Section {
+    let block = match &model.0 {
+        Err(undefined) => Block::Text(undefined.to_string()),
+        Ok(model) => {
+            let empty = String::new;
+            let means = model.means.iter().map(|(name, mean)| vec![name.clone(), shown(Ok(*mean)), empty(), empty()]);
+            let ratios = model.ratios.iter().map(|of| {
+                let df = of.test.df.map_or(empty(), |df| format!("{df:.2}"));
+                vec![format!("{} / {}", of.first, of.second), shown(Ok(of.ratio)), df, format!("{:.4}", of.test.p)]
+            });
+            let TimeSpread { reader, case, error } = model.sd;
+            let caption = format!(
+                "Geometric mean time in seconds, and ratios, of {} ratings: linear mixed model of log seconds with random readers and films, \
+                 by REML with Satterthwaite's degrees of freedom. Standard deviations of log seconds: readers {reader:.3}, films {case:.3}, \
+                 error {error:.3}.",
+                model.ratings
+            );
+            let rows = means.chain(ratios).collect();
+            Block::Table(table("readers-time-model", &caption, &["treatment", "value", "df", "p"], rows))
+        }
+    };
+    Section { heading: "Reading times".into(), blocks: vec![block] }
+}
+
 /// Each reader's endpoint, and reading time, under the first two treatments.
 fn pairs_of_treatments(found: &ReaderAnalysis) -> Option<Section> {
     let mut blocks = Vec::new();
@@ -209,7 +236,7 @@ fn pairs_of_treatments(found: &ReaderAnalysis) -> Option<Section> {
         let caption = "Each reader under two treatments.".to_owned();
         blocks.push(Block::Figure { name: "readers-pairs".into(), figure, caption });
     }
-    if let Some(times) = found.times.first() {
+    if let Some(times) = found.times.first().filter(|times| !times.medians.is_empty()) {
         let points: Vec<PairPoint> =
             times.medians.iter().map(|(name, a, b)| PairPoint { name: name.clone(), at: (*b, *a) }).collect();
         let names = (format!("seconds, {}", times.second), format!("seconds, {}", times.first));

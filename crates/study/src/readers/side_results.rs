@@ -1,10 +1,12 @@
 //! What a reader study shows beside its endpoint: how far readers agree, and how long they take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use coxa_stats::agreement::{Ratings, Weights, clustered_kappa, fleiss_kappa, kappa};
+use coxa_stats::mixed::{MixedModel, Reading};
+use coxa_stats::mrmc::CaseRating;
 use coxa_stats::ranks::{SignedRank, signed_rank};
-use coxa_stats::{Clusters, Inference, Level};
+use coxa_stats::{Clusters, Estimate, Inference, Level, Limits, Reason, Test, Undefined};
 use serde::Serialize;
 
 use super::table::RatedRow;
@@ -34,6 +36,43 @@ pub struct ReadingTimes {
     pub medians: Vec<(String, f64, f64)>,
     /// The signed-rank test of the readers' differences of medians: readers, not films, are independent.
     pub test: Defined<SignedRank>,
+}
+
+/// The times of all treatments by a linear mixed model: log seconds by treatment, with readers and films as random.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TimeModel {
+    /// Timed ratings.
+    pub ratings: usize,
+    /// Standard deviations of log seconds: of readers, films and error.
+    pub sd: TimeSpread,
+    /// Each treatment's geometric mean, in seconds.
+    pub means: Vec<(String, Estimate)>,
+    /// Every pair of treatments.
+    pub ratios: Vec<TimeRatio>,
+}
+
+/// Standard deviations of log seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TimeSpread {
+    /// Of readers.
+    pub reader: f64,
+    /// Of films.
+    pub case: f64,
+    /// Of the error.
+    pub error: f64,
+}
+
+/// How long one treatment takes in terms of another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TimeRatio {
+    /// The treatment that is divided.
+    pub first: String,
+    /// The treatment by which is divided.
+    pub second: String,
+    /// The ratio of the geometric means.
+    pub ratio: Estimate,
+    /// The test that it is one.
+    pub test: Test,
 }
 
 /// By treatment, then case, then reader.
@@ -123,6 +162,55 @@ pub(super) fn reading_times(rows: &[&RatedRow], level: Level) -> Vec<ReadingTime
         }
     }
     times
+}
+
+/// The mixed model of the times that are known; none where none is.
+pub(super) fn time_model(rows: &[&RatedRow], level: Level) -> Option<Defined<TimeModel>> {
+    let timed: Vec<(&CaseRating, f64)> =
+        rows.iter().filter_map(|row| row.seconds.map(|seconds| (&row.rating, seconds))).collect();
+    (!timed.is_empty()).then(|| Defined(fit(&timed, level)))
+}
+
+fn fit(timed: &[(&CaseRating, f64)], level: Level) -> Result<TimeModel, Undefined> {
+    if let Some(index) = timed.iter().position(|(_, seconds)| *seconds <= 0.0) {
+        let reason = Reason::ObservationOutOfRange { index, value: timed[index].1, expected: "a time above zero" };
+        return Err(Undefined::new("model of reading times", reason));
+    }
+    let names = |of: fn(&CaseRating) -> &String| {
+        timed.iter().map(|(rating, _)| of(rating).as_str()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let (treatments, readers, cases) = (names(|of| &of.treatment), names(|of| &of.reader), names(|of| &of.case));
+    let place = |names: &[&str], name: &str| names.binary_search(&name).unwrap_or_default();
+    let readings: Vec<Reading> = timed
+        .iter()
+        .map(|(rating, seconds)| Reading {
+            treatment: place(&treatments, &rating.treatment),
+            reader: place(&readers, &rating.reader),
+            case: place(&cases, &rating.case),
+            value: seconds.ln(),
+        })
+        .collect();
+    let model = MixedModel::fit(&readings, level)?;
+    let exponential = |of: Estimate| {
+        let limits = |limits: Limits| Limits { low: limits.low.exp(), high: limits.high.exp(), ..limits };
+        Estimate { value: of.value.exp(), ..of }.map_limits(limits)
+    };
+    let named = treatments.iter().map(|name| (*name).to_owned());
+    let pairs = treatments.iter().enumerate().flat_map(|(i, a)| treatments[i + 1..].iter().map(move |b| (a, b)));
+    Ok(TimeModel {
+        ratings: model.readings,
+        sd: TimeSpread { reader: model.reader, case: model.case, error: model.error },
+        means: named.zip(&model.means).map(|(name, mean)| (name, exponential(mean.estimate))).collect(),
+        ratios: pairs
+            .zip(&model.differences)
+            .map(|((first, second), of)| TimeRatio {
+                first: (*first).to_owned(),
+                second: (*second).to_owned(),
+                ratio: exponential(of.estimate),
+                test: of.test,
+            })
+            .collect(),
+    })
 }
 
 /// The median of values, which are some.
