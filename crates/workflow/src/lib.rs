@@ -15,6 +15,7 @@ pub mod ablation;
 pub mod demo;
 mod error;
 pub mod folds;
+pub mod gate;
 pub mod inputs;
 mod labeled;
 pub mod models;
