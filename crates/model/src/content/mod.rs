@@ -1,4 +1,4 @@
-//! What a film shows, told by the network's own features: the part of the gate that looks at the picture.
+//! What a film shows, by the network's own features: the part of the gate that looks at the picture.
 //!
 //! The network has seen the film when this is asked, so it costs next to nothing. A bundle may lack it.
 

@@ -294,3 +294,17 @@ fn spine(rng: &mut FilmRng, width: usize, height: usize, noise: Noise) -> Pictur
         sides * tissue + bone * (0.45 * body + 0.5 * edge + 0.35 * process) + texture * noise.plane(u * 50.0, v * 50.0)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_follow_from_seed_and_number() {
+        for kind in Drawn::ALL {
+            assert_eq!(kind.picture(1, 3), kind.picture(1, 3), "{kind:?}");
+            assert_ne!(kind.picture(1, 3), kind.picture(1, 4), "{kind:?}");
+            assert!(kind.picture(1, 3).film().is_ok(), "{kind:?}");
+        }
+    }
+}

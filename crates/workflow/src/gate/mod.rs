@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use coxa_cohort::{Dataset, Sample, Split};
 use coxa_model::content::{ACCEPTED, Example, Figure, Part};
 use coxa_model::tune::FilmFeatures;
-use coxa_model::{Bundle, Control};
+use coxa_model::{Bundle, Control, ModelError};
 use coxa_simulate::random::{FilmRng, Stream, chance, stream, uniform};
 use coxa_simulate::{Domain, FilmOptions, display8};
 
@@ -56,6 +56,10 @@ const MOST_VARIANTS: usize = 4;
 /// A dataset or bundle that cannot be read, films of too few kinds or patients, something that lies at `out`; a film that cannot be read
 /// is reported to the observer and left out.
 pub fn fit_gate(request: &GateRequest<'_>, observer: &mut dyn WorkObserver) -> Result<Bundle, WorkflowError> {
+    // Minutes before the bundle would be refused.
+    if request.out.exists() {
+        return Err(ModelError::Exists { path: request.out.to_path_buf() }.into());
+    }
     let bundle = Bundle::load(request.bundle)?;
     let datasets: Vec<Dataset> = request.data.iter().map(|folder| Dataset::load(folder)).collect::<Result<_, _>>()?;
     let mut gathering = Gathering { features: FilmFeatures::new(&bundle, None)?, films: Vec::new(), observer };
@@ -299,4 +303,91 @@ fn figures(films: &[Taken], refused: &[bool]) -> Vec<Figure> {
     }
     figures.sort_by(|a, b| (a.part, !a.is_accepted, &a.source).cmp(&(b.part, !b.is_accepted, &b.source)));
     figures
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use coxa_cohort::Film;
+    use coxa_engine::{Architecture, Parameters};
+    use coxa_imaging::encode::png_gray8;
+    use coxa_model::Card;
+    use coxa_model::WeightsFormat;
+    use coxa_schema::{BodyPart, Label};
+    use coxa_simulate::noise::Noise;
+
+    use super::*;
+    use crate::Unobserved;
+
+    /// A dataset of clouds, wide ones called pelves and high ones hands, and a bundle of random weights.
+    fn prepare(folder: &Path) -> (PathBuf, PathBuf) {
+        let (data, bundle) = (folder.join("data"), folder.join("bundle"));
+        let mut dataset = Dataset::new(&data);
+        std::fs::create_dir_all(data.join("images")).unwrap();
+        for i in 0..48 {
+            let (noise, is_pelvis) = (Noise::new(i), i % 2 == 0);
+            let picture = Picture::drawn(96, 96, |u, v| {
+                let (u, v) = if is_pelvis { (2.0 * u, 14.0 * v) } else { (14.0 * u, 2.0 * v) };
+                128.0 + 120.0 * noise.plane(u, v)
+            });
+            let pixels: Vec<u8> = picture.values.iter().map(|value| *value as u8).collect();
+            let path = format!("images/{i}.png");
+            png_gray8(&data.join(&path), 96, 96, &pixels).unwrap();
+            let part = if is_pelvis { BodyPart::Pelvis } else { BodyPart::Hand };
+            dataset.films.push(Film::new(i.to_string(), path, format!("p{}", i / 4), part, Label::Unknown));
+        }
+        dataset.save().unwrap();
+        let card = Card::imported("test", vec!["absent".into(), "present".into()], 64, "random weights");
+        let parameters = Parameters::initialize(&Architecture::new(1), 3);
+        Bundle::new(card, parameters).unwrap().save(&bundle, WeightsFormat::F32).unwrap();
+        (data, bundle)
+    }
+
+    #[test]
+    fn a_gate_is_fitted_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, bundle) = prepare(folder.path());
+        let data = [data];
+        let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
+        let fit = |out: &Path| {
+            let request = GateRequest { bundle: &bundle, data: &data, films: 16, test_share: 0.4, seed: 1, out };
+            fit_gate(&request, &mut Unobserved)
+        };
+        let fitted = fit(&a).unwrap();
+        assert_ne!(fitted.hash(), Bundle::load(&bundle).unwrap().hash());
+        let gate = fitted.gate().unwrap();
+        for class in ["chest", "cut off", "hand", "other", "pelvis", "turned"] {
+            assert!(gate.classes.iter().any(|known| known == class), "{class}: {:?}", gate.classes);
+        }
+        let counted = |source: &str| -> usize {
+            gate.figures.iter().filter(|figure| figure.source == source).map(|figure| figure.films).sum()
+        };
+        // Of 16 films of 8 patients each, some are fitted on; copies and the other half of the set are counted nowhere.
+        assert!((6..=14).contains(&counted("real pelvis")) && (6..=14).contains(&counted("real hand")));
+        assert_eq!(counted("real pelvis, varied"), 0);
+        assert!(counted("drawn noise") > 0);
+        assert_eq!(fit(&b).unwrap(), fitted);
+        let error = fit(&a).unwrap_err().to_string();
+        assert!(error.contains("exists already"), "{error}");
+    }
+
+    #[test]
+    fn patients_and_near_copies_stay_in_one_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, bundle) = prepare(folder.path());
+        let out = folder.path().join("out");
+        let dataset = Dataset::load(&data).unwrap();
+        let films = known_films(std::slice::from_ref(&dataset), 100);
+        let prints: Vec<Print> = films.iter().map(|film| Print::of(&coxa_imaging::read(&film.path).unwrap())).collect();
+        let data = [data];
+        let request = GateRequest { bundle: &bundle, data: &data, films: 100, test_share: 0.5, seed: 7, out: &out };
+        let parts = deal(&films, &prints, &request).unwrap();
+        let of = |part| -> BTreeSet<&str> {
+            films.iter().zip(&parts).filter(|(_, p)| **p == part).map(|(film, _)| film.patient.as_str()).collect()
+        };
+        let (fit, validation, test) = (of(Part::Fit), of(Part::Validation), of(Part::Test));
+        assert!(!fit.is_empty() && !validation.is_empty() && !test.is_empty());
+        assert!(fit.is_disjoint(&validation) && fit.is_disjoint(&test) && validation.is_disjoint(&test));
+    }
 }

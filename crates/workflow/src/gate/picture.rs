@@ -107,7 +107,7 @@ impl Picture {
         Picture { width, height, values }
     }
 
-    /// With so little contrast that nothing can be told: a tenth of its own, around an even gray, under noise.
+    /// With so little contrast that nothing can be seen: less than a tenth of its own, around an even gray, under noise.
     pub fn washed_out(&self, rng: &mut FilmRng) -> Self {
         let (contrast, level, grain) = (uniform(rng, 0.02, 0.08), uniform(rng, 20.0, 200.0), uniform(rng, 1.0, 8.0));
         let values = self.values.iter().map(|value| level + contrast * (value - 128.0) + normal(rng, 0.0, grain));
@@ -148,5 +148,50 @@ impl Picture {
             }
         }
         Picture { width, height, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coxa_simulate::random::{Stream, stream};
+
+    use super::*;
+
+    fn picture() -> Picture {
+        Picture::drawn(60, 40, |u, v| 255.0 * ((7.0 * u).sin() * (9.0 * v).cos()).abs())
+    }
+
+    fn spread(values: &[f32]) -> f32 {
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / values.len() as f32).sqrt()
+    }
+
+    #[test]
+    fn a_right_angle_is_clockwise_and_four_are_none() {
+        let row = Picture { width: 3, height: 1, values: vec![1.0, 2.0, 3.0] };
+        assert_eq!(row.turned(1), Picture { width: 1, height: 3, values: vec![1.0, 2.0, 3.0] });
+        assert_eq!(row.turned(2).values, [3.0, 2.0, 1.0]);
+        let column = Picture { width: 1, height: 3, values: vec![1.0, 2.0, 3.0] };
+        assert_eq!(column.turned(1).values, [3.0, 2.0, 1.0]);
+        assert_eq!(picture().turned(4), picture());
+    }
+
+    #[test]
+    fn pictures_are_cut_and_put_together() {
+        let (left, right) = (picture().part([0.0, 0.5], [0.0, 1.0]), picture().part([0.5, 1.0], [0.0, 1.0]));
+        assert_eq!(left.beside(&right, false), picture());
+        let (top, bottom) = (picture().part([0.0, 1.0], [0.0, 0.25]), picture().part([0.0, 1.0], [0.25, 1.0]));
+        assert_eq!(bottom.beside(&top, true).width, 60);
+        assert_eq!(bottom.beside(&top, true).values.len(), 60 * 40);
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_less_in_it() {
+        let rng = &mut stream(1, 2, Stream::View);
+        let (own, moved, washed) = (picture(), picture().moved(rng), picture().washed_out(rng));
+        assert!(spread(&moved.values) < spread(&own.values));
+        assert!(spread(&washed.values) < 0.3 * spread(&own.values));
+        let varied = own.varied(rng);
+        assert!(varied != own && varied.values.iter().all(|value| (0.0..=255.0).contains(value)));
     }
 }
