@@ -108,7 +108,7 @@ fn the_gate_is_a_part_of_the_bundle_and_of_its_hash() {
     let with = bundle().with_gate(gate.clone()).unwrap();
     assert_ne!(with.hash(), bundle().hash());
     let mut other = gate.clone();
-    other.least_score += 0.5;
+    other.margin_over_parts += 0.5;
     assert_ne!(with.hash(), bundle().with_gate(other).unwrap().hash());
     let saved = with.save(&kept, WeightsFormat::F32).unwrap();
     assert_eq!((saved.gate(), saved.hash()), (Some(&gate), with.hash()));
@@ -133,5 +133,5 @@ fn a_fit_needs_films_of_both_kinds() {
     features.take(&film(0, true)).unwrap();
     let example = Example { class: "pelvis".to_owned(), part: Part::Fit };
     let error = features.fit(&[example], "one picture").unwrap_err().to_string();
-    assert!(error.contains("and others to fit on"), "{error}");
+    assert!(error.contains("and of other parts to fit on"), "{error}");
 }

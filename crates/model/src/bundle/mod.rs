@@ -60,7 +60,6 @@ struct GateFile {
     /// SHA-256 of the weights whose features it was fitted on.
     weights: String,
     /// The gate.
-    #[serde(flatten)]
     gate: ContentGate,
 }
 

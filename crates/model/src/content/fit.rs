@@ -6,14 +6,16 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{ACCEPTED, ContentGate, INPUTS, Look};
+use super::{ACCEPTED, ContentGate, FAULTS, INPUTS, Look, dot, scaled, to_unit};
 use crate::ModelError;
 
-/// λ, where the mean of K's diagonal is 1.
-const REGULARIZATION: f64 = 0.02;
-/// Of the accepted films' scores on validation films, at most this share lies below the threshold, if the others' allow it.
-const LOWEST_ACCEPTED: f64 = 0.01;
-/// Of the other films' scores on validation films, at most this share lies above the threshold, if the accepted films' allow it.
+/// λ, where K's diagonal is 2.
+const REGULARIZATION: f64 = 0.1;
+/// The share of the weight of all films that the accepted ones have; classes share it evenly, and so do the others.
+const ACCEPTED_SHARE: f64 = 0.5;
+/// Of the validation films to be read, this share may be refused for what shows no hip, and as much again for a fault.
+const LOWEST_ACCEPTED: f64 = 0.005;
+/// Of the validation films that show no hip, this share may be read.
 const HIGHEST_REFUSED: f64 = 0.005;
 /// The distance up to which films are read is so many times the one that all but a hundredth of the accepted validation films keep.
 const DISTANCE_MARGIN: f32 = 1.5;
@@ -47,11 +49,12 @@ pub(crate) fn fit(inputs: &[f32], examples: &[Example], fitted_on: &str) -> Resu
     let rows_of = |part: Part| -> Vec<usize> { (0..examples.len()).filter(|&i| examples[i].part == part).collect() };
     let row = |i: usize| &inputs[i * INPUTS..][..INPUTS];
     let is_accepted = |i: usize| ACCEPTED.contains(&examples[i].class.as_str());
+    let is_part = |i: usize| !is_accepted(i) && !FAULTS.contains(&examples[i].class.as_str());
     let (fitted, validation) = (rows_of(Part::Fit), rows_of(Part::Validation));
     for (what, rows) in [("fit", &fitted), ("validate", &validation)] {
-        if rows.iter().all(|&i| is_accepted(i)) || !rows.iter().any(|&i| is_accepted(i)) {
+        if !(rows.iter().any(|&i| is_part(i)) && rows.iter().any(|&i| is_accepted(i))) {
             return Err(ModelError::Setting(format!(
-                "a gate needs films of the hip or pelvis and others to {what} on"
+                "a gate needs films of the hip or pelvis and of other parts to {what} on"
             )));
         }
     }
@@ -60,26 +63,26 @@ pub(crate) fn fit(inputs: &[f32], examples: &[Example], fitted_on: &str) -> Resu
     classes.dedup();
     let all: Vec<&[f32]> = fitted.iter().map(|&i| row(i)).collect();
     let (center, variance) = moments(&all);
-    let scale: Vec<f32> = variance.iter().map(|variance| variance.sqrt().max(1e-6)).collect();
-    let scaled: Vec<Vec<f32>> =
-        all.iter().map(|row| row.iter().zip(&center).zip(&scale).map(|((x, c), s)| (x - c) / s).collect()).collect();
+    let scale: Vec<f32> = variance.iter().map(|variance| variance.sqrt().max(0.01)).collect();
+    let scaled_rows: Vec<Vec<f32>> = all.iter().map(|row| scaled(row, &center, &scale)).collect();
+    let units: Vec<Vec<f32>> = scaled_rows.iter().map(|row| to_unit(row)).collect();
     let of_class: Vec<usize> = fitted
         .iter()
         .map(|&i| classes.iter().position(|class| *class == examples[i].class).unwrap_or_default())
         .collect();
-    let duals = solve(&scaled, &of_class, classes.len())?;
+    let duals = solve(&units, &of_class, &classes)?;
     let mut weights = vec![0.0; classes.len() * INPUTS];
     let mut bias = vec![0.0; classes.len()];
     for (class, (weights, bias)) in weights.chunks_exact_mut(INPUTS).zip(&mut bias).enumerate() {
         let mut sums = vec![0.0f64; INPUTS];
-        for (row, duals) in scaled.iter().zip(&duals) {
+        for (row, duals) in units.iter().zip(&duals) {
             sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += duals[class] * f64::from(*x) / INPUTS as f64);
             *bias += duals[class] as f32;
         }
         weights.iter_mut().zip(sums).for_each(|(weight, sum)| *weight = rounded(sum as f32));
     }
     let accepted: Vec<&[f32]> =
-        scaled.iter().zip(&fitted).filter(|(_, i)| is_accepted(**i)).map(|(row, _)| row.as_slice()).collect();
+        scaled_rows.iter().zip(&fitted).filter(|(_, i)| is_accepted(**i)).map(|(row, _)| row.as_slice()).collect();
     let (mean, variance) = moments(&accepted);
     let mut gate = ContentGate {
         classes,
@@ -87,26 +90,26 @@ pub(crate) fn fit(inputs: &[f32], examples: &[Example], fitted_on: &str) -> Resu
         scale: scale.into_iter().map(rounded).collect(),
         weights,
         bias,
-        least_score: 0.0,
+        margin_over_parts: 0.0,
+        margin_over_faults: 0.0,
         mean: mean.into_iter().map(rounded).collect(),
         precision: variance.into_iter().map(|variance| rounded(1.0 / variance.max(0.01))).collect(),
         most_distance: f32::MAX,
         fitted_on: fitted_on.to_owned(),
         figures: Vec::new(),
     };
-    let looks: Vec<(bool, Look)> = validation.iter().map(|&i| (is_accepted(i), gate.look(row(i)))).collect();
-    let of = |accepted: bool, value: fn(&Look) -> f32| -> Vec<f32> {
-        let mut values: Vec<f32> =
-            looks.iter().filter(|(is, _)| *is == accepted).map(|(_, look)| value(look)).collect();
+    let looks: Vec<(usize, Look)> = validation.iter().map(|&i| (i, gate.look(row(i)))).collect();
+    let sorted = |of: &dyn Fn(usize) -> bool, value: fn(&Look) -> f32| -> Vec<f32> {
+        let mut values: Vec<f32> = looks.iter().filter(|(i, _)| of(*i)).map(|(_, look)| value(look)).collect();
         values.sort_unstable_by(f32::total_cmp);
         values
     };
-    let (low, high) = (
-        quantile(&of(true, |look| look.score), LOWEST_ACCEPTED),
-        quantile(&of(false, |look| look.score), 1.0 - HIGHEST_REFUSED),
-    );
-    gate.least_score = rounded((low + high) / 2.0);
-    gate.most_distance = rounded(DISTANCE_MARGIN * quantile(&of(true, |look| look.distance), 0.99));
+    let lowest = quantile(&sorted(&is_accepted, |look| look.over_parts), LOWEST_ACCEPTED);
+    let highest = quantile(&sorted(&is_part, |look| look.over_parts), 1.0 - HIGHEST_REFUSED);
+    // Halfway: films of another hospital differ from both.
+    gate.margin_over_parts = rounded((lowest + highest) / 2.0);
+    gate.margin_over_faults = rounded(quantile(&sorted(&is_accepted, |look| look.over_faults), LOWEST_ACCEPTED));
+    gate.most_distance = rounded(DISTANCE_MARGIN * quantile(&sorted(&is_accepted, |look| look.distance), 0.99));
     Ok(gate)
 }
 
@@ -128,19 +131,23 @@ fn moments(rows: &[&[f32]]) -> (Vec<f32>, Vec<f32>) {
 }
 
 /// The dual weights, [films][classes].
-fn solve(rows: &[Vec<f32>], of_class: &[usize], n_classes: usize) -> Result<Vec<Vec<f64>>, ModelError> {
-    let n = rows.len();
-    let mut counts = vec![0usize; n_classes];
-    of_class.iter().for_each(|&class| counts[class] += 1);
+fn solve(rows: &[Vec<f32>], of_class: &[usize], classes: &[String]) -> Result<Vec<Vec<f64>>, ModelError> {
+    let (n, n_classes) = (rows.len(), classes.len());
+    let is_accepted: Vec<bool> = classes.iter().map(|class| ACCEPTED.contains(&class.as_str())).collect();
+    let weight = |class: usize| {
+        let films = of_class.iter().filter(|&&of| of == class).count();
+        let alike = is_accepted.iter().filter(|&&is| is == is_accepted[class]).count();
+        let share = if is_accepted[class] { ACCEPTED_SHARE } else { 1.0 - ACCEPTED_SHARE };
+        share * n as f64 / (films * alike) as f64
+    };
+    let weights: Vec<f64> = (0..n_classes).map(weight).collect();
     // Row i of the lower triangle; each entry is a sum of its own, so threads change no bit.
     let mut lower: Vec<Vec<f64>> = (0..n)
         .into_par_iter()
         .map(|i| {
             let mut line: Vec<f64> =
-                (0..=i).map(|j| 1.0 + f64::from(super::dot(&rows[i], &rows[j])) / INPUTS as f64).collect();
-            // Every class weighs the same as a whole.
-            let weight = n as f64 / (n_classes * counts[of_class[i]]) as f64;
-            line[i] += REGULARIZATION / weight;
+                (0..=i).map(|j| 1.0 + f64::from(dot(&rows[i], &rows[j])) / INPUTS as f64).collect();
+            line[i] += REGULARIZATION / weights[of_class[i]];
             line
         })
         .collect();

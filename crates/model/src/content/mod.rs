@@ -5,7 +5,6 @@
 mod fit;
 mod words;
 
-use coxa_engine::QUARTERS;
 use coxa_engine::architecture::FEATURES;
 use coxa_stats::{Interval, Level};
 use serde::{Deserialize, Serialize};
@@ -17,10 +16,14 @@ use words::reason;
 /// The classes that may be read: frontal films, upright, of a quality that suffices.
 pub const ACCEPTED: [&str; 2] = ["hip", "pelvis"];
 
+/// The classes of films that show a pelvis or hip and cannot be read all the same.
+pub const FAULTS: [&str; 6] = ["cut off", "lateral", "moved", "several views", "turned", "washed out"];
+
 /// The class of what resembles nothing that the gate was fitted on.
 pub const OTHER: &str = "other";
 
-/// Numbers of a film that the gate looks at: of each channel the mean over the film, and by how much the upper half exceeds the lower.
+/// Numbers of a film that the gate is given: the square root of each channel's mean over the upper half, then over the lower half. The
+/// root makes channels that are mostly silent comparable with those that are mostly loud.
 pub const INPUTS: usize = 2 * FEATURES;
 
 /// A linear classifier of contents on the network's features, with its thresholds. Each class has an indicator, near 1 on its films and
@@ -37,8 +40,10 @@ pub struct ContentGate {
     pub weights: Vec<f32>,
     /// One for each class.
     pub bias: Vec<f32>,
-    /// A film is read from this score on: the sum of the indicators of [`ACCEPTED`], less the greatest of the others.
-    pub least_score: f32,
+    /// A film is read if the indicators of [`ACCEPTED`] sum to so much more than the greatest of what shows no hip at all.
+    pub margin_over_parts: f32,
+    /// A film is read if the indicators of [`ACCEPTED`] sum to so much more than the greatest of [`FAULTS`].
+    pub margin_over_faults: f32,
     /// The accepted films' mean of each scaled input.
     pub mean: Vec<f32>,
     /// The inverse of the accepted films' variance of each scaled input.
@@ -70,12 +75,14 @@ pub struct Figure {
 /// How a film looks to the gate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Look {
-    /// The sum of the indicators of [`ACCEPTED`], less the greatest of the others.
-    pub score: f32,
+    /// The sum of the indicators of [`ACCEPTED`], less the greatest of what shows no hip.
+    over_parts: f32,
+    /// The same sum, less the greatest of [`FAULTS`].
+    over_faults: f32,
     /// Its distance from the accepted films.
-    pub distance: f32,
-    /// The class of the greatest indicator that is not accepted.
-    pub other_class: usize,
+    distance: f32,
+    /// The class of the greatest indicator of what shows no hip, and of [`FAULTS`].
+    likeliest: [Option<usize>; 2],
 }
 
 impl Figure {
@@ -92,38 +99,49 @@ impl Figure {
 }
 
 impl ContentGate {
-    /// Why a film with these features, [`QUARTERS`] × [`FEATURES`], is not to be read; `None` if it may be.
+    /// Why a film with these features, quarters × [`FEATURES`], is not to be read; `None` if it may be.
     pub(crate) fn refusal(&self, features: &[f32]) -> Option<String> {
         let look = self.look(&inputs(features));
-        let class = if look.score < self.least_score { &self.classes[look.other_class] } else { OTHER };
-        self.is_refused(&look).then(|| reason(class))
+        let [part, fault] = look.likeliest.map(|class| class.map_or(OTHER, |class| &self.classes[class]));
+        if look.over_parts < self.margin_over_parts {
+            Some(reason(part))
+        } else if look.over_faults < self.margin_over_faults {
+            Some(reason(fault))
+        } else {
+            (look.distance > self.most_distance).then(|| reason(OTHER))
+        }
     }
 
     /// Whether a film with these inputs is not to be read.
     pub(crate) fn refuses(&self, inputs: &[f32]) -> bool {
-        self.is_refused(&self.look(inputs))
-    }
-
-    fn is_refused(&self, look: &Look) -> bool {
-        look.score < self.least_score || look.distance > self.most_distance
+        let look = self.look(inputs);
+        look.over_parts < self.margin_over_parts
+            || look.over_faults < self.margin_over_faults
+            || look.distance > self.most_distance
     }
 
     /// How a film with these inputs looks.
     fn look(&self, inputs: &[f32]) -> Look {
-        let scaled: Vec<f32> =
-            inputs.iter().zip(&self.center).zip(&self.scale).map(|((x, c), s)| (x - c) / s).collect();
+        let scaled = scaled(inputs, &self.center, &self.scale);
+        let unit = to_unit(&scaled);
         let rows = self.weights.chunks_exact(INPUTS).zip(&self.bias);
-        let indicators: Vec<f32> = rows.map(|(row, bias)| bias + dot(row, &scaled)).collect();
-        let (accepted, others): (Vec<usize>, Vec<usize>) =
-            (0..indicators.len()).partition(|&class| ACCEPTED.contains(&self.classes[class].as_str()));
-        let likeliest = others.iter().copied().max_by(|&a, &b| indicators[a].total_cmp(&indicators[b]));
+        let indicators: Vec<f32> = rows.map(|(row, bias)| bias + dot(row, &unit)).collect();
+        let is_of = |kinds: &[&str], class: usize| kinds.contains(&self.classes[class].as_str());
+        let accepted: f32 =
+            (0..indicators.len()).filter(|&class| is_of(&ACCEPTED, class)).map(|class| indicators[class]).sum();
+        let likeliest = [false, true].map(|is_fault| {
+            (0..indicators.len())
+                .filter(|&class| !is_of(&ACCEPTED, class) && is_of(&FAULTS, class) == is_fault)
+                .max_by(|&a, &b| indicators[a].total_cmp(&indicators[b]))
+        });
+        let over = |class: Option<usize>| accepted - class.map_or(0.0, |class| indicators[class]);
         let differences = scaled.iter().zip(&self.mean).zip(&self.precision);
         let distance = differences.map(|((x, mean), precision)| (x - mean).powi(2) * precision).sum::<f32>();
         Look {
-            score: accepted.iter().map(|&class| indicators[class]).sum::<f32>()
-                - likeliest.map_or(0.0, |class| indicators[class]),
+            over_parts: over(likeliest[0]),
+            over_faults: over(likeliest[1]),
             distance: distance / INPUTS as f32,
-            other_class: likeliest.unwrap_or_default(),
+            likeliest,
         }
     }
 
@@ -151,7 +169,8 @@ impl ContentGate {
         if self.scale.iter().any(|&scale| scale <= 0.0) {
             return Err("scale has a number that is not positive".to_owned());
         }
-        if !(self.least_score.is_finite() && self.most_distance.is_finite()) {
+        if ![self.margin_over_parts, self.margin_over_faults, self.most_distance].iter().all(|value| value.is_finite())
+        {
             return Err("a threshold is no number".to_owned());
         }
         let is_accepted = |class: &String| ACCEPTED.contains(&class.as_str());
@@ -162,18 +181,21 @@ impl ContentGate {
     }
 }
 
-/// The gate's inputs of a film's features, [`QUARTERS`] × [`FEATURES`].
+/// The gate's inputs of a film's features, quarters × [`FEATURES`], none of them negative.
 pub(crate) fn inputs(features: &[f32]) -> Vec<f32> {
-    let quarter = |i: usize| &features[i * FEATURES..][..FEATURES];
-    let [top_left, top_right, bottom_left, bottom_right] = [quarter(0), quarter(1), quarter(2), quarter(3)];
-    let mut inputs = vec![0.0; INPUTS];
-    let (means, rises) = inputs.split_at_mut(FEATURES);
-    for channel in 0..FEATURES {
-        let (top, bottom) = (top_left[channel] + top_right[channel], bottom_left[channel] + bottom_right[channel]);
-        means[channel] = (top + bottom) / QUARTERS as f32;
-        rises[channel] = (top - bottom) / 2.0;
-    }
-    inputs
+    let halves = features.chunks_exact(2 * FEATURES).map(|half| half.split_at(FEATURES));
+    halves.flat_map(|(left, right)| left.iter().zip(right).map(|(a, b)| ((a + b) / 2.0).max(0.0).sqrt())).collect()
+}
+
+/// Each input less its center, over its scale.
+fn scaled(inputs: &[f32], center: &[f32], scale: &[f32]) -> Vec<f32> {
+    inputs.iter().zip(center).zip(scale).map(|((x, center), scale)| (x - center) / scale).collect()
+}
+
+/// The same direction, with a mean square of 1: exposure and contrast change a film's features together.
+fn to_unit(scaled: &[f32]) -> Vec<f32> {
+    let size = (dot(scaled, scaled) / INPUTS as f32).sqrt().max(f32::MIN_POSITIVE);
+    scaled.iter().map(|x| x / size).collect()
 }
 
 /// Σ a·b in eight sums side by side, in the same order everywhere.
