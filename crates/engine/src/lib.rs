@@ -54,7 +54,7 @@ pub mod train;
 pub use architecture::{Architecture, LARGEST_SIZE};
 pub use cpu::{CpuFeatures, Isa, cpu};
 pub use error::EngineError;
-pub use infer::{Output, Precision, Predictor, PredictorOptions, Ranges};
+pub use infer::{Output, Precision, Predictor, PredictorOptions, QUARTERS, Ranges};
 pub use parameters::Parameters;
 pub use train::{
     CellTargets, ForwardPass, Loss, Moments, Normalization, OptimizerState, StepOutput, Trainer, TrainerOptions,

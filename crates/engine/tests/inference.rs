@@ -1,7 +1,9 @@
 //! Inference against PyTorch's values, on every instruction set that this processor has.
 
+use coxa_engine::architecture::FEATURES;
 use coxa_engine::{
-    Architecture, EngineError, Isa, Output, Parameters, Precision, Predictor, PredictorOptions, Trainer, TrainerOptions,
+    Architecture, EngineError, Isa, Output, Parameters, Precision, Predictor, PredictorOptions, QUARTERS, Trainer,
+    TrainerOptions,
 };
 use serde_json::Value;
 
@@ -47,6 +49,32 @@ fn logits_and_maps_are_pytorchs() {
             println!("{} {classes} {n} {size}: logits {logits:.2e}, maps {maps:.2e}", isa.name());
             assert!(logits < 1e-4 && maps < 1e-4, "{} {n}×{size}: {logits} {maps}", isa.name());
         }
+    }
+}
+
+/// The mean of the features over the quarters, times the classifier's weights, is the logit.
+#[test]
+fn features_are_what_the_classifier_reads() {
+    let (classes, n, size) = (2, 2, 64);
+    let parameters = parameters(classes);
+    let weights = parameters.values("classifier.weight");
+    let bias = parameters.values("classifier.bias");
+    for isa in Isa::available() {
+        let output = run(classes, n, size, isa, 2);
+        assert_eq!(output.features.len(), n * QUARTERS * FEATURES);
+        for (image, features) in output.features.chunks_exact(QUARTERS * FEATURES).enumerate() {
+            for class in 0..classes {
+                let row = &weights[class * FEATURES..][..FEATURES];
+                let logit = features.iter().zip(row.iter().cycle()).map(|(f, w)| f64::from(f * w)).sum::<f64>()
+                    / QUARTERS as f64
+                    + f64::from(bias[class]);
+                let found = f64::from(output.logits[image * classes + class]);
+                assert!((logit - found).abs() < 1e-4, "{}: {logit} {found}", isa.name());
+            }
+        }
+        // An image of one cell is all quarters at once.
+        let cell = run(classes, 1, 32, isa, 1).features;
+        assert!(cell.chunks_exact(FEATURES).all(|quarter| *quarter == cell[..FEATURES]));
     }
 }
 

@@ -55,6 +55,7 @@
 
 mod backends;
 pub mod bundle;
+pub mod content;
 pub mod detect;
 mod error;
 mod files;

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod cache;
+mod content;
 mod films;
 mod gradients;
 mod outside;

@@ -2,6 +2,7 @@
 //!
 //! - [`inputs`]: the films that files, folders and dataset folders hold;
 //! - [`models`]: a bundle, named or shipped, made ready to read films;
+//! - [`gate`]: the gate by pixels, fitted on labeled films;
 //! - [`predict`]: films become findings, heat maps and a table;
 //! - [`report`]: a dataset is read, evaluated and reported on one page;
 //! - [`ablation`] and [`folds`]: trainings that answer a question together;
@@ -15,6 +16,7 @@ pub mod ablation;
 pub mod demo;
 mod error;
 pub mod folds;
+pub mod gate;
 pub mod inputs;
 mod labeled;
 pub mod models;

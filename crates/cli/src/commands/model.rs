@@ -7,6 +7,7 @@ use coxa_model::Bundle;
 use coxa_model::bundle::{self, Card};
 use coxa_model::tune::average;
 use coxa_model::weights::{self, Head, WeightsFormat};
+use coxa_workflow::gate::{GateRequest, fit_gate};
 use coxa_workflow::models::{Adaptation, adapt_bundle, calibrate};
 
 use crate::output::{Outcome, json_line};
@@ -84,6 +85,30 @@ enum Action {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Fit the gate by pixels and save a copy of the bundle with it: films that do not look like upright frontal films of the pelvis or a
+    /// hip are then refused with a reason. What films show is taken from the datasets' columns body_part, sideways, view and views.
+    #[command(
+        after_help = "Example: coxa model gate bundle --data fracatlas-hips --data fracatlas --data simulated --data simulated-limbs --out bundle-gate"
+    )]
+    Gate {
+        /// The bundle.
+        bundle: PathBuf,
+        /// A dataset with films of the pelvis, the hip or other parts (repeatable). A film that an earlier one has too counts once.
+        #[arg(long, value_name = "DIR", required = true)]
+        data: Vec<PathBuf>,
+        /// Take at most so many films of each part of each dataset.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(8..))]
+        films: u16,
+        /// Keep this share of the patients for the test alone.
+        #[arg(long, default_value_t = 0.5)]
+        test: f64,
+        /// Choose the patients of each part, and draw, by this number.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The new bundle's folder.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Average the weights of bundles that come from one training or a common start: often better than each. The mean's normalization
     /// statistics must be measured again (`coxa model adapt`), and its threshold chosen again.
     #[command(after_help = "Example: coxa model average runs/*/bundle --out mean")]
@@ -126,6 +151,22 @@ impl Model {
                 let adapted = adapt_bundle(&request, &mut Screen::default())?;
                 eprintln!("note: the threshold is still the one for the films that the network was trained on");
                 println!("{} {}", out.display(), adapted.short_hash());
+                Ok(Outcome::Done)
+            }
+            Action::Gate { bundle, data, films, test, seed, out } => {
+                let request = GateRequest {
+                    bundle: &bundle,
+                    data: &data,
+                    films: films.into(),
+                    test_share: test,
+                    seed,
+                    out: &out,
+                };
+                let fitted = fit_gate(&request, &mut Screen::default())?;
+                for figure in fitted.gate().iter().flat_map(|gate| &gate.figures) {
+                    eprintln!("{}", figure.line());
+                }
+                println!("{} {}", out.display(), fitted.short_hash());
                 Ok(Outcome::Done)
             }
             Action::Average { bundles, out } => {
@@ -185,6 +226,12 @@ fn describe(bundle: &Bundle) {
     println!("  origin      {}", card.origin);
     if let Some(int8) = bundle.int8() {
         println!("  8 bits      ranges measured on {}", int8.measured_on);
+    }
+    if let Some(gate) = bundle.gate() {
+        println!("  gate        by pixels, fitted on {}", gate.fitted_on);
+        for figure in &gate.figures {
+            println!("    {}", figure.line());
+        }
     }
     if let Some(data) = &card.data {
         let kind = if data.simulated { "simulated films" } else { "films" };

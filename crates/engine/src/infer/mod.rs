@@ -9,4 +9,4 @@ mod workspace;
 
 pub use calibration::Ranges;
 pub(crate) use predictor::check_images;
-pub use predictor::{Output, Precision, Predictor, PredictorOptions};
+pub use predictor::{Output, Precision, Predictor, PredictorOptions, QUARTERS};

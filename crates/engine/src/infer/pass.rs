@@ -293,6 +293,30 @@ impl Pass<'_> {
         }
     }
 
+    /// Appends the group's features to the output.
+    pub fn read_features(&self, workspace: &Workspace, output: &mut Output) {
+        let norm = &self.network.head.classifier.norm;
+        let side = output.map_side;
+        let halves = [0..side.div_ceil(2), side / 2..side];
+        let share = 1.0 / (halves[0].len() * halves[0].len()) as f32;
+        // Blocks and buffers alternate, so the last of four blocks is in the second buffer.
+        for image in workspace.blocks[1].chunks_exact(side * side * FEATURES).take(self.n) {
+            for (rows, columns) in halves.iter().flat_map(|rows| halves.iter().map(move |columns| (rows, columns))) {
+                let first = output.features.len();
+                output.features.resize(first + FEATURES, 0.0);
+                let sums = &mut output.features[first..];
+                for pixel in rows.clone().flat_map(|row| columns.clone().map(move |column| row * side + column)) {
+                    let values = &image[pixel * FEATURES..][..FEATURES];
+                    let lines = norm.scale.iter().zip(norm.shift.iter());
+                    for ((sum, value), (scale, shift)) in sums.iter_mut().zip(values).zip(lines) {
+                        *sum += (value * scale + shift).max(0.0);
+                    }
+                }
+                sums.iter_mut().for_each(|sum| *sum *= share);
+            }
+        }
+    }
+
     /// How many parts of at most `most` to cut `total` into: a multiple of the threads, so that they end together.
     fn parts(&self, total: usize, most: usize) -> usize {
         total.div_ceil(most).next_multiple_of(self.pool.threads()).min(total)

@@ -50,7 +50,14 @@ pub struct Output {
     /// The class activation maps, [images × classes × side × side]: Σₖ wₖ Aₖ / side², whose rectified form is Grad-CAM; their sum
     /// is the logit without the bias.
     pub maps: Vec<f32>,
+    /// The mean of each channel of the last feature map, after its normalization and ReLU, over each quarter of the image, [images ×
+    /// [`QUARTERS`] × [`FEATURES`](crate::architecture::FEATURES)]: top left, top right, bottom left, bottom right. Of an odd number of
+    /// rows or columns the middle one is in both halves.
+    pub features: Vec<f32>,
 }
+
+/// Quarters of an image in [`Output::features`].
+pub const QUARTERS: usize = 4;
 
 /// The inference network: weights packed once, memory used again from call to call.
 #[derive(Debug)]
@@ -179,11 +186,13 @@ impl Predictor {
         // One that does not fit is gone before the next is made.
         let kept = self.workspace.take().filter(|workspace| workspace.fits(n, size));
         let mut workspace = kept.unwrap_or_else(|| Workspace::new(n, size, self.pool.threads(), &self.network));
-        let mut output = Output { logits: Vec::new(), map_side: size / STRIDE, maps: Vec::new() };
+        let map_side = size / STRIDE;
+        let mut output = Output { logits: Vec::new(), map_side, maps: Vec::new(), features: Vec::new() };
         for group in images.chunks(workspace.group * size * size) {
             let pass = Pass { network: &self.network, pool: &self.pool, n: group.len() / (size * size), size };
             pass.forward(&mut workspace, group, ranges.as_deref_mut());
             pass.read_scores(&workspace, &mut output);
+            pass.read_features(&workspace, &mut output);
         }
         self.workspace = Some(workspace);
         match output.logits.iter().position(|logit| !logit.is_finite()) {

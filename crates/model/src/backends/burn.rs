@@ -5,6 +5,7 @@
 //! computes in f32.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ::burn::backend::Autodiff;
 use ::burn::tensor::backend::Backend;
@@ -116,9 +117,22 @@ impl<B: Backend> Weights<B> {
     fn read(&self, images: &[f32], n: usize, size: usize, device: &B::Device) -> Result<Output, ModelError> {
         let pass = self.forward(upload_images(images, n, size, device)?, Normalization::Running);
         let side = size / STRIDE;
+        let features = download(quarters(pass.features.clone(), side))?;
         let maps = self.maps(pass.features).div_scalar((side * side) as f32);
-        Ok(Output { logits: download(pass.logits)?, map_side: side, maps: download(maps)? })
+        Ok(Output { logits: download(pass.logits)?, map_side: side, maps: download(maps)?, features })
     }
+}
+
+/// The features' means over the quarters of each image ([`Output::features`]): [n, quarters, channels].
+fn quarters<B: Backend>(features: Tensor<B, 4>, side: usize) -> Tensor<B, 3> {
+    let [n, channels, ..] = features.dims();
+    let halves = [0..side.div_ceil(2), side / 2..side];
+    let quarter = |rows: &Range<usize>, columns: &Range<usize>| {
+        let part = features.clone().slice([0..n, 0..channels, rows.clone(), columns.clone()]);
+        part.mean_dims(&[2, 3]).reshape([n, 1, channels])
+    };
+    let [top, bottom] = &halves;
+    Tensor::cat(vec![quarter(top, top), quarter(top, bottom), quarter(bottom, top), quarter(bottom, bottom)], 1)
 }
 
 /// Batch statistics by normalization: its name, mean, biased variance and the number of values.

@@ -52,6 +52,7 @@ fn readings_are_the_engines() {
         assert_eq!(engine.map_side, burn.map_side);
         close(&engine.logits, &burn.logits, 1e-4, "logits");
         close(&engine.maps, &burn.maps, 1e-4, "maps");
+        close(&engine.features, &burn.features, 1e-4, "features");
     }
 }
 

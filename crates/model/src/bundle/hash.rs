@@ -15,6 +15,15 @@ pub(super) fn hash_of(weights_sha256: &str, card: &str) -> Result<String, String
     Ok(hash.finish())
 }
 
+/// The hash of a bundle with a further part: SHA-256 over the hash without it and the part's text.
+pub(super) fn with_part(hash: &str, part: &str) -> String {
+    let mut sum = Sha256::new();
+    sum.update(hash);
+    sum.update([0]);
+    sum.update(part);
+    sum.finish()
+}
+
 fn write_canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {

@@ -16,13 +16,14 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use card::logits_of;
 pub use card::{CamSpec, Card, DataSummary, FORMAT, INTENDED_USE, InputSpec, WEIGHTS_FILE, WeightsSummary};
-use hash::hash_of;
+use hash::{hash_of, with_part};
 pub(crate) use operating_point::fixed;
 pub use operating_point::rule_words;
 pub use patients::PatientKey;
 pub use scores::ValidationScores;
 pub(crate) use seen::Seen;
 
+use crate::content::ContentGate;
 use crate::weights::tensors::{from_safetensors, to_safetensors};
 use crate::{ModelError, WeightsFormat, files};
 
@@ -30,11 +31,15 @@ use crate::{ModelError, WeightsFormat, files};
 pub const CARD_FILE: &str = "model.json";
 /// The ranges of 8-bit arithmetic; bundles may lack it.
 const INT8_FILE: &str = "int8.json";
+/// The gate by pixels; bundles may lack it.
+const GATE_FILE: &str = "gate.json";
 /// What errors call the bundle that comes with the program.
 const SHIPPED: &str = "the bundle that comes with the program";
 const SHIPPED_CARD: &str = include_str!("../../shipped/model.json");
 const SHIPPED_WEIGHTS: &[u8] = include_bytes!("../../shipped/model.safetensors");
 const SHIPPED_INT8: &str = include_str!("../../shipped/int8.json");
+/// `null` where the shipped bundle has none.
+const SHIPPED_GATE: &str = include_str!("../../shipped/gate.json");
 /// Digits of a hash that name a bundle in predictions.
 const SHORT_HASH: usize = 16;
 
@@ -47,6 +52,15 @@ struct Int8File {
     measured_on: String,
     /// Each channel's smallest and largest value ([`Ranges::values`]).
     ranges: Vec<(f32, f32)>,
+}
+
+/// What `gate.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct GateFile {
+    /// SHA-256 of the weights whose features it was fitted on.
+    weights: String,
+    /// The gate.
+    gate: ContentGate,
 }
 
 /// Ranges of 8-bit arithmetic with what they were measured on.
@@ -64,8 +78,11 @@ pub struct Bundle {
     card: Card,
     parameters: Parameters,
     hash: String,
+    /// The hash without the gate.
+    own_hash: String,
     seen: Seen,
     int8: Option<Int8>,
+    gate: Option<ContentGate>,
 }
 
 /// Patients are left out: their hashes differ from run to run, as each has a key of its own, and change nothing that the network does.
@@ -107,7 +124,11 @@ impl Bundle {
         let mut text = serde_json::to_string_pretty(&card).map_err(|error| ModelError::Internal(error.to_string()))?;
         text.push('\n');
         let hash = hash_of(&card.weights.sha256, &text).map_err(ModelError::Internal)?;
-        Ok((Bundle { card, parameters, hash, seen: Seen::default(), int8: None }, bytes, text))
+        Ok((
+            Bundle { card, parameters, own_hash: hash.clone(), hash, seen: Seen::default(), int8: None, gate: None },
+            bytes,
+            text,
+        ))
     }
 
     /// Reads a bundle's folder.
@@ -120,6 +141,8 @@ impl Bundle {
         let bundle = Self::parse(folder, &text, || files::read(&folder.join(WEIGHTS_FILE)))?;
         let int8 = folder.join(INT8_FILE);
         let bundle = if int8.exists() { bundle.parse_int8(&files::read_text(&int8)?, &int8)? } else { bundle };
+        let gate = folder.join(GATE_FILE);
+        let bundle = if gate.exists() { bundle.parse_gate(&files::read_text(&gate)?, &gate)? } else { bundle };
         Ok(bundle.with_seen(Seen::load(folder)?))
     }
 
@@ -130,6 +153,36 @@ impl Bundle {
         }
         let ranges = Ranges::from_values(&file.ranges).map_err(|error| ModelError::format(path, error))?;
         Ok(self.with_int8(Int8 { measured_on: file.measured_on, ranges }))
+    }
+
+    fn parse_gate(self, text: &str, path: &Path) -> Result<Self, ModelError> {
+        let file: Option<GateFile> = serde_json::from_str(text).map_err(|error| ModelError::format(path, error))?;
+        let Some(file) = file else { return Ok(self) };
+        if file.weights != self.card.weights.sha256 {
+            return Err(ModelError::format(path, "it was fitted with other weights than those of the bundle"));
+        }
+        self.with_gate(file.gate).map_err(|error| ModelError::format(path, error))
+    }
+
+    /// The same bundle, with a gate by pixels, which changes its hash.
+    ///
+    /// # Errors
+    /// When the gate's parts do not fit together, or the bundle is one of several body parts, which has no use for it.
+    pub fn with_gate(self, gate: ContentGate) -> Result<Self, ModelError> {
+        gate.check().map_err(|reason| ModelError::Setting(format!("gate: {reason}")))?;
+        if self.card.logits() > 1 {
+            return Err(ModelError::Setting(format!(
+                "gate: the bundle has {} classes, not two",
+                self.card.classes.len()
+            )));
+        }
+        let text = gate_text(&self.card, &gate)?;
+        Ok(Bundle { hash: with_part(&self.own_hash, &text), gate: Some(gate), ..self })
+    }
+
+    /// The gate by pixels, where the bundle has one.
+    pub fn gate(&self) -> Option<&ContentGate> {
+        self.gate.as_ref()
     }
 
     /// The same bundle, with the ranges of 8-bit arithmetic.
@@ -149,7 +202,8 @@ impl Bundle {
     /// When the program's own copy is damaged.
     pub fn shipped() -> Result<Self, ModelError> {
         let bundle = Self::parse(Path::new(SHIPPED), SHIPPED_CARD, || Ok(SHIPPED_WEIGHTS.to_vec()))?;
-        bundle.parse_int8(SHIPPED_INT8, &Path::new(SHIPPED).join(INT8_FILE))
+        let bundle = bundle.parse_int8(SHIPPED_INT8, &Path::new(SHIPPED).join(INT8_FILE))?;
+        bundle.parse_gate(SHIPPED_GATE, &Path::new(SHIPPED).join(GATE_FILE))
     }
 
     /// A bundle from its card's text and its weights' bytes, which are asked for only when the card is in order.
@@ -177,7 +231,7 @@ impl Bundle {
             ));
         }
         let hash = hash_of(&found, text).map_err(|reason| ModelError::format(&card_path, reason))?;
-        Ok(Bundle { card, parameters, hash, seen: Seen::default(), int8: None })
+        Ok(Bundle { card, parameters, own_hash: hash.clone(), hash, seen: Seen::default(), int8: None, gate: None })
     }
 
     /// Writes the bundle to a new folder, which appears whole or not at all, and returns it as it will be loaded (bf16 rounds
@@ -190,6 +244,7 @@ impl Bundle {
             return Err(ModelError::Exists { path: folder.to_path_buf() });
         }
         let (whole, bytes, text) = Self::with_files(self.card.clone(), self.parameters.clone(), format)?;
+        let gate = self.gate.as_ref().map(|gate| gate_text(&whole.card, gate)).transpose()?;
         let int8 = self.int8.as_ref().map(|int8| Int8File {
             weights: whole.card.weights.sha256.clone(),
             measured_on: int8.measured_on.clone(),
@@ -204,6 +259,9 @@ impl Bundle {
             let text =
                 serde_json::to_string(int8).map_err(|error| ModelError::format(folder.join(INT8_FILE), error))?;
             write(INT8_FILE, text.as_bytes())?;
+        }
+        if let Some(text) = &gate {
+            write(GATE_FILE, text.as_bytes())?;
         }
         partial.keep().map_err(ModelError::io(folder))?;
         Self::load(folder)
@@ -245,8 +303,8 @@ impl Bundle {
         &self.parameters
     }
 
-    /// SHA-256 over the weights' hash and the card, in hexadecimal digits: any change to either changes it, other white space or
-    /// another order of keys in the card does not.
+    /// SHA-256 over the weights' hash, the card and, where there is one, the gate, in hexadecimal digits: any change to one of them
+    /// changes it, other white space or another order of keys does not.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -255,6 +313,12 @@ impl Bundle {
     pub fn short_hash(&self) -> &str {
         &self.hash[..SHORT_HASH]
     }
+}
+
+/// The text of `gate.json` beside this card.
+fn gate_text(card: &Card, gate: &ContentGate) -> Result<String, ModelError> {
+    let file = GateFile { weights: card.weights.sha256.clone(), gate: gate.clone() };
+    serde_json::to_string(&file).map_err(|error| ModelError::Internal(error.to_string()))
 }
 
 #[cfg(test)]

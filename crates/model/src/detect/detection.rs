@@ -27,6 +27,11 @@ pub(super) struct NetworkOutput {
 }
 
 impl Detection {
+    /// A film that the gate refused.
+    pub(super) fn not_read_because(film: Radiograph, not_read: String) -> Self {
+        Detection { film, prediction: FilmPrediction::NotRead { not_read }, concerns: Vec::new(), output: None }
+    }
+
     /// The film.
     pub fn film(&self) -> &Radiograph {
         &self.film

@@ -1,6 +1,7 @@
 //! The gate: which films reach the network. A film that it refuses is not read, with the reason, and has no probability.
 //!
-//! The rules, the cheapest first: the film's size, its colors, what its header says, and checks of the pixels.
+//! The rules, the cheapest first: the film's size, its colors, what its header says, checks of the pixels, and for a bundle that has a
+//! [`ContentGate`](crate::content::ContentGate) what the network's features say it shows, which is asked once the network has run.
 
 use coxa_imaging::Radiograph;
 use coxa_imaging::exam::ExamPart;
@@ -49,6 +50,34 @@ pub(crate) trait PixelCheck: Send + Sync {
     fn refusal(&self, film: &Radiograph) -> Option<String>;
 }
 
+/// Whether a film has any contrast: what is left of the gray levels without the darkest and the brightest fiftieth of its pixels.
+struct Contrast;
+
+impl Contrast {
+    /// Films with fewer gray levels, of 255, show nothing.
+    const LEAST: usize = 12;
+    /// About so many pixels are counted, spread evenly.
+    const PIXELS: usize = 1 << 15;
+}
+
+impl PixelCheck for Contrast {
+    fn refusal(&self, film: &Radiograph) -> Option<String> {
+        let mut counts = [0usize; 256];
+        // An odd step meets every column.
+        let step = (film.pixels().len() / Self::PIXELS) | 1;
+        film.pixels().iter().step_by(step).for_each(|value| counts[*value as usize] += 1);
+        let tail = counts.iter().sum::<usize>() / 50;
+        let beyond_tail = |passed: &mut usize, level: usize| {
+            *passed += counts[level];
+            Some((level, *passed > tail))
+        };
+        let first = |(level, is_beyond): (usize, bool)| is_beyond.then_some(level);
+        let darkest = (0..256).scan(0, beyond_tail).find_map(first)?;
+        let brightest = (0..256).rev().scan(0, beyond_tail).find_map(first)?;
+        (brightest.saturating_sub(darkest) < Self::LEAST).then(|| "too little contrast".to_owned())
+    }
+}
+
 /// The rules of one detector.
 pub(crate) struct Gate {
     rule: GateRule,
@@ -62,6 +91,11 @@ impl Gate {
     pub(crate) fn new(card: &Card, rule: GateRule) -> Self {
         let parts = (card.logits() > 1).then(|| card.classes.iter().map(|class| class.to_lowercase()).collect());
         Gate { rule, parts, pixel_checks: Vec::new() }
+    }
+
+    /// The same gate, with the checks of pixels that a bundle with a gate by pixels has.
+    pub(crate) fn with_pixel_checks(self) -> Self {
+        Gate { pixel_checks: vec![Box::new(Contrast)], ..self }
     }
 
     /// What gives reason for doubt about a film that may be read.

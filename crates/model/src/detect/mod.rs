@@ -15,7 +15,8 @@ mod source;
 use std::path::Path;
 use std::sync::Arc;
 
-use coxa_engine::{Output, Precision};
+use coxa_engine::architecture::FEATURES;
+use coxa_engine::{Output, Precision, QUARTERS};
 use coxa_imaging::{Fit, ModelInput, Radiograph, preprocess};
 use coxa_schema::{FilmPrediction, Finding, HeatMap, NOTICE};
 use coxa_stats::OperatingPoint;
@@ -23,12 +24,13 @@ use coxa_stats::OperatingPoint;
 pub use bench::Workload;
 pub use detection::Detection;
 use detection::NetworkOutput;
-use gate::{Concern, Gate};
+use gate::{Concern, Gate, GateRule};
 pub use options::DetectorOptions;
 pub use source::FilmSource;
 
 use crate::backends::{InferExecutor, calibrated_executor, infer_executor, ranged_executor, threads_or_all};
 use crate::bundle::{self, Bundle, Card};
+use crate::content::ContentGate;
 use crate::numbers::{extend_scaled, of_films, probability};
 use crate::{Backend, ModelError};
 
@@ -38,6 +40,8 @@ pub struct Detector {
     hash: String,
     executor: Box<dyn InferExecutor>,
     preparer: Preparer,
+    /// The part of the gate that looks at the network's features; `None` where the bundle has none or the gate is disabled.
+    content: Option<ContentGate>,
     size: usize,
     threads: usize,
     batch: usize,
@@ -99,8 +103,12 @@ impl Detector {
             }
             card.threshold = bundle::fixed(threshold);
         }
+        let content = bundle.gate().filter(|_| options.gate == GateRule::Enforced).cloned();
+        let gate = Gate::new(&card, options.gate);
+        let gate = if content.is_some() { gate.with_pixel_checks() } else { gate };
         Ok(Detector {
-            preparer: Preparer { gate: Arc::new(Gate::new(&card, options.gate)), size, fit: card.input.fit },
+            preparer: Preparer { gate: Arc::new(gate), size, fit: card.input.fit },
+            content,
             card,
             hash: bundle.short_hash().to_string(),
             executor,
@@ -182,6 +190,9 @@ impl Detector {
             Err(refused) => return Ok(Err(refused.not_read().unwrap_or_default().to_owned())),
         };
         let output = self.run([&admitted.input])?;
+        if let Some(reason) = self.refusal(&output, 0) {
+            return Ok(Err(reason));
+        }
         if self.card.logits() == 1 {
             let positive = probability(output.logits[0], self.card.temperature);
             return Ok(Ok(vec![1.0 - positive, positive]));
@@ -192,7 +203,7 @@ impl Detector {
         Ok(Ok(output.logits.iter().map(|logit| scale(logit) / sum).collect()))
     }
 
-    /// Runs the network on films that have passed the gate, all at once; their detections in the same order.
+    /// Runs the network on films that have passed the gate so far, all at once; their detections in the same order.
     fn predict(&mut self, films: Vec<Admitted>) -> Result<Vec<Detection>, ModelError> {
         if self.card.logits() != 1 {
             return Err(ModelError::Setting(format!(
@@ -207,8 +218,18 @@ impl Detector {
         if maps.len() != films.len() || output.logits.len() != films.len() {
             return Err(ModelError::Internal("the network gave another number of predictions than of films".into()));
         }
-        let found = films.into_iter().zip(output.logits).zip(maps);
-        Ok(found.map(|((film, logit), map)| self.detection(film, logit, map, output.map_side)).collect())
+        let found = films.into_iter().zip(&output.logits).zip(maps).enumerate();
+        Ok(found
+            .map(|(i, ((admitted, &logit), map))| match self.refusal(&output, i) {
+                Some(not_read) => Detection::not_read_because(admitted.film, not_read),
+                None => self.detection(admitted, logit, map, output.map_side),
+            })
+            .collect())
+    }
+
+    /// Why the film at this place in a batch is not to be read, by the network's features of it.
+    fn refusal(&self, output: &Output, place: usize) -> Option<String> {
+        self.content.as_ref()?.refusal(&output.features[place * QUARTERS * FEATURES..][..QUARTERS * FEATURES])
     }
 
     fn run<'a>(&mut self, inputs: impl IntoIterator<Item = &'a ModelInput>) -> Result<Output, ModelError> {
@@ -278,12 +299,7 @@ impl Preparer {
         let film = source.into().decode()?;
         Ok(Prepared(match self.gate.check(&film) {
             Ok(concerns) => Ok(Admitted { input: preprocess(&film, self.size, self.fit), film, concerns }),
-            Err(not_read) => Err(Box::new(Detection {
-                film,
-                prediction: FilmPrediction::NotRead { not_read },
-                concerns: Vec::new(),
-                output: None,
-            })),
+            Err(not_read) => Err(Box::new(Detection::not_read_because(film, not_read))),
         }))
     }
 }
