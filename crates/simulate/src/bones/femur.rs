@@ -86,7 +86,7 @@ impl FemurShape {
             collar: if arthritic { uniform(rng, 0.5, 4.5) } else { uniform(rng, 0.0, 0.4) },
             collar_place: uniform(rng, 0.0, 1.0),
             flattening: if arthritic { uniform(rng, 0.0, 3.5) } else { 0.0 },
-            flare: uniform(rng, 62.0, 115.0),
+            flare: uniform(rng, 40.0, 74.0),
             fovea: uniform(rng, 0.5, 3.5),
             length: 300.0,
         }
@@ -269,9 +269,11 @@ impl FemurShape {
         ];
         bone.slabs(&greater, &slabs, 5.0);
         let crest =
-            [n(7.0, 22.0, -8.0, 7.5), n(3.5, 8.0, -11.0, 8.0), n(-5.0, -3.0, -12.5, 8.0), n(-13.0, -14.0, -16.0, 7.5)];
-        bone.chain(&crest, 8.0);
-        bone.chain(&[n(-8.0, -18.0, -6.0, 11.0), n(-14.0, -17.0, -17.0, 7.0 * l)], 8.0);
+            [n(7.0, 22.0, -8.0, 7.5), n(3.5, 8.0, -11.0, 8.0), n(-5.0, -3.0, -12.0, 8.0), n(-12.0, -14.0, -15.0, 7.0)];
+        bone.chain(&crest, 10.0);
+        // It rises gently from the shaft below.
+        bone.chain(&[n(-8.0, -18.0, -6.0, 11.0), n(-13.0, -17.0, -17.0, 6.5 * l)], 10.0);
+        bone.chain(&[n(-13.0, -18.0, -16.0, 6.0 * l), n(-9.0, -31.0, -8.5, 9.5), n(-3.0, -50.0, -2.5, 13.0)], 8.0);
     }
 
     fn add_shaft(&self, bone: &mut Skeleton) {
@@ -293,11 +295,14 @@ impl FemurShape {
         let axis = self.on_shaft((-q.y).max(0.0) * k) - self.neck_base();
         let (x, z) = (q.x - axis.x / k, q.z - axis.z / k);
         let side = x * x / (x * x + z * z).max(1.0);
-        let wall = 4.3 + 3.0 * side + if z < 0.0 { 0.8 * (1.0 - side) } else { 0.0 };
+        let wall = 4.0 + 3.7 * side + if z < 0.0 { 0.8 * (1.0 - side) } else { 0.0 };
         let medial = smoothstep(6.0, -8.0, x);
-        let grown =
-            medial * smoothstep(14.0, -0.6 * self.flare, q.y) + (1.0 - medial) * smoothstep(-4.0, -self.flare, q.y);
-        let base = 0.75 + (wall - 0.75) * grown;
+        // The lesser trochanter stands off the wall with a thin shell of its own.
+        let off = smoothstep(17.0, 21.0, x.hypot(z)) * smoothstep(-44.0, -30.0, q.y) * smoothstep(-9.0, -16.0, z);
+        let grown = (medial * smoothstep(14.0, -0.6 * self.flare, q.y)
+            + (1.0 - medial) * smoothstep(0.0, -self.flare, q.y))
+            * (1.0 - 0.85 * medial * off);
+        let base = 0.55 + (wall - 0.55) * grown;
         // The neck is thick below (calcar) and thin above, the head's shell thinner still.
         let n = self.neck_axis();
         let s = 1.0 + p.dot(n) / self.neck_length;
@@ -305,8 +310,8 @@ impl FemurShape {
         let on_neck = smoothstep(0.0, 0.22, s) * smoothstep(0.88, 0.5, s);
         let calcar = 3.0 * on_neck * smoothstep(-6.0, -15.0, across);
         let above = 0.35 * on_neck * smoothstep(4.0, 12.0, across);
-        let crown = 0.3 * smoothstep(0.75, 0.95, s);
-        k * (base.max(0.75 + calcar) + above - crown)
+        let crown = (0.22 + 0.1 * smoothstep(5.0, -15.0, p.x / k)) * smoothstep(0.72, 0.92, s);
+        k * (base.max(0.55 + calcar) + above - crown)
     }
 
     /// Volume fraction of compact bone that attenuates like the spongy inside at a point of the frontal plane, before texture:
@@ -322,9 +327,9 @@ impl FemurShape {
         let trochanter = smoothstep(-4.0, 10.0, q.x) * smoothstep(-40.0, -10.0, q.y);
         let head = smoothstep(1.05, 0.8, p.length() / self.head_radius);
         let left = self.left();
-        let bone = 0.105 + 0.02 * self.singh - 0.035 * trochanter
-            + 0.05 * head
-            + 0.11 * compressive * left[0]
+        let bone = 0.1 + 0.02 * self.singh - 0.035 * trochanter
+            + 0.02 * head
+            + 0.1 * compressive * left[0]
             + 0.085 * tensile * left[1]
             + 0.045 * secondary * left[2]
             + 0.055 * trochanteric * left[3];
@@ -459,7 +464,7 @@ impl FemurField {
     #[must_use]
     pub fn inner(&self, cortex: f32) -> Vec<f32> {
         let scale = 0.35 + 0.65 * cortex;
-        self.outer.iter().zip(&self.thickness).map(|(d, t)| d + (t * scale).max(0.45)).collect()
+        self.outer.iter().zip(&self.thickness).map(|(d, t)| d + (t * scale).max(0.2)).collect()
     }
 }
 

@@ -53,8 +53,8 @@ impl Relief {
     /// Draws the relief of a person's femora, and with small differences that of each, right then left.
     #[must_use]
     pub fn draw_both(rng: &mut FilmRng, shapes: &[FemurShape; 2]) -> [Self; 2] {
-        let trabeculae = uniform(rng, -0.6, 1.15).exp();
-        let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.35) } else { 0.0 };
+        let trabeculae = uniform(rng, -0.9, 0.5).exp();
+        let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.15) } else { 0.0 };
         let grain = uniform(rng, -1.4, -0.1).exp();
         let strength = uniform(rng, 0.3, 1.3);
         let person = Self::draw(rng, strength, shapes[0].greater);
@@ -86,7 +86,7 @@ impl Relief {
         lines[0] = Line {
             points: spread(rng, crest, 1.0),
             depth: -17.0,
-            height: strength * uniform(rng, 0.5, 4.5),
+            height: strength * uniform(rng, 0.0, 2.5),
             width: uniform(rng, 0.7, 1.6),
             apron: [uniform(rng, 2.0, 8.0), uniform(rng, 0.1, 0.5)],
             ends: [uniform(rng, 0.5, 1.2), uniform(rng, 0.0, 0.6)],
@@ -176,7 +176,8 @@ impl Relief {
 
     /// Millimeters of compact bone that the grain adds or takes at a point of the frontal plane: none in the canal.
     fn grain(&self, shape: &FemurShape, p: Vec3) -> f32 {
-        let spongy = smoothstep(-75.0, -25.0, (p.y - shape.neck_base().y) / shape.scale());
+        let q = (p - shape.neck_base()) * (1.0 / shape.scale());
+        let spongy = smoothstep(-75.0, -25.0, q.y) * (1.0 + 0.8 * smoothstep(-4.0, 10.0, q.x));
         if spongy <= 0.0 {
             return 0.0;
         }
