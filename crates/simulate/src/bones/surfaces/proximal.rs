@@ -42,6 +42,8 @@ pub(super) fn template(femur: &Mesh) -> Option<FemurTemplate> {
         collar: 0.0,
         collar_place: 0.0,
         flattening: 0.0,
+        flare: 90.0,
+        fovea: 0.0,
         length: LENGTH,
     };
     let (low, high) = bounds(&mesh);
