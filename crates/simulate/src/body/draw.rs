@@ -6,6 +6,7 @@ use super::patient::{Patient, place};
 use crate::bones::bank;
 use crate::bones::femur::FemurShape;
 use crate::bones::fracture::Fragment;
+use crate::bones::pelvis::{hip_bone_density, hip_bone_grain};
 use crate::bones::relief::Relief;
 use crate::bones::surfaces::BoneSurfaces;
 use crate::film::beam::gaussian_blur;
@@ -44,26 +45,52 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option
     for (surface, lumbar) in middle.iter_mut().zip(&template.lumbar) {
         surface.append(&in_place(lumbar));
     }
-    for [outer, inner] in [&left, &right, &middle] {
-        scene.add(outer, Material::Cortex, 1.0);
-        scene.add(inner, Material::Cortex, -1.0);
-        scene.add(inner, Material::Spongy, fit.fraction);
+    for (bone, side) in [(&left, Some(Side::Left)), (&right, Some(Side::Right)), (&middle, None)] {
+        draw_spongy(scene, patient, bone, side, offset);
     }
-    let (width, spacing) = (scene.camera.width, scene.camera.spacing);
-    let tile = noise::tile();
-    let grain = (0.2 * patient.relief[0].trabeculae).min(0.45);
-    let network = patient.relief[0].network;
-    for (y, row) in scene.plane_mut(Material::Spongy).chunks_mut(width).enumerate() {
-        let v = y as f32 * spacing * 2.6 + offset[1];
-        for (x, value) in row.iter_mut().enumerate() {
-            if *value > 0.05 {
-                let u = x as f32 * spacing;
-                let fine = noise::tile_at(tile, u * 6.0 + offset[1], y as f32 * spacing * 5.4 + offset[0]);
-                let coarse = grain * noise::tile_at(tile, u * 3.0 + offset[0], v);
-                *value *= (1.0 + coarse + network * (0.8 - fine.abs())).max(0.1);
+}
+
+/// A bone of the pelvis with its spongy inside; `side` for a hip bone, whose trabeculae have directions.
+fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2], side: Option<Side>, offset: [f32; 2]) {
+    scene.add(outer, Material::Cortex, 1.0);
+    let depth = scene.depth(inner);
+    let camera = scene.camera;
+    let back = patient.pelvis_motion().inverse();
+    let (fit, tile) = (&patient.pelvis, noise::tile());
+    let mirror = if side == Some(Side::Right) { -1.0 } else { 1.0 };
+    let middle = if side.is_some() { fit.half_distance } else { 0.0 };
+    let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
+    let grain = 0.11 * patient.relief[0].trabeculae.sqrt();
+    let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
+    // Density and texture are taken once for about half a millimeter.
+    let block = ((0.5 / camera.spacing).round() as usize).max(1);
+    for by in (y0..y1).step_by(block) {
+        for bx in (x0..x1).step_by(block) {
+            let (last_x, last_y) = ((bx + block).min(camera.width), (by + block).min(camera.height));
+            if depth[by * camera.width + bx].max(depth[(last_y - 1) * camera.width + last_x - 1]) < 0.02 {
+                continue;
+            }
+            let half = 0.5 * block as f32;
+            let at = back.apply(camera.unproject([bx as f32 + half, by as f32 + half], 0.0));
+            let p = [(mirror * at.x - middle) / fit.scale, at.y / fit.scale];
+            let (density, texture) = match side {
+                Some(_) => (hip_bone_density(p), hip_bone_grain(p, tile, salt)),
+                None => (1.0, noise::tile_at(tile, p[0] * 5.0 + salt[0], p[1] * 6.0 + salt[1])),
+            };
+            let broad = 1.0 + 0.06 * noise::tile_at(tile, p[0] * 0.9 + salt[1], p[1] * 0.9 + salt[0]);
+            let fraction = fit.fraction * density * broad;
+            for y in by..last_y {
+                let row = y * camera.width;
+                for i in row + bx..row + last_x {
+                    let d = depth[i].max(0.0);
+                    // Layers of trabeculae blur each other: their texture grows with the root of the thickness.
+                    let spongy = (d * fraction + grain * texture * d.sqrt()).max(0.0);
+                    scene.plane_mut(Material::Spongy)[i] += spongy;
+                }
             }
         }
     }
+    scene.plane_mut(Material::Cortex).iter_mut().zip(&depth).for_each(|(all, inside)| *all -= inside);
 }
 
 /// A whole femur or a piece of one.
