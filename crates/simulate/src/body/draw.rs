@@ -10,7 +10,7 @@ use crate::bones::relief::Relief;
 use crate::bones::surfaces::BoneSurfaces;
 use crate::film::scene::{Material, Scene};
 use crate::geometry::mesh::Mesh;
-use crate::geometry::{Rigid, Vec3, smoothstep, v};
+use crate::geometry::{Rigid, Vec3, smoothstep};
 use crate::noise;
 
 /// Hip bones, sacrum and spine, their own or from a folder.
@@ -36,15 +36,13 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option
         },
         |surface| shell(surface, 1.4),
     );
-    let mut middle =
-        own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
-    for (surface, lumbar) in middle.iter_mut().zip(&template.lumbar) {
-        surface.append(&in_place(lumbar));
-    }
-    for [outer, inner] in [&left, &right, &middle] {
+    let sacrum = own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
+    let lumbar = template.lumbar.each_ref().map(in_place);
+    // Vertebrae bear more and hold more spongy bone than the ilium.
+    for ([outer, inner], dense) in [(&left, 1.0), (&right, 1.0), (&sacrum, 1.3), (&lumbar, 2.4)] {
         scene.add(outer, Material::Cortex, 1.0);
         scene.add(inner, Material::Cortex, -1.0);
-        scene.add(inner, Material::Spongy, fit.fraction);
+        scene.add(inner, Material::Spongy, dense * fit.fraction);
     }
     let (width, spacing) = (scene.camera.width, scene.camera.spacing);
     let tile = noise::tile();

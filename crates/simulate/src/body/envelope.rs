@@ -77,11 +77,11 @@ impl BodyShape {
             (-60.0, [0.985 * hips, 0.72 * d, 0.90 * d + 22.0]),
             (-15.0, [hips, 0.87 * d, d + 25.0]),
             (40.0, [0.985 * hips, 0.98 * d, d + 27.0]),
-            (100.0, [0.45 * hips + 0.54 * waist, 1.02 * d, d + 22.0]),
-            (160.0, [waist, d, d + 12.0]),
-            (230.0, [waist, d, d + 8.0]),
-            (330.0, [1.03 * waist, 1.02 * d, d + 12.0]),
-            (450.0, [1.07 * waist, 1.05 * d, d + 16.0]),
+            (100.0, [0.45 * hips + 0.54 * waist, 1.10 * d, d + 25.0]),
+            (160.0, [waist, 1.16 * d, d + 18.0]),
+            (230.0, [waist, 1.18 * d, d + 16.0]),
+            (330.0, [1.03 * waist, 1.18 * d, d + 18.0]),
+            (450.0, [1.07 * waist, 1.15 * d, d + 18.0]),
         ];
         along(&nodes, y)
     }
@@ -177,7 +177,8 @@ impl Bulge {
         if left <= 0.0 {
             return 0.0;
         }
-        let half = self.radii.z * left.sqrt();
+        // It grows out of the sides of the body, so that only its lower edge stands out.
+        let half = self.radii.z * left.sqrt() * smoothstep(1.0, 0.45, u.abs());
         let (low, high) = (self.center.z - half, self.center.z + half);
         ((-back).min(high) - low).max(0.0) + (high - front.max(low)).max(0.0)
     }
@@ -228,18 +229,23 @@ impl Form {
         for (side, (hip, _)) in [-1.0_f32, 1.0].into_iter().zip(legs) {
             let sag = normal(rng, 0.0, 4.0);
             bulges.push(Bulge {
-                center: v(side * body.hips * 0.50, sag - body.buttocks + 95.0, hip.z - body.thigh * 0.9 - 0.55 * body.seat),
-                radii: v(body.hips * 0.475, 95.0, 12.0 + 0.8 * body.seat),
+                center: v(
+                    side * body.hips * 0.47,
+                    sag - body.buttocks + 95.0,
+                    hip.z - body.thigh * 0.88 - 0.35 * body.seat,
+                ),
+                radii: v(body.hips * 0.46, 95.0, 6.0 + 0.7 * body.seat),
             });
         }
         let [low, stands] = body.belly;
         if stands > 0.0 {
             bulges.push(Bulge {
                 center: v(normal(rng, 0.0, 6.0), low + 105.0, body.depth * 0.88),
-                radii: v(body.waist * 0.97, 105.0, 6.0 + stands),
+                radii: v(body.waist * 1.05, 105.0, 3.0 + 0.8 * stands),
             });
         }
-        let cleft = [normal(rng, 0.0, 4.0), uniform(rng, 0.8, 3.5), uniform(rng, 0.0, 22.0)];
+        let deep = if chance(rng, 0.5) { uniform(rng, 2.0, 14.0) } else { 0.0 };
+        let cleft = [normal(rng, 0.0, 4.0), uniform(rng, 0.8, 3.0), deep];
         Self { trunk: trunk.collect(), thigh: thigh.collect(), legs, bulges, cleft }
     }
 
@@ -279,7 +285,7 @@ impl Form {
         let [x, width, deep] = self.cleft;
         let off = (p.x - x) / width;
         if off.abs() < 3.0 && met.whole > 0.0 {
-            let span = smoothstep(-125.0, -80.0, p.y) * smoothstep(20.0, -30.0, p.y);
+            let span = smoothstep(-125.0, -90.0, p.y) * smoothstep(-10.0, -60.0, p.y);
             let lack = (deep * span * (-off * off).exp()).min(met.fat);
             met.whole -= lack;
             met.fat -= lack;

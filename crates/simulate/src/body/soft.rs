@@ -10,7 +10,7 @@ use crate::film::beam::gaussian_blur;
 use crate::film::projection::Camera;
 use crate::film::scene::{Material, Scene};
 use crate::geometry::mesh::Mesh;
-use crate::geometry::{Vec3, v};
+use crate::geometry::{Vec3, smoothstep, v};
 use crate::noise;
 use crate::random::{FilmRng, chance, normal, uniform};
 
@@ -59,7 +59,9 @@ pub(crate) fn draw_soft(scene: &mut Scene, patient: &Patient, offset: [f32; 2], 
             }
             let between = (met.lean - muscle[i].max(0.0)).max(0.05 * met.lean);
             soft[i] = met.whole;
-            fat[i] = met.fat + body.marbling * between;
+            // The belly and the pelvis hold bowel, which is leaner than what lies between the muscles of the limb.
+            let inside = smoothstep(-60.0, 10.0, p.y) * smoothstep(1.0, 0.75, p.x.abs() / body.waist);
+            fat[i] = met.fat + body.marbling * between * (1.0 - 0.55 * inside);
             fat[i] += texture.at(p, met.fat, met.lean);
         }
     }
@@ -113,7 +115,7 @@ impl Texture {
         let lobule = noise::tile_at(tile, p.x * 1.3 + a + 31.0, p.y * 1.5 + b);
         let much = (lean * (1.0 / 160.0)).min(1.0);
         let little = (fat * (1.0 / 40.0)).min(1.0);
-        much * (self.bundles * bundle + 5.0 * broad + self.grain * grain)
+        much * (self.bundles * bundle + 6.0 * broad + self.grain * grain)
             + little * (self.lobules * lobule + 0.6 * self.grain * grain)
     }
 }
