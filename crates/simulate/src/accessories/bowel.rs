@@ -22,12 +22,12 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
         let form = blend(&balls, 2.4, 0.8 * radius, rng);
         if chance(rng, filled) { feces.append(&form) } else { gas.append(&form) }
     };
-    if chance(rng, 0.75) {
+    if chance(rng, 0.85) {
         // Rectum and sigmoid, behind and above the symphysis.
         let start =
-            landmarks.symphysis + v(normal(rng, 0.0, 12.0), uniform(rng, 12.0, 45.0), -uniform(rng, 50.0, 80.0));
-        let heading = normal(rng, 1.6, 0.7);
-        colon(rng, start, heading, 5.0, [10.0, 20.0], 0.65);
+            landmarks.symphysis + v(normal(rng, 0.0, 12.0), uniform(rng, 12.0, 60.0), -uniform(rng, 50.0, 80.0));
+        let heading = normal(rng, 1.6, 0.8);
+        colon(rng, start, heading, 6.0, [13.0, 24.0], 0.75);
     }
     // Cecum on the right, descending colon and sigmoid on the left.
     for (side, x, often, heading) in [(-1.0, 0.5, 0.6, 1.5), (1.0, 0.58, 0.5, -1.4)] {
@@ -38,18 +38,18 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
                 inlet.z + uniform(rng, 10.0, 50.0),
             );
             let heading = normal(rng, heading, 0.35);
-            colon(rng, start, heading, 7.0, [11.0, 20.0], 0.6);
+            colon(rng, start, heading, 8.0, [13.0, 23.0], 0.65);
         }
     }
     // Small bowel: short bits of gas anywhere.
-    for _ in 0..(bulk * 9.0) as usize {
+    for _ in 0..(bulk * 12.0) as usize {
         let start = v(
             inlet.x + normal(rng, 0.0, 0.4 * wide),
             inlet.y + uniform(rng, -0.35, 1.1) * (landmarks.crest_y - inlet.y).max(60.0),
             inlet.z + uniform(rng, -10.0, 60.0),
         );
         let heading = uniform(rng, 0.0, std::f32::consts::TAU);
-        colon(rng, start, heading, 4.0, [4.0, 11.0], 0.25);
+        colon(rng, start, heading, 4.0, [5.0, 13.0], 0.35);
     }
     scene.add(&gas, Material::Soft, -uniform(rng, 0.25, 0.8));
     mottle(rng, scene, &feces);

@@ -39,7 +39,7 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option
     let sacrum = own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
     let lumbar = template.lumbar.each_ref().map(in_place);
     // Vertebrae bear more and hold more spongy bone than the ilium.
-    for ([outer, inner], dense) in [(&left, 1.0), (&right, 1.0), (&sacrum, 1.3), (&lumbar, 2.4)] {
+    for ([outer, inner], dense) in [(&left, 1.0), (&right, 1.0), (&sacrum, 1.1), (&lumbar, 2.4)] {
         scene.add(outer, Material::Cortex, 1.0);
         scene.add(inner, Material::Cortex, -1.0);
         scene.add(inner, Material::Spongy, dense * fit.fraction);

@@ -30,7 +30,7 @@ impl PelvisShape {
             }
             d
         });
-        let thickness = 0.45 * self.cortex;
+        let thickness = 0.4 * self.cortex;
         let inner: Vec<f32> = outer.iter().map(|d| d + thickness).collect();
         [grid.mesh(&outer), grid.mesh(&inner)]
     }
@@ -56,10 +56,10 @@ impl PelvisShape {
         let n = |x: f32, y: f32, z: f32, r: f32| Node { center: self.sacral(v(x, y, z)), radius: r };
         let levels = [
             (107.0, -52.0, 13.0, 19.0, 52.0, 11.0),
-            (84.0, -72.0, 10.0, 15.0, 45.0, 9.0),
-            (63.0, -85.0, 8.5, 12.0, 34.0, 6.5),
-            (45.0, -91.0, 7.0, 9.0, 25.0, 5.0),
-            (30.0, -90.0, 5.5, 6.0, 17.0, 4.0),
+            (84.0, -72.0, 10.0, 15.0, 45.0, 8.0),
+            (63.0, -85.0, 8.0, 12.0, 34.0, 5.0),
+            (45.0, -91.0, 6.0, 9.0, 25.0, 3.6),
+            (30.0, -90.0, 4.5, 6.0, 17.0, 2.8),
         ];
         let mut bone = Skeleton::new();
         for (i, (y, z, r, body, wing, thick)) in levels.iter().enumerate() {
@@ -77,7 +77,7 @@ impl PelvisShape {
             bone.push(Element::Rod(n(0.0, *y, z - 12.0, 3.2), n(0.0, y - 13.0, z - 17.0, 2.4)), 6.0);
         }
         let tail =
-            [n(0.0, 20.0, -88.0, 5.0), n(0.0, 10.0, -82.0, 4.2), n(0.0, 0.0, -74.0, 3.4), n(0.0, -8.0, -65.0, 2.5)];
+            [n(0.0, 20.0, -88.0, 4.2), n(0.0, 10.0, -82.0, 3.6), n(0.0, 0.0, -74.0, 3.0), n(0.0, -8.0, -65.0, 2.2)];
         bone.chain(&tail, 2.0);
         bone
     }

@@ -68,7 +68,7 @@ impl Development {
             body_from: 0.5,
             base: if chance(rng, 0.3) { uniform(rng, 0.0, 0.12) } else { 0.0 },
             ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.3 * s, 1.0) },
-            gamma: (normal(rng, 0.35, 0.25 * s)).exp(),
+            gamma: (normal(rng, 0.44, 0.25 * s)).exp(),
             sigmoid: uniform(rng, 0.0, 0.3 + 0.6 * s),
             fine: [fine, uniform(rng, 1.0, 4.0)],
             medium: [medium, uniform(rng, 6.0, 20.0)],
