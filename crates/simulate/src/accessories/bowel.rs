@@ -18,7 +18,7 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
     let mut feces = Mesh::default();
     let mut colon = |rng: &mut FilmRng, start: Vec3, heading: f32, most: f32, radius: [f32; 2], filled: f32| {
         let (n, radius) = (uniform(rng, 1.0, most + 1.0) as usize, uniform(rng, radius[0], radius[1]));
-        let balls = chain(rng, start, heading, n, radius);
+        let balls = chain(rng, start, heading, n, radius, [inlet.x, 0.64 * wide]);
         let form = blend(&balls, 2.4, 0.8 * radius, rng);
         if chance(rng, filled) { feces.append(&form) } else { gas.append(&form) }
     };
@@ -55,13 +55,21 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
     mottle(rng, scene, &feces);
 }
 
-/// Balls that follow each other like the haustra of a loop of bowel.
-fn chain(rng: &mut FilmRng, start: Vec3, heading: f32, n: usize, radius: f32) -> Vec<(Vec3, f32)> {
+/// Balls that follow each other like the haustra of a loop of bowel, within the belly: its middle and half width.
+fn chain(
+    rng: &mut FilmRng,
+    start: Vec3,
+    heading: f32,
+    n: usize,
+    radius: f32,
+    [middle, half]: [f32; 2],
+) -> Vec<(Vec3, f32)> {
     let mut heading = heading;
     let mut at = start;
     let mut balls = Vec::new();
     for _ in 0..n {
         let r = radius * uniform(rng, 0.6, 1.2);
+        at.x = at.x.clamp(middle - half, middle + half);
         balls.push((at, r));
         heading += normal(rng, 0.0, 0.45);
         let (s, c) = heading.sin_cos();

@@ -36,7 +36,8 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option
         },
         |surface| shell(surface, 1.4),
     );
-    let sacrum = own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
+    let sacrum =
+        own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
     let lumbar = template.lumbar.each_ref().map(in_place);
     // Vertebrae bear more and hold more spongy bone than the ilium.
     for ([outer, inner], dense) in [(&left, 1.0), (&right, 1.0), (&sacrum, 1.1), (&lumbar, 2.4)] {

@@ -117,9 +117,8 @@ fn along<const N: usize>(nodes: &[(f32, [f32; N])], x: f32) -> [f32; N] {
     let width = nodes[i + 1].0 - nodes[i].0;
     std::array::from_fn(|k| {
         let (a, b) = (nodes[i].1[k], nodes[i + 1].1[k]);
-        let slope = |low: (f32, [f32; N]), high: (f32, [f32; N])| {
-            (high.1[k] - low.1[k]) / (high.0 - low.0).max(1e-3) * width
-        };
+        let slope =
+            |low: (f32, [f32; N]), high: (f32, [f32; N])| (high.1[k] - low.1[k]) / (high.0 - low.0).max(1e-3) * width;
         let (start, end) = (slope(before, nodes[i + 1]), slope(nodes[i], after));
         let (t2, t3) = (t * t, t * t * t);
         a * (2.0 * t3 - 3.0 * t2 + 1.0) + start * (t3 - 2.0 * t2 + t) + b * (3.0 * t2 - 2.0 * t3) + end * (t3 - t2)

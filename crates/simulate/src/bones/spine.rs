@@ -116,7 +116,10 @@ impl PelvisShape {
             arch.chain(&transverse, 5.0);
             arch.push(Element::Rod(n(s * 18.0 * broad, 16.0, -32.0, 4.2), n(s * 16.5 * broad, 3.0, -35.0, 5.4)), 4.0);
             arch.push(Element::Rod(n(s * 14.5, 2.0, -38.0, 4.4), n(s * 12.5, -17.0, -41.0, 4.6)), 4.0);
-            arch.push(Element::Slab(n(s * 14.0, 4.0, -37.0, 3.4), n(s * 12.0, -12.0, -41.0, 3.4), n(0.0, -3.0, -48.0, 3.2)), 5.0);
+            arch.push(
+                Element::Slab(n(s * 14.0, 4.0, -37.0, 3.4), n(s * 12.0, -12.0, -41.0, 3.4), n(0.0, -3.0, -48.0, 3.2)),
+                5.0,
+            );
         }
         arch.push(Element::Slab(n(0.0, 1.0, -47.0, 3.0), n(0.0, -5.0, -70.0, 2.8), n(0.0, -17.0, -64.0, 3.6)), 4.0);
         let (arch_low, arch_high) = arch.bounding_box();
@@ -139,8 +142,7 @@ impl PelvisShape {
         let grid = Grid::even(low, high, step);
         let (wall, plate, compact) = (0.35 * self.cortex, 0.75 * self.cortex, 0.75 * self.cortex);
         let outer = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, 0.0, 0.0), arch.distance(p), 3.0));
-        let inner =
-            grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, wall, plate), arch.distance(p) + compact, 3.0));
+        let inner = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, wall, plate), arch.distance(p) + compact, 3.0));
         [grid.mesh(&outer), grid.mesh(&inner)]
     }
 }
