@@ -2,8 +2,9 @@
 
 use coxa_schema::{BodyPart, FractureType, Sex, Side};
 
-use super::draw::{draw_fragment, draw_pelvis, draw_soft};
+use super::draw::{draw_fragment, draw_pelvis};
 use super::patient::{Patient, place};
+use super::soft::draw_soft;
 use super::viewpoint::{Frame, Viewpoint};
 use crate::accessories;
 use crate::accessories::landmarks::{HipLandmarks, Landmarks};

@@ -29,35 +29,45 @@ impl PelvisShape {
         };
         let n = |x: f32, y: f32, z: f32, r: f32| Node { center: place(v(x, y, z)), radius: r };
         let mut arch = Skeleton::new();
+        let broad = 1.0 - 0.02 * l;
         for s in [-1.0, 1.0] {
-            arch.push(Element::Rod(n(s * 14.0, 5.0, -14.0, 5.0), n(s * 15.0, 4.0, -30.0, 5.0)), 3.0);
-            let transverse =
-                [n(s * 14.0, 4.0, -26.0, 5.0), n(s * 30.0, 5.0, -28.0, 4.2), n(s * (42.0 - l), 8.0, -30.0, 3.4)];
-            arch.chain(&transverse, 3.0);
-            arch.push(Element::Rod(n(s * 15.0, 15.0, -33.0, 6.0), n(s * 14.0, -2.0, -36.0, 5.0)), 3.0);
-            arch.push(Element::Rod(n(s * 14.0, -2.0, -36.0, 5.0), n(s * 13.0, -18.0, -38.0, 5.5)), 3.0);
-            arch.push(Element::Rod(n(s * 13.0, 0.0, -36.0, 4.0), n(0.0, -2.0, -46.0, 4.0)), 3.0);
+            // Pedicle, transverse process, upper and lower facet, lamina.
+            arch.push(Element::Rod(n(s * 15.0 * broad, 4.0, -13.0, 5.0), n(s * 15.5 * broad, 3.0, -28.0, 4.6)), 4.0);
+            let transverse = [
+                n(s * 15.0, 4.0, -27.0, 4.2),
+                n(s * 28.0, 5.0, -29.0, 3.0),
+                n(s * (41.0 - l), 8.5 - 2.0 * l, -31.0, 2.0),
+            ];
+            arch.chain(&transverse, 5.0);
+            arch.push(Element::Rod(n(s * 18.0 * broad, 16.0, -32.0, 4.2), n(s * 16.5 * broad, 3.0, -35.0, 5.4)), 4.0);
+            arch.push(Element::Rod(n(s * 14.5, 2.0, -38.0, 4.4), n(s * 12.5, -17.0, -41.0, 4.6)), 4.0);
+            arch.push(
+                Element::Slab(n(s * 14.0, 4.0, -37.0, 3.4), n(s * 12.0, -12.0, -41.0, 3.4), n(0.0, -3.0, -48.0, 3.2)),
+                5.0,
+            );
         }
-        arch.push(Element::Slab(n(0.0, 2.0, -46.0, 3.2), n(0.0, -6.0, -68.0, 3.6), n(0.0, -15.0, -62.0, 3.6)), 3.0);
+        arch.push(Element::Slab(n(0.0, 1.0, -47.0, 3.0), n(0.0, -5.0, -70.0, 2.8), n(0.0, -17.0, -64.0, 3.6)), 4.0);
         let (arch_low, arch_high) = arch.bounding_box();
         let center = place(Vec3::default());
         let up = (place(v(0.0, 1.0, 0.0)) - center).unit();
         let front = v(0.0, -up.z, up.y);
-        let body = |p: Vec3| {
+        // Wider and higher at the rims than in between, as the disc bulges into the plates; `wall` and `plate` take off its shell.
+        let body = |p: Vec3, wall: f32, plate: f32| {
             let q = p - center;
             let (x, y, z) = (q.x, q.dot(up), q.dot(front));
-            let waist = 1.0 - 0.10 * (1.0 - (y / (13.5)).powi(2)).max(0.0);
-            let (a, b) = (25.0 * waist, 17.5 * waist);
+            let waist = 1.0 - 0.15 * (1.0 - (y / 13.5).powi(2)).max(0.0);
+            let (a, b) = (25.5 * broad * waist, 17.5 * broad * waist);
             let r = ((x / a).powi(2) + (z / b).powi(2)).sqrt();
             let radial = (r - 1.0) * b.min(a) * 1.1;
-            smooth_max(radial, y.abs() - 13.5, 4.0)
+            let hollow = 2.4 * (1.0 - r * r).max(0.0);
+            smooth_max(radial + wall, y.abs() - (14.0 - hollow) + plate, 2.5)
         };
         let low = v(arch_low.x.min(center.x - 27.0), arch_low.y.min(center.y - 24.0), arch_low.z);
         let high = v(arch_high.x.max(center.x + 27.0), arch_high.y.max(center.y + 24.0), center.z + 25.0);
         let grid = Grid::even(low, high, step);
-        let outer = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p), arch.distance(p), 3.0));
-        let thickness = 1.0 * self.cortex;
-        let inner: Vec<f32> = outer.iter().map(|d| d + thickness).collect();
+        let (wall, plate, compact) = (0.35 * self.cortex, 0.75 * self.cortex, 0.75 * self.cortex);
+        let outer = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, 0.0, 0.0), arch.distance(p), 3.0));
+        let inner = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, wall, plate), arch.distance(p) + compact, 3.0));
         [grid.mesh(&outer), grid.mesh(&inner)]
     }
 }

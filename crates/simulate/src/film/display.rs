@@ -6,15 +6,6 @@ use super::beam::gaussian_blur;
 use super::truth::{FilmTruth, SimulatedFilm};
 use crate::random::{FilmRng, Stream, chance, normal, stream, uniform};
 
-/// The area outside the collimated field.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Surround {
-    /// Blackened by the workstation.
-    Black,
-    /// Left as it is: not exposed, hence white.
-    White,
-}
-
 /// How a film is processed for display.
 #[derive(Clone, Copy, Debug)]
 pub struct Development {
@@ -40,8 +31,9 @@ pub struct Development {
     pub collimation: [f32; 4],
     /// Turn of the collimator against the film, degrees.
     pub collimator_turn: f32,
-    /// Look of the collimated border.
-    pub surround: Surround,
+    /// Display value of the collimated border: 0 where the workstation blackened it, white or gray where it is shown as it is, not
+    /// exposed but for scatter.
+    pub surround: f32,
     /// Width of a bright line at the film's edges in fractions of the film, as scanned cassettes have.
     pub frame: f32,
     /// Dust and scratches of a scanned film or a dirty plate: how many, and the seed of where.
@@ -67,21 +59,25 @@ impl Development {
                 *edge = uniform(rng, 0.005, 0.02 + 0.06 * s);
             }
         }
+        // A field much shorter than the cassette.
+        if chance(rng, 0.1 * s) {
+            collimation[if chance(rng, 0.3) { 1 } else { 3 }] = uniform(rng, 0.04, 0.24);
+        }
         Self {
             range: [uniform(rng, 0.03, 0.08 + 0.17 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
             body_from: 0.5,
             base: if chance(rng, 0.3) { uniform(rng, 0.0, 0.12) } else { 0.0 },
             ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.3 * s, 1.0) },
-            gamma: (normal(rng, 0.35, 0.25 * s)).exp(),
+            gamma: (normal(rng, 0.44, 0.25 * s)).exp(),
             sigmoid: uniform(rng, 0.0, 0.3 + 0.6 * s),
             fine: [fine, uniform(rng, 1.0, 4.0)],
             medium: [medium, uniform(rng, 6.0, 20.0)],
             equalize,
             collimation,
             collimator_turn: normal(rng, 0.0, 0.8 * s),
-            surround: if chance(rng, 0.25) { Surround::White } else { Surround::Black },
+            surround: if chance(rng, 0.35) { uniform(rng, 0.55, 0.97) } else { 0.0 },
             frame: if chance(rng, 0.2) { uniform(rng, 0.001, 0.008) } else { 0.0 },
-            dirt: (if chance(rng, 0.25) { uniform(rng, 1.0, 24.0) as usize } else { 0 }, uniform(rng, 0.0, 4e9) as u32),
+            dirt: (if chance(rng, 0.12) { uniform(rng, 1.0, 14.0) as usize } else { 0 }, uniform(rng, 0.0, 4e9) as u32),
             bits: [8, 10, 12, 12, 12, 14][(uniform(rng, 0.0, 6.0) as usize).min(5)],
             monochrome1: chance(rng, 0.15),
         }
@@ -142,13 +138,13 @@ fn curve(x: f32, d: &Development) -> f32 {
     bent + d.sigmoid * (s - bent)
 }
 
-/// Specks and thin straight scratches along the plate's travel.
+/// Specks and, rarely, thin straight scratches along the plate's travel.
 fn soil(value: &mut [f32], width: usize, height: usize, (count, seed): (usize, u32)) {
     let mut rng = stream(u64::from(seed), 0, Stream::Display);
     for _ in 0..count {
         let (x, y) = (uniform(&mut rng, 0.0, width as f32 - 1.0), uniform(&mut rng, 0.0, height as f32 - 1.0));
         let shade = if chance(&mut rng, 0.7) { uniform(&mut rng, 0.05, 0.5) } else { uniform(&mut rng, -0.3, -0.05) };
-        let length = if chance(&mut rng, 0.25) { uniform(&mut rng, 0.02, 0.2) * width as f32 } else { 1.0 };
+        let length = if chance(&mut rng, 0.04) { uniform(&mut rng, 0.01, 0.06) * width as f32 } else { 1.0 };
         let row = y as usize * width;
         for i in x as usize..((x + length) as usize + 1).min(width) {
             value[row + i] = (value[row + i] + shade).clamp(0.0, 1.0);
@@ -158,7 +154,7 @@ fn soil(value: &mut [f32], width: usize, height: usize, (count, seed): (usize, u
 
 fn collimate(value: &mut [f32], width: usize, height: usize, d: &Development) {
     let (w, h) = (width as f32, height as f32);
-    let outside = if d.surround == Surround::White { 0.92 } else { 0.0 };
+    let outside = d.surround;
     let (sin, cos) = d.collimator_turn.to_radians().sin_cos();
     let [left, top, right, bottom] = d.collimation;
     let none = d.collimation == [0.0; 4];
