@@ -75,7 +75,7 @@ impl FemurShape {
             neck_shaft_angle: normal(rng, 126.5, 6.5).clamp(108.0, 146.0),
             neck_length: 57.5 * (1.0 + normal(rng, 0.0, 0.075)),
             neck_width: 1.0 + normal(rng, 0.0, 0.06),
-            shaft_radius: 15.4 * (1.0 + normal(rng, 0.0, 0.06)),
+            shaft_radius: 14.7 * (1.0 + normal(rng, 0.0, 0.06)),
             cortex: 1.0,
             density: 1.0,
             singh: 1.0,
@@ -158,9 +158,10 @@ impl FemurShape {
     /// A point on the shaft axis, `below` millimeters under the neck base.
     #[must_use]
     pub fn on_shaft(&self, below: f32) -> Vec3 {
-        let t = below / self.length;
-        let arch = 4.0 * t * (1.0 - t);
-        self.neck_base() + v(self.varus_bow * arch, -below, self.bow * arch - 3.0 * t)
+        // Straight below the trochanters, then bending away.
+        let t = (below / self.length - 0.15).max(0.0);
+        let arch = -1.4 * t * t;
+        self.neck_base() + v(self.varus_bow * arch, -below, self.bow * arch)
     }
 
     /// The implicit function of the bone's outer surface, to be sampled.
@@ -295,7 +296,7 @@ impl FemurShape {
         let axis = self.on_shaft((-q.y).max(0.0) * k) - self.neck_base();
         let (x, z) = (q.x - axis.x / k, q.z - axis.z / k);
         let side = x * x / (x * x + z * z).max(1.0);
-        let wall = 4.0 + 3.7 * side + if z < 0.0 { 0.8 * (1.0 - side) } else { 0.0 };
+        let wall = 3.6 + 4.4 * side + if z < 0.0 { 0.8 * (1.0 - side) } else { 0.0 };
         let medial = smoothstep(6.0, -8.0, x);
         // The lesser trochanter stands off the wall with a thin shell of its own.
         let off = smoothstep(17.0, 21.0, x.hypot(z)) * smoothstep(-44.0, -30.0, q.y) * smoothstep(-9.0, -16.0, z);

@@ -53,9 +53,9 @@ impl Relief {
     /// Draws the relief of a person's femora, and with small differences that of each, right then left.
     #[must_use]
     pub fn draw_both(rng: &mut FilmRng, shapes: &[FemurShape; 2]) -> [Self; 2] {
-        let trabeculae = uniform(rng, -0.9, 0.5).exp();
+        let trabeculae = uniform(rng, -1.4, 0.2).exp();
         let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.15) } else { 0.0 };
-        let grain = uniform(rng, -1.4, -0.1).exp();
+        let grain = uniform(rng, -1.2, -0.2).exp();
         let strength = uniform(rng, 0.3, 1.3);
         let person = Self::draw(rng, strength, shapes[0].greater);
         shapes.map(|shape| {
@@ -181,11 +181,10 @@ impl Relief {
         if spongy <= 0.0 {
             return 0.0;
         }
-        let ([c, t], tile) = (shape.trabecular_coordinates(p), noise::tile());
-        let [a, b] = self.salt;
-        let streak = |q: [f32; 2], salt: f32| noise::tile_at(tile, q[0] * 11.0 + a + salt, q[1] * 3.0 + b);
-        let speck = noise::tile_at(tile, p.x * 9.0 + b, p.y * 9.0 + a);
-        self.grain * spongy * (0.55 * streak(c, 0.0) + 0.55 * streak(t, 200.0) + 0.6 * speck)
+        let ([along, _], tile, [a, b]) = (shape.trabecular_coordinates(p), noise::tile(), self.salt);
+        let streak = noise::tile_at(tile, along[0] * 17.0 + a, along[1] * 4.5 + b);
+        let speck = noise::tile_at(tile, p.x * 15.0 + b, p.y * 15.0 + a);
+        self.grain * spongy * (0.7 * streak + 0.75 * speck)
     }
 
     /// Share of the spongy bone that is there at a point of the frontal plane, 0..=1: less in the fossa.
