@@ -55,7 +55,7 @@ impl Relief {
     pub fn draw_both(rng: &mut FilmRng, shapes: &[FemurShape; 2]) -> [Self; 2] {
         let trabeculae = uniform(rng, -1.4, 0.2).exp();
         let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.15) } else { 0.0 };
-        let grain = uniform(rng, -1.2, -0.2).exp();
+        let grain = uniform(rng, -1.2, -0.4).exp();
         let strength = uniform(rng, 0.3, 1.3);
         let person = Self::draw(rng, strength, shapes[0].greater);
         shapes.map(|shape| {
@@ -177,7 +177,7 @@ impl Relief {
     /// Millimeters of compact bone that the grain adds or takes at a point of the frontal plane: none in the canal.
     fn grain(&self, shape: &FemurShape, p: Vec3) -> f32 {
         let q = (p - shape.neck_base()) * (1.0 / shape.scale());
-        let spongy = smoothstep(-75.0, -25.0, q.y) * (1.0 + 0.8 * smoothstep(-4.0, 10.0, q.x));
+        let spongy = smoothstep(-75.0, -25.0, q.y) * (1.2 + 0.7 * smoothstep(-4.0, 10.0, q.x));
         if spongy <= 0.0 {
             return 0.0;
         }
