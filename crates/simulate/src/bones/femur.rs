@@ -44,6 +44,8 @@ pub struct FemurShape {
     pub greater: f32,
     /// Size of the lesser trochanter over the mean.
     pub lesser: f32,
+    /// How far the crest between the trochanters stands out behind, over the mean.
+    pub crest: f32,
     /// Anterior bow of the shaft, millimeters over the modeled length.
     pub bow: f32,
     /// Lateral bow, millimeters over the modeled length.
@@ -85,6 +87,7 @@ impl FemurShape {
             singh: 1.0,
             greater: 1.0 + normal(rng, 0.0, 0.05),
             lesser: 1.0 + normal(rng, 0.0, 0.15),
+            crest: uniform(rng, 0.55, 1.15),
             bow: uniform(rng, 2.0, 16.0),
             varus_bow: normal(rng, 0.0, 5.0),
             collar: if arthritic { uniform(rng, 0.5, 4.5) } else { uniform(rng, 0.0, 0.4) },
@@ -273,8 +276,13 @@ impl FemurShape {
             [11, 10, 2],
         ];
         bone.slabs(&greater, &slabs, 5.0);
-        let crest =
-            [n(7.0, 22.0, -8.0, 7.5), n(3.5, 8.0, -11.0, 8.0), n(-5.0, -3.0, -12.0, 8.0), n(-12.0, -14.0, -15.0, 7.0)];
+        let h = self.crest;
+        let crest = [
+            n(7.0, 22.0, -8.0 * h, 7.5),
+            n(3.5, 8.0, -11.0 * h, 8.0),
+            n(-5.0, -3.0, -12.0 * h, 8.0),
+            n(-12.0, -14.0, -15.0, 7.0),
+        ];
         bone.chain(&crest, 10.0);
         // It rises gently from the shaft below.
         bone.chain(&[n(-8.0, -18.0, -6.0, 11.0), n(-13.0, -17.0, -17.0, 6.5 * l)], 10.0);

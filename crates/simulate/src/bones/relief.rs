@@ -200,6 +200,13 @@ impl Relief {
 impl Line {
     /// Signed distance from the line (positive laterally) and place along it (0..=1) of a point at most `reach` away.
     fn closest(&self, q: [f32; 2], reach: f32) -> Option<(f32, f32)> {
+        // Most points are far from most lines: those outside the box around a line are told first.
+        let far = |k: usize| {
+            self.points.iter().all(|p| p[k] > q[k] + reach) || self.points.iter().all(|p| p[k] < q[k] - reach)
+        };
+        if far(0) || far(1) {
+            return None;
+        }
         let mut best = (reach, 0.0, 1.0);
         for (i, pair) in self.points.windows(2).enumerate() {
             let [a, b] = [pair[0], pair[1]];
