@@ -3,9 +3,13 @@
 //! The rest frame of a *left* femur has the head's center at the origin, the shaft pointing down (−y) and the neck in the plane
 //! `z = 0`; lateral is +x, anterior +z. A right femur is its mirror image.
 //!
-//! Measures: head diameter 43 ± 3 mm in women and 48 ± 3 mm in men, offset 40–46 mm, neck–shaft angle 126 ± 6° (Noble et al.,
-//! Clin Orthop 1988; Boese et al., Skeletal Radiol 2016; Unnanuntana et al., J Bone Joint Surg Am 2010), cortical thickness of
-//! the shaft 5–8 mm, thinning with age (Noble et al. 1995; Dorr et al., Bone 1993).
+//! Measures: head diameter 43 ± 3 mm in women and 48 ± 3 mm in men, neck–shaft angle 126 ± 6° (Noble et al., Clin Orthop 1988;
+//! Boese et al., Skeletal Radiol 2016; Unnanuntana et al., J Bone Joint Surg Am 2010), cortical thickness of the shaft 5–8 mm,
+//! thinning with age (Noble et al. 1995; Dorr et al., Bone 1993). The outlines follow means over the femora of ten adults in CT
+//! pose (VSDFullBodyBoneModels v2, Fischer 2023) and of three of LibHip (Moshfeghifar et al. 2022), in radii of the head from its
+//! center, with the shaft vertical: offset 1.95 ± 0.2, tip of the greater trochanter 0.45 ± 0.2 above, its widest level 0.85
+//! below, upper edge of the neck at the center's level, tip of the lesser trochanter 2.1 ± 0.2 below and 1.1 behind, shaft 1.3
+//! wide and 1.2 deep.
 
 use rand::SeedableRng;
 
@@ -40,6 +44,8 @@ pub struct FemurShape {
     pub greater: f32,
     /// Size of the lesser trochanter over the mean.
     pub lesser: f32,
+    /// How far the crest between the trochanters stands out behind, over the mean.
+    pub crest: f32,
     /// Anterior bow of the shaft, millimeters over the modeled length.
     pub bow: f32,
     /// Lateral bow, millimeters over the modeled length.
@@ -75,12 +81,13 @@ impl FemurShape {
             neck_shaft_angle: normal(rng, 126.5, 6.5).clamp(108.0, 146.0),
             neck_length: 57.5 * (1.0 + normal(rng, 0.0, 0.075)),
             neck_width: 1.0 + normal(rng, 0.0, 0.06),
-            shaft_radius: 15.4 * (1.0 + normal(rng, 0.0, 0.06)),
+            shaft_radius: 14.7 * (1.0 + normal(rng, 0.0, 0.06)),
             cortex: 1.0,
             density: 1.0,
             singh: 1.0,
             greater: 1.0 + normal(rng, 0.0, 0.05),
             lesser: 1.0 + normal(rng, 0.0, 0.15),
+            crest: uniform(rng, 0.55, 1.15),
             bow: uniform(rng, 2.0, 16.0),
             varus_bow: normal(rng, 0.0, 5.0),
             collar: if arthritic { uniform(rng, 0.5, 4.5) } else { uniform(rng, 0.0, 0.4) },
@@ -158,9 +165,10 @@ impl FemurShape {
     /// A point on the shaft axis, `below` millimeters under the neck base.
     #[must_use]
     pub fn on_shaft(&self, below: f32) -> Vec3 {
-        let t = below / self.length;
-        let arch = 4.0 * t * (1.0 - t);
-        self.neck_base() + v(self.varus_bow * arch, -below, self.bow * arch - 3.0 * t)
+        // Straight below the trochanters, then bending away.
+        let t = (below / self.length - 0.15).max(0.0);
+        let arch = -1.4 * t * t;
+        self.neck_base() + v(self.varus_bow * arch, -below, self.bow * arch)
     }
 
     /// The implicit function of the bone's outer surface, to be sampled.
@@ -268,8 +276,13 @@ impl FemurShape {
             [11, 10, 2],
         ];
         bone.slabs(&greater, &slabs, 5.0);
-        let crest =
-            [n(7.0, 22.0, -8.0, 7.5), n(3.5, 8.0, -11.0, 8.0), n(-5.0, -3.0, -12.0, 8.0), n(-12.0, -14.0, -15.0, 7.0)];
+        let h = self.crest;
+        let crest = [
+            n(7.0, 22.0, -8.0 * h, 7.5),
+            n(3.5, 8.0, -11.0 * h, 8.0),
+            n(-5.0, -3.0, -12.0 * h, 8.0),
+            n(-12.0, -14.0, -15.0, 7.0),
+        ];
         bone.chain(&crest, 10.0);
         // It rises gently from the shaft below.
         bone.chain(&[n(-8.0, -18.0, -6.0, 11.0), n(-13.0, -17.0, -17.0, 6.5 * l)], 10.0);
@@ -295,14 +308,15 @@ impl FemurShape {
         let axis = self.on_shaft((-q.y).max(0.0) * k) - self.neck_base();
         let (x, z) = (q.x - axis.x / k, q.z - axis.z / k);
         let side = x * x / (x * x + z * z).max(1.0);
-        let wall = 4.0 + 3.7 * side + if z < 0.0 { 0.8 * (1.0 - side) } else { 0.0 };
+        let wall = 3.6 + 4.4 * side + if z < 0.0 { 0.8 * (1.0 - side) } else { 0.0 };
         let medial = smoothstep(6.0, -8.0, x);
         // The lesser trochanter stands off the wall with a thin shell of its own.
         let off = smoothstep(17.0, 21.0, x.hypot(z)) * smoothstep(-44.0, -30.0, q.y) * smoothstep(-9.0, -16.0, z);
         let grown = (medial * smoothstep(14.0, -0.6 * self.flare, q.y)
             + (1.0 - medial) * smoothstep(0.0, -self.flare, q.y))
             * (1.0 - 0.85 * medial * off);
-        let base = 0.55 + (wall - 0.55) * grown;
+        let shell = 0.55 - 0.15 * smoothstep(-5.0, 15.0, q.y);
+        let base = shell + (wall - shell) * grown;
         // The neck is thick below (calcar) and thin above, the head's shell thinner still.
         let n = self.neck_axis();
         let s = 1.0 + p.dot(n) / self.neck_length;
@@ -310,8 +324,8 @@ impl FemurShape {
         let on_neck = smoothstep(0.0, 0.22, s) * smoothstep(0.88, 0.5, s);
         let calcar = 3.0 * on_neck * smoothstep(-6.0, -15.0, across);
         let above = 0.35 * on_neck * smoothstep(4.0, 12.0, across);
-        let crown = (0.22 + 0.1 * smoothstep(5.0, -15.0, p.x / k)) * smoothstep(0.72, 0.92, s);
-        k * (base.max(0.55 + calcar) + above - crown)
+        let crown = (0.1 + 0.1 * smoothstep(5.0, -15.0, p.x / k)) * smoothstep(0.72, 0.92, s);
+        k * (base.max(shell + calcar) + above - crown).max(0.2)
     }
 
     /// Volume fraction of compact bone that attenuates like the spongy inside at a point of the frontal plane, before texture:
@@ -327,8 +341,7 @@ impl FemurShape {
         let trochanter = smoothstep(-4.0, 10.0, q.x) * smoothstep(-40.0, -10.0, q.y);
         let head = smoothstep(1.05, 0.8, p.length() / self.head_radius);
         let left = self.left();
-        let bone = 0.1 + 0.02 * self.singh - 0.035 * trochanter
-            + 0.02 * head
+        let bone = 0.1 + 0.02 * self.singh - 0.035 * trochanter - 0.025 * head
             + 0.1 * compressive * left[0]
             + 0.085 * tensile * left[1]
             + 0.045 * secondary * left[2]
@@ -351,8 +364,14 @@ impl FemurShape {
         let fan = |foot: Vec3, top: Vec3, width: [f32; 2]| {
             let axis = top - foot;
             let t = (p - foot).dot(axis) / axis.dot(axis);
+            if !(-0.15..1.3).contains(&t) {
+                return 0.0;
+            }
             let off = ((p - foot) - axis * t).length() / k;
             let width = width[0] + width[1] * t.clamp(0.0, 1.2);
+            if off > 3.0 * width {
+                return 0.0;
+            }
             (-(off / width).powi(2)).exp() * smoothstep(-0.15, 0.15, t) * smoothstep(1.3, 1.0, t)
         };
         let compressive = fan(self.on_neck(0.22, -18.0 * k), v(-2.0, 20.0, 0.0) * k, [5.0, 8.0]);
@@ -484,6 +503,24 @@ mod tests {
                 assert!(bone.distance(p).abs() < 6.0, "{name} trochanter of {n}: {}", bone.distance(p));
             }
             assert!(bone.distance(shape.on_shaft(150.0)) < -10.0);
+        }
+    }
+
+    #[test]
+    fn the_greater_trochanter_is_widest_near_the_heads_lower_pole_and_tapers_to_the_shaft() {
+        for n in 0..8 {
+            let shape = FemurShape { neck_shaft_angle: 126.5, neck_length: 57.5, ..FemurShape::numbered(n) };
+            let (bone, r) = (shape.skeleton(), shape.head_radius);
+            let inside = |x: f32, y: f32| (-6..=6).any(|z| bone.distance(v(x, y, 0.15 * r * z as f32)) < 0.0);
+            // The outline's lateral edge so many head radii below the center, in head radii.
+            let edge = |level: f32| (0..160).rev().map(|i| 0.02 * i as f32).find(|x| inside(x * r, -level * r));
+            let at = |level: f32| edge(level).unwrap_or(f32::MIN);
+            let widest = (0..60).map(|i| 0.05 * i as f32).max_by(|a, b| at(*a).total_cmp(&at(*b))).unwrap_or(0.0);
+            assert!((0.6..1.35).contains(&widest), "{n}: {widest}");
+            assert!(at(0.37) > at(widest) - 0.2, "{n}: {} and {}", at(0.37), at(widest));
+            assert!(at(2.2) < at(widest) - 0.15 && at(4.0) < at(widest) - 0.25, "{n}");
+            assert!((0.2..0.75).contains(&(shape.greater_trochanter().y / r)));
+            assert!((1.8..2.5).contains(&(-shape.lesser_trochanter().y / r)));
         }
     }
 

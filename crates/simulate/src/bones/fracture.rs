@@ -112,7 +112,7 @@ impl Fracture {
         );
         let k = shape.scale();
         // Subcapital, transcervical, basicervical.
-        let place = choose(rng, &[(0.72, 0.5), (0.52, 0.33), (0.24, 0.17)]) + uniform(rng, -0.07, 0.07);
+        let place = choose(rng, &[(0.72, 0.5), (0.52, 0.33), (0.36, 0.17)]) + uniform(rng, -0.07, 0.07);
         let center = shape.on_neck(place, 0.0);
         let axis = shape.neck_axis();
         let tilt = uniform(rng, -24.0, 20.0);

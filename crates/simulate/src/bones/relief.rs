@@ -53,9 +53,9 @@ impl Relief {
     /// Draws the relief of a person's femora, and with small differences that of each, right then left.
     #[must_use]
     pub fn draw_both(rng: &mut FilmRng, shapes: &[FemurShape; 2]) -> [Self; 2] {
-        let trabeculae = uniform(rng, -0.9, 0.5).exp();
+        let trabeculae = uniform(rng, -1.4, 0.2).exp();
         let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.15) } else { 0.0 };
-        let grain = uniform(rng, -1.4, -0.1).exp();
+        let grain = uniform(rng, -1.2, -0.4).exp();
         let strength = uniform(rng, 0.3, 1.3);
         let person = Self::draw(rng, strength, shapes[0].greater);
         shapes.map(|shape| {
@@ -177,15 +177,14 @@ impl Relief {
     /// Millimeters of compact bone that the grain adds or takes at a point of the frontal plane: none in the canal.
     fn grain(&self, shape: &FemurShape, p: Vec3) -> f32 {
         let q = (p - shape.neck_base()) * (1.0 / shape.scale());
-        let spongy = smoothstep(-75.0, -25.0, q.y) * (1.0 + 0.8 * smoothstep(-4.0, 10.0, q.x));
+        let spongy = smoothstep(-75.0, -25.0, q.y) * (1.2 + 0.7 * smoothstep(-4.0, 10.0, q.x));
         if spongy <= 0.0 {
             return 0.0;
         }
-        let ([c, t], tile) = (shape.trabecular_coordinates(p), noise::tile());
-        let [a, b] = self.salt;
-        let streak = |q: [f32; 2], salt: f32| noise::tile_at(tile, q[0] * 11.0 + a + salt, q[1] * 3.0 + b);
-        let speck = noise::tile_at(tile, p.x * 9.0 + b, p.y * 9.0 + a);
-        self.grain * spongy * (0.55 * streak(c, 0.0) + 0.55 * streak(t, 200.0) + 0.6 * speck)
+        let ([along, _], tile, [a, b]) = (shape.trabecular_coordinates(p), noise::tile(), self.salt);
+        let streak = noise::tile_at(tile, along[0] * 17.0 + a, along[1] * 4.5 + b);
+        let speck = noise::tile_at(tile, p.x * 15.0 + b, p.y * 15.0 + a);
+        self.grain * spongy * (0.7 * streak + 0.75 * speck)
     }
 
     /// Share of the spongy bone that is there at a point of the frontal plane, 0..=1: less in the fossa.
@@ -201,6 +200,13 @@ impl Relief {
 impl Line {
     /// Signed distance from the line (positive laterally) and place along it (0..=1) of a point at most `reach` away.
     fn closest(&self, q: [f32; 2], reach: f32) -> Option<(f32, f32)> {
+        // Most points are far from most lines: those outside the box around a line are told first.
+        let far = |k: usize| {
+            self.points.iter().all(|p| p[k] > q[k] + reach) || self.points.iter().all(|p| p[k] < q[k] - reach)
+        };
+        if far(0) || far(1) {
+            return None;
+        }
         let mut best = (reach, 0.0, 1.0);
         for (i, pair) in self.points.windows(2).enumerate() {
             let [a, b] = [pair[0], pair[1]];

@@ -37,6 +37,7 @@ pub(super) fn template(femur: &Mesh) -> Option<FemurTemplate> {
         singh: 1.0,
         greater: 1.0,
         lesser: 1.0,
+        crest: 1.0,
         bow: 8.0,
         varus_bow: 0.0,
         collar: 0.0,
