@@ -60,7 +60,7 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
     let mirror = if side == Some(Side::Right) { -1.0 } else { 1.0 };
     let middle = if side.is_some() { fit.half_distance } else { 0.0 };
     let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
-    let grain = 0.2 * patient.relief[0].trabeculae.sqrt();
+    let grain = 0.26 * patient.relief[0].trabeculae.sqrt();
     let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
     // Density and texture are taken once for about half a millimeter.
     let block = ((0.5 / camera.spacing).round() as usize).max(1);
@@ -75,7 +75,7 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
             let p = [(mirror * at.x - middle) / fit.scale, at.y / fit.scale];
             let (density, texture) = match side {
                 Some(_) => (hip_bone_density(p), hip_bone_grain(p, tile, salt)),
-                None => (1.0, noise::tile_at(tile, p[0] * 5.0 + salt[0], p[1] * 6.0 + salt[1])),
+                None => (1.0, 0.7 * hip_bone_grain([p[0] * 0.8, p[1]], tile, salt)),
             };
             let broad = 1.0 + 0.06 * noise::tile_at(tile, p[0] * 0.9 + salt[1], p[1] * 0.9 + salt[0]);
             let fraction = fit.fraction * density * broad;

@@ -89,7 +89,7 @@ impl PelvisFit {
             depth: 1.0 + normal(rng, 0.0, 0.05 * s),
             arch: 8.0 * female - 4.0 + normal(rng, 0.0, 3.0 * s),
             pubis: 12.0 * female - 6.0 + normal(rng, 0.0, 3.0 * s),
-            fraction: (0.105 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.035, 0.2),
+            fraction: (0.085 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.03, 0.18),
             waves,
             asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
         }
@@ -330,8 +330,9 @@ impl PelvisShape {
         let outwards = v(i.cos() * a.cos(), -i.sin() * a.cos(), a.sin());
         // Beyond the rim, only bone near the head is removed; the columns stay.
         let rim = (0.6 * self.overhang - q.dot(outwards)).max(q.length() - self.cavity - 9.0);
-        let hollow = cavity.min(fossa).min(notch).min(rim);
-        smooth_max(d, -hollow, 2.0)
+        // The walls thin out towards their edges, which are therefore faint.
+        let walled = smooth_max(d, -rim, 9.0);
+        smooth_max(walled, -cavity.min(fossa).min(notch), 2.0)
     }
 
     /// Cortical thickness of the hip bone at a point, millimeters.
@@ -350,8 +351,9 @@ impl PelvisShape {
             }
             smoothstep(13.0, 4.0, least)
         };
-        let base = 1.05 - 0.25 * smoothstep(45.0, 90.0, p.y);
-        (base + near_socket * (0.6 * roof - 0.1) + 0.45 * brim) * self.cortex
+        let plate = smoothstep(-26.0, -29.0, q.x) * smoothstep(-30.0, -20.0, q.y) * smoothstep(30.0, 15.0, q.y);
+        let base = 1.0 - 0.3 * smoothstep(45.0, 90.0, p.y);
+        (base + near_socket * (0.5 * roof - 0.15) + 0.8 * brim.max(plate)) * self.cortex
     }
 
     /// The outer surface of the left hip bone and the inner surface of its cortex.
@@ -404,10 +406,12 @@ pub fn hip_bone_density(p: [f32; 2]) -> f32 {
 pub fn hip_bone_grain(p: [f32; 2], tile: &[f32], salt: [f32; 2]) -> f32 {
     let (x, y) = (p[0] + 6.0, p[1] + 30.0);
     let (along, angle) = (x.hypot(y), x.atan2(y));
-    let fan = tile_at(tile, angle * 300.0 + salt[0], along * 1.5 + salt[1]);
-    let arch = tile_at(tile, angle * 110.0 + salt[1], along * 6.0 + salt[0] + 90.0);
-    let fine = tile_at(tile, p[0] * 4.6 + salt[1] + 50.0, p[1] * 4.0 + salt[0]);
-    0.7 * fan + 0.4 * arch + 0.6 * fine
+    // Differences of neighboring values have no blotches.
+    let streak = |u: f32, w: f32| tile_at(tile, u, w) - tile_at(tile, u + 8.0, w);
+    let fan = streak(angle * 300.0 + salt[0], along * 1.4 + salt[1]);
+    let arch = streak(along * 4.0 + salt[0] + 90.0, angle * 110.0 + salt[1]);
+    let fine = streak(p[0] * 4.6 + p[1] * 1.5 + salt[1] + 50.0, p[1] * 3.6 + salt[0]);
+    0.65 * fan + 0.3 * arch + 0.45 * fine
 }
 
 #[cfg(test)]
