@@ -146,7 +146,7 @@ impl PelvisShape {
     pub fn template(rng: &mut FilmRng) -> Self {
         Self {
             cavity: 22.0 + uniform(rng, 2.0, 4.3),
-            opening: [normal(rng, 41.0, 4.5), normal(rng, 17.0, 6.0)],
+            opening: [normal(rng, 41.0, 4.5), normal(rng, 15.0, 5.5)],
             overhang: uniform(rng, -3.0, 2.5),
             cortex: uniform(rng, 0.55, 1.2),
             symphysis: uniform(rng, 1.2, 3.4),
@@ -200,9 +200,9 @@ impl PelvisShape {
             node(-74.0, -19.0, 37.0, 7.0),   // 32 symphysis, top
             node(-73.5, -34.5, 18.0, 6.6),   // 33 symphysis, bottom
             node(-58.0, -10.0, 41.0, 3.4),   // 34 pubic tubercle
-            node(-66.0, -40.0, 10.0, 5.6),   // 35 inferior ramus
-            node(-58.0, -46.5, -2.0, 5.6),   // 36 inferior ramus
-            node(-48.0, -49.5, -13.0, 6.4),  // 37 ischial ramus
+            node(-67.0, -38.5, 10.0, 5.6),   // 35 inferior ramus
+            node(-58.5, -44.0, -2.0, 6.2),   // 36 inferior ramus
+            node(-48.0, -47.0, -13.0, 7.4),  // 37 ischial ramus
             node(-36.0, -48.5, -28.0, 9.5),  // 38 tuberosity, front
             node(-24.0, -43.0, -40.0, 11.0), // 39 tuberosity
             node(-19.0, -29.0, -43.0, 12.0), // 40 tuberosity, top
@@ -225,8 +225,8 @@ impl PelvisShape {
             node(-9.0, 135.0, -35.0, 4.8),   // 57 crest, between
             node(19.0, 52.0, 45.0, 4.0),     // 58 edge below the front spine
             node(31.0, 73.0, 47.0, 4.6),     // 59 crest, between
-            node(-65.0, -31.0, 22.0, 6.0),   // 60 pubic body, low
-            node(-33.0, -31.0, -24.0, 8.0),  // 61 ischium, front
+            node(-68.0, -31.0, 22.0, 5.0),   // 60 pubic body, low
+            node(-30.5, -31.0, -24.0, 7.0),  // 61 ischium, front
         ];
         const SLABS: [[usize; 3]; 60] = [
             [32, 33, 60],
@@ -353,7 +353,7 @@ impl PelvisShape {
         };
         let plate = smoothstep(-26.0, -29.0, q.x) * smoothstep(-30.0, -20.0, q.y) * smoothstep(30.0, 15.0, q.y);
         let base = 1.0 - 0.3 * smoothstep(45.0, 90.0, p.y);
-        (base + near_socket * (0.5 * roof - 0.15) + 0.8 * brim.max(plate)) * self.cortex
+        (base + near_socket * (0.5 * roof - 0.15) + 0.6 * brim.max(plate)) * self.cortex
     }
 
     /// The outer surface of the left hip bone and the inner surface of its cortex.
@@ -408,10 +408,10 @@ pub fn hip_bone_grain(p: [f32; 2], tile: &[f32], salt: [f32; 2]) -> f32 {
     let (along, angle) = (x.hypot(y), x.atan2(y));
     // Differences of neighboring values have no blotches.
     let streak = |u: f32, w: f32| tile_at(tile, u, w) - tile_at(tile, u + 8.0, w);
-    let fan = streak(angle * 300.0 + salt[0], along * 1.4 + salt[1]);
+    let fan = streak(angle * 300.0 + salt[0], along * 2.2 + salt[1]);
     let arch = streak(along * 4.0 + salt[0] + 90.0, angle * 110.0 + salt[1]);
     let fine = streak(p[0] * 4.6 + p[1] * 1.5 + salt[1] + 50.0, p[1] * 3.6 + salt[0]);
-    0.65 * fan + 0.3 * arch + 0.45 * fine
+    0.5 * fan + 0.3 * arch + 0.6 * fine
 }
 
 #[cfg(test)]

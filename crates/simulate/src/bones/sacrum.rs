@@ -49,7 +49,7 @@ impl PelvisShape {
             }
             d
         });
-        let thickness = 0.6 * self.cortex;
+        let thickness = 0.5 * self.cortex;
         let inner: Vec<f32> = outer.iter().map(|d| d + thickness).collect();
         [grid.mesh(&outer), grid.mesh(&inner)]
     }
