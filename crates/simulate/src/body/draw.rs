@@ -60,7 +60,7 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
     let mirror = if side == Some(Side::Right) { -1.0 } else { 1.0 };
     let middle = if side.is_some() { fit.half_distance } else { 0.0 };
     let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
-    let grain = 0.36 * patient.relief[0].trabeculae.powf(0.4);
+    let grain = 0.36 * patient.relief[0].trabeculae.powf(0.3) * (fit.fraction / 0.08).sqrt();
     let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
     // Density and texture are taken once for about half a millimeter.
     let block = ((0.5 / camera.spacing).round() as usize).max(1);
@@ -84,7 +84,8 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
                 for i in row + bx..row + last_x {
                     let d = depth[i].max(0.0);
                     // Layers of trabeculae blur each other: their texture grows with the root of the thickness.
-                    let spongy = (d * fraction + grain * texture * d.sqrt()).max(0.0);
+                    let mean = d * fraction;
+                    let spongy = (mean + grain * texture * d.sqrt()).clamp(0.35 * mean, 2.2 * mean);
                     scene.plane_mut(Material::Spongy)[i] += spongy;
                 }
             }

@@ -408,9 +408,9 @@ pub fn hip_bone_grain(p: [f32; 2], tile: &[f32], salt: [f32; 2]) -> f32 {
     let (along, angle) = (x.hypot(y), x.atan2(y));
     // Differences of neighboring values have no blotches.
     let streak = |u: f32, w: f32| tile_at(tile, u, w) - tile_at(tile, u + 8.0, w);
-    let fan = streak(angle * 300.0 + salt[0], along * 2.2 + salt[1]);
-    let arch = streak(along * 4.0 + salt[0] + 90.0, angle * 110.0 + salt[1]);
-    let fine = streak(p[0] * 4.6 + p[1] * 1.5 + salt[1] + 50.0, p[1] * 3.6 + salt[0]);
+    let fan = streak(angle * 400.0 + salt[0], along * 3.0 + salt[1]);
+    let arch = streak(along * 5.5 + salt[0] + 90.0, angle * 150.0 + salt[1]);
+    let fine = streak(p[0] * 6.0 + p[1] * 2.0 + salt[1] + 50.0, p[1] * 5.0 + salt[0]);
     0.5 * fan + 0.3 * arch + 0.6 * fine
 }
 
