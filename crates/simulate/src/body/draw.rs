@@ -62,8 +62,8 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
     let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
     let grain = 0.36 * patient.relief[0].trabeculae.powf(0.3) * (fit.fraction / 0.08).sqrt();
     let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
-    // Density and texture are taken once for about half a millimeter.
-    let block = ((0.5 / camera.spacing).round() as usize).max(1);
+    // Density and texture are taken once for about a film pixel of the whole pelvis.
+    let block = ((0.8 / camera.spacing).round() as usize).max(1);
     for by in (y0..y1).step_by(block) {
         for bx in (x0..x1).step_by(block) {
             let (last_x, last_y) = ((bx + block).min(camera.width), (by + block).min(camera.height));

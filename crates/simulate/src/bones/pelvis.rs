@@ -430,6 +430,23 @@ mod tests {
     }
 
     #[test]
+    fn levels_are_those_of_real_hip_bones() {
+        let (low, high) = PelvisShape::numbered(0).hip_bone().bounding_box();
+        assert!((2.3..3.0).contains(&(-low.y / 22.0)), "{low:?}");
+        assert!((6.0..6.9).contains(&(high.y / 22.0)), "{high:?}");
+    }
+
+    #[test]
+    fn mineral_is_dense_above_the_socket_and_its_texture_has_no_mean() {
+        assert!(hip_bone_density([0.0, 33.0]) > 1.4 && hip_bone_density([4.0, 98.0]) < 0.9);
+        let points = (0..4000).map(|i| [(i % 63) as f32 - 31.0, 40.0 + (i / 63) as f32]);
+        let values: Vec<f32> = points.map(|p| hip_bone_grain(p, crate::noise::tile(), [0.0, 0.0])).collect();
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / values.len() as f32;
+        assert!(mean.abs() < 0.1 && (0.5..2.0).contains(&variance.sqrt()), "{mean} ± {}", variance.sqrt());
+    }
+
+    #[test]
     fn fitting_keeps_sockets_round_and_halves_mirrored() {
         let fit = PelvisFit::draw(&mut stream(1, 1, Stream::Patient), 1.05, 1.0, 70.0, 1.0);
         let center = fit.place(v(HALF_DISTANCE, 0.0, 0.0));
