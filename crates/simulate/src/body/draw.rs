@@ -64,6 +64,7 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
     let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
     // Density and texture are taken once for about a film pixel of the whole pelvis.
     let block = ((0.8 / camera.spacing).round() as usize).max(1);
+    let plane = scene.plane_mut(Material::Spongy);
     for by in (y0..y1).step_by(block) {
         for bx in (x0..x1).step_by(block) {
             let (last_x, last_y) = ((bx + block).min(camera.width), (by + block).min(camera.height));
@@ -80,13 +81,12 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
             let broad = 1.0 + 0.06 * noise::tile_at(tile, p[0] * 0.9 + salt[1], p[1] * 0.9 + salt[0]);
             let fraction = fit.fraction * density * broad;
             for y in by..last_y {
-                let row = y * camera.width;
-                for i in row + bx..row + last_x {
-                    let d = depth[i].max(0.0);
+                let row = y * camera.width + bx..y * camera.width + last_x;
+                for (value, d) in plane[row.clone()].iter_mut().zip(&depth[row]) {
+                    let d = d.max(0.0);
                     // Layers of trabeculae blur each other: their texture grows with the root of the thickness.
                     let mean = d * fraction;
-                    let spongy = (mean + grain * texture * d.sqrt()).clamp(0.35 * mean, 2.2 * mean);
-                    scene.plane_mut(Material::Spongy)[i] += spongy;
+                    *value += (mean + grain * texture * d.sqrt()).clamp(0.35 * mean, 2.2 * mean);
                 }
             }
         }
