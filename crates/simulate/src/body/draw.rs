@@ -59,10 +59,11 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
     let mirror = if side == Some(Side::Right) { -1.0 } else { 1.0 };
     let middle = if side.is_some() { fit.half_distance } else { 0.0 };
     let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
-    let grain = 0.11 * patient.relief[0].trabeculae.sqrt();
+    let grain = 0.36 * patient.relief[0].trabeculae.powf(0.3) * (fit.fraction / 0.08).sqrt();
     let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
-    // Density and texture are taken once for about half a millimeter.
-    let block = ((0.5 / camera.spacing).round() as usize).max(1);
+    // Density and texture are taken once for about a film pixel of the whole pelvis.
+    let block = ((0.8 / camera.spacing).round() as usize).max(1);
+    let plane = scene.plane_mut(Material::Spongy);
     for by in (y0..y1).step_by(block) {
         for bx in (x0..x1).step_by(block) {
             let (last_x, last_y) = ((bx + block).min(camera.width), (by + block).min(camera.height));
@@ -74,17 +75,17 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
             let p = [(mirror * at.x - middle) / fit.scale, at.y / fit.scale];
             let (density, texture) = match side {
                 Some(_) => (hip_bone_density(p), hip_bone_grain(p, tile, salt)),
-                None => (1.0, noise::tile_at(tile, p[0] * 5.0 + salt[0], p[1] * 6.0 + salt[1])),
+                None => (1.0, 0.7 * hip_bone_grain([p[0] * 0.8, p[1]], tile, salt)),
             };
             let broad = 1.0 + 0.06 * noise::tile_at(tile, p[0] * 0.9 + salt[1], p[1] * 0.9 + salt[0]);
             let fraction = fit.fraction * density * broad;
             for y in by..last_y {
-                let row = y * camera.width;
-                for i in row + bx..row + last_x {
-                    let d = depth[i].max(0.0);
+                let row = y * camera.width + bx..y * camera.width + last_x;
+                for (value, d) in plane[row.clone()].iter_mut().zip(&depth[row]) {
+                    let d = d.max(0.0);
                     // Layers of trabeculae blur each other: their texture grows with the root of the thickness.
-                    let spongy = (d * fraction + grain * texture * d.sqrt()).max(0.0);
-                    scene.plane_mut(Material::Spongy)[i] += spongy;
+                    let mean = d * fraction;
+                    *value += (mean + grain * texture * d.sqrt()).clamp(0.35 * mean, 2.2 * mean);
                 }
             }
         }

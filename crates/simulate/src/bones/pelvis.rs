@@ -89,7 +89,7 @@ impl PelvisFit {
             depth: 1.0 + normal(rng, 0.0, 0.05 * s),
             arch: 8.0 * female - 4.0 + normal(rng, 0.0, 3.0 * s),
             pubis: 12.0 * female - 6.0 + normal(rng, 0.0, 3.0 * s),
-            fraction: (0.16 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.03)).clamp(0.05, 0.28),
+            fraction: (0.085 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.03, 0.18),
             waves,
             asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
         }
@@ -146,7 +146,7 @@ impl PelvisShape {
     pub fn template(rng: &mut FilmRng) -> Self {
         Self {
             cavity: 22.0 + uniform(rng, 2.0, 4.3),
-            opening: [normal(rng, 41.0, 4.5), normal(rng, 17.0, 6.0)],
+            opening: [normal(rng, 41.0, 4.5), normal(rng, 15.0, 5.5)],
             overhang: uniform(rng, -3.0, 2.5),
             cortex: uniform(rng, 0.55, 1.2),
             symphysis: uniform(rng, 1.2, 3.4),
@@ -164,7 +164,7 @@ impl PelvisShape {
     /// The implicit function of the left hip bone.
     #[must_use]
     pub fn hip_bone(&self) -> Skeleton {
-        const NODES: [Node; 53] = [
+        const NODES: [Node; 62] = [
             node(8.0, 30.0, 13.0, 9.0),      // 0 roof, front
             node(-4.0, 31.0, -15.0, 10.0),   // 1 roof, back
             node(10.0, 34.0, 30.0, 6.5),     // 2 anterior inferior spine, foot
@@ -194,16 +194,16 @@ impl PelvisShape {
             node(-22.0, 29.0, 4.0, 6.5),     // 26 arcuate line, front
             node(-27.0, 18.0, 12.0, 6.3),    // 27 pelvic brim
             node(-22.0, 13.0, 23.0, 7.0),    // 28 iliopubic eminence
-            node(-37.0, 2.0, 29.0, 6.5),     // 29 superior ramus
-            node(-51.0, -8.0, 33.0, 5.4),    // 30 superior ramus
-            node(-62.0, -15.0, 36.0, 5.6),   // 31 pubic body, lateral
-            node(-72.0, -19.0, 38.0, 6.0),   // 32 symphysis, top
-            node(-71.0, -35.0, 18.0, 5.4),   // 33 symphysis, bottom
+            node(-37.0, 1.0, 28.0, 7.2),     // 29 superior ramus
+            node(-51.0, -8.0, 33.0, 6.2),    // 30 superior ramus
+            node(-62.0, -14.0, 36.0, 6.2),   // 31 pubic body, lateral
+            node(-74.0, -19.0, 37.0, 7.0),   // 32 symphysis, top
+            node(-73.5, -34.5, 18.0, 6.6),   // 33 symphysis, bottom
             node(-58.0, -10.0, 41.0, 3.4),   // 34 pubic tubercle
-            node(-66.0, -41.0, 10.0, 4.4),   // 35 inferior ramus
-            node(-58.0, -48.0, -2.0, 4.2),   // 36 inferior ramus
-            node(-49.0, -51.5, -13.0, 5.0),  // 37 ischial ramus
-            node(-37.0, -50.0, -28.0, 8.0),  // 38 tuberosity, front
+            node(-67.0, -38.5, 10.0, 5.6),   // 35 inferior ramus
+            node(-58.5, -44.0, -2.0, 6.2),   // 36 inferior ramus
+            node(-48.0, -47.0, -13.0, 7.4),  // 37 ischial ramus
+            node(-36.0, -48.5, -28.0, 9.5),  // 38 tuberosity, front
             node(-24.0, -43.0, -40.0, 11.0), // 39 tuberosity
             node(-19.0, -29.0, -43.0, 12.0), // 40 tuberosity, top
             node(-17.0, -15.0, -37.0, 12.0), // 41 ischium
@@ -218,8 +218,23 @@ impl PelvisShape {
             node(-14.0, -23.0, -18.0, 6.0),  // 50 lower rim, back
             node(-33.0, -8.0, 20.0, 5.0),    // 51 obturator crest
             node(-26.0, -6.0, -26.0, 6.0),   // 52 posterior column, medial
+            node(41.5, 92.0, 32.0, 4.6),     // 53 crest, between
+            node(44.0, 111.0, 14.0, 4.8),    // 54 crest, between
+            node(31.5, 128.5, -2.0, 4.2),    // 55 crest, between
+            node(11.5, 138.5, -17.0, 4.3),   // 56 crest, between
+            node(-9.0, 135.0, -35.0, 4.8),   // 57 crest, between
+            node(19.0, 52.0, 45.0, 4.0),     // 58 edge below the front spine
+            node(31.0, 73.0, 47.0, 4.6),     // 59 crest, between
+            node(-68.0, -31.0, 22.0, 5.0),   // 60 pubic body, low
+            node(-30.5, -31.0, -24.0, 7.0),  // 61 ischium, front
         ];
-        const SLABS: [[usize; 3]; 54] = [
+        const SLABS: [[usize; 3]; 60] = [
+            [32, 33, 60],
+            [31, 32, 60],
+            [33, 60, 35],
+            [61, 38, 40],
+            [61, 38, 39],
+            [61, 40, 41],
             [0, 2, 24],
             [2, 3, 24],
             [3, 4, 22],
@@ -279,7 +294,7 @@ impl PelvisShape {
         let mut bone = Skeleton::new();
         bone.slabs(&nodes, &SLABS, 5.0);
         let chains: [&[usize]; 10] = [
-            &[4, 5, 6, 7, 8, 9, 10, 11, 12],
+            &[3, 58, 4, 59, 5, 53, 6, 54, 7, 55, 8, 56, 9, 57, 10, 11, 12],
             &[27, 29, 30, 31, 32],
             &[28, 29],
             &[30, 34, 31],
@@ -294,7 +309,7 @@ impl PelvisShape {
             let picked: Vec<Node> = chain.iter().map(|i| nodes[*i]).collect();
             bone.chain(&picked, 4.0);
         }
-        bone.push(Element::Ball(Node { center: self.hip(), radius: self.cavity + 3.6 }), 3.0);
+        bone.push(Element::Ball(Node { center: self.hip() + v(0.0, 0.0, -2.0), radius: self.cavity + 5.2 }), 3.0);
         bone
     }
 
@@ -314,9 +329,10 @@ impl PelvisShape {
         let (i, a) = (self.opening[0].to_radians(), self.opening[1].to_radians());
         let outwards = v(i.cos() * a.cos(), -i.sin() * a.cos(), a.sin());
         // Beyond the rim, only bone near the head is removed; the columns stay.
-        let rim = (0.6 * self.overhang - q.dot(outwards)).max(q.length() - self.cavity - 7.0);
-        let hollow = cavity.min(fossa).min(notch).min(rim);
-        smooth_max(d, -hollow, 2.0)
+        let rim = (0.6 * self.overhang - q.dot(outwards)).max(q.length() - self.cavity - 9.0);
+        // The walls thin out towards their edges, which are therefore faint.
+        let walled = smooth_max(d, -rim, 9.0);
+        smooth_max(walled, -cavity.min(fossa).min(notch), 2.0)
     }
 
     /// Cortical thickness of the hip bone at a point, millimeters.
@@ -335,8 +351,9 @@ impl PelvisShape {
             }
             smoothstep(13.0, 4.0, least)
         };
-        let base = 1.05 - 0.25 * smoothstep(45.0, 90.0, p.y);
-        (base + near_socket * (0.6 * roof - 0.1) + 0.45 * brim) * self.cortex
+        let plate = smoothstep(-26.0, -29.0, q.x) * smoothstep(-30.0, -20.0, q.y) * smoothstep(30.0, 15.0, q.y);
+        let base = 1.0 - 0.3 * smoothstep(45.0, 90.0, p.y);
+        (base + near_socket * (0.5 * roof - 0.15) + 0.6 * brim.max(plate)) * self.cortex
     }
 
     /// The outer surface of the left hip bone and the inner surface of its cortex.
@@ -349,7 +366,7 @@ impl PelvisShape {
             let d = self.carve(bone.distance(p), p);
             smooth_max(d, self.symphysis * 0.5 - p.x, 3.0)
         });
-        let outer = grid.smoothed(&grid.smoothed(&outer));
+        let outer = grid.smoothed(&outer);
         let [nx, ny, _] = grid.shape();
         let inner: Vec<f32> = outer
             .iter()
@@ -389,10 +406,12 @@ pub fn hip_bone_density(p: [f32; 2]) -> f32 {
 pub fn hip_bone_grain(p: [f32; 2], tile: &[f32], salt: [f32; 2]) -> f32 {
     let (x, y) = (p[0] + 6.0, p[1] + 30.0);
     let (along, angle) = (x.hypot(y), x.atan2(y));
-    let fan = tile_at(tile, angle * 380.0 + salt[0], along * 1.5 + salt[1]);
-    let arch = tile_at(tile, angle * 110.0 + salt[1], along * 6.0 + salt[0] + 90.0);
-    let fine = tile_at(tile, p[0] * 7.0 + salt[1] + 50.0, p[1] * 6.0 + salt[0]);
-    0.7 * fan + 0.4 * arch + 0.6 * fine
+    // Differences of neighboring values have no blotches.
+    let streak = |u: f32, w: f32| tile_at(tile, u, w) - tile_at(tile, u + 8.0, w);
+    let fan = streak(angle * 400.0 + salt[0], along * 3.0 + salt[1]);
+    let arch = streak(along * 5.5 + salt[0] + 90.0, angle * 150.0 + salt[1]);
+    let fine = streak(p[0] * 6.0 + p[1] * 2.0 + salt[1] + 50.0, p[1] * 5.0 + salt[0]);
+    0.5 * fan + 0.3 * arch + 0.6 * fine
 }
 
 #[cfg(test)]
@@ -408,6 +427,23 @@ mod tests {
         assert!(at(shape.hip()) > 10.0);
         assert!(at(shape.hip() + v(0.0, shape.cavity + 5.0, 0.0)) < 0.0);
         assert!(at(shape.hip() + v(shape.cavity, -shape.cavity, 0.0)) > 0.0);
+    }
+
+    #[test]
+    fn levels_are_those_of_real_hip_bones() {
+        let (low, high) = PelvisShape::numbered(0).hip_bone().bounding_box();
+        assert!((2.3..3.0).contains(&(-low.y / 22.0)), "{low:?}");
+        assert!((6.0..6.9).contains(&(high.y / 22.0)), "{high:?}");
+    }
+
+    #[test]
+    fn mineral_is_dense_above_the_socket_and_its_texture_has_no_mean() {
+        assert!(hip_bone_density([0.0, 33.0]) > 1.4 && hip_bone_density([4.0, 98.0]) < 0.9);
+        let points = (0..4000).map(|i| [(i % 63) as f32 - 31.0, 40.0 + (i / 63) as f32]);
+        let values: Vec<f32> = points.map(|p| hip_bone_grain(p, crate::noise::tile(), [0.0, 0.0])).collect();
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / values.len() as f32;
+        assert!(mean.abs() < 0.1 && (0.5..2.0).contains(&variance.sqrt()), "{mean} ± {}", variance.sqrt());
     }
 
     #[test]

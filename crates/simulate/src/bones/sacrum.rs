@@ -49,7 +49,7 @@ impl PelvisShape {
             }
             d
         });
-        let thickness = 0.6 * self.cortex;
+        let thickness = 0.5 * self.cortex;
         let inner: Vec<f32> = outer.iter().map(|d| d + thickness).collect();
         [grid.mesh(&outer), grid.mesh(&inner)]
     }
@@ -73,10 +73,10 @@ impl PelvisShape {
                 bone.push(Element::Rod(n(0.0, *y, *z, *r * 0.9), n(0.0, *y2, *z2, *r2 * 0.9)), 3.0);
             }
         }
-        // Median crest behind the canal.
-        let crest =
-            [n(0.0, 104.0, -52.0, 4.0), n(0.0, 84.0, -72.0, 4.5), n(0.0, 65.0, -83.0, 4.0), n(0.0, 46.0, -86.0, 3.0)];
-        bone.chain(&crest, 4.0);
+        // The median crest's processes behind the canal.
+        for (y, z, r) in [(98.0, -56.0, 3.4), (80.0, -74.0, 3.2), (62.0, -83.0, 2.8)] {
+            bone.push(Element::Rod(n(0.0, y + 5.0, z + 10.0, r + 1.5), n(0.0, y - 4.0, z - 3.0, r)), 6.0);
+        }
         let tail = [n(0.0, 24.0, -84.0, 4.6), n(0.0, 14.0, -81.0, 3.8), n(0.0, 4.0, -76.0, 2.8)];
         bone.chain(&tail, 2.0);
         bone
