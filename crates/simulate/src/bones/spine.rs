@@ -23,7 +23,7 @@ impl PelvisShape {
                 let q = v(p.x.abs(), p.y, p.z);
                 let t = ((q - *a).dot(*b - *a) / (*b - *a).dot(*b - *a)).clamp(0.0, 1.0);
                 // Wide in front and narrow behind.
-                d = smooth_max(d, r * (1.5 - 1.2 * t) - (q - a.lerp(*b, t)).length(), 9.0);
+                d = smooth_max(d, r * (1.3 - 0.8 * t) - (q - a.lerp(*b, t)).length(), 9.0);
             }
             if p.x.abs() > 30.0 && d < 4.0 {
                 d = d.max(self.sacroiliac - hip.distance(v(p.x.abs(), p.y, p.z)));
@@ -74,11 +74,14 @@ impl PelvisShape {
                 bone.push(Element::Rod(n(0.0, *y, *z, *r * 0.9), n(0.0, *y2, *z2, *r2 * 0.9)), 3.0);
             }
             // Median crest.
-            bone.push(Element::Rod(n(0.0, *y, z - 12.0, 3.2), n(0.0, y - 13.0, z - 17.0, 2.4)), 6.0);
+            bone.push(Element::Rod(n(0.0, *y, z - 9.0, 3.0), n(0.0, y - 13.0, z - 13.0, 2.2)), 9.0);
         }
-        let tail =
-            [n(0.0, 20.0, -88.0, 4.2), n(0.0, 10.0, -82.0, 3.6), n(0.0, 0.0, -74.0, 3.0), n(0.0, -8.0, -65.0, 2.2)];
-        bone.chain(&tail, 2.0);
+        // Coccyx: segments, each narrower than the one above it.
+        for (y, z, half, r) in
+            [(20.0, -88.0, 6.0, 3.4), (11.0, -82.5, 4.0, 3.1), (2.0, -75.5, 2.5, 2.8), (-6.0, -67.0, 1.0, 2.4)]
+        {
+            bone.push(Element::Rod(n(-half, y, z, r), n(half, y, z, r)), 2.0);
+        }
         bone
     }
 
@@ -89,7 +92,7 @@ impl PelvisShape {
             .map(|(x, y, z, r)| {
                 // Across the bone, which leans backward: seen from the front only their upper edges stand out.
                 let (front, back) = (v(x + 6.0, y - 15.0, z + 18.0), v(x - 5.0, y + 13.0, z - 18.0));
-                (self.sacral(front), self.sacral(back), *r)
+                (self.sacral(front), self.sacral(front.lerp(back, 0.48)), *r)
             })
             .collect()
     }
@@ -107,7 +110,7 @@ impl PelvisShape {
         let broad = 1.0 - 0.02 * l;
         for s in [-1.0, 1.0] {
             // Pedicle, transverse process, upper and lower facet, lamina.
-            arch.push(Element::Rod(n(s * 15.0 * broad, 4.0, -13.0, 5.0), n(s * 15.5 * broad, 3.0, -28.0, 4.6)), 4.0);
+            arch.push(Element::Rod(n(s * 15.0 * broad, 4.0, -13.0, 6.0), n(s * 15.5 * broad, 2.0, -28.0, 5.0)), 8.0);
             let transverse = [
                 n(s * 15.0, 4.0, -27.0, 4.2),
                 n(s * 28.0, 5.0, -29.0, 3.0),
@@ -140,7 +143,7 @@ impl PelvisShape {
         let low = v(arch_low.x.min(center.x - 27.0), arch_low.y.min(center.y - 24.0), arch_low.z);
         let high = v(arch_high.x.max(center.x + 27.0), arch_high.y.max(center.y + 24.0), center.z + 25.0);
         let grid = Grid::even(low, high, step);
-        let (wall, plate, compact) = (0.35 * self.cortex, 0.75 * self.cortex, 0.75 * self.cortex);
+        let (wall, plate, compact) = (0.35 * self.cortex, 0.75 * self.cortex, 0.55 * self.cortex);
         let outer = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, 0.0, 0.0), arch.distance(p), 3.0));
         let inner = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, wall, plate), arch.distance(p) + compact, 3.0));
         [grid.mesh(&outer), grid.mesh(&inner)]
