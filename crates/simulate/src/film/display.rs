@@ -72,7 +72,7 @@ impl Development {
             collimation[if chance(rng, 0.3) { 1 } else { 3 }] = uniform(rng, 0.04, 0.24);
         }
         Self {
-            range: [uniform(rng, 0.03, 0.08 + 0.17 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
+            range: [uniform(rng, 0.01, 0.04 + 0.1 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
             body_from: 0.5,
             base: if chance(rng, 0.3) { uniform(rng, 0.0, 0.12) } else { 0.0 },
             ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.3 * s, 1.0) },
@@ -82,7 +82,7 @@ impl Development {
             medium: [medium, uniform(rng, 6.0, 20.0)],
             equalize,
             equalize_radius: uniform(rng, 26.0 - 8.0 * s, 36.0 + 16.0 * s),
-            margins: [uniform(rng, 0.0, 0.25), uniform(rng, 0.1, 0.6)],
+            margins: [uniform(rng, 0.05, 0.35), uniform(rng, 0.1, 0.6)],
             collimation,
             collimator_turn: normal(rng, 0.0, 0.8 * s),
             surround: if chance(rng, 0.35) { uniform(rng, 0.55, 0.97) } else { 0.0 },
