@@ -19,7 +19,7 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
     let mut colon = |rng: &mut FilmRng, start: Vec3, heading: f32, most: f32, radius: [f32; 2], filled: f32| {
         let (n, radius) = (uniform(rng, 1.0, most + 1.0) as usize, uniform(rng, radius[0], radius[1]));
         let balls = chain(rng, start, heading, n, radius, [inlet.x, 0.64 * wide, inlet.y - 50.0]);
-        let form = blend(&balls, 2.4, 0.8 * radius, rng);
+        let form = blend(&balls, 2.8, 0.8 * radius, rng);
         if chance(rng, filled) { feces.append(&form) } else { gas.append(&form) }
     };
     if chance(rng, 0.85) {

@@ -262,9 +262,9 @@ impl Form {
         let mut layers = [0.0; LAYERS];
         let mut outside = [0.0; 2];
         for (layer, sum) in layers.iter_mut().enumerate() {
-            let mut all: Option<[f32; 2]> = level.heights(layer, p.x, 0.12);
+            let mut all: Option<[f32; 2]> = level.heights(layer, p.x, 0.08);
             for (level, off, z) in &thighs {
-                let Some([front, back]) = level.heights(layer, *off, 0.5) else { continue };
+                let Some([front, back]) = level.heights(layer, *off, 0.3) else { continue };
                 let here = [front + z, back - z];
                 all = Some(all.map_or(here, |[f, b]| [smooth_max(f, here[0], 24.0), smooth_max(b, here[1], 24.0)]));
             }

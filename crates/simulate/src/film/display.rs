@@ -60,7 +60,7 @@ impl Development {
         let s = variation;
         let fine = if modern { uniform(rng, 0.2, 0.6 + 1.2 * s) } else { uniform(rng, 0.0, 0.5) };
         let medium = if modern { uniform(rng, 0.1, 0.3 + 0.9 * s) } else { uniform(rng, 0.0, 0.25) };
-        let equalize = if modern { uniform(rng, 0.5, 0.8 + 0.2 * s) } else { uniform(rng, 0.0, 0.7) };
+        let equalize = if modern { uniform(rng, 0.65, 0.9 + 0.1 * s) } else { uniform(rng, 0.3 - 0.3 * s, 0.75) };
         let mut collimation = [0.0; 4];
         for edge in &mut collimation {
             if chance(rng, 0.15) {
@@ -76,7 +76,7 @@ impl Development {
             body_from: 0.5,
             base: if chance(rng, 0.3) { uniform(rng, 0.0, 0.12) } else { 0.0 },
             ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.3 * s, 1.0) },
-            gamma: (normal(rng, 0.48, 0.25 * s)).exp(),
+            gamma: (normal(rng, 0.56, 0.25 * s)).exp(),
             sigmoid: uniform(rng, 0.0, 0.3 + 0.6 * s),
             fine: [fine, uniform(rng, 1.0, 4.0)],
             medium: [medium, uniform(rng, 6.0, 20.0)],
@@ -155,7 +155,7 @@ fn equalize(depth: &mut [f32], width: usize, height: usize, radius: f32, share: 
     gaussian_blur(&mut sum, w, h, sigma);
     gaussian_blur(&mut weight, w, h, sigma);
     let scale = 1.0 / cell as f32;
-    sum.iter_mut().zip(&weight).for_each(|(sum, weight)| *sum = share * 0.85 * (*sum / weight.max(1e-3) - mean));
+    sum.iter_mut().zip(&weight).for_each(|(sum, weight)| *sum = share * 0.95 * (*sum / weight.max(1e-3) - mean));
     for (y, row) in depth.chunks_mut(width).enumerate() {
         let v = (y as f32 + 0.5) * scale - 0.5;
         for (x, value) in row.iter_mut().enumerate() {
