@@ -137,7 +137,7 @@ pub fn develop(signal: &[f32], width: usize, height: usize, spacing: f32, d: &De
 /// Takes a share of the body's local mean off its optical depth, so that thick and thin parts come to lie at one level. The mean is
 /// that of the body alone: up to the skin nothing of the open field is in it, and the skin stays a crisp line.
 fn equalize(depth: &mut [f32], width: usize, height: usize, radius: f32, share: f32) {
-    let within = |x: f32| smoothstep(0.1, 0.8, x);
+    let within = |x: f32| smoothstep(0.1, 0.6, x);
     let cell = ((radius / 8.0) as usize).max(1);
     let (w, h) = (width.div_ceil(cell), height.div_ceil(cell));
     let (mut sum, mut weight) = (vec![0.0_f32; w * h], vec![0.0_f32; w * h]);
