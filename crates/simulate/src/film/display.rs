@@ -58,8 +58,8 @@ impl Development {
     pub fn draw(rng: &mut FilmRng, variation: f32) -> Self {
         let modern = chance(rng, 0.5);
         let s = variation;
-        let fine = if modern { uniform(rng, 0.2, 0.6 + 1.2 * s) } else { uniform(rng, 0.0, 0.5) };
-        let medium = if modern { uniform(rng, 0.1, 0.3 + 0.9 * s) } else { uniform(rng, 0.0, 0.25) };
+        let fine = if modern { uniform(rng, 0.2, 0.5 + 0.9 * s) } else { uniform(rng, 0.0, 0.5) };
+        let medium = if modern { uniform(rng, 0.1, 0.3 + 0.6 * s) } else { uniform(rng, 0.0, 0.25) };
         let equalize = if modern { uniform(rng, 0.65, 0.9 + 0.1 * s) } else { uniform(rng, 0.3 - 0.3 * s, 0.75) };
         let mut collimation = [0.0; 4];
         for edge in &mut collimation {
