@@ -18,8 +18,8 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
     let mut feces = Mesh::default();
     let mut colon = |rng: &mut FilmRng, start: Vec3, heading: f32, most: f32, radius: [f32; 2], filled: f32| {
         let (n, radius) = (uniform(rng, 1.0, most + 1.0) as usize, uniform(rng, radius[0], radius[1]));
-        let balls = chain(rng, start, heading, n, radius, [inlet.x, 0.64 * wide]);
-        let form = blend(&balls, 2.4, 0.8 * radius, rng);
+        let balls = chain(rng, start, heading, n, radius, [inlet.x, 0.64 * wide, inlet.y - 50.0]);
+        let form = blend(&balls, 2.8, 0.8 * radius, rng);
         if chance(rng, filled) { feces.append(&form) } else { gas.append(&form) }
     };
     if chance(rng, 0.85) {
@@ -55,14 +55,14 @@ pub fn draw(rng: &mut FilmRng, scene: &mut Scene, landmarks: &Landmarks, variati
     mottle(rng, scene, &feces);
 }
 
-/// Balls that follow each other like the haustra of a loop of bowel, within the belly: its middle and half width.
+/// Balls that follow each other like the haustra of a loop of bowel, within the belly: its middle, half width and lowest point.
 fn chain(
     rng: &mut FilmRng,
     start: Vec3,
     heading: f32,
     n: usize,
     radius: f32,
-    [middle, half]: [f32; 2],
+    [middle, half, lowest]: [f32; 3],
 ) -> Vec<(Vec3, f32)> {
     let mut heading = heading;
     let mut at = start;
@@ -70,6 +70,7 @@ fn chain(
     for _ in 0..n {
         let r = radius * uniform(rng, 0.6, 1.2);
         at.x = at.x.clamp(middle - half, middle + half);
+        at.y = at.y.max(lowest);
         balls.push((at, r));
         heading += normal(rng, 0.0, 0.45);
         let (s, c) = heading.sin_cos();
@@ -106,14 +107,17 @@ fn mottle(rng: &mut FilmRng, scene: &mut Scene, colon: &Mesh) {
     let tile = noise::tile();
     let offset = [uniform(rng, 0.0, 512.0), uniform(rng, 0.0, 512.0)];
     let (dry, mean) = (uniform(rng, 0.15, 0.5), uniform(rng, 0.04, 0.2));
-    let [wide, fine] = [uniform(rng, 1.1, 2.0), uniform(rng, 2.6, 4.2)].map(|scale| scale * camera.spacing);
+    let [wide, fine] = [uniform(rng, 0.6, 1.1), uniform(rng, 1.6, 3.0)].map(|scale| scale * camera.spacing);
+    // From crumbs to a froth of bubbles with thin walls.
+    let froth = uniform(rng, 0.0, 1.0);
     let rows = scene.plane_mut(Material::Soft).chunks_mut(camera.width).zip(depth.chunks(camera.width));
     for (y, (row, depth)) in rows.enumerate() {
         for (x, (value, depth)) in row.iter_mut().zip(depth).enumerate() {
             if *depth > 0.05 {
                 let (x, y) = (x as f32, y as f32);
-                let pockets = 0.65 * noise::tile_at(tile, x * wide + offset[0], y * wide + offset[1])
-                    + 0.6 * noise::tile_at(tile, x * fine + offset[1], y * fine + offset[0]);
+                let broad = noise::tile_at(tile, x * wide + offset[0], y * wide + offset[1]);
+                let small = noise::tile_at(tile, x * fine + offset[1], y * fine + offset[0]);
+                let pockets = 0.7 * broad + 0.5 * small * (1.0 - froth) + froth * (1.5 * small.abs() - 0.9);
                 *value -= depth * (mean + dry * smoothstep(-0.4, 1.9, pockets));
             }
         }

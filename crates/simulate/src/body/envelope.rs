@@ -56,7 +56,7 @@ impl BodyShape {
             thigh: 80.0 + 14.0 * corpulence + 3.0 * female + normal(rng, 0.0, 5.0),
             fat: (13.0 + 17.0 * corpulence + 7.0 * female + normal(rng, 0.0, 3.0)).max(4.0),
             buttocks: 94.0 + 12.0 * corpulence + normal(rng, 0.0, 9.0),
-            seat: uniform(rng, 4.0, 26.0) + 8.0 * corpulence.max(0.0),
+            seat: uniform(rng, 0.0, 15.0) + 7.0 * corpulence.max(0.0),
             bladder: if chance(rng, 0.6) { uniform(rng, 18.0, 48.0) } else { 0.0 },
             genitals: if female < 0.5 { uniform(rng, 0.0, 1.3) } else { 0.0 },
             belly: if overhangs {
@@ -211,7 +211,7 @@ impl Form {
     /// `legs`: hip center and unit vector down the shaft, right then left.
     pub(crate) fn new(body: &BodyShape, legs: [(Vec3, Vec3); 2], rng: &mut FilmRng) -> Self {
         let fat = body.fat;
-        let perineum = -uniform(rng, 88.0, 104.0);
+        let perineum = -(uniform(rng, 84.0, 108.0) + 0.5 * fat);
         let trunk = (LOWEST as i32..HIGHEST as i32).map(|y| {
             let y = y as f32;
             let high = smoothstep(40.0, 160.0, y);
@@ -233,7 +233,7 @@ impl Form {
                     sag - body.buttocks + 95.0,
                     hip.z - body.thigh * 0.88 - 0.35 * body.seat,
                 ),
-                radii: v(body.hips * 0.46, 95.0, 6.0 + 0.7 * body.seat),
+                radii: v(body.hips * 0.46, 95.0, 4.0 + 0.7 * body.seat),
             });
         }
         let [low, stands] = body.belly;
@@ -262,9 +262,9 @@ impl Form {
         let mut layers = [0.0; LAYERS];
         let mut outside = [0.0; 2];
         for (layer, sum) in layers.iter_mut().enumerate() {
-            let mut all: Option<[f32; 2]> = level.heights(layer, p.x, 0.25);
+            let mut all: Option<[f32; 2]> = level.heights(layer, p.x, 0.08);
             for (level, off, z) in &thighs {
-                let Some([front, back]) = level.heights(layer, *off, 0.7) else { continue };
+                let Some([front, back]) = level.heights(layer, *off, 0.3) else { continue };
                 let here = [front + z, back - z];
                 all = Some(all.map_or(here, |[f, b]| [smooth_max(f, here[0], 24.0), smooth_max(b, here[1], 24.0)]));
             }

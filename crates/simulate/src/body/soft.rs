@@ -15,7 +15,7 @@ use crate::noise;
 use crate::random::{FilmRng, chance, normal, uniform};
 
 /// Size of the raster's pixel that soft tissue is worked out on, millimeters at the detector.
-const CELL: f32 = 0.9;
+const CELL: f32 = 1.2;
 
 /// Skin, fat, muscle, bladder, genitals, folds.
 pub(crate) fn draw_soft(scene: &mut Scene, patient: &Patient, offset: [f32; 2], rng: &mut FilmRng) {
@@ -66,19 +66,19 @@ pub(crate) fn draw_soft(scene: &mut Scene, patient: &Patient, offset: [f32; 2], 
         }
     }
     if let Some((center, radii)) = body.bladder() {
-        let mut depth = coarse.depth(&Mesh::ellipsoid(center, radii, 48).moved(&motion));
-        gaussian_blur(&mut depth, camera.width, camera.height, 1.2 / camera.spacing);
+        let depth = coarse.depth(&Mesh::ellipsoid(center, radii, 48).moved(&motion));
         fat.iter_mut().zip(&depth).for_each(|(fat, depth)| *fat -= body.marbling.max(0.35) * depth);
     }
     if let Some(genitals) = genitals(body.genitals, rng) {
         let depth = coarse.depth(&genitals.moved(&motion));
-        soft.iter_mut().zip(&depth).for_each(|(soft, depth)| *soft += 0.85 * depth);
+        soft.iter_mut().zip(&depth).for_each(|(soft, depth)| *soft += depth);
     }
+    let mut lack = vec![0.0_f32; soft.len()];
     for (tube, weight) in creases(rng, patient, legs) {
-        let mut depth = coarse.depth(&tube.moved(&motion));
-        gaussian_blur(&mut depth, camera.width, camera.height, 0.6 / camera.spacing);
-        soft.iter_mut().zip(&depth).for_each(|(soft, depth)| *soft -= (weight * depth).min(0.5 * *soft));
+        camera.accumulate(&tube.moved(&motion), weight, &mut lack);
     }
+    gaussian_blur(&mut lack, camera.width, camera.height, 0.6 / camera.spacing);
+    soft.iter_mut().zip(&lack).for_each(|(soft, lack)| *soft -= lack.min(0.5 * *soft));
     for (material, plane) in [(Material::Soft, &soft), (Material::Fat, &fat)] {
         spread(plane, camera.width, camera.height, scene.plane_mut(material), fine.width, cell);
     }
@@ -165,7 +165,7 @@ fn creases(rng: &mut FilmRng, patient: &Patient, legs: [(Vec3, Vec3); 2]) -> Vec
 fn genitals(s: f32, rng: &mut FilmRng) -> Option<Mesh> {
     (s > 0.3).then(|| {
         let lean = normal(rng, 0.0, 9.0);
-        let mut mesh = Mesh::ellipsoid(v(3.0, -92.0 - 18.0 * s, 35.0), v(26.0 * s, 34.0 * s, 24.0 * s), 40);
+        let mut mesh = Mesh::ellipsoid(v(3.0, -92.0 - 18.0 * s, 35.0), v(27.0 * s, 34.0 * s, 38.0 * s), 40);
         let shaft = [
             (v(0.0, -45.0, 60.0), 4.0 * s),
             (v(0.2 * lean, -62.0, 66.0), 13.0 * s),

@@ -32,7 +32,7 @@ impl PelvisShape {
         let broad = 1.0 - 0.02 * l;
         for s in [-1.0, 1.0] {
             // Pedicle, transverse process, upper and lower facet, lamina.
-            arch.push(Element::Rod(n(s * 15.0 * broad, 4.0, -13.0, 5.0), n(s * 15.5 * broad, 3.0, -28.0, 4.6)), 4.0);
+            arch.push(Element::Rod(n(s * 15.0 * broad, 4.0, -13.0, 6.0), n(s * 15.5 * broad, 2.0, -28.0, 5.0)), 8.0);
             let transverse = [
                 n(s * 15.0, 4.0, -27.0, 4.2),
                 n(s * 28.0, 5.0, -29.0, 3.0),
@@ -65,7 +65,7 @@ impl PelvisShape {
         let low = v(arch_low.x.min(center.x - 27.0), arch_low.y.min(center.y - 24.0), arch_low.z);
         let high = v(arch_high.x.max(center.x + 27.0), arch_high.y.max(center.y + 24.0), center.z + 25.0);
         let grid = Grid::even(low, high, step);
-        let (wall, plate, compact) = (0.35 * self.cortex, 0.75 * self.cortex, 0.75 * self.cortex);
+        let (wall, plate, compact) = (0.35 * self.cortex, 0.75 * self.cortex, 0.55 * self.cortex);
         let outer = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, 0.0, 0.0), arch.distance(p), 3.0));
         let inner = grid.sample_near(4.0, 6.0, |p| smooth_min(body(p, wall, plate), arch.distance(p) + compact, 3.0));
         [grid.mesh(&outer), grid.mesh(&inner)]
