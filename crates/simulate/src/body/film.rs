@@ -142,7 +142,7 @@ fn landmarks(patient: &Patient) -> Landmarks {
         crest_y: pelvis.apply(v(0.0, 143.0 * k * patient.pelvis.wing[1], -20.0)).y,
         body_half_width: patient.body.waist,
         body_half_depth: patient.body.depth,
-        symphysis: pelvis.apply(v(0.0, -33.0, 44.0) * k),
+        symphysis: pelvis.apply(v(0.0, -27.0, 28.0) * k),
     }
 }
 

@@ -165,13 +165,13 @@ fn creases(rng: &mut FilmRng, patient: &Patient, legs: [(Vec3, Vec3); 2]) -> Vec
 fn genitals(s: f32, rng: &mut FilmRng) -> Option<Mesh> {
     (s > 0.3).then(|| {
         let lean = normal(rng, 0.0, 9.0);
-        let mut mesh = Mesh::ellipsoid(v(3.0, -92.0 - 18.0 * s, 35.0), v(27.0 * s, 34.0 * s, 38.0 * s), 40);
+        let mut mesh = Mesh::ellipsoid(v(3.0, -92.0 - 18.0 * s, 35.0), v(27.0 * s, 34.0 * s, 19.0 * s), 40);
         let shaft = [
             (v(0.0, -45.0, 60.0), 4.0 * s),
-            (v(0.2 * lean, -62.0, 66.0), 13.0 * s),
-            (v(0.7 * lean - 3.0, -95.0, 72.0), 14.0 * s),
-            (v(1.3 * lean - 5.0, -124.0, 72.0), 12.0 * s),
-            (v(1.5 * lean - 5.0, -132.0, 71.0), 6.0 * s),
+            (v(0.2 * lean, -62.0, 66.0), 9.0 * s),
+            (v(0.7 * lean - 3.0, -95.0, 72.0), 9.5 * s),
+            (v(1.3 * lean - 5.0, -124.0, 72.0), 8.0 * s),
+            (v(1.5 * lean - 5.0, -132.0, 71.0), 4.0 * s),
         ];
         mesh.append(&Mesh::tube(&shaft, 24));
         mesh
