@@ -193,7 +193,7 @@ impl View {
         let outline = self.outline_of(shaft);
         let upper = || outline.iter().filter(|[v, _]| *v < 2.8);
         let [widest, far] = *upper().max_by(|a, b| a[1].total_cmp(&b[1]))?;
-        let shoulder = upper().filter(|[_, u]| *u > far - 0.25).map(|[v, _]| *v).fold(f32::MAX, f32::min);
+        let shoulder = upper().filter(|[_, u]| *u > far - 0.15).map(|[v, _]| *v).fold(f32::MAX, f32::min);
         (outline.len() > 20).then_some((shoulder, widest))
     }
 

@@ -2,12 +2,14 @@
 //!
 //! A template of edges by direction, the mean of many simulated hips, is laid over the film at every place, size and side; the two
 //! sides of a pelvis are sought together. Ridge regressions of the same edges, learned on hips that were moved at random, then bring
-//! the place nearer. Neither looks at gray values, which differ more between simulated and real films than directions of edges do.
+//! the place nearer, and at last the head's own outline does. None of them looks at gray values, which differ more between simulated and
+//! real films than directions of edges do.
 
 use coxa_schema::Side;
 use coxa_simulate::HipOnFilm;
 use coxa_simulate::random::{Stream, stream, uniform};
 
+use super::circle;
 use super::edges::{DIRECTIONS, Edges};
 use super::hip::{HipFrame, Plane};
 use super::moves::{FilmHip, HipFilm, hips_of};
@@ -98,7 +100,7 @@ impl Finder {
     }
 
     /// Brings a hip nearer, from a place at most half a head radius away.
-    pub fn refine(&self, plane: &Plane, mut hip: HipOnFilm) -> HipOnFilm {
+    fn refine(&self, plane: &Plane, mut hip: HipOnFilm) -> HipOnFilm {
         for _ in 0..ROUNDS {
             let [u, v, growth] = self.moves.predict(&features(plane, &hip));
             let local = [u.clamp(-0.5, 0.5), v.clamp(-0.5, 0.5)];
@@ -108,7 +110,7 @@ impl Finder {
     }
 
     fn refined(&self, plane: &Plane, candidate: Found) -> Found {
-        let hip = self.refine(plane, candidate.hip);
+        let hip = circle::refined(plane, &self.refine(plane, candidate.hip));
         Found { hip, score: score(&self.template, &features(plane, &hip), &self.usual) }
     }
 

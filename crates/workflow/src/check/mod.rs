@@ -7,6 +7,7 @@
 //! - [`descriptors`]: levels of landmarks, ratios of contrasts, texture;
 //! - [`page`]: all of it on a page.
 
+mod circle;
 pub mod descriptors;
 mod edges;
 pub mod films;

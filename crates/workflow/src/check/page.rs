@@ -29,12 +29,10 @@ fn page(check: &Check) -> Result<Page, WorkflowError> {
     let result = &check.result;
     let (real, simulated) = (hips_of(&check.real), hips_of(&check.simulated));
     let picture = |png, caption: &str| Block::Picture { png, caption: caption.to_owned() };
-    let mut looks = Vec::new();
-    looks.push(picture(
-        pictures::hips(&real, 2)?,
-        "Real hips without a fracture, at one scale; left ones are mirrored.",
-    ));
-    looks.push(picture(pictures::hips(&simulated, 2)?, "Simulated hips without a fracture, at the same scale."));
+    let looks = vec![
+        picture(pictures::hips(&real, 2)?, "Real hips without a fracture, at one scale; left ones are mirrored."),
+        picture(pictures::hips(&simulated, 2)?, "Simulated hips without a fracture, at the same scale."),
+    ];
     let mut exchange = vec![
         Block::Text(
             "Each part of a hip without a fracture is pasted into another film without one, at the scale of the femoral head, matched in \

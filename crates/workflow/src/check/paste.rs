@@ -49,13 +49,13 @@ const fn band(name: &'static str, band: Band) -> Part {
     Part { name, shape: WHOLE, band }
 }
 
-const WHOLE: &[Ellipse] = &[ellipse([0.0, 0.0], [1.9, 1.7]), ellipse([1.2, 1.9], [1.6, 2.4])];
+const WHOLE: &[Ellipse] = &[ellipse([0.0, 0.0], [2.0, 1.8]), ellipse([1.2, 1.9], [1.7, 2.5])];
 
 /// The parts in the order of the tables.
 pub const PARTS: [Part; 12] = [
     part("whole hip", WHOLE),
     part("head and acetabulum", &[ellipse([-0.05, -0.1], [1.45, 1.4])]),
-    part("shaft", &[ellipse([1.25, 3.6], [1.1, 1.1])]),
+    part("shaft", &[ellipse([1.25, 3.7], [1.2, 1.3])]),
     part("calcar and lesser trochanter", &[ellipse([0.35, 2.05], [0.7, 0.85])]),
     part("between the trochanters", &[ellipse([1.2, 1.65], [0.85, 0.7])]),
     part("neck", &[ellipse([0.85, 0.75], [0.7, 0.7])]),
@@ -68,7 +68,7 @@ pub const PARTS: [Part; 12] = [
 ];
 
 /// Width of the soft edge in head radii.
-const EDGE: f32 = 0.3;
+const EDGE: f32 = 0.6;
 
 /// The least share of a part that both films must show.
 const LEAST_SHOWN: f32 = 0.9;
