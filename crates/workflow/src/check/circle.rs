@@ -14,17 +14,17 @@ const REACH: f32 = 2.2;
 /// Points of the circle.
 const POINTS: usize = 96;
 /// How far the center may lie from the place, in steps of a pixel to either side, and how much the radius may differ.
-const STEPS: i32 = 11;
-const SIZES: [f32; 9] = [0.84, 0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12, 1.16];
+const STEPS: i32 = 9;
+const SIZES: [f32; 7] = [0.91, 0.94, 0.97, 1.0, 1.03, 1.06, 1.09];
 /// Standard deviations of the blurs before edges are taken, and around them, pixels.
 const BLUR: f32 = 1.2;
 const SURROUND: f32 = 12.0;
 /// The least and the most that one point counts, in mean edges of its surround.
 const COUNTED: [f32; 2] = [-0.3, 1.2];
 /// What a change of the radius and a move of the center cost, by their squares over these.
-const RESIZED: f32 = 0.06;
-const MOVED: f32 = 0.18;
-const COST: f32 = 0.003;
+const RESIZED: f32 = 0.035;
+const MOVED: f32 = 0.15;
+const COST: f32 = 0.004;
 
 /// The hip with its head where the outline is plainest near its place.
 pub(super) fn refined(plane: &Plane, hip: &HipOnFilm) -> HipOnFilm {

@@ -110,8 +110,9 @@ impl Finder {
     }
 
     fn refined(&self, plane: &Plane, candidate: Found) -> Found {
-        let hip = circle::refined(plane, &self.refine(plane, candidate.hip));
-        Found { hip, score: score(&self.template, &features(plane, &hip), &self.usual) }
+        let hip = self.refine(plane, candidate.hip);
+        let score = score(&self.template, &features(plane, &hip), &self.usual);
+        Found { hip: circle::refined(plane, &hip), score }
     }
 
     /// The best places of each size and side.
