@@ -62,6 +62,21 @@ pub struct CheckRequest<'a> {
     pub each: usize,
 }
 
+impl CheckRequest<'_> {
+    fn validate(&self) -> Result<(), WorkflowError> {
+        let wrong = if !(64..=4096).contains(&self.size) {
+            format!("films of {} pixels are asked for; the longest side is 64 to 4096", self.size)
+        } else if !(0.0..=1.0).contains(&self.variation) {
+            format!("the variation is {}, but must lie between 0 and 1", self.variation)
+        } else if self.films < 2 || self.donors == 0 || self.each == 0 {
+            "a check needs two simulated films, a donor and a film for it".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(WorkflowError::request(wrong, "see coxa simulate check --help"))
+    }
+}
+
 /// Median and quartiles of a number of values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
@@ -172,6 +187,7 @@ pub fn check(
     detector: &mut Detector,
     observer: &mut dyn WorkObserver,
 ) -> Result<Check, WorkflowError> {
+    request.validate()?;
     let domain = Domain { variation: request.variation, hardware: 0.0, clutter: 0.0, ..Domain::default() };
     let options = FilmOptions { size: request.size, domain, ..FilmOptions::default() };
     let (real, without_hip) = real_films(request, &options, observer)?;
