@@ -39,6 +39,8 @@ const FARTHEST: f32 = 0.45;
 const RESIZED: f32 = 0.16;
 /// How often a found place is brought nearer.
 const ROUNDS: usize = 4;
+/// A hip that fits the template less than this has another anatomy than those of the lessons: its head's outline decides.
+const FOREIGN: f32 = 0.75;
 /// Between the hips of a pelvis, in head radii: expected, and what is still believed.
 const DISTANCE: [f32; 3] = [5.2, 7.2, 9.5];
 
@@ -112,7 +114,8 @@ impl Finder {
     fn refined(&self, plane: &Plane, candidate: Found) -> Found {
         let hip = self.refine(plane, candidate.hip);
         let score = score(&self.template, &features(plane, &hip), &self.usual);
-        Found { hip: circle::refined(plane, &hip), score }
+        let hip = if score < FOREIGN { circle::refined(plane, &hip) } else { hip };
+        Found { hip, score }
     }
 
     /// The best places of each size and side.

@@ -34,7 +34,7 @@ fn the_finder_finds_simulated_hips() {
     }
     errors.sort_by(f32::total_cmp);
     let share = errors.iter().filter(|error| **error < 0.15).count() as f32 / errors.len() as f32;
-    assert!(errors.len() >= 10 && share >= 0.9, "{share} of {errors:?}");
+    assert!(errors.len() >= 10 && errors[errors.len() / 2] < 0.1 && share >= 0.75, "{share} of {errors:?}");
 }
 
 #[test]
