@@ -15,7 +15,7 @@ use crate::film::beam::{Exposure, expose};
 use crate::film::display::{Development, develop, store};
 use crate::film::options::{FilmKind, FilmOptions};
 use crate::film::scene::Scene;
-use crate::film::truth::{FilmTruth, SimulatedFilm, SimulatedFracture};
+use crate::film::truth::{FilmTruth, HipOnFilm, SimulatedFilm, SimulatedFracture};
 use crate::geometry::{Rigid, Vec3, smoothstep, v};
 use crate::random::{Stream, chance, choose, stream, uniform};
 
@@ -110,6 +110,7 @@ pub(crate) fn pelvis_with(
         sex: patient.sex,
         burned_in_text,
         hardware,
+        hips: landmarks.hips.iter().map(|hip| on_film(&view, hip)).collect(),
         covariates: covariates(&patient, &view, &exposure, &development),
     };
     let part = if view.frame == Frame::CloseUp { BodyPart::Hip } else { BodyPart::Pelvis };
@@ -169,6 +170,16 @@ fn hip_landmarks(patient: &Patient, side: Side, motion: &Rigid) -> HipLandmarks 
         lateral,
         canal_radius: (shape.shaft_radius - wall) * k,
         shaft_radius: shape.shaft_radius * k,
+    }
+}
+
+/// Where a hip lies on the film.
+fn on_film(view: &Viewpoint, hip: &HipLandmarks) -> HipOnFilm {
+    let scale = 1.0 / view.oversampling as f32;
+    HipOnFilm {
+        side: hip.side,
+        head: view.camera.project(hip.head).map(|q| q * scale),
+        radius: hip.head_radius * view.camera.magnification(hip.head.z) / view.camera.spacing * scale,
     }
 }
 

@@ -297,6 +297,7 @@ mod tests {
             sex: coxa_schema::Sex::Female,
             burned_in_text: false,
             hardware: None,
+            hips: Vec::new(),
             covariates: Vec::new(),
         };
         let films = [false, true].map(|inverted| {
