@@ -121,3 +121,17 @@ fn a_dataset_is_never_overwritten() {
     }
     assert_eq!(fs::read(out.join("manifest.csv")).unwrap(), manifest);
 }
+
+#[test]
+fn a_check_without_real_films_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (real, out) = (folder.path().join("real"), folder.path().join("out"));
+    fs::create_dir(&real).unwrap();
+    let check =
+        |more: &[&str]| run(&[&["simulate", "check", "--real", text(&real), "--out", text(&out)][..], more].concat());
+    let none = check(&[]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(message(&none).contains("no frontal film of a hip without a fracture"), "{}", message(&none));
+    assert_eq!(check(&["--variation", "2"]).status.code(), Some(2));
+    assert!(!out.exists());
+}

@@ -23,5 +23,7 @@ pub mod random;
 
 pub use body::pelvis;
 pub use error::SimulateError;
-pub use film::{Domain, FilmKind, FilmOptions, FilmTruth, Hardware, SimulatedFilm, SimulatedFracture, display8};
+pub use film::{
+    Domain, FilmKind, FilmOptions, FilmTruth, Hardware, HipOnFilm, SimulatedFilm, SimulatedFracture, display8,
+};
 pub use limbs::limb;

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 use coxa_files::whole::{Partial, write_whole};
@@ -55,6 +56,13 @@ pub enum Block {
     Table(PageTable),
     /// Films with their findings.
     Films(Vec<FilmCard>),
+    /// A picture.
+    Picture {
+        /// The PNG file's bytes.
+        png: Vec<u8>,
+        /// What it shows.
+        caption: String,
+    },
 }
 
 /// A table: a header and rows of the same length.
@@ -197,7 +205,7 @@ impl Page {
                 Block::Table(table) => {
                     write_whole(&tables.join(format!("{}.csv", table.name)), table.csv()?.as_slice())?
                 }
-                Block::Films(_) | Block::Text(_) | Block::Command(_) => {}
+                Block::Films(_) | Block::Picture { .. } | Block::Text(_) | Block::Command(_) => {}
             }
         }
         self.write_page(folder, "index.html")
@@ -229,6 +237,11 @@ impl Block {
                 write!(out, "<div class=\"films\">")?;
                 cards.iter().try_for_each(|card| write_card(card, folder, out))?;
                 write!(out, "</div>")
+            }
+            Self::Picture { png, caption } => {
+                let caption = escape(caption);
+                write!(out, "<figure><img alt=\"{caption}\" src=\"data:image/png;base64,{}\">", STANDARD.encode(png))?;
+                write!(out, "<figcaption>{caption}</figcaption></figure>")
             }
         }
     }
@@ -282,7 +295,7 @@ const STYLE: &str = "\
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,'DejaVu Sans',sans-serif}\
 header,nav,main,footer{max-width:1180px;margin:0 auto;padding:0 24px}header{padding-top:28px}h1{font-size:26px;margin:0}h2{font-size:19px;margin:36px 0 8px;border-bottom:1px solid var(--grid);padding-bottom:4px}\
 h3{font-size:14px;margin:6px 0 0}.notice{color:var(--other);font-weight:600}nav a{color:var(--model);margin-right:14px}a:focus-visible{outline:2px solid var(--model)}\
-figure{display:inline-block;margin:8px 16px 8px 0;vertical-align:top;max-width:100%}figure svg{max-width:100%;height:auto}figcaption{color:var(--faint);font-size:13px;max-width:60ch}\
+figure{display:inline-block;margin:8px 16px 8px 0;vertical-align:top;max-width:100%}figure svg,figure img{max-width:100%;height:auto}figcaption{color:var(--faint);font-size:13px;max-width:60ch}\
 .scroll{overflow-x:auto;display:inline-block;vertical-align:top;margin-right:24px;max-width:100%}table{border-collapse:collapse;margin:10px 0}caption{text-align:left;color:var(--faint);font-size:13px;padding-bottom:4px}\
 th,td{padding:4px 12px;border-bottom:1px solid var(--grid);text-align:left;font-variant-numeric:tabular-nums}tbody th{font-weight:500}\
 pre{background:var(--card);padding:10px 14px;overflow-x:auto}.films{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:16px}\

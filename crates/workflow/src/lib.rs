@@ -6,6 +6,7 @@
 //! - [`predict`]: films become findings, heat maps and a table;
 //! - [`report`]: a dataset is read, evaluated and reported on one page;
 //! - [`ablation`] and [`folds`]: trainings that answer a question together;
+//! - [`check`]: simulated hips measured against real ones;
 //! - [`demo`]: the whole way on simulated films;
 //! - [`seen`]: films that a network knows are no test of it.
 //!
@@ -13,6 +14,7 @@
 //! [`WorkflowError`].
 
 pub mod ablation;
+pub mod check;
 pub mod demo;
 mod error;
 pub mod folds;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod bench;
+mod check;
 pub mod collect;
 pub mod compare;
 pub mod deidentify;

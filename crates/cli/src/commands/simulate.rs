@@ -9,10 +9,12 @@ use coxa_simulate::bones::surfaces::BoneSurfaces;
 use coxa_simulate::datasets::hospital::{self, HospitalSpec};
 use coxa_simulate::datasets::{self, DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions};
 
+use super::check::Check;
 use crate::output::Outcome;
 use crate::progress::Bar;
 
-/// Simulate radiographs with their truth: pelves and hips with and without a fracture, limbs, or a hospital's registry.
+/// Simulate radiographs with their truth: pelves and hips with and without a fracture, limbs, or a hospital's registry; or check simulated
+/// hips against real ones.
 ///
 /// The same seed and number give the same films, bit for bit. An interrupted run resumes when the command is repeated (a cohort starts
 /// over). Example: `coxa simulate pelvis --n 20 --out films --format png`.
@@ -64,6 +66,7 @@ enum Films {
         #[command(flatten)]
         spec: Spec,
     },
+    Check(Check),
 }
 
 #[derive(Args)]
@@ -155,6 +158,7 @@ impl Simulate {
                 dataset.domain.close_up = close_up.unwrap_or(dataset.domain.close_up);
                 (dataset, &spec.out)
             }
+            Films::Check(check) => return check.run(),
             Films::Limbs { spec } => (spec.dataset(FilmSet::Limbs, Proportions::default()), &spec.out),
             Films::Cohort { out, n, seed, size, format } => {
                 let hospital = HospitalSpec {

@@ -3,7 +3,7 @@
 use crate::geometry::Vec3;
 
 /// A smooth curve (Catmull–Rom) through `points`, `steps` pieces between two of them.
-pub(super) fn curve(points: &[Vec3], steps: usize) -> Vec<Vec3> {
+pub(crate) fn curve(points: &[Vec3], steps: usize) -> Vec<Vec3> {
     let at = |i: isize| points[i.clamp(0, points.len() as isize - 1) as usize];
     let mut path = Vec::with_capacity((points.len() - 1) * steps + 1);
     for i in 0..points.len() as isize - 1 {

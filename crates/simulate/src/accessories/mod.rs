@@ -7,7 +7,7 @@ pub mod annotation;
 pub mod belongings;
 pub mod bowel;
 pub mod calcification;
-mod curve;
+pub(crate) mod curve;
 pub mod font;
 pub mod hardware;
 pub mod landmarks;

@@ -1,4 +1,4 @@
-//! Adds a posed patient to a scene: bones and soft tissue, with their texture.
+//! Adds a posed patient's bones to a scene, with their texture.
 
 use coxa_schema::Side;
 
@@ -6,15 +6,13 @@ use super::patient::{Patient, place};
 use crate::bones::bank;
 use crate::bones::femur::FemurShape;
 use crate::bones::fracture::Fragment;
+use crate::bones::pelvis::{hip_bone_density, hip_bone_grain};
 use crate::bones::relief::Relief;
 use crate::bones::surfaces::BoneSurfaces;
-use crate::film::beam::gaussian_blur;
-use crate::film::projection::Camera;
 use crate::film::scene::{Material, Scene};
 use crate::geometry::mesh::Mesh;
-use crate::geometry::{Rigid, Vec3, smoothstep, v};
+use crate::geometry::{Rigid, Vec3, smoothstep};
 use crate::noise;
-use crate::random::FilmRng;
 
 /// Hip bones, sacrum and spine, their own or from a folder.
 pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option<&BoneSurfaces>, offset: [f32; 2]) {
@@ -39,31 +37,60 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option
         },
         |surface| shell(surface, 1.4),
     );
-    let mut middle =
+    let sacrum =
         own[2].as_ref().map_or_else(|| template.sacrum.each_ref().map(in_place), |surface| shell(surface, 0.9));
-    for (surface, lumbar) in middle.iter_mut().zip(&template.lumbar) {
-        surface.append(&in_place(lumbar));
+    for (bone, side) in [(&left, Some(Side::Left)), (&right, Some(Side::Right)), (&sacrum, None)] {
+        draw_spongy(scene, patient, bone, side, offset);
     }
-    for [outer, inner] in [&left, &right, &middle] {
-        scene.add(outer, Material::Cortex, 1.0);
-        scene.add(inner, Material::Cortex, -1.0);
-        scene.add(inner, Material::Spongy, fit.fraction);
-    }
-    let (width, spacing) = (scene.camera.width, scene.camera.spacing);
-    let tile = noise::tile();
-    let grain = (0.2 * patient.relief[0].trabeculae).min(0.45);
-    let network = patient.relief[0].network;
-    for (y, row) in scene.plane_mut(Material::Spongy).chunks_mut(width).enumerate() {
-        let v = y as f32 * spacing * 2.6 + offset[1];
-        for (x, value) in row.iter_mut().enumerate() {
-            if *value > 0.05 {
-                let u = x as f32 * spacing;
-                let fine = noise::tile_at(tile, u * 6.0 + offset[1], y as f32 * spacing * 5.4 + offset[0]);
-                let coarse = grain * noise::tile_at(tile, u * 3.0 + offset[0], v);
-                *value *= (1.0 + coarse + network * (0.8 - fine.abs())).max(0.1);
+    // Vertebrae bear more and hold more spongy bone than the ilium.
+    let [outer, inner] = template.lumbar.each_ref().map(in_place);
+    scene.add(&outer, Material::Cortex, 1.0);
+    scene.add(&inner, Material::Cortex, -1.0);
+    scene.add(&inner, Material::Spongy, 2.4 * fit.fraction);
+}
+
+/// A bone of the pelvis with its spongy inside; `side` for a hip bone, whose trabeculae have directions.
+fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2], side: Option<Side>, offset: [f32; 2]) {
+    scene.add(outer, Material::Cortex, 1.0);
+    let depth = scene.depth(inner);
+    let camera = scene.camera;
+    let back = patient.pelvis_motion().inverse();
+    let (fit, tile) = (&patient.pelvis, noise::tile());
+    let mirror = if side == Some(Side::Right) { -1.0 } else { 1.0 };
+    let middle = if side.is_some() { fit.half_distance } else { 0.0 };
+    let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
+    let grain = 0.36 * patient.relief[0].trabeculae.powf(0.3) * (fit.fraction / 0.08).sqrt();
+    let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
+    // Density and texture are taken once for about a film pixel of the whole pelvis.
+    let block = ((0.8 / camera.spacing).round() as usize).max(1);
+    let plane = scene.plane_mut(Material::Spongy);
+    for by in (y0..y1).step_by(block) {
+        for bx in (x0..x1).step_by(block) {
+            let (last_x, last_y) = ((bx + block).min(camera.width), (by + block).min(camera.height));
+            if depth[by * camera.width + bx].max(depth[(last_y - 1) * camera.width + last_x - 1]) < 0.02 {
+                continue;
+            }
+            let half = 0.5 * block as f32;
+            let at = back.apply(camera.unproject([bx as f32 + half, by as f32 + half], 0.0));
+            let p = [(mirror * at.x - middle) / fit.scale, at.y / fit.scale];
+            let (density, texture) = match side {
+                Some(_) => (hip_bone_density(p), hip_bone_grain(p, tile, salt)),
+                None => (1.0, 0.7 * hip_bone_grain([p[0] * 0.8, p[1]], tile, salt)),
+            };
+            let broad = 1.0 + 0.06 * noise::tile_at(tile, p[0] * 0.9 + salt[1], p[1] * 0.9 + salt[0]);
+            let fraction = fit.fraction * density * broad;
+            for y in by..last_y {
+                let row = y * camera.width + bx..y * camera.width + last_x;
+                for (value, d) in plane[row.clone()].iter_mut().zip(&depth[row]) {
+                    let d = d.max(0.0);
+                    // Layers of trabeculae blur each other: their texture grows with the root of the thickness.
+                    let mean = d * fraction;
+                    *value += (mean + grain * texture * d.sqrt()).clamp(0.35 * mean, 2.2 * mean);
+                }
             }
         }
     }
+    scene.plane_mut(Material::Cortex).iter_mut().zip(&depth).for_each(|(all, inside)| *all -= inside);
 }
 
 /// A whole femur or a piece of one.
@@ -184,88 +211,4 @@ fn raster_bounds(mesh: &Mesh, project: impl Fn(Vec3) -> [f32; 2], width: usize, 
     }
     let fit = |q: f32, n: usize| (q.max(0.0) as usize).min(n);
     [fit(b[0], width), fit(b[1], height), fit(b[2] + 1.0, width), fit(b[3] + 1.0, height)]
-}
-
-/// Skin, fat, muscle, bladder, folds.
-pub(crate) fn draw_soft(scene: &mut Scene, patient: &Patient, offset: [f32; 2], folds: &mut FilmRng) {
-    let legs = [Side::Right, Side::Left].map(|side| {
-        let motion = patient.leg_motion(side);
-        let turn = |p: Vec3| if side == Side::Right { p.mirrored() } else { p };
-        (turn(motion.translation), turn(motion.direction(v(0.0, -1.0, 0.0))))
-    });
-    // Soft tissue is smooth: its path lengths are taken on a raster some 2 mm wide.
-    let fine = scene.camera;
-    let cell = ((2.0 / fine.spacing) as usize).max(1);
-    let camera = Camera {
-        spacing: fine.spacing * cell as f32,
-        width: fine.width.div_ceil(cell),
-        height: fine.height.div_ceil(cell),
-        pivot: fine.pivot.map(|q| q / cell as f32),
-        ..fine
-    };
-    let coarse = Scene::new(camera);
-    let lowest = fine.unproject([0.0, fine.height as f32], 0.0).y - 60.0;
-    let motion = patient.motion();
-    let [envelope, muscle] = patient.body.meshes(legs, lowest);
-    let mut skin = coarse.depth(&envelope.moved(&motion));
-    let mut lean = coarse.depth(&muscle.moved(&motion));
-    gaussian_blur(&mut skin, camera.width, camera.height, 3.0 / camera.spacing);
-    gaussian_blur(&mut lean, camera.width, camera.height, 4.0 / camera.spacing);
-    if let Some(genitals) = patient.body.genital_mesh() {
-        let mut depth = coarse.depth(&genitals.moved(&motion));
-        gaussian_blur(&mut depth, camera.width, camera.height, 1.5 / camera.spacing);
-        skin.iter_mut().zip(&depth).for_each(|(skin, depth)| *skin += 0.8 * depth);
-    }
-    let mut fat = vec![0.0_f32; skin.len()];
-    let thick = (patient.body.depth * 2.0).max(1.0);
-    let tile = noise::tile();
-    for (i, fat) in fat.iter_mut().enumerate() {
-        let (skin, lean) = (skin[i].max(0.0), lean[i].max(0.0));
-        let (x, y) = ((i % camera.width) as f32 * camera.spacing, (i / camera.width) as f32 * camera.spacing);
-        let broad = noise::tile_at(tile, x * 0.42 + offset[1], y * 0.25 + offset[0]);
-        let narrow = noise::tile_at(tile, x * 1.7 + offset[0] + 99.0, y * 0.9 + offset[1]);
-        *fat = (skin - lean).max(0.0) + (9.0 + 7.0 * broad + 3.5 * narrow) * (lean / thick).clamp(0.0, 1.0);
-    }
-    if let Some(bladder) = patient.body.bladder_mesh() {
-        let mut depth = coarse.depth(&bladder.moved(&motion));
-        gaussian_blur(&mut depth, camera.width, camera.height, 1.5 / camera.spacing);
-        fat.iter_mut().zip(&depth).for_each(|(fat, depth)| *fat -= 0.35 * depth);
-    }
-    for (material, plane) in [(Material::Soft, &skin), (Material::Fat, &fat)] {
-        spread(plane, camera.width, camera.height, scene.plane_mut(material), fine.width, cell);
-    }
-    for (path, fold, air) in patient.body.folds(folds, legs) {
-        let tube = |radius: f32| {
-            let ends = path.len() - 1;
-            let along = path.iter().enumerate().map(|(i, p)| {
-                (motion.apply(*p), radius * (std::f32::consts::PI * i as f32 / ends as f32).sin().max(0.02).powf(0.4))
-            });
-            Mesh::tube(&along.collect::<Vec<_>>(), 12)
-        };
-        scene.add(&tube(fold), Material::Soft, 0.8);
-        if air > 0.4 {
-            scene.add(&tube(air), Material::Soft, -1.0);
-        }
-    }
-}
-
-/// Adds a coarse plane to a fine one `cell` times as dense, by bilinear interpolation.
-fn spread(from: &[f32], width: usize, height: usize, to: &mut [f32], fine_width: usize, cell: usize) {
-    let step = 1.0 / cell as f32;
-    let place = |i: usize, n: usize| {
-        let q = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (n - 1) as f32);
-        let low = q as usize;
-        (low, (low + 1).min(n - 1), q - low as f32)
-    };
-    let columns: Vec<_> = (0..fine_width).map(|x| place(x, width)).collect();
-    let mut line = vec![0.0_f32; width];
-    for (y, row) in to.chunks_mut(fine_width).enumerate() {
-        let (y0, y1, v) = place(y, height);
-        for (x, value) in line.iter_mut().enumerate() {
-            *value = from[y0 * width + x] * (1.0 - v) + from[y1 * width + x] * v;
-        }
-        for (value, (x0, x1, u)) in row.iter_mut().zip(&columns) {
-            *value += line[*x0] * (1.0 - u) + line[*x1] * u;
-        }
-    }
 }

@@ -2,8 +2,9 @@
 
 use coxa_schema::{BodyPart, FractureType, Sex, Side};
 
-use super::draw::{draw_fragment, draw_pelvis, draw_soft};
+use super::draw::{draw_fragment, draw_pelvis};
 use super::patient::{Patient, place};
+use super::soft::draw_soft;
 use super::viewpoint::{Frame, Viewpoint};
 use crate::accessories;
 use crate::accessories::landmarks::{HipLandmarks, Landmarks};
@@ -14,7 +15,7 @@ use crate::film::beam::{Exposure, expose};
 use crate::film::display::{Development, develop, store};
 use crate::film::options::{FilmKind, FilmOptions};
 use crate::film::scene::Scene;
-use crate::film::truth::{FilmTruth, SimulatedFilm, SimulatedFracture};
+use crate::film::truth::{FilmTruth, HipOnFilm, SimulatedFilm, SimulatedFracture};
 use crate::geometry::{Rigid, Vec3, smoothstep, v};
 use crate::random::{Stream, chance, choose, stream, uniform};
 
@@ -109,6 +110,7 @@ pub(crate) fn pelvis_with(
         sex: patient.sex,
         burned_in_text,
         hardware,
+        hips: landmarks.hips.iter().map(|hip| on_film(&view, hip)).collect(),
         covariates: covariates(&patient, &view, &exposure, &development),
     };
     let part = if view.frame == Frame::CloseUp { BodyPart::Hip } else { BodyPart::Pelvis };
@@ -141,7 +143,7 @@ fn landmarks(patient: &Patient) -> Landmarks {
         crest_y: pelvis.apply(v(0.0, 143.0 * k * patient.pelvis.wing[1], -20.0)).y,
         body_half_width: patient.body.waist,
         body_half_depth: patient.body.depth,
-        symphysis: pelvis.apply(v(0.0, -33.0, 44.0) * k),
+        symphysis: pelvis.apply(v(0.0, -27.0, 28.0) * k),
     }
 }
 
@@ -168,6 +170,16 @@ fn hip_landmarks(patient: &Patient, side: Side, motion: &Rigid) -> HipLandmarks 
         lateral,
         canal_radius: (shape.shaft_radius - wall) * k,
         shaft_radius: shape.shaft_radius * k,
+    }
+}
+
+/// Where a hip lies on the film.
+fn on_film(view: &Viewpoint, hip: &HipLandmarks) -> HipOnFilm {
+    let scale = 1.0 / view.oversampling as f32;
+    HipOnFilm {
+        side: hip.side,
+        head: view.camera.project(hip.head).map(|q| q * scale),
+        radius: hip.head_radius * view.camera.magnification(hip.head.z) / view.camera.spacing * scale,
     }
 }
 

@@ -3,7 +3,9 @@
 mod draw;
 pub mod envelope;
 pub mod film;
+mod muscles;
 pub mod patient;
+mod soft;
 pub mod viewpoint;
 
 pub use film::pelvis;

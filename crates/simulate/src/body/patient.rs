@@ -93,9 +93,9 @@ impl Patient {
         // The template's socket takes a head of 44 mm.
         let pelvis_scale = 23.8 * scale / 22.0;
         let pelvis = PelvisFit::draw(rng, pelvis_scale, female, age, variation);
-        let body = BodyShape::draw(rng, pelvis.half_distance, female, variation);
+        let body = BodyShape::draw(rng, pelvis.half_distance, female, age, variation);
         let version = normal(rng, 12.0, 8.0);
-        let both = normal(rng, 3.0, 14.0 * s);
+        let both = normal(rng, 11.0, 12.0 * s);
         let legs = [0, 1].map(|_| {
             let alone =
                 if chance(rng, 0.2 * variation) { uniform(rng, -10.0, 48.0) } else { normal(rng, 0.0, 7.0 * s) };

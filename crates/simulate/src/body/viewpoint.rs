@@ -55,13 +55,18 @@ impl Viewpoint {
         // Width and height at the detector in millimeters, and where the middle of the film is on the patient.
         let (size, aim) = match frame {
             Frame::Landscape => {
-                let width = uniform(rng, 420.0 - 40.0 * s, 435.0 + 35.0 * s);
-                let aim = v(normal(rng, 0.0, 10.0 * s), normal(rng, 32.0, 18.0 * s), 0.0);
+                let width = uniform(rng, 425.0 - 35.0 * s, 440.0 + 50.0 * s);
+                let aim = v(normal(rng, 0.0, 18.0 * s), normal(rng, 34.0, 20.0 * s), 0.0);
                 ([width, width / aspect], aim)
             }
             Frame::Portrait => {
                 let width = uniform(rng, 345.0, 355.0 + 45.0 * s);
-                let aim = v(side * uniform(rng, -10.0, 10.0 + 30.0 * s), normal(rng, -5.0, 35.0 * s), 0.0);
+                // Often centered on one hip, with the half of the pelvis and more of that thigh.
+                let aim = if chance(rng, 0.4) {
+                    v(side * uniform(rng, 30.0, 70.0 + 50.0 * s), normal(rng, -35.0, 40.0 * s), 0.0)
+                } else {
+                    v(side * uniform(rng, -10.0, 10.0 + 30.0 * s), normal(rng, 10.0, 40.0 * s), 0.0)
+                };
                 ([width, width * aspect], aim)
             }
             Frame::CloseUp => {

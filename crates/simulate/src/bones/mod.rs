@@ -6,6 +6,7 @@ pub mod femur;
 pub mod fracture;
 pub mod pelvis;
 pub mod relief;
+pub mod sacrum;
 pub mod spine;
 pub mod surfaces;
 

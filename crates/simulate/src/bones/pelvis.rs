@@ -1,13 +1,15 @@
-//! The bony pelvis and the lower lumbar spine.
+//! The bony pelvis.
 //!
 //! The patient's frame has its origin midway between the two hip centers; x to the patient's left, y cranial, z anterior. The
-//! *left* hip bone is modeled and mirrored. Coordinates of its nodes are those of a woman with hip centers 176 mm apart.
+//! *left* hip bone is modeled and mirrored. Nodes of the hip bone are given from its hip's center, in millimeters of a pelvis
+//! whose femoral heads have a radius of 22 mm.
 //!
-//! Measures: hip centers 170–180 mm apart, anterior superior spines 225–240 mm, intercristal width 270–285 mm, height of the hip
-//! bone 200–215 mm, ischial tuberosities 120 mm (Reynolds, Snow & Young, "Spatial geometry of the human pelvis", FAA-AM-82-9;
-//! Bell, Pedersen & Brand, J Biomech 1990); acetabular inclination 40 ± 5°, anteversion 15–20° (Murray, J Bone Joint Surg Br
-//! 1993); joint space 3–5 mm (Lequesne et al., Ann Rheum Dis 2004); L4 and L5 bodies 34 × 48 mm, 27 mm high (Zhou et al., Eur
-//! Spine J 2000).
+//! Where landmarks lie, how thick the blade of the ilium is and how the sexes differ was measured on ten adults in CT pose
+//! (VSDFullBodyBoneModels v2, Fischer 2023), in units of the head's radius: hip centers 7.4 apart, lowest point of the ischium 2.7
+//! below them, iliac crest 6.4 above, anterior superior spine 2.8 above, blade 0.25 thick in its middle and 0.65 at the rims, inner
+//! wall of the socket 1.45 medial of the center; in women the symphysis lies 0.6 lower and the tuberosities 0.35 farther apart
+//! on each side than in men. Acetabular inclination 40 ± 5°, anteversion 15–20° (Murray, J Bone Joint Surg Br 1993); joint space
+//! 3–5 mm (Lequesne et al., Ann Rheum Dis 2004).
 
 use rand::SeedableRng;
 
@@ -15,12 +17,16 @@ use crate::geometry::grid::Grid;
 use crate::geometry::mesh::Mesh;
 use crate::geometry::shape::{Element, Node, Skeleton, node, smooth_max};
 use crate::geometry::{Vec3, smoothstep, v};
+use crate::noise::tile_at;
 use crate::random::{FilmRng, normal, uniform};
 
 /// How many different pelves there are.
 pub const PELVES: usize = 24;
 
-/// The measures in which templates of the bank differ. Templates have hip centers 176 mm apart.
+/// Half the distance of the templates' hip centers, millimeters.
+pub(super) const HALF_DISTANCE: f32 = 82.0;
+
+/// The measures in which templates of the bank differ.
 #[derive(Clone, Copy, Debug)]
 pub struct PelvisShape {
     /// Radius of the acetabular cavity over that of a head of 44 mm.
@@ -54,6 +60,8 @@ pub struct PelvisFit {
     pub depth: f32,
     /// Subpubic widening (female arch), millimeters at the tuberosities.
     pub arch: f32,
+    /// How far the symphysis lies below its place in the template, millimeters.
+    pub pubis: f32,
     /// Volume fraction of spongy bone.
     pub fraction: f32,
     /// Smooth individual warp: three waves, each a wave vector (1/mm), a phase and a shift in millimeters.
@@ -76,11 +84,12 @@ impl PelvisFit {
         });
         Self {
             scale,
-            half_distance: (83.5 + 4.5 * female) * (0.4 + 0.6 * scale) * (1.0 + normal(rng, 0.0, 0.03 * s)),
+            half_distance: (84.5 + 1.5 * female) * (0.4 + 0.6 * scale) * (1.0 + normal(rng, 0.0, 0.03 * s)),
             wing: [1.0 + 0.03 * female + normal(rng, 0.0, 0.07 * s), 1.0 + normal(rng, 0.0, 0.06 * s)],
-            depth: 1.03 - 0.05 * female + normal(rng, 0.0, 0.05 * s),
-            arch: 6.0 * female - 3.0 + normal(rng, 0.0, 3.5 * s),
-            fraction: (0.10 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.03)).clamp(0.03, 0.25),
+            depth: 1.0 + normal(rng, 0.0, 0.05 * s),
+            arch: 8.0 * female - 4.0 + normal(rng, 0.0, 3.0 * s),
+            pubis: 12.0 * female - 6.0 + normal(rng, 0.0, 3.0 * s),
+            fraction: (0.085 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.03, 0.18),
             waves,
             asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
         }
@@ -99,16 +108,18 @@ impl PelvisFit {
         let x = p.x.abs();
         let q = v(x, p.y, p.z) * self.scale;
         let up = smoothstep(25.0, 110.0, p.y);
-        let down = smoothstep(-28.0, -70.0, p.y);
+        let down = smoothstep(-24.0, -58.0, p.y);
         let middle = smoothstep(0.0, 55.0, x);
-        let widen = (self.half_distance - 88.0 * self.scale) * middle;
-        let flare = (self.wing[0] - 1.0) * (x - 45.0).max(0.0) * up * 1.6;
+        let widen = (self.half_distance - HALF_DISTANCE * self.scale) * middle;
+        let flare = (self.wing[0] - 1.0) * (x - 40.0).max(0.0) * up * 1.6;
+        let front = smoothstep(50.0, 12.0, x) * smoothstep(-5.0, 25.0, p.z) * smoothstep(30.0, 0.0, p.y);
         let mut moved = v(
             q.x + widen + flare + self.arch * down * smoothstep(8.0, 40.0, x),
-            q.y + (self.wing[1] - 1.0) * (p.y - 25.0).max(0.0) + (self.depth - 1.0) * (p.y + 28.0).min(0.0),
+            q.y + (self.wing[1] - 1.0) * (p.y - 25.0).max(0.0) + (self.depth - 1.0) * (p.y + 24.0).min(0.0)
+                - self.pubis * front,
             q.z,
         );
-        let away = v(x - 88.0, p.y, p.z).length();
+        let away = v(x - HALF_DISTANCE, p.y, p.z).length();
         let strength = smoothstep(34.0, 75.0, away) * smoothstep(2.0, 25.0, x);
         for (wave, phase, shift) in &self.waves {
             moved += *shift * ((wave.dot(q) + phase).sin() * strength);
@@ -135,7 +146,7 @@ impl PelvisShape {
     pub fn template(rng: &mut FilmRng) -> Self {
         Self {
             cavity: 22.0 + uniform(rng, 2.0, 4.3),
-            opening: [normal(rng, 41.0, 4.5), normal(rng, 17.0, 6.0)],
+            opening: [normal(rng, 41.0, 4.5), normal(rng, 15.0, 5.5)],
             overhang: uniform(rng, -3.0, 2.5),
             cortex: uniform(rng, 0.55, 1.2),
             symphysis: uniform(rng, 1.2, 3.4),
@@ -147,150 +158,202 @@ impl PelvisShape {
 
     /// Center of the left acetabulum.
     fn hip(&self) -> Vec3 {
-        v(88.0, 0.0, 0.0)
+        v(HALF_DISTANCE, 0.0, 0.0)
     }
 
     /// The implicit function of the left hip bone.
     #[must_use]
     pub fn hip_bone(&self) -> Skeleton {
-        const NODES: [Node; 40] = [
-            node(96.0, 29.0, 14.0, 10.0),   // 0 roof, front
-            node(84.0, 32.0, -20.0, 12.0),  // 1 roof, back
-            node(106.0, 33.0, 28.0, 7.0),   // 2 anterior inferior spine
-            node(129.0, 78.0, 46.0, 5.5),   // 3 anterior superior spine
-            node(140.0, 97.0, 37.0, 5.0),   // 4 crest
-            node(143.0, 109.0, 15.0, 6.5),  // 5 tubercle
-            node(136.0, 124.0, -12.0, 5.0), // 6 crest
-            node(117.0, 137.0, -32.0, 4.5), // 7 crest, top
-            node(95.0, 142.0, -51.0, 5.0),  // 8 crest
-            node(71.0, 133.0, -73.0, 7.0),  // 9 crest, back
-            node(49.0, 106.0, -91.0, 7.5),  // 10 posterior superior spine
-            node(45.0, 72.0, -84.0, 7.0),   // 11 posterior inferior spine
-            node(65.0, 40.0, -52.0, 7.0),   // 12 greater notch
-            node(58.0, 91.0, -67.0, 8.5),   // 13 auricular surface
-            node(79.0, 34.0, -18.0, 7.5),   // 14 arcuate line, middle
-            node(64.0, 62.0, -46.0, 8.0),   // 15 arcuate line, back
-            node(124.0, 100.0, 10.0, 2.6),  // 16 fossa
-            node(106.0, 105.0, -24.0, 2.4), // 17 fossa
-            node(108.0, 60.0, 12.0, 5.0),   // 18 lower wing
-            node(89.0, 62.0, -26.0, 6.0),   // 19 lower wing, back
-            node(76.0, 6.0, 18.0, 10.0),    // 20 anterior column
-            node(58.0, -9.0, 31.0, 7.5),    // 21 superior ramus
-            node(39.0, -19.0, 44.0, 6.5),   // 22 superior ramus
-            node(22.0, -25.0, 50.0, 8.0),   // 23 pubic body
-            node(9.5, -28.0, 48.0, 8.0),    // 24 symphysis, top
-            node(9.0, -46.0, 40.0, 7.0),    // 25 symphysis, bottom
-            node(26.0, -19.0, 56.0, 4.5),   // 26 pubic tubercle
-            node(15.0, -51.0, 36.0, 5.2),   // 27 inferior ramus
-            node(26.0, -58.0, 22.0, 5.2),   // 28 inferior ramus
-            node(36.0, -63.0, 4.0, 6.0),    // 29 ischial ramus
-            node(48.0, -64.0, -18.0, 10.0), // 30 tuberosity, front
-            node(63.0, -57.0, -30.0, 15.0), // 31 tuberosity, back
-            node(73.0, -38.0, -32.0, 12.5), // 32 ischium
-            node(77.0, -20.0, -24.0, 12.0), // 33 posterior column
-            node(77.0, 16.0, -36.0, 11.0),  // 34 posterior column, top
-            node(63.0, 0.0, -46.0, 6.5),    // 35 spine's base
-            node(52.0, -5.0, -54.0, 3.0),   // 36 ischial spine
-            node(67.5, 4.0, -6.0, 3.2),     // 37 quadrilateral plate
-            node(67.0, -24.0, -18.0, 5.5),  // 38 quadrilateral plate, below
-            node(78.0, -26.0, 3.0, 6.0),    // 39 lower rim
+        const NODES: [Node; 62] = [
+            node(8.0, 30.0, 13.0, 9.0),      // 0 roof, front
+            node(-4.0, 31.0, -15.0, 10.0),   // 1 roof, back
+            node(10.0, 34.0, 30.0, 6.5),     // 2 anterior inferior spine, foot
+            node(14.0, 44.0, 38.0, 5.0),     // 3 anterior inferior spine
+            node(24.0, 63.0, 52.0, 4.6),     // 4 anterior superior spine
+            node(36.0, 82.0, 40.0, 4.6),     // 5 crest
+            node(43.0, 100.0, 22.0, 5.6),    // 6 tubercle
+            node(37.0, 119.0, 5.0, 4.6),     // 7 crest
+            node(21.0, 133.0, -9.0, 4.2),    // 8 crest
+            node(0.0, 137.0, -25.0, 4.6),    // 9 crest, top
+            node(-18.0, 130.0, -45.0, 5.2),  // 10 crest
+            node(-30.0, 115.0, -61.0, 6.2),  // 11 crest, back
+            node(-37.0, 96.0, -68.0, 6.6),   // 12 posterior superior spine
+            node(-33.0, 68.0, -58.0, 6.0),   // 13 posterior inferior spine
+            node(-16.0, 49.0, -33.0, 5.5),   // 14 greater notch
+            node(-33.0, 98.0, -50.0, 9.0),   // 15 auricular surface, top
+            node(-29.0, 78.0, -45.0, 8.5),   // 16 auricular surface
+            node(-16.0, 40.0, -8.0, 6.5),    // 17 arcuate line, middle
+            node(-22.0, 55.0, -30.0, 7.5),   // 18 arcuate line, back
+            node(22.0, 92.0, 6.0, 2.6),      // 19 blade, front
+            node(0.0, 96.0, -16.0, 2.7),     // 20 blade, middle
+            node(8.0, 116.0, -13.0, 2.8),    // 21 blade, top
+            node(20.0, 72.0, 20.0, 4.5),     // 22 blade, front, low
+            node(0.0, 68.0, -7.0, 5.0),      // 23 blade, middle, low
+            node(8.0, 54.0, 14.0, 6.0),      // 24 wing, low
+            node(-8.0, 52.0, -16.0, 8.0),    // 25 wing, low, back
+            node(-22.0, 29.0, 4.0, 6.5),     // 26 arcuate line, front
+            node(-27.0, 18.0, 12.0, 6.3),    // 27 pelvic brim
+            node(-22.0, 13.0, 23.0, 7.0),    // 28 iliopubic eminence
+            node(-37.0, 1.0, 28.0, 7.2),     // 29 superior ramus
+            node(-51.0, -8.0, 33.0, 6.2),    // 30 superior ramus
+            node(-62.0, -14.0, 36.0, 6.2),   // 31 pubic body, lateral
+            node(-74.0, -19.0, 37.0, 7.0),   // 32 symphysis, top
+            node(-73.5, -34.5, 18.0, 6.6),   // 33 symphysis, bottom
+            node(-58.0, -10.0, 41.0, 3.4),   // 34 pubic tubercle
+            node(-67.0, -38.5, 10.0, 5.6),   // 35 inferior ramus
+            node(-58.5, -44.0, -2.0, 6.2),   // 36 inferior ramus
+            node(-48.0, -47.0, -13.0, 7.4),  // 37 ischial ramus
+            node(-36.0, -48.5, -28.0, 9.5),  // 38 tuberosity, front
+            node(-24.0, -43.0, -40.0, 11.0), // 39 tuberosity
+            node(-19.0, -29.0, -43.0, 12.0), // 40 tuberosity, top
+            node(-17.0, -15.0, -37.0, 12.0), // 41 ischium
+            node(-19.0, 4.0, -33.0, 11.5),   // 42 posterior column
+            node(-19.0, 22.0, -30.0, 10.0),  // 43 posterior column, top
+            node(-27.0, 2.0, -40.0, 6.0),    // 44 ischial spine's foot
+            node(-33.0, 0.0, -49.0, 2.8),    // 45 ischial spine
+            node(-28.5, 10.0, 0.0, 3.2),     // 46 plate, top
+            node(-29.5, -6.0, 2.0, 2.6),     // 47 plate
+            node(-28.5, -18.0, -10.0, 4.0),  // 48 plate, low
+            node(-31.0, 0.0, 13.0, 3.4),     // 49 plate, front
+            node(-14.0, -23.0, -18.0, 6.0),  // 50 lower rim, back
+            node(-33.0, -8.0, 20.0, 5.0),    // 51 obturator crest
+            node(-26.0, -6.0, -26.0, 6.0),   // 52 posterior column, medial
+            node(41.5, 92.0, 32.0, 4.6),     // 53 crest, between
+            node(44.0, 111.0, 14.0, 4.8),    // 54 crest, between
+            node(31.5, 128.5, -2.0, 4.2),    // 55 crest, between
+            node(11.5, 138.5, -17.0, 4.3),   // 56 crest, between
+            node(-9.0, 135.0, -35.0, 4.8),   // 57 crest, between
+            node(19.0, 52.0, 45.0, 4.0),     // 58 edge below the front spine
+            node(31.0, 73.0, 47.0, 4.6),     // 59 crest, between
+            node(-68.0, -31.0, 22.0, 5.0),   // 60 pubic body, low
+            node(-30.5, -31.0, -24.0, 7.0),  // 61 ischium, front
         ];
-        const SLABS: [[usize; 3]; 32] = [
-            [0, 2, 18],
-            [2, 3, 18],
-            [3, 4, 16],
-            [3, 18, 16],
-            [4, 5, 16],
-            [5, 6, 16],
-            [6, 17, 16],
-            [6, 7, 17],
-            [7, 8, 17],
-            [16, 17, 18],
-            [17, 19, 18],
-            [0, 18, 19],
-            [0, 1, 19],
-            [1, 14, 19],
-            [14, 15, 19],
-            [15, 13, 19],
-            [13, 17, 19],
-            [8, 13, 17],
-            [8, 9, 13],
-            [9, 10, 13],
-            [10, 11, 13],
+        const SLABS: [[usize; 3]; 60] = [
+            [32, 33, 60],
+            [31, 32, 60],
+            [33, 60, 35],
+            [61, 38, 40],
+            [61, 38, 39],
+            [61, 40, 41],
+            [0, 2, 24],
+            [2, 3, 24],
+            [3, 4, 22],
+            [3, 24, 22],
+            [4, 5, 22],
+            [5, 6, 19],
+            [5, 22, 19],
+            [6, 7, 19],
+            [7, 21, 19],
+            [7, 8, 21],
+            [8, 9, 21],
+            [9, 10, 21],
+            [19, 20, 21],
+            [19, 22, 20],
+            [22, 23, 20],
+            [22, 24, 23],
+            [24, 25, 23],
+            [0, 24, 25],
+            [0, 1, 25],
+            [10, 21, 20],
+            [10, 20, 15],
+            [10, 11, 15],
             [11, 12, 15],
-            [11, 15, 13],
-            [12, 14, 15],
-            [1, 12, 14],
-            [23, 24, 25],
-            [37, 34, 38],
-            [37, 34, 14],
-            [33, 34, 38],
-            [33, 32, 38],
-            [34, 35, 33],
-            [30, 31, 32],
+            [12, 15, 16],
+            [12, 13, 16],
+            [13, 14, 18],
+            [13, 16, 18],
+            [20, 15, 16],
+            [20, 23, 16],
+            [23, 25, 18],
+            [23, 16, 18],
+            [25, 17, 18],
+            [1, 25, 17],
+            [14, 17, 18],
+            [1, 14, 17],
+            [1, 14, 43],
+            [1, 17, 43],
+            [0, 1, 26],
+            [1, 26, 17],
+            [0, 26, 28],
+            [26, 27, 28],
+            [31, 32, 33],
+            [38, 39, 40],
+            [46, 43, 42],
+            [46, 47, 42],
+            [47, 48, 42],
+            [48, 52, 42],
+            [48, 41, 42],
+            [46, 26, 43],
+            [46, 49, 47],
+            [26, 27, 46],
+            [27, 46, 49],
+            [42, 44, 41],
+            [49, 51, 47],
         ];
-        let nodes = NODES;
+        let nodes = NODES.map(|n| Node { center: n.center + self.hip(), ..n });
         let mut bone = Skeleton::new();
         bone.slabs(&nodes, &SLABS, 5.0);
-        let chains: [&[usize]; 9] = [
-            &[3, 4, 5, 6, 7, 8, 9, 10],
-            &[20, 21, 22, 23],
-            &[22, 26],
-            &[25, 27, 28, 29, 30],
-            &[31, 32, 33],
-            &[33, 34, 12],
-            &[35, 36],
-            &[39, 33],
-            &[20, 14],
+        let chains: [&[usize]; 10] = [
+            &[3, 58, 4, 59, 5, 53, 6, 54, 7, 55, 8, 56, 9, 57, 10, 11, 12],
+            &[27, 29, 30, 31, 32],
+            &[28, 29],
+            &[30, 34, 31],
+            &[33, 35, 36, 37, 38],
+            &[40, 41, 42, 43],
+            &[44, 45],
+            &[50, 41],
+            &[26, 27, 51],
+            &[51, 30],
         ];
         for chain in chains {
             let picked: Vec<Node> = chain.iter().map(|i| nodes[*i]).collect();
-            bone.chain(&picked, 5.0);
+            bone.chain(&picked, 4.0);
         }
-        bone.push(Element::Ball(Node { center: self.hip() + v(2.5, 3.0, -1.0), radius: self.cavity + 4.2 }), 4.0);
-        let roof = self.hip() + v(0.66, 0.74, 0.05) * (self.cavity + 2.0);
-        bone.push(Element::Ball(Node { center: roof, radius: 4.0 + 0.5 * self.overhang }), 6.0);
+        bone.push(Element::Ball(Node { center: self.hip() + v(0.0, 0.0, -2.0), radius: self.cavity + 5.2 }), 3.0);
         bone
     }
 
-    /// Carves the socket: cavity, fossa with its notch, and everything beyond the plane of the opening.
+    /// Carves the socket: cavity, fossa with its notch, and the thin walls beyond the plane of the opening.
     fn carve(&self, d: f32, p: Vec3) -> f32 {
         let q = p - self.hip();
-        if q.length() > self.cavity + 22.0 {
+        if q.length() > self.cavity + 26.0 {
             return d;
         }
         let cavity = q.length() - self.cavity;
-        let fossa = (q - v(-6.5, -5.0, 1.0) * (self.cavity / 25.0)).length() - self.cavity * 0.74;
+        let fossa = (q - v(-9.0, -5.0, 0.0)).length() - 18.0;
         let notch = {
-            let (a, b) = (v(-9.0, -14.0, 4.0), v(-11.0, -38.0, 10.0));
+            let (a, b) = (v(-10.0, -14.0, 4.0), v(-12.0, -38.0, 10.0));
             let t = ((q - a).dot(b - a) / (b - a).dot(b - a)).clamp(0.0, 1.0);
             (q - a.lerp(b, t)).length() - 8.0
         };
         let (i, a) = (self.opening[0].to_radians(), self.opening[1].to_radians());
         let outwards = v(i.cos() * a.cos(), -i.sin() * a.cos(), a.sin());
         // Beyond the rim, only bone near the head is removed; the columns stay.
-        let rim = (2.0 - q.dot(outwards)).max(q.length() - self.cavity - 9.5);
-        let hollow = cavity.min(fossa).min(notch).min(rim);
-        smooth_max(d, -hollow, 2.5)
+        let rim = (0.6 * self.overhang - q.dot(outwards)).max(q.length() - self.cavity - 9.0);
+        // The walls thin out towards their edges, which are therefore faint.
+        let walled = smooth_max(d, -rim, 9.0);
+        smooth_max(walled, -cavity.min(fossa).min(notch), 2.0)
     }
 
     /// Cortical thickness of the hip bone at a point, millimeters.
     fn thickness(&self, p: Vec3) -> f32 {
         let q = p - self.hip();
-        let near_socket = smoothstep(14.0, 2.0, (q.length() - self.cavity).abs());
-        let roof = smoothstep(0.35, 0.9, q.unit().y) * smoothstep(-0.55, 0.1, q.unit().x);
+        let near_socket = smoothstep(6.0, 1.5, (q.length() - self.cavity).abs());
+        let direction = q.unit();
+        let roof = smoothstep(0.45, 0.85, direction.y) * smoothstep(-0.6, 0.0, direction.x);
         let brim = {
-            let line = [v(58.0, 64.0, -48.0), v(72.0, 34.0, -20.0), v(68.0, 10.0, 10.0), v(52.0, -5.0, 34.0)];
+            let line = [v(-24.0, 58.0, -34.0), v(-20.0, 38.0, -4.0), v(-32.0, 18.0, 12.0), v(-54.0, -6.0, 36.0)];
             let mut least = f32::MAX;
             for pair in line.windows(2) {
                 let t =
-                    ((p - pair[0]).dot(pair[1] - pair[0]) / (pair[1] - pair[0]).dot(pair[1] - pair[0])).clamp(0.0, 1.0);
-                least = least.min((p - pair[0].lerp(pair[1], t)).length());
+                    ((q - pair[0]).dot(pair[1] - pair[0]) / (pair[1] - pair[0]).dot(pair[1] - pair[0])).clamp(0.0, 1.0);
+                least = least.min((q - pair[0].lerp(pair[1], t)).length());
             }
-            smoothstep(14.0, 4.0, least)
+            smoothstep(13.0, 4.0, least)
         };
-        let base = 1.5 - 0.45 * smoothstep(50.0, 90.0, p.y);
-        (base + near_socket * (0.05 + 0.75 * roof) + 0.35 * brim) * self.cortex
+        let plate = smoothstep(-26.0, -29.0, q.x) * smoothstep(-30.0, -20.0, q.y) * smoothstep(30.0, 15.0, q.y);
+        let base = 1.0 - 0.3 * smoothstep(45.0, 90.0, p.y);
+        (base + near_socket * (0.5 * roof - 0.15) + 0.6 * brim.max(plate)) * self.cortex
     }
 
     /// The outer surface of the left hip bone and the inner surface of its cortex.
@@ -303,7 +366,7 @@ impl PelvisShape {
             let d = self.carve(bone.distance(p), p);
             smooth_max(d, self.symphysis * 0.5 - p.x, 3.0)
         });
-        let outer = grid.smoothed(&grid.smoothed(&outer));
+        let outer = grid.smoothed(&outer);
         let [nx, ny, _] = grid.shape();
         let inner: Vec<f32> = outer
             .iter()
@@ -317,6 +380,38 @@ impl PelvisShape {
             .collect();
         [grid.mesh(&outer), grid.mesh(&inner)]
     }
+}
+
+/// Density of the spongy bone at a point of the frontal plane over the mean of the hip bone; `p` from the hip's center in
+/// template millimeters. Dense above the socket, along the beams from it to the sacroiliac joint and to the ischium, thin in
+/// the wing's middle.
+#[must_use]
+pub fn hip_bone_density(p: [f32; 2]) -> f32 {
+    let spot = |x: f32, y: f32, w: f32, h: f32| (-((p[0] - x) / w).powi(2) - ((p[1] - y) / h).powi(2)).exp();
+    let along = |a: [f32; 2], b: [f32; 2], width: f32| {
+        let (d, to) = ([b[0] - a[0], b[1] - a[1]], [p[0] - a[0], p[1] - a[1]]);
+        let t = ((to[0] * d[0] + to[1] * d[1]) / (d[0] * d[0] + d[1] * d[1])).clamp(0.0, 1.0);
+        (-((to[0] - t * d[0]).powi(2) + (to[1] - t * d[1]).powi(2)) / (width * width)).exp()
+    };
+    1.0 + 0.55 * spot(-2.0, 33.0, 18.0, 12.0)
+        + 0.45 * along([-8.0, 34.0], [-30.0, 84.0], 13.0)
+        + 0.25 * along([-24.0, 10.0], [-22.0, -40.0], 12.0)
+        - 0.4 * spot(4.0, 98.0, 22.0, 24.0)
+        - 0.2 * spot(-50.0, -20.0, 25.0, 25.0)
+}
+
+/// Texture of the hip bone's spongy bone at a point as of [`hip_bone_density`]: about 0 on average with a deviation of 1.
+/// Trabeculae fan out from below the socket to the crest, and fewer cross them.
+#[must_use]
+pub fn hip_bone_grain(p: [f32; 2], tile: &[f32], salt: [f32; 2]) -> f32 {
+    let (x, y) = (p[0] + 6.0, p[1] + 30.0);
+    let (along, angle) = (x.hypot(y), x.atan2(y));
+    // Differences of neighboring values have no blotches.
+    let streak = |u: f32, w: f32| tile_at(tile, u, w) - tile_at(tile, u + 8.0, w);
+    let fan = streak(angle * 400.0 + salt[0], along * 3.0 + salt[1]);
+    let arch = streak(along * 5.5 + salt[0] + 90.0, angle * 150.0 + salt[1]);
+    let fine = streak(p[0] * 6.0 + p[1] * 2.0 + salt[1] + 50.0, p[1] * 5.0 + salt[0]);
+    0.5 * fan + 0.3 * arch + 0.6 * fine
 }
 
 #[cfg(test)]
@@ -335,12 +430,29 @@ mod tests {
     }
 
     #[test]
+    fn levels_are_those_of_real_hip_bones() {
+        let (low, high) = PelvisShape::numbered(0).hip_bone().bounding_box();
+        assert!((2.3..3.0).contains(&(-low.y / 22.0)), "{low:?}");
+        assert!((6.0..6.9).contains(&(high.y / 22.0)), "{high:?}");
+    }
+
+    #[test]
+    fn mineral_is_dense_above_the_socket_and_its_texture_has_no_mean() {
+        assert!(hip_bone_density([0.0, 33.0]) > 1.4 && hip_bone_density([4.0, 98.0]) < 0.9);
+        let points = (0..4000).map(|i| [(i % 63) as f32 - 31.0, 40.0 + (i / 63) as f32]);
+        let values: Vec<f32> = points.map(|p| hip_bone_grain(p, crate::noise::tile(), [0.0, 0.0])).collect();
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / values.len() as f32;
+        assert!(mean.abs() < 0.1 && (0.5..2.0).contains(&variance.sqrt()), "{mean} ± {}", variance.sqrt());
+    }
+
+    #[test]
     fn fitting_keeps_sockets_round_and_halves_mirrored() {
         let fit = PelvisFit::draw(&mut stream(1, 1, Stream::Patient), 1.05, 1.0, 70.0, 1.0);
-        let center = fit.place(v(88.0, 0.0, 0.0));
+        let center = fit.place(v(HALF_DISTANCE, 0.0, 0.0));
         assert!((center - fit.hip()).length() < 1.0, "{center:?}");
         for d in [v(25.0, 0.0, 0.0), v(0.0, 25.0, 0.0), v(0.0, 0.0, -25.0)] {
-            let radius = (fit.place(v(88.0, 0.0, 0.0) + d) - center).length();
+            let radius = (fit.place(v(HALF_DISTANCE, 0.0, 0.0) + d) - center).length();
             assert!((radius / (25.0 * fit.scale) - 1.0).abs() < 0.12, "{radius}");
         }
         let p = v(40.0, 90.0, -50.0);

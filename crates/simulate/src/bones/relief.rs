@@ -6,12 +6,15 @@
 
 use super::femur::FemurShape;
 use crate::geometry::{Vec3, smoothstep};
+use crate::noise;
 use crate::random::{FilmRng, chance, normal, uniform};
 
 /// How many lines there are.
 const LINES: usize = 6;
 /// Points of a line.
 const POINTS: usize = 5;
+/// The line in whose plane, near the neck's, the grain is looked up.
+const GRAIN_AT: usize = 3;
 
 /// A line on the bone's surface.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,20 +43,27 @@ pub struct Relief {
     pub trabeculae: f32,
     /// How much of the spongy bone is drawn together to a network of fine bright lines, 0 none.
     pub network: f32,
+    /// Standard deviation of the grain that single trabeculae and their knots leave, millimeters of compact bone.
+    grain: f32,
+    /// Where on the noise the grain begins.
+    salt: [f32; 2],
 }
 
 impl Relief {
     /// Draws the relief of a person's femora, and with small differences that of each, right then left.
     #[must_use]
     pub fn draw_both(rng: &mut FilmRng, shapes: &[FemurShape; 2]) -> [Self; 2] {
-        let trabeculae = uniform(rng, -0.6, 1.15).exp();
-        let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.35) } else { 0.0 };
+        let trabeculae = uniform(rng, -1.4, 0.2).exp();
+        let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.15) } else { 0.0 };
+        let grain = uniform(rng, -1.2, -0.4).exp();
         let strength = uniform(rng, 0.3, 1.3);
         let person = Self::draw(rng, strength, shapes[0].greater);
         shapes.map(|shape| {
             let mut own = person;
             own.network = network;
             own.trabeculae = trabeculae * (1.0 + normal(rng, 0.0, 0.08));
+            own.grain = grain;
+            own.salt = [uniform(rng, 0.0, 512.0), uniform(rng, 0.0, 512.0)];
             for line in &mut own.lines {
                 line.height *= uniform(rng, 0.6, 1.3);
                 let shift = [normal(rng, 0.0, 0.8), normal(rng, 0.0, 1.2)];
@@ -72,19 +82,19 @@ impl Relief {
         };
         // Intertrochanteric crest, behind: from the greater trochanter's tip down to the lesser trochanter.
         let bow = normal(rng, 1.0, 2.0);
-        let crest = [[8.0, 25.0 * g], [7.0 - bow, 13.0], [2.0 - bow, 0.0], [-6.0 - bow, -13.0], [-15.0, -24.0]];
+        let crest = [[3.0, 37.0 * g], [1.0 - bow, 24.0], [0.0 - bow, 12.0], [-6.0 - bow, 0.0], [-15.0, -12.0]];
         lines[0] = Line {
             points: spread(rng, crest, 1.0),
             depth: -17.0,
-            height: strength * uniform(rng, 1.5, 8.0),
+            height: strength * uniform(rng, 0.0, 2.5),
             width: uniform(rng, 0.7, 1.6),
             apron: [uniform(rng, 2.0, 8.0), uniform(rng, 0.1, 0.5)],
             ends: [uniform(rng, 0.5, 1.2), uniform(rng, 0.0, 0.6)],
         };
         // Upper edge of the neck, going on across the base of the greater trochanter.
-        let reach = uniform(rng, 6.0, 17.0);
+        let reach = uniform(rng, 2.0, 10.0);
         let rise = uniform(rng, -4.0, 5.0);
-        let edge = [[-13.0, 13.0], [-7.0, 12.0], [-1.0, 12.5], [reach * 0.5, 13.0 + rise * 0.5], [reach, 13.0 + rise]];
+        let edge = [[-15.0, 33.5], [-10.0, 32.0], [-4.0, 31.5], [reach * 0.5, 31.0 + rise * 0.5], [reach, 31.0 + rise]];
         lines[1] = Line {
             points: spread(rng, edge, 0.8),
             depth: -6.0,
@@ -94,28 +104,28 @@ impl Relief {
             ends: [uniform(rng, 0.2, 1.0), uniform(rng, 0.0, 0.8)],
         };
         // Intertrochanteric line, in front: fainter, from the tubercle down and medially.
-        let front = [[12.0, 11.0], [6.0, 2.0], [-1.0, -8.0], [-8.0, -18.0], [-13.0, -30.0]];
+        let front = [[4.0, 29.0], [0.0, 17.0], [-6.0, 5.0], [-13.0, -7.0], [-19.0, -20.0]];
         lines[2] = Line {
             points: spread(rng, front, 2.0),
-            depth: 10.0,
+            depth: 15.0,
             height: strength * uniform(rng, 0.0, 2.6),
             width: uniform(rng, 0.7, 2.2),
             apron: [uniform(rng, 2.0, 6.0), uniform(rng, 0.0, 0.4)],
             ends: [uniform(rng, 0.2, 1.0), uniform(rng, 0.0, 0.8)],
         };
         // Lateral facet of the greater trochanter.
-        let facet = [[11.0, 20.0 * g], [15.0, 12.0], [17.5, 3.0], [18.0, -7.0], [17.0, -17.0]];
+        let facet = [[11.0, 37.0 * g], [14.0, 28.0 * g], [17.0, 18.0], [18.0, 8.0], [17.0, -4.0]];
         lines[3] = Line {
             points: spread(rng, facet, 1.2),
-            depth: -8.0,
+            depth: 2.0,
             height: strength * uniform(rng, 0.0, 2.4),
             width: uniform(rng, 0.6, 1.5),
             apron: [uniform(rng, 2.0, 4.0), uniform(rng, 0.0, 0.4)],
             ends: [uniform(rng, 0.2, 1.0), uniform(rng, 0.0, 0.8)],
         };
         // Base of the lesser trochanter and the pectineal line, then the gluteal ridge to the linea aspera.
-        let pectineal = [[-17.0, -21.0], [-11.5, -27.0], [-9.5, -35.0], [-8.0, -46.0], [-5.0, -62.0]];
-        let gluteal = [[15.0, -12.0], [12.0, -28.0], [8.0, -46.0], [4.0, -66.0], [1.0, -95.0]];
+        let pectineal = [[-20.0, -6.0], [-16.0, -15.0], [-12.5, -26.0], [-9.5, -40.0], [-5.0, -58.0]];
+        let gluteal = [[14.0, 2.0], [12.0, -15.0], [9.0, -34.0], [5.0, -56.0], [1.0, -88.0]];
         for (line, points, most) in [(4, pectineal, 2.8), (5, gluteal, 2.2)] {
             lines[line] = Line {
                 points: spread(rng, points, 1.5),
@@ -127,8 +137,8 @@ impl Relief {
             };
         }
         let lack = if chance(rng, 0.8) { uniform(rng, 0.05, 0.55) } else { 0.0 };
-        let fossa = [normal(rng, 1.0, 2.0), normal(rng, 7.0, 2.0), uniform(rng, 4.0, 9.0), lack];
-        Self { lines, fossa, trabeculae: 1.0, network: 0.0 }
+        let fossa = [normal(rng, -1.0, 2.0), normal(rng, 22.0, 2.0), uniform(rng, 4.0, 9.0), lack];
+        Self { lines, fossa, trabeculae: 1.0, network: 0.0, grain: 0.0, salt: [0.0; 2] }
     }
 
     /// Where the lines may be: the rest frame's plane of each, millimeters of the template in front of the neck's.
@@ -136,7 +146,7 @@ impl Relief {
         self.lines.map(|line| line.depth * shape.scale())
     }
 
-    /// Millimeters of compact bone that the lines add at a film's point; `at` is where its ray crosses the plane of each
+    /// Millimeters of compact bone that lines and grain add at a film's point; `at` is where its ray crosses the plane of each
     /// line ([`Relief::depths`]), `pixel` the film's pixel in millimeters of the template, below which no line is thin.
     #[must_use]
     pub(crate) fn compact(&self, shape: &FemurShape, at: &[Vec3; LINES], pixel: f32) -> f32 {
@@ -161,7 +171,20 @@ impl Relief {
             let tip = smoothstep(0.0, 0.06, along) * smoothstep(1.0, 0.94, along);
             sum += line.height * k * (ridge + apron) * fade * tip;
         }
-        sum
+        sum + self.grain(shape, at[GRAIN_AT])
+    }
+
+    /// Millimeters of compact bone that the grain adds or takes at a point of the frontal plane: none in the canal.
+    fn grain(&self, shape: &FemurShape, p: Vec3) -> f32 {
+        let q = (p - shape.neck_base()) * (1.0 / shape.scale());
+        let spongy = smoothstep(-75.0, -25.0, q.y) * (1.2 + 0.7 * smoothstep(-4.0, 10.0, q.x));
+        if spongy <= 0.0 {
+            return 0.0;
+        }
+        let ([along, _], tile, [a, b]) = (shape.trabecular_coordinates(p), noise::tile(), self.salt);
+        let streak = noise::tile_at(tile, along[0] * 17.0 + a, along[1] * 4.5 + b);
+        let speck = noise::tile_at(tile, p.x * 15.0 + b, p.y * 15.0 + a);
+        self.grain * spongy * (0.7 * streak + 0.75 * speck)
     }
 
     /// Share of the spongy bone that is there at a point of the frontal plane, 0..=1: less in the fossa.
@@ -177,6 +200,13 @@ impl Relief {
 impl Line {
     /// Signed distance from the line (positive laterally) and place along it (0..=1) of a point at most `reach` away.
     fn closest(&self, q: [f32; 2], reach: f32) -> Option<(f32, f32)> {
+        // Most points are far from most lines: those outside the box around a line are told first.
+        let far = |k: usize| {
+            self.points.iter().all(|p| p[k] > q[k] + reach) || self.points.iter().all(|p| p[k] < q[k] - reach)
+        };
+        if far(0) || far(1) {
+            return None;
+        }
         let mut best = (reach, 0.0, 1.0);
         for (i, pair) in self.points.windows(2).enumerate() {
             let [a, b] = [pair[0], pair[1]];
@@ -199,10 +229,11 @@ mod tests {
     use crate::random::{Stream, stream};
 
     #[test]
-    fn the_crest_runs_between_the_trochanters_and_nothing_lies_on_the_head() {
+    fn the_crest_runs_between_the_trochanters_and_no_line_lies_on_the_head() {
         let shape = FemurShape::numbered(0);
         for index in 0..20 {
-            let [relief, _] = Relief::draw_both(&mut stream(1, index, Stream::Relief), &[shape, shape]);
+            let [mut relief, _] = Relief::draw_both(&mut stream(1, index, Stream::Relief), &[shape, shape]);
+            relief.grain = 0.0;
             let at = |p: Vec3| relief.compact(&shape, &[p; LINES], 0.5);
             let strongest = (-40..60).map(|x| at(shape.neck_base() + v(0.5 * x as f32, -2.0, 0.0))).fold(0.0, f32::max);
             assert!((0.05..12.0).contains(&strongest), "{strongest}");

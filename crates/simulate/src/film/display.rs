@@ -2,18 +2,11 @@
 
 use coxa_schema::BodyPart;
 
-use super::beam::gaussian_blur;
+use super::beam::{bilinear, gaussian_blur};
 use super::truth::{FilmTruth, SimulatedFilm};
+use crate::geometry::smoothstep;
+use crate::noise;
 use crate::random::{FilmRng, Stream, chance, normal, stream, uniform};
-
-/// The area outside the collimated field.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Surround {
-    /// Blackened by the workstation.
-    Black,
-    /// Left as it is: not exposed, hence white.
-    White,
-}
 
 /// How a film is processed for display.
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +29,21 @@ pub struct Development {
     pub medium: [f32; 2],
     /// How much of the large-scale range is pressed together, 0..=1.
     pub equalize: f32,
+    /// What large-scale means for that, millimeters.
+    pub equalize_radius: f32,
+    /// Room that is then left at the dark and at the bright end, as shares of the range.
+    pub margins: [f32; 2],
     /// Distances of the collimator's edges from left, top, right and bottom, as fractions of the film; 0 is none.
     pub collimation: [f32; 4],
     /// Turn of the collimator against the film, degrees.
     pub collimator_turn: f32,
-    /// Look of the collimated border.
-    pub surround: Surround,
-    /// Width of a bright line at the film's edges in fractions of the film, as scanned cassettes have.
-    pub frame: f32,
+    /// Display value of the collimated border: 0 where the workstation blackened it, white or gray where it is shown as it is, not
+    /// exposed but for scatter.
+    pub surround: f32,
+    /// Width of a bright line at the film's left, top, right and bottom edge in fractions of the film, as scanned cassettes have.
+    pub frame: [f32; 4],
+    /// Strength of faint streaks along the travel of a scanned plate, in display values.
+    pub streaks: f32,
     /// Dust and scratches of a scanned film or a dirty plate: how many, and the seed of where.
     pub dirt: (usize, u32),
     /// Bits stored.
@@ -58,30 +58,42 @@ impl Development {
     pub fn draw(rng: &mut FilmRng, variation: f32) -> Self {
         let modern = chance(rng, 0.5);
         let s = variation;
-        let fine = if modern { uniform(rng, 0.2, 0.6 + 1.2 * s) } else { uniform(rng, 0.0, 0.5) };
-        let medium = if modern { uniform(rng, 0.1, 0.3 + 0.9 * s) } else { uniform(rng, 0.0, 0.25) };
-        let equalize = if modern { uniform(rng, 0.4, 0.7 + 0.3 * s) } else { uniform(rng, 0.0, 0.7) };
+        let fine = if modern { uniform(rng, 0.2, 0.5 + 0.9 * s) } else { uniform(rng, 0.0, 0.5) };
+        let medium = if modern { uniform(rng, 0.1, 0.3 + 0.6 * s) } else { uniform(rng, 0.0, 0.25) };
+        let equalize = if modern { uniform(rng, 0.65, 0.9 + 0.1 * s) } else { uniform(rng, 0.3 - 0.3 * s, 0.75) };
         let mut collimation = [0.0; 4];
         for edge in &mut collimation {
             if chance(rng, 0.15) {
                 *edge = uniform(rng, 0.005, 0.02 + 0.06 * s);
             }
         }
+        // A field much shorter than the cassette.
+        if chance(rng, 0.1 * s) {
+            collimation[if chance(rng, 0.3) { 1 } else { 3 }] = uniform(rng, 0.04, 0.24);
+        }
         Self {
-            range: [uniform(rng, 0.03, 0.08 + 0.17 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
+            range: [uniform(rng, 0.01, 0.04 + 0.1 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
             body_from: 0.5,
             base: if chance(rng, 0.3) { uniform(rng, 0.0, 0.12) } else { 0.0 },
             ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.3 * s, 1.0) },
-            gamma: (normal(rng, 0.35, 0.25 * s)).exp(),
+            gamma: (normal(rng, 0.56, 0.25 * s)).exp(),
             sigmoid: uniform(rng, 0.0, 0.3 + 0.6 * s),
             fine: [fine, uniform(rng, 1.0, 4.0)],
             medium: [medium, uniform(rng, 6.0, 20.0)],
             equalize,
+            equalize_radius: uniform(rng, 26.0 - 8.0 * s, 36.0 + 16.0 * s),
+            margins: [uniform(rng, 0.05, 0.35), uniform(rng, 0.1, 0.6)],
             collimation,
             collimator_turn: normal(rng, 0.0, 0.8 * s),
-            surround: if chance(rng, 0.25) { Surround::White } else { Surround::Black },
-            frame: if chance(rng, 0.2) { uniform(rng, 0.001, 0.008) } else { 0.0 },
-            dirt: (if chance(rng, 0.25) { uniform(rng, 1.0, 24.0) as usize } else { 0 }, uniform(rng, 0.0, 4e9) as u32),
+            surround: if chance(rng, 0.35) { uniform(rng, 0.55, 0.97) } else { 0.0 },
+            frame: if chance(rng, 0.3) {
+                let width = uniform(rng, 0.001, 0.006);
+                [(); 4].map(|()| if chance(rng, 0.6) { width * uniform(rng, 0.5, 1.3) } else { 0.0 })
+            } else {
+                [0.0; 4]
+            },
+            streaks: if chance(rng, 0.4) { uniform(rng, 0.001, 0.003 + 0.006 * s) } else { 0.0 },
+            dirt: (if chance(rng, 0.12) { uniform(rng, 1.0, 14.0) as usize } else { 0 }, uniform(rng, 0.0, 4e9) as u32),
             bits: [8, 10, 12, 12, 12, 14][(uniform(rng, 0.0, 6.0) as usize).min(5)],
             monochrome1: chance(rng, 0.15),
         }
@@ -91,17 +103,15 @@ impl Development {
 /// Display values 0..=1, bone bright, of a signal (1 in the open field) on a film of `width * height` pixels of `spacing` mm.
 #[must_use]
 pub fn develop(signal: &[f32], width: usize, height: usize, spacing: f32, d: &Development) -> Vec<f32> {
-    let depth: Vec<f32> = signal.iter().map(|s| -s.ln()).collect();
-    let (low, high) = range(&depth, d.range, d.body_from);
-    let mut value: Vec<f32> = depth.iter().map(|x| ((x - low) / (high - low)).clamp(-0.6, 1.5)).collect();
+    let mut depth: Vec<f32> = signal.iter().map(|s| -s.ln()).collect();
     if d.equalize > 0.0 {
-        let mut smooth = value.clone();
-        gaussian_blur(&mut smooth, width, height, 60.0 / spacing);
-        let mean = smooth.iter().sum::<f32>() / smooth.len() as f32;
-        for (x, s) in value.iter_mut().zip(&smooth) {
-            *x -= d.equalize * (s - mean) * 0.8;
-        }
+        equalize(&mut depth, width, height, d.equalize_radius / spacing, d.equalize);
     }
+    let (low, high) = range(&depth, d.range, d.body_from);
+    // Where thick and thin are pressed together, neither is the thinnest tissue black nor common bone white.
+    let spare = d.equalize * (high - low);
+    let (low, high) = (low - d.margins[0] * spare, high + d.margins[1] * spare);
+    let mut value: Vec<f32> = depth.iter().map(|x| ((x - low) / (high - low)).clamp(-0.6, 1.5)).collect();
     for [gain, radius] in [d.medium, d.fine] {
         if gain > 0.02 {
             let mut smooth = value.clone();
@@ -117,8 +127,41 @@ pub fn develop(signal: &[f32], width: usize, height: usize, spacing: f32, d: &De
         *x = d.base + (d.ceiling - d.base) * curve(x.clamp(0.0, 1.0), d);
     }
     collimate(&mut value, width, height, d);
+    if d.streaks > 0.0 {
+        streak(&mut value, width, d.streaks, d.dirt.1);
+    }
     soil(&mut value, width, height, d.dirt);
     value
+}
+
+/// Takes a share of the body's local mean off its optical depth, so that thick and thin parts come to lie at one level. The mean is
+/// that of the body alone: up to the skin nothing of the open field is in it, and the skin stays a crisp line.
+fn equalize(depth: &mut [f32], width: usize, height: usize, radius: f32, share: f32) {
+    let within = |x: f32| smoothstep(0.1, 0.6, x);
+    let cell = ((radius / 8.0) as usize).max(1);
+    let (w, h) = (width.div_ceil(cell), height.div_ceil(cell));
+    let (mut sum, mut weight) = (vec![0.0_f32; w * h], vec![0.0_f32; w * h]);
+    for (y, row) in depth.chunks(width).enumerate() {
+        let line = y / cell * w;
+        for (x, value) in row.iter().enumerate() {
+            let i = line + x / cell;
+            let m = within(*value);
+            sum[i] += m * value;
+            weight[i] += m;
+        }
+    }
+    let mean = sum.iter().sum::<f32>() / weight.iter().sum::<f32>().max(1.0);
+    let sigma = radius / cell as f32;
+    gaussian_blur(&mut sum, w, h, sigma);
+    gaussian_blur(&mut weight, w, h, sigma);
+    let scale = 1.0 / cell as f32;
+    sum.iter_mut().zip(&weight).for_each(|(sum, weight)| *sum = share * 0.95 * (*sum / weight.max(1e-3) - mean));
+    for (y, row) in depth.chunks_mut(width).enumerate() {
+        let v = (y as f32 + 0.5) * scale - 0.5;
+        for (x, value) in row.iter_mut().enumerate() {
+            *value -= within(*value) * bilinear(&sum, w, h, (x as f32 + 0.5) * scale - 0.5, v);
+        }
+    }
 }
 
 /// Black and white points: quantiles of the optical depth over the area that is not open field.
@@ -142,13 +185,25 @@ fn curve(x: f32, d: &Development) -> f32 {
     bent + d.sigmoid * (s - bent)
 }
 
-/// Specks and thin straight scratches along the plate's travel.
+/// Columns a little lighter or darker than their neighbors where there is a picture.
+fn streak(value: &mut [f32], width: usize, strength: f32, seed: u32) {
+    let tile = noise::tile();
+    let line = (seed % noise::TILE as u32) as f32;
+    let columns: Vec<f32> = (0..width).map(|x| strength * noise::tile_at(tile, x as f32 * 1.9, line)).collect();
+    for row in value.chunks_mut(width) {
+        for (x, add) in row.iter_mut().zip(&columns) {
+            *x = (*x + add * (4.0 * *x).min(1.0)).max(0.0);
+        }
+    }
+}
+
+/// Specks and, rarely, thin straight scratches along the plate's travel.
 fn soil(value: &mut [f32], width: usize, height: usize, (count, seed): (usize, u32)) {
     let mut rng = stream(u64::from(seed), 0, Stream::Display);
     for _ in 0..count {
         let (x, y) = (uniform(&mut rng, 0.0, width as f32 - 1.0), uniform(&mut rng, 0.0, height as f32 - 1.0));
         let shade = if chance(&mut rng, 0.7) { uniform(&mut rng, 0.05, 0.5) } else { uniform(&mut rng, -0.3, -0.05) };
-        let length = if chance(&mut rng, 0.25) { uniform(&mut rng, 0.02, 0.2) * width as f32 } else { 1.0 };
+        let length = if chance(&mut rng, 0.04) { uniform(&mut rng, 0.01, 0.06) * width as f32 } else { 1.0 };
         let row = y as usize * width;
         for i in x as usize..((x + length) as usize + 1).min(width) {
             value[row + i] = (value[row + i] + shade).clamp(0.0, 1.0);
@@ -158,7 +213,7 @@ fn soil(value: &mut [f32], width: usize, height: usize, (count, seed): (usize, u
 
 fn collimate(value: &mut [f32], width: usize, height: usize, d: &Development) {
     let (w, h) = (width as f32, height as f32);
-    let outside = if d.surround == Surround::White { 0.92 } else { 0.0 };
+    let outside = d.surround;
     let (sin, cos) = d.collimator_turn.to_radians().sin_cos();
     let [left, top, right, bottom] = d.collimation;
     let none = d.collimation == [0.0; 4];
@@ -177,8 +232,8 @@ fn collimate(value: &mut [f32], width: usize, height: usize, d: &Development) {
                 let field = (inside / soft + 0.5).clamp(0.0, 1.0);
                 *pixel = outside + field * (*pixel - outside);
             }
-            let border = (w / 2.0 - dx.abs()).min(h / 2.0 - dy.abs());
-            if border < d.frame * w {
+            let edges = [x as f32, y as f32, w - 1.0 - x as f32, h - 1.0 - y as f32];
+            if edges.iter().zip(&d.frame).any(|(far, line)| *far + 0.5 < line * w) {
                 *pixel = 0.9;
             }
         }
@@ -223,7 +278,7 @@ mod tests {
     #[test]
     fn the_open_field_is_black_and_bone_brighter_than_soft_tissue() {
         let mut d = Development::draw(&mut stream(5, 0, Stream::Display), 0.0);
-        (d.collimation, d.frame, d.base, d.dirt) = ([0.0; 4], 0.0, 0.0, (0, 0));
+        (d.collimation, d.frame, d.base, d.dirt) = ([0.0; 4], [0.0; 4], 0.0, (0, 0));
         let signal: Vec<f32> = (0..120 * 90).map(|i| [1.0, 0.2, 0.03, 0.008][i % 120 / 30]).collect();
         let film = develop(&signal, 120, 90, 2.0, &d);
         let at = |x: usize| film[45 * 120 + x];
@@ -242,6 +297,7 @@ mod tests {
             sex: coxa_schema::Sex::Female,
             burned_in_text: false,
             hardware: None,
+            hips: Vec::new(),
             covariates: Vec::new(),
         };
         let films = [false, true].map(|inverted| {

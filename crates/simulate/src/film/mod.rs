@@ -9,4 +9,4 @@ pub mod scene;
 pub mod truth;
 
 pub use options::{Domain, FilmKind, FilmOptions};
-pub use truth::{FilmTruth, Hardware, SimulatedFilm, SimulatedFracture, display8};
+pub use truth::{FilmTruth, Hardware, HipOnFilm, SimulatedFilm, SimulatedFracture, display8};

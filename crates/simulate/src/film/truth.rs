@@ -38,6 +38,17 @@ pub struct SimulatedFracture {
     pub bbox: [f32; 4],
 }
 
+/// Where a hip lies on a film, its bones unbroken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HipOnFilm {
+    /// The patient's side.
+    pub side: Side,
+    /// Center of the femoral head: film pixels, x right, y down; it may lie beyond the film's border.
+    pub head: [f32; 2],
+    /// Radius of the head in film pixels.
+    pub radius: f32,
+}
+
 /// The truth of a simulated film.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilmTruth {
@@ -53,6 +64,8 @@ pub struct FilmTruth {
     pub burned_in_text: bool,
     /// Metal and the side that it is on.
     pub hardware: Option<(Hardware, Side)>,
+    /// The hips of a film of the pelvis or a hip, the patient's right one first.
+    pub hips: Vec<HipOnFilm>,
     /// Values drawn besides the class, by name: tests check that the classes do not differ in them.
     pub covariates: Vec<(&'static str, f32)>,
 }

@@ -70,7 +70,16 @@ pub(crate) fn limb_with(
         ("spacing", spacing),
         ("aspect", width as f32 / height as f32),
     ];
-    let truth = FilmTruth { label: false, fracture: None, age, sex, burned_in_text, hardware: None, covariates };
+    let truth = FilmTruth {
+        label: false,
+        fracture: None,
+        age,
+        sex,
+        burned_in_text,
+        hardware: None,
+        hips: Vec::new(),
+        covariates,
+    };
     store(&value, [width, height], spacing, &development, part.clone(), truth)
 }
 

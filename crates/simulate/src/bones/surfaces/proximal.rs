@@ -37,11 +37,14 @@ pub(super) fn template(femur: &Mesh) -> Option<FemurTemplate> {
         singh: 1.0,
         greater: 1.0,
         lesser: 1.0,
+        crest: 1.0,
         bow: 8.0,
         varus_bow: 0.0,
         collar: 0.0,
         collar_place: 0.0,
         flattening: 0.0,
+        flare: 90.0,
+        fovea: 0.0,
         length: LENGTH,
     };
     let (low, high) = bounds(&mesh);

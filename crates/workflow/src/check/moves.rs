@@ -1,0 +1,124 @@
+//! How the network's logit moves when parts of hips are pasted.
+
+use coxa_imaging::Radiograph;
+use coxa_model::{Control, Detector, ModelError};
+use coxa_simulate::HipOnFilm;
+
+use super::hip::{HipFrame, Plane};
+use super::paste::{PARTS, paste};
+use crate::{WorkEvent, WorkObserver, WorkflowError};
+
+/// A film without a fracture, and where its hips lie.
+#[derive(Debug, Clone)]
+pub struct HipFilm {
+    /// What it is called.
+    pub name: String,
+    /// Its display values.
+    pub plane: Plane,
+    /// The hips that are used.
+    pub hips: Vec<HipOnFilm>,
+}
+
+/// A hip of a film.
+#[derive(Debug, Clone, Copy)]
+pub struct FilmHip<'a> {
+    /// The film.
+    pub film: &'a HipFilm,
+    /// The hip on it.
+    pub hip: &'a HipOnFilm,
+}
+
+/// The films' hips that are wholly on them: the first of each film, then the second ones.
+pub fn hips_of(films: &[HipFilm]) -> Vec<FilmHip<'_>> {
+    let at = |n: usize| films.iter().filter_map(move |film| film.hips.get(n).map(|hip| FilmHip { film, hip }));
+    at(0).chain(at(1)).filter(FilmHip::is_whole).collect()
+}
+
+impl FilmHip<'_> {
+    /// Whether the film shows the hip from above the acetabulum to the shaft below the lesser trochanter.
+    fn is_whole(&self) -> bool {
+        let plane = &self.film.plane;
+        [[-1.6, -1.5], [2.6, -1.5], [2.6, 3.4], [-1.6, 3.4]].into_iter().all(|corner| {
+            let [x, y] = self.hip.on_film(corner);
+            (0.0..=plane.width as f32).contains(&x) && (0.0..=plane.height as f32).contains(&y)
+        })
+    }
+}
+
+/// How the logit of films moves with a part of another's hip, one value for each pair of films.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moves {
+    /// The part's name.
+    pub part: &'static str,
+    /// Moves of the logit.
+    pub values: Vec<f64>,
+}
+
+impl Moves {
+    /// The quantile `q` (0..=1) of the moves, between neighboring values; `None` without any.
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        quantile(&self.values, q)
+    }
+}
+
+/// The quantile `q` (0..=1), linear between neighboring order statistics; `None` of nothing.
+pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = q * (sorted.len().checked_sub(1)? as f64);
+    let (low, part) = (place as usize, place.fract());
+    Some(sorted[low] + part * (sorted[(low + 1).min(sorted.len() - 1)] - sorted[low]))
+}
+
+/// The network's own output for a film.
+///
+/// # Errors
+/// When the network fails, or its gate refuses the film.
+pub fn logit(detector: &mut Detector, plane: &Plane) -> Result<f64, WorkflowError> {
+    let film = Radiograph::from_display(plane.width, plane.height, plane.values.clone()).map_err(ModelError::from)?;
+    let detection = detector.read(film)?;
+    let refused = || detection.not_read().unwrap_or("the network gave no logit").to_owned();
+    Ok(f64::from(detection.logit().ok_or_else(|| WorkflowError::Internal(refused()))?))
+}
+
+/// Pastes each part of each donor's hip into `each` films, and reads them before and after. Donor number `i` goes into films `i`,
+/// `i + 1` and so on, round about, never into its own film.
+///
+/// # Errors
+/// When the network fails or the observer stops the work.
+pub fn moves(
+    what: &str,
+    detector: &mut Detector,
+    donors: &[FilmHip<'_>],
+    films: &[FilmHip<'_>],
+    each: usize,
+    observer: &mut dyn WorkObserver,
+) -> Result<Vec<Moves>, WorkflowError> {
+    let mut all: Vec<Moves> = PARTS.iter().map(|part| Moves { part: part.name, values: Vec::new() }).collect();
+    let mut before: Vec<Option<f64>> = vec![None; films.len()];
+    let total = donors.len();
+    for (i, donor) in donors.iter().enumerate() {
+        if observer.on(&WorkEvent::Steps { what, done: i, total }) != Control::Continue {
+            return Err(WorkflowError::Stopped("the check".to_owned()));
+        }
+        for k in 0..each.min(films.len()) {
+            let n = (i * each + k) % films.len();
+            let target = &films[n];
+            if target.film.name == donor.film.name {
+                continue;
+            }
+            let own = match before[n] {
+                Some(own) => own,
+                None => logit(detector, &target.film.plane)?,
+            };
+            before[n] = Some(own);
+            for (part, moves) in PARTS.iter().zip(&mut all) {
+                let pasted = paste(&target.film.plane, target.hip, &donor.film.plane, donor.hip, part);
+                if let Some(pasted) = pasted {
+                    moves.values.push(logit(detector, &pasted)? - own);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
