@@ -310,7 +310,7 @@ fn reading_times_have_a_mixed_model_beside_paired_ranks() {
     let limits = ratio.ratio.limits.unwrap();
     assert!(limits.high < 1.0 && ratio.test.p < 0.001 && limits.low > 0.0);
     assert!((model.means[0].1.value / log("aided").exp() - 1.0).abs() < 1e-9);
-    assert!(found.times[0].test.0.is_ok());
+    assert!(found.times[0].test.0.is_ok() && found.methods.ends_with("degrees of freedom)."), "{}", found.methods);
     let html = page(&found, None, "Readers");
     assert!(html.sections.iter().any(|section| section.heading == "Reading times"));
     // In parallel arms no reader read under both, and the model alone compares them: between readers, with few degrees of freedom.

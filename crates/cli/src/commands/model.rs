@@ -163,7 +163,7 @@ impl Model {
                     out: &out,
                 };
                 let fitted = fit_gate(&request, &mut Screen::default())?;
-                for figure in fitted.gate().iter().flat_map(|gate| &gate.figures) {
+                for figure in fitted.gate().into_iter().flat_map(|gate| &gate.figures) {
                     eprintln!("{}", figure.line());
                 }
                 println!("{} {}", out.display(), fitted.short_hash());

@@ -128,10 +128,8 @@ impl Criterion {
                 }
                 right[a].iter_mut().zip(&level.sums).for_each(|(sum, of)| *sum -= s * weight * count * of);
             }
-            for a in 0..width {
-                for b in 0..=a {
-                    left[a][b] -= weight * level.sums[a] * level.sums[b];
-                }
+            for (row, of) in left.iter_mut().zip(&level.sums) {
+                row.iter_mut().zip(&level.sums).for_each(|(value, other)| *value -= weight * of * other);
             }
         }
         let inner = cholesky(inner)?;
@@ -140,9 +138,9 @@ impl Criterion {
             let solved = forward(&inner, right.iter().map(|row| row[column]).collect());
             right.iter_mut().zip(solved).for_each(|(row, value)| row[column] = value);
         }
-        for a in 0..width {
-            for b in 0..=a {
-                left[a][b] -= right.iter().map(|row| row[a] * row[b]).sum::<f64>();
+        for (a, row) in left.iter_mut().enumerate() {
+            for (b, value) in row[..=a].iter_mut().enumerate() {
+                *value -= right.iter().map(|row| row[a] * row[b]).sum::<f64>();
             }
         }
         // Rounding leaves a residual of nothing below zero; it stays undefined for the caller to see.
@@ -202,8 +200,7 @@ fn cholesky(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
             row[j] = (row[j] - dot) / before[j];
         }
         let square = row[i] - row[..i].iter().map(|a| a * a).sum::<f64>();
-        // Not `<=`: a NaN is refused too.
-        if !(square > 0.0) {
+        if square.is_nan() || square <= 0.0 {
             return None;
         }
         row[i] = square.sqrt();

@@ -26,7 +26,7 @@ pub(super) fn minimum(f: impl Fn([f64; 2]) -> f64) -> ([f64; 2], f64) {
         let slope = gradient(of, &values);
         let step = inverse.iter().map(|row| row.iter().zip(&slope).map(|(a, g)| a * g).sum::<f64>());
         let next = at(&values.iter().zip(step).map(|(x, step)| x - step).collect::<Vec<_>>());
-        if !(f(next) <= f(best) + NOTHING) {
+        if f(next).is_nan() || f(next) > f(best) + NOTHING {
             break;
         }
         best = next.map(f64::abs);

@@ -135,6 +135,12 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
             Some(Defined(study.analyze(&of, options.level)))
         }
     };
+    let time_model = time_model(&of_readers, options.level);
+    let mut methods = methods(&study, &analysis, options);
+    if time_model.as_ref().is_some_and(|model| model.0.is_ok()) {
+        methods += " Reading times were compared by a linear mixed model of log seconds with random readers and films (REML, Satterthwaite's \
+                    degrees of freedom).";
+    }
     let threshold = options.threshold.or(match options.analysis.endpoint {
         Endpoint::Area => None,
         Endpoint::Sensitivity(threshold) | Endpoint::Specificity(threshold) => Some(threshold),
@@ -150,10 +156,10 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
         performance: threshold.map(|threshold| performance(&rows, threshold, options.curve.as_ref(), options.level)),
         agreement: threshold.map_or(Vec::new(), |threshold| agreement(&rows, threshold, options.level)),
         times: reading_times(&rows, options.level),
-        time_model: time_model(&of_readers, options.level),
+        time_model,
         next,
         notes: notes(&study, &analysis),
-        methods: methods(&study, &analysis, options),
+        methods,
         analysis,
     })
 }
