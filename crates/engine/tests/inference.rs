@@ -57,8 +57,8 @@ fn logits_and_maps_are_pytorchs() {
 fn features_are_what_the_classifier_reads() {
     let (classes, n, size) = (2, 2, 64);
     let parameters = parameters(classes);
-    let weights = parameters.values("classifier.weight");
-    let bias = parameters.values("classifier.bias");
+    let weights = parameters.tensor("classifier.weight").unwrap().1;
+    let bias = parameters.tensor("classifier.bias").unwrap().1;
     for isa in Isa::available() {
         let output = run(classes, n, size, isa, 2);
         assert_eq!(output.features.len(), n * QUARTERS * FEATURES);

@@ -21,7 +21,7 @@ use crate::screen::Screen;
 /// network trained on it takes every real hip for broken. Beside it stand levels of landmarks, ratios of contrasts and texture of both.
 ///
 /// The hips of real films are found by a small finder that learns from simulated films; look at `hips.csv` in the result, correct it and
-/// give it back with `--hips`. Develop on `--half tuning`, and judge once on `--half held-out`: films of neighboring numbers and copies of
+/// name it by `--hips`. Develop on `--half tuning`, and judge once on `--half held-out`: films of neighboring numbers and copies of
 /// a film are in the same half.
 ///
 /// The result is a folder: `index.html` (with pictures, nothing is fetched from elsewhere), `check.json`, `hips.csv`.

@@ -200,7 +200,7 @@ impl Relief {
 impl Line {
     /// Signed distance from the line (positive laterally) and place along it (0..=1) of a point at most `reach` away.
     fn closest(&self, q: [f32; 2], reach: f32) -> Option<(f32, f32)> {
-        // Most points are far from most lines: those outside the box around a line are told first.
+        // Most points are far from most lines: those outside the box around a line are sorted out first.
         let far = |k: usize| {
             self.points.iter().all(|p| p[k] > q[k] + reach) || self.points.iter().all(|p| p[k] < q[k] - reach)
         };

@@ -1,6 +1,6 @@
 //! Numbers that tell a hip's picture apart from others': levels of landmarks in head radii, ratios of contrasts, and texture.
 //!
-//! Contrasts are told in units of the cortex's: the shaft's two cortices over the soft tissue beside them, so that windows and exposures do
+//! Contrasts are in units of the cortex's: the shaft's two cortices over the soft tissue beside them, so that windows and exposures do
 //! not matter. Everything is measured on the film seen in the hip's frame, at the same number of pixels a head radius.
 
 use coxa_simulate::HipOnFilm;

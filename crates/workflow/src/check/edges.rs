@@ -2,7 +2,7 @@
 
 use super::hip::Plane;
 
-/// Directions that edges are told apart by, over half a turn: the sign of an edge depends on processing, not its direction.
+/// Directions by which edges differ, over half a turn: the sign of an edge depends on processing, not its direction.
 pub(super) const DIRECTIONS: usize = 8;
 
 /// Half the width, in pixels, of the square within which edges are alike.
