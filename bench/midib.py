@@ -48,7 +48,7 @@ def film(p, n, person, days, pixels, folder):
     ds.private_block(0x0009, "ACME", create=True).add_new(1, "LO", f"{last}^{first}")
     canvas, taken, items = pixels.copy(), [], []
     for text in (f"{last}, {first}", number)[: n % 3]:
-        old, drawing.string = drawing.string, lambda rng: (text, False)
+        old, drawing.string = drawing.string, lambda rng: (text, False, False)
         item = drawing.draw_text(np.random.default_rng(r.randrange(1 << 30)), canvas, planted.FONTS, taken, .25, (12, 40))
         drawing.string = old
         items += [item] if item else []

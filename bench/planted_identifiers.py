@@ -6,13 +6,13 @@ Usage: bench/planted_identifiers.py COXA WORK [--identifiers 2000] [--films 250]
 Names in many orders and spellings, IDs, birth dates, addresses, telephone numbers, UIDs, accession numbers, physicians and institutions are
 planted in the header, private elements, sequences, overlays, texts, the pixels, their unused bits, the bytes after them, the preamble, the file
 meta information, comments of compressed pixels, a DICOMDIR, an encapsulated document, file names, folders and the registry, in six character
-sets and six transfer syntaxes. The output folder, standard output, standard error, the registry and the encrypted linking table are searched in UTF-8,
-Latin-1, UTF-16 (both orders), GB18030, Big5, EUC-KR and ISO 2022, whatever the case, in the files as they are and with their pixels
-decoded; and the pixels by two text readers. Exit code 1 if anything is left.
+sets and six transfer syntaxes. The output folder, standard output, standard error, the registry, the encrypted linking table, and all that a run
+leaves which is aborted in the middle, with dumps of memory allowed, are searched in UTF-8, Latin-1, UTF-16 (both orders), GB18030, Big5, EUC-KR and
+ISO 2022, whatever the case, in the files as they are and with their pixels decoded; and the pixels by two text readers. Exit code 1 if anything is left.
 
 Needs numpy, pillow, opencv-python, pydicom; for the readers tesseract and rapidocr-onnxruntime; for compressed films dcmtk.
 """
-import argparse, glob, json, os, random, re, shutil, subprocess, sys
+import argparse, glob, json, os, random, re, shutil, signal, subprocess, sys
 import numpy as np, pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
@@ -104,7 +104,7 @@ def film(p, n, pixels, charset):
     canvas = pixels.copy()
     for text in ((f"{last}, {first}", number, f"{hospital} Hospital", f"DOB {birth[:4]}-{birth[4:6]}-{birth[6:]}") if n % 2 == 0 else ()):
         old = drawing.string
-        drawing.string = lambda rng: (text, False)
+        drawing.string = lambda rng: (text, False, False)
         item = drawing.draw_text(np.random.default_rng(r.randrange(1 << 30)), canvas, FONTS, taken, .25, (12, 40))
         drawing.string = old
         items += [item] if item else []
@@ -230,6 +230,21 @@ def make(args, p):
             file.write(f"{number},2017-03-04,71,F,820.{p.random.randint(0, 9)},{last} {first}\n")
 
 
+def abort(args, key):
+    """De-identifies the films once more and aborts the program after five; a folder with all that it left: output, messages, a dump."""
+    folder = f"{args.work}/crashed"
+    os.makedirs(folder)
+    script = f"cd {folder}; ulimit -c unlimited; exec \"$@\" 2> messages"
+    command = [os.path.abspath(args.coxa), "deidentify", os.path.abspath(f"{args.work}/in"), "--out", "out", "--key", os.path.abspath(key), "--threads", "2"]
+    run = subprocess.Popen(["bash", "-c", script, "bash", *command], stdout=subprocess.PIPE)
+    lines = [run.stdout.readline() for _ in range(5)]
+    run.send_signal(signal.SIGABRT)
+    with open(f"{folder}/receipts", "wb") as file:
+        file.writelines([*lines, run.stdout.read()])
+    print(f"aborted after 5 films: exit {run.wait()}, {sum(os.path.isfile(path) for path in glob.glob(folder + '/**/*', recursive=True, include_hidden=True))} files left")
+    return folder
+
+
 def main():
     global FONTS
     parser = argparse.ArgumentParser()
@@ -278,10 +293,12 @@ def main():
                     decoded += 1
                     break
     print(f"films whose compressed pixels were decoded and searched: {decoded}")
-    for where, text, kind in left[:40]:
-        print(f"  left: {kind} `{text}` in {where}")
     verify = subprocess.run([args.coxa, "deidentify", "verify", out, "--key", key, "--registry", f"{args.work}/registry.csv", "--link-table", f"{args.work}/link.age", "--link-passphrase-file", phrase], capture_output=True, text=True)
     print("verify:", verify.stderr.strip().splitlines()[-1:], "exit", verify.returncode)
+    crashed = abort(args, key)
+    for path in [path for path in glob.glob(f"{crashed}/**/*", recursive=True, include_hidden=True) if os.path.isfile(path)]:
+        look(path[len(args.work):], open(path, "rb").read())
+        look("name", path[len(crashed):].encode())
     seen = 0
     if not args.no_readers:
         from burned_in_text import read, shown, letters
@@ -298,6 +315,8 @@ def main():
             for text in hits:
                 print(f"  read in the pixels of film {line['serial']}: `{text}`")
         print(f"identifiers read in the pixels: {seen}")
+    for where, text, kind in left[:40]:
+        print(f"  left: {kind} `{text}` in {where}")
     print(f"identifiers left: {len(left) + seen}")
     sys.exit(1 if left or seen else 0)
 

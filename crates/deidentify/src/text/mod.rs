@@ -32,6 +32,7 @@ const LARGEST_AT_A_SCALE: usize = 26;
 
 impl TextDetector for TextFinder {
     fn find(&self, film: StoredPixels<'_>) -> TextFound {
+        let thresholds = self.thresholds.with(film.witness);
         let mut plane = Plane::of(film);
         let spread = plane.spread();
         let (mut text, mut unsure) = (Vec::new(), Vec::new());
@@ -39,7 +40,7 @@ impl TextDetector for TextFinder {
         while factor * LARGEST_AT_A_SCALE <= LARGEST_TEXT && plane.rows.min(plane.columns) >= 8 {
             let scale = Scale::of(&plane, spread);
             let cells = self.network.cells(&scale);
-            for region in regions(&cells, factor, &self.thresholds) {
+            for region in regions(&cells, factor, &thresholds) {
                 if is_known(region, &text) {
                     continue;
                 }

@@ -174,10 +174,20 @@ fn normalized(plane: &Plane, spread: f64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blanking::Witness;
 
     fn film(rows: usize, columns: usize, value: impl Fn(usize, usize) -> u8) -> Plane {
         let values: Vec<u8> = (0..rows * columns).map(|at| value(at / columns, at % columns)).collect();
-        Plane::of(StoredPixels { rows, columns, samples: 1, width: 1, bits: 8, is_signed: false, values: &values })
+        Plane::of(StoredPixels {
+            rows,
+            columns,
+            samples: 1,
+            width: 1,
+            bits: 8,
+            is_signed: false,
+            values: &values,
+            witness: Witness::default(),
+        })
     }
 
     #[test]
@@ -206,8 +216,16 @@ mod tests {
         let spot = film(300, 300, |y, x| if y == 150 && x == 150 { 200 } else { 9 });
         assert_eq!(Scale::of(&spot, spot.spread()).tiles().count(), 9);
         let values = [0xFF, 0x0F, 0x01, 0x00];
-        let signed =
-            StoredPixels { rows: 1, columns: 2, samples: 1, width: 2, bits: 12, is_signed: true, values: &values };
+        let signed = StoredPixels {
+            rows: 1,
+            columns: 2,
+            samples: 1,
+            width: 2,
+            bits: 12,
+            is_signed: true,
+            values: &values,
+            witness: Witness::default(),
+        };
         assert_eq!(Plane::of(signed).values, [-1.0, 1.0]);
     }
 }
