@@ -61,7 +61,7 @@ impl Thresholds {
             return self;
         }
         let less = Bar { share: 0.3, ..self.unsure };
-        Self { unsure: less, upright: less, marker: Bar { peak: 2.0, ..less }, ..self }
+        Self { unsure: less, marker: Bar { peak: 2.0, ..less }, ..self }
     }
 
     /// Whether a region is text (`Some(true)`), may be (`Some(false)`), or is none.

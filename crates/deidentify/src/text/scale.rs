@@ -66,6 +66,13 @@ impl Plane {
         fold(f32::max) - fold(f32::min)
     }
 
+    /// Some columns of the film, turned about the diagonal: its columns become rows.
+    pub(super) fn turned(&self, columns: std::ops::Range<usize>) -> Self {
+        let column = |x: usize| self.values[x..].iter().step_by(self.columns).copied();
+        let values = columns.clone().flat_map(column).collect();
+        Self { rows: columns.len(), columns: self.rows, values }
+    }
+
     /// The film in half its size: the mean of four pixels.
     pub(super) fn halved(&self) -> Self {
         let (rows, columns) = (self.rows / 2, self.columns / 2);
@@ -207,6 +214,12 @@ mod tests {
             let expected = (f64::from(plane.values[y * 70 + x]) - mean) / (deviation + FLOOR * spread);
             assert!((f64::from(normal[y * 70 + x]) - expected).abs() < 1e-4, "{y} {x}");
         }
+    }
+
+    #[test]
+    fn columns_become_rows() {
+        let turned = film(2, 3, |y, x| (10 * y + x) as u8).turned(1..3);
+        assert_eq!((turned.rows, turned.columns, turned.values), (2, 2, vec![1.0, 11.0, 2.0, 12.0]));
     }
 
     #[test]
