@@ -39,14 +39,12 @@ impl TextDetector for TextFinder {
         let plane = Plane::of(film);
         let spread = plane.spread();
         let mut text = Vec::new();
-        let is_narrow = film.columns <= 2 * EDGE || film.witness.expects_text;
-        let whole = [0..film.columns];
-        let edges = [0..EDGE, film.columns.saturating_sub(EDGE)..film.columns];
-        for columns in if is_narrow { &whole[..] } else { &edges } {
-            let found = self.search(plane.turned(columns.clone()), spread, &thresholds).text;
+        for first in edges(film) {
+            let last = if film.witness.expects_text { film.columns } else { film.columns.min(first + EDGE) };
+            let found = self.search(plane.turned(first..last), spread, &thresholds).text;
             let rows = found.into_iter().filter(|row| row.width > row.height);
             text.extend(rows.map(|Rectangle { x, y, width, height }| Rectangle {
-                x: columns.start + y,
+                x: first + y,
                 y: x,
                 width: height,
                 height: width,
@@ -59,6 +57,11 @@ impl TextDetector for TextFinder {
         unsure.retain(|one| !text.iter().any(|sure| sure.covers(*one)));
         TextFound { text, unsure: merged(unsure) }
     }
+}
+
+/// The first columns of what is searched for upright text: both edges, or all where the header speaks for text.
+fn edges(film: StoredPixels<'_>) -> Vec<usize> {
+    if film.witness.expects_text { vec![0] } else { vec![0, film.columns.saturating_sub(EDGE)] }
 }
 
 impl TextFinder {
