@@ -54,6 +54,9 @@ async fn the_right_films_come_from_a_pacs_that_refuses_and_hangs() {
     }
 }
 
+/// Why a film is withheld, and what is done to it so that it is.
+type Spoiled = (&'static str, fn(&mut Vec<u8>));
+
 /// Puts an encapsulated document before the pixels.
 fn embed(data: &mut Vec<u8>) {
     let at = data.windows(4).position(|tag| tag == [0xE0, 0x7F, 0x10, 0x00]).unwrap();
@@ -65,8 +68,7 @@ fn embed(data: &mut Vec<u8>) {
 async fn films_that_cannot_be_deidentified_are_named_by_their_serial_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let mut hospital = hospital(folder.path(), 12, 64);
-    let spoil: [(&str, fn(&mut Vec<u8>)); 2] =
-        [("it is truncated", |data| data.truncate(data.len() - 64)), ("it is a document", embed)];
+    let spoil: [Spoiled; 2] = [("it is truncated", |data| data.truncate(data.len() - 64)), ("it is a document", embed)];
     let spoiled: Vec<String> = hospital.expected.iter().take(spoil.len()).cloned().collect();
     for (uid, (_, spoil)) in spoiled.iter().zip(spoil) {
         let mut objects = hospital.objects.iter_mut();
