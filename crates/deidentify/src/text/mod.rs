@@ -10,7 +10,7 @@ mod scale;
 
 use crate::blanking::{Rectangle, StoredPixels, TextDetector, TextFound};
 use network::Network;
-use regions::{Thresholds, is_known, merged, regions};
+use regions::{Thresholds, is_within, merged, regions};
 use scale::{Plane, Scale};
 
 /// The detector of burned-in text that comes with the program.
@@ -73,11 +73,13 @@ impl TextFinder {
         while factor * LARGEST_AT_A_SCALE <= LARGEST_TEXT && plane.rows.min(plane.columns) >= 8 {
             let cells = self.network.cells(&Scale::of(&plane, spread));
             for region in regions(&cells, factor, thresholds) {
-                if is_known(region, &found.text) {
+                if is_within(region, 80, &found.text) {
                     continue;
                 }
                 let clipped = region.rectangle.within(rows, columns);
-                if region.is_sure { found.text.extend(clipped) } else { found.unsure.extend(clipped) }
+                // What goes on from a text that was found is the rest of it.
+                let is_text = region.is_sure || is_within(region, 30, &found.text);
+                if is_text { found.text.extend(clipped) } else { found.unsure.extend(clipped) }
             }
             plane = plane.halved();
             factor *= 2;

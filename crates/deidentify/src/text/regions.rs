@@ -202,10 +202,9 @@ impl Component {
     }
 }
 
-/// Whether a region lies in a rectangle that was found before, at a finer scale: most of it, or a third where it is unsure anyway.
-pub(super) fn is_known(region: Region, found: &[Rectangle]) -> bool {
+/// Whether so much of a region, in percent, lies in a rectangle that was found before, at a finer scale.
+pub(super) fn is_within(region: Region, percent: usize, found: &[Rectangle]) -> bool {
     let core = region.core;
-    let percent = if region.is_sure { 80 } else { 30 };
     found.iter().any(|one| {
         let shared = |a: usize, n: usize, b: usize, m: usize| (a + n).min(b + m).saturating_sub(a.max(b));
         let common = shared(core.x, core.width, one.x, one.width) * shared(core.y, core.height, one.y, one.height);
