@@ -78,7 +78,7 @@ def main():
         program(coxa, shadow.work, paths, out)
         seconds = time.time() - begun
         left, with_any = set(), 0
-        written = [path for path in glob.glob(f"{out}/**/*", recursive=True) if os.path.isfile(path) and not path.endswith(".json")]
+        written = [path for path in glob.glob(f"{out}/**/*", recursive=True) if os.path.isfile(path) and path.endswith(".dcm")]
         for path in written:
             found = searcher.find(open(path, "rb").read()) + searcher.find(path[len(out):].encode())
             left |= {text for text, _ in found}

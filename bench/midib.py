@@ -6,8 +6,9 @@ Usage: bench/midib.py COXA WORK [--patients 100] [--simulated DIR]
 Each patient has two films, with identifiers in the header, descriptions, sequences, private elements and pixels. The categories are those of
 the challenge's validation script: tag_retained, text_notnull, text_retained, text_removed, tag_removed (attributes that the profile removes or empties), date_shifted, uid_changed,
 uid_consistent, patid_consistent, pixels_hidden, pixels_retained (of films without text). References that the
-profile removes are not asked about. Prints right, asked and the share of each. The script itself has no license and is not
-copied; this asks the same questions of our own answers. Needs what bench/planted_identifiers.py needs.
+profile removes are not asked about. Films that are withheld for review are decided about as a person would: a region that touches a planted string
+is blanked, another is kept, and where none was found the strings are drawn; then all films are written. Prints right, asked and the share of each.
+The script itself has no license and is not copied; this asks the same questions of our own answers. Needs what bench/planted_identifiers.py needs.
 """
 import argparse, datetime, glob, json, os, random, shutil, subprocess
 import numpy as np, pydicom
@@ -48,7 +49,7 @@ def film(p, n, person, days, pixels, folder):
     ds.private_block(0x0009, "ACME", create=True).add_new(1, "LO", f"{last}^{first}")
     canvas, taken, items = pixels.copy(), [], []
     for text in (f"{last}, {first}", number)[: n % 3]:
-        old, drawing.string = drawing.string, lambda rng: (text, False)
+        old, drawing.string = drawing.string, lambda rng: (text, False, False)
         item = drawing.draw_text(np.random.default_rng(r.randrange(1 << 30)), canvas, planted.FONTS, taken, .25, (12, 40))
         drawing.string = old
         items += [item] if item else []
@@ -82,7 +83,18 @@ def main():
         path, items = film(p, n, person, days, pixels, f"{args.work}/in")
         truth.append((path, person, items))
     key = f"{args.work}/key"
-    run = subprocess.run([args.coxa, "deidentify", f"{args.work}/in", "--out", f"{args.work}/out", "--create-key", "--key", key, "--threads", "2"], capture_output=True)
+    command = [args.coxa, "deidentify", f"{args.work}/in", "--out", f"{args.work}/out", "--key", key, "--threads", "2"]
+    run = subprocess.run([*command, "--create-key"], capture_output=True)
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    held = [(line, items) for line, (_, _, items) in zip(lines, truth) if line["status"] == "withheld"]
+    print(f"withheld for review: {len(held)} of {len(lines)} films, {sum(not items for _, items in held)} of them without text")
+    with open(f"{args.work}/regions.csv", "w") as table:
+        table.write("serial,x,y,width,height,verdict\n")
+        for line, items in held:
+            for r in line["regions"] or [dict(zip(("x", "y", "width", "height"), item["box"])) for item in items]:
+                touches = any(r["x"] < x + w and x < r["x"] + r["width"] and r["y"] < y + h and y < r["y"] + r["height"] for x, y, w, h in (item["box"] for item in items))
+                table.write(f"{line['serial']},{r['x']},{r['y']},{r['width']},{r['height']},{'blank' if touches else 'keep'}\n")
+    run = subprocess.run([*command, "--regions", f"{args.work}/regions.csv"], capture_output=True)
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     scores = {}
 
@@ -97,8 +109,9 @@ def main():
     for (path, person, items), line in zip(truth, lines):
         before = pydicom.dcmread(path)
         if line["status"] == "withheld":
-            for category in ("pixels_retained", "tag_retained"):
-                ask(category, False, f"film {line['serial']} withheld: {line['reason']}")
+            ask("tag_retained", False, f"film {line['serial']} withheld: {line['reason']}")
+            if not items:
+                ask("pixels_retained", False, f"film {line['serial']} withheld: {line['reason']}")
             continue
         out = f"{args.work}/out/{line['file']}"
         after = pydicom.dcmread(out)

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Plants 2,000 identifiers in films, de-identifies the films, and searches every byte of what comes out.
 
-Usage: bench/planted_identifiers.py COXA WORK [--identifiers 2000] [--films 250] [--simulated DIR] [--no-readers]
+Usage: bench/planted_identifiers.py COXA WORK [--identifiers 2000] [--films 250] [--simulated DIR] [--read 60] [--no-readers]
 
 Names in many orders and spellings, IDs, birth dates, addresses, telephone numbers, UIDs, accession numbers, physicians and institutions are
 planted in the header, private elements, sequences, overlays, texts, the pixels, their unused bits, the bytes after them, the preamble, the file
 meta information, comments of compressed pixels, a DICOMDIR, an encapsulated document, file names, folders and the registry, in six character
-sets and six transfer syntaxes. The output folder, standard output, standard error, the registry and the encrypted linking table are searched in UTF-8,
-Latin-1, UTF-16 (both orders), GB18030, Big5, EUC-KR and ISO 2022, whatever the case, in the files as they are and with their pixels
-decoded; and the pixels by two text readers. Exit code 1 if anything is left.
+sets and six transfer syntaxes. The output folder, standard output, standard error, the registry, the encrypted linking table, and all that a run
+leaves which is aborted in the middle, with dumps of memory allowed, are searched in UTF-8, Latin-1, UTF-16 (both orders), GB18030, Big5, EUC-KR and
+ISO 2022, whatever the case, in the files as they are and with their pixels decoded; and the pixels by two text readers. Exit code 1 if anything is left.
 
 Needs numpy, pillow, opencv-python, pydicom; for the readers tesseract and rapidocr-onnxruntime; for compressed films dcmtk.
 """
-import argparse, glob, json, os, random, re, shutil, subprocess, sys
+import argparse, concurrent.futures, glob, json, os, random, re, shutil, signal, subprocess, sys
 import numpy as np, pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
@@ -104,7 +104,7 @@ def film(p, n, pixels, charset):
     canvas = pixels.copy()
     for text in ((f"{last}, {first}", number, f"{hospital} Hospital", f"DOB {birth[:4]}-{birth[4:6]}-{birth[6:]}") if n % 2 == 0 else ()):
         old = drawing.string
-        drawing.string = lambda rng: (text, False)
+        drawing.string = lambda rng: (text, False, False)
         item = drawing.draw_text(np.random.default_rng(r.randrange(1 << 30)), canvas, FONTS, taken, .25, (12, 40))
         drawing.string = old
         items += [item] if item else []
@@ -230,6 +230,27 @@ def make(args, p):
             file.write(f"{number},2017-03-04,71,F,820.{p.random.randint(0, 9)},{last} {first}\n")
 
 
+def pixels_read(path):
+    """What the readers find in the pixels of a film; `None` where they are compressed, as nothing was found in them."""
+    from burned_in_text import read, shown
+    return None if pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID.is_compressed else read(shown(path)[0])
+
+
+def abort(args, key):
+    """De-identifies the films once more and aborts the program after five; a folder with all that it left: output, messages, a dump."""
+    folder = f"{args.work}/crashed"
+    os.makedirs(folder)
+    script = f"cd {folder}; ulimit -c unlimited; exec \"$@\" 2> messages"
+    command = [os.path.abspath(args.coxa), "deidentify", os.path.abspath(f"{args.work}/in"), "--out", "out", "--key", os.path.abspath(key), "--threads", "2"]
+    run = subprocess.Popen(["bash", "-c", script, "bash", *command], stdout=subprocess.PIPE)
+    lines = [run.stdout.readline() for _ in range(5)]
+    run.send_signal(signal.SIGABRT)
+    with open(f"{folder}/receipts", "wb") as file:
+        file.writelines([*lines, run.stdout.read()])
+    print(f"aborted after 5 films: exit {run.wait()}, {sum(os.path.isfile(path) for path in glob.glob(folder + '/**/*', recursive=True, include_hidden=True))} files left")
+    return folder
+
+
 def main():
     global FONTS
     parser = argparse.ArgumentParser()
@@ -238,6 +259,7 @@ def main():
     parser.add_argument("--identifiers", type=int, default=2000)
     parser.add_argument("--films", type=int, default=250)
     parser.add_argument("--simulated")
+    parser.add_argument("--read", type=int, default=60, help="how many films the readers see")
     parser.add_argument("--no-readers", action="store_true")
     args = parser.parse_args()
     FONTS = drawing.fonts_of(1)
@@ -278,26 +300,29 @@ def main():
                     decoded += 1
                     break
     print(f"films whose compressed pixels were decoded and searched: {decoded}")
-    for where, text, kind in left[:40]:
-        print(f"  left: {kind} `{text}` in {where}")
     verify = subprocess.run([args.coxa, "deidentify", "verify", out, "--key", key, "--registry", f"{args.work}/registry.csv", "--link-table", f"{args.work}/link.age", "--link-passphrase-file", phrase], capture_output=True, text=True)
     print("verify:", verify.stderr.strip().splitlines()[-1:], "exit", verify.returncode)
+    crashed = abort(args, key)
+    for path in [path for path in glob.glob(f"{crashed}/**/*", recursive=True, include_hidden=True) if os.path.isfile(path)]:
+        look(path[len(args.work):], open(path, "rb").read())
+        look("name", path[len(crashed):].encode())
     seen = 0
     if not args.no_readers:
-        from burned_in_text import read, shown, letters
+        from burned_in_text import letters
         words = {letters(text): text for text, kind in p.planted.items() if kind in ("name", "patient ID", "institution")}
-        compressed = 0
-        for line in written[::max(1, len(written) // 60)]:
-            ds = pydicom.dcmread(f"{out}/{line['file']}")
-            if ds.file_meta.TransferSyntaxUID.is_compressed:
-                compressed += 1
-                continue
-            found = letters(read(shown(f"{out}/{line['file']}")[0]))
+        chosen = written[::max(1, len(written) // args.read)]
+        with concurrent.futures.ProcessPoolExecutor(2) as pool:
+            texts = list(pool.map(pixels_read, [f"{out}/{line['file']}" for line in chosen]))
+        print(f"films whose pixels were read: {sum(text is not None for text in texts)}")
+        for line, text in zip(chosen, texts):
+            found = letters(text or "")
             hits = [text for word, text in words.items() if len(word) > 4 and word in found]
             seen += len(hits)
             for text in hits:
                 print(f"  read in the pixels of film {line['serial']}: `{text}`")
         print(f"identifiers read in the pixels: {seen}")
+    for where, text, kind in left[:40]:
+        print(f"  left: {kind} `{text}` in {where}")
     print(f"identifiers left: {len(left) + seen}")
     sys.exit(1 if left or seen else 0)
 

@@ -61,17 +61,17 @@ def font(rng, pool, size):
 
 
 def string(rng):
-    """A string that identifies; some are in Chinese characters. Returns the text and whether it is."""
+    """A string that identifies; some are in Chinese characters. Returns the text, whether it is, and whether it is a name."""
     d = lambda n: "".join(str(v) for v in rng.integers(0, 10, n))
     pick = lambda of: of[rng.integers(len(of))]
     first, last = pick(FIRST), pick(LAST)
     date = f"{rng.integers(1930, 2024)}{pick('-/.')}{rng.integers(1, 13):02}-{rng.integers(1, 29):02}"
     kind = rng.integers(12)
     if kind == 11:
-        return pick(HAN_LAST) + "".join(pick(HAN_FIRST) for _ in range(2)) + pick(["", "骨科"]), True
+        return pick(HAN_LAST) + "".join(pick(HAN_FIRST) for _ in range(2)) + pick(["", "骨科"]), True, True
     text = [f"{last}, {first}", f"{last}^{first}", f"{first} {last}", last.upper(), f"ID {d(7)}", f"{d(8)}", date, f"DOB: {date}",
             f"ACC {pick('ABXR')}{d(6)}", f"{date} {rng.integers(0, 24):02}:{d(1)}{d(1)}", pick(PLACES)][kind]
-    return text, False
+    return text, False, kind < 4
 
 
 def ink(text, face, spacing=0):
@@ -136,7 +136,7 @@ def contrast(rng, film, x, y, h, w, least):
 def draw_text(rng, film, fonts, taken, least=.1, sizes=(8, 60)):
     """Draws a string over a film, in place; its record, or `None` where no place is free."""
     size = float(np.exp(rng.uniform(np.log(sizes[0]), np.log(sizes[1] + .9))))
-    text, is_han = string(rng)
+    text, is_han, is_name = string(rng)
     size = max(size, 11) if is_han else size
     if not is_han and rng.random() < .12:
         mask = pixel_ink(rng, text, size)
@@ -176,7 +176,7 @@ def draw_text(rng, film, fonts, taken, least=.1, sizes=(8, 60)):
     opacity = 1 if rng.random() < .85 else rng.uniform(.7, 1)
     part += mask * opacity * (gray - part)
     taken.append((x, y, w, h))
-    return {"kind": "text", "text": text, "box": [x, y, w, h], "size": round(size, 1), "style": str(style), "turned": bool(turned), "han": bool(is_han)}
+    return {"kind": "text", "text": text, "box": [x, y, w, h], "size": round(size, 1), "style": str(style), "turned": bool(turned), "han": bool(is_han), "is_name": bool(is_name)}
 
 
 def marker_ink(rng, fonts, size):

@@ -18,11 +18,14 @@ mod support;
 
 use coxa_testing::free_port;
 use support::films::{Hospital, assert_clean, holds, hospital};
-use support::foreign::{Foreign, dcmqrscp, orthanc};
+use support::foreign::{TITLES, dcmqrscp, orthanc};
 use support::pacs::{Faults, Pacs};
 
 const RULES: &str =
     "[pace]\nrequests_per_second = 500\nslowest_seconds = 0.3\nidle_seconds = 2\nrequest_seconds = 30\n";
+
+/// An archive's title and address, and the registry that is collected from it.
+type Leg = (String, PathBuf);
 
 /// A key, rules and a hospital of some injuries.
 struct Place {
@@ -31,14 +34,10 @@ struct Place {
 }
 
 impl Place {
+    /// Of `n` injuries, or of as many as bench/collect.sh asks for.
     fn new(n: usize) -> Self {
-        Self::of_at_most(n, usize::MAX)
-    }
-
-    /// Of `n` injuries, or of as many as bench/collect.sh asks for, up to `most`.
-    fn of_at_most(n: usize, most: usize) -> Self {
         let more = std::env::var("COXA_COLLECT_PATIENTS").ok().and_then(|n| n.parse().ok());
-        let n = n.max(more.filter(|_| n >= 30).unwrap_or(0)).min(most);
+        let n = n.max(more.filter(|_| n >= 30).unwrap_or(0));
         let folder = tempfile::tempdir().unwrap();
         let hospital = hospital(folder.path(), n, 64);
         succeed(&run(&["deidentify", "--create-key", "--key", text(&folder.path().join("key"))]));
@@ -51,8 +50,12 @@ impl Place {
     }
 
     fn collect(&self, from: &str, out: &str, more: &[&str]) -> Command {
+        self.collect_leg(&(from.to_owned(), self.hospital.registry.clone()), out, more)
+    }
+
+    fn collect_leg(&self, (from, registry): &Leg, out: &str, more: &[&str]) -> Command {
         let (key, rules, out) = (self.at("key"), self.at("rules.toml"), self.at(out));
-        let registry = text(&self.hospital.registry);
+        let registry = text(registry);
         let mut command =
             coxa(&["collect", "--registry", registry, "--from", from, "--key", &key, "--rules", &rules, "--out", &out]);
         // Which films are found to have no text besides what they state is a question to the detector's own tests.
@@ -63,22 +66,36 @@ impl Place {
 
     /// Kills five runs, each after some more injuries, and lets the sixth end; then judges what came.
     fn collect_killed(&self, name: &str, from: &str, more: &[&str]) {
+        self.collect_legs_killed(name, &[(from.to_owned(), self.hospital.registry.clone())], more);
+    }
+
+    /// The same from several archives, one after another, into one folder: each registry has the rows of the one before and more.
+    fn collect_legs_killed(&self, name: &str, legs: &[Leg], more: &[&str]) {
         let out = self.folder.path().join(name);
         let injuries = || {
             let journal = fs::read_to_string(out.join("journal.jsonl")).unwrap_or_default();
             journal.lines().filter(|line| line.contains("\"injury\"")).count()
         };
-        for kill in 1..=5 {
-            let mut child = self.collect(from, name, more).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            while injuries() < kill * self.hospital.rows.len() / 7 && child.try_wait().unwrap().is_none() {
-                std::thread::sleep(Duration::from_millis(1));
+        for (place, leg) in legs.iter().enumerate() {
+            let before = injuries();
+            let rows = Table::read(&leg.1).unwrap().len().saturating_sub(before);
+            for kill in 1..=5 {
+                let mut command = self.collect_leg(leg, name, more);
+                let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                while injuries() < before + kill * rows / 7 && child.try_wait().unwrap().is_none() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                // It may have ended already.
+                let _ = child.kill();
+                child.wait().unwrap();
             }
-            // It may have ended already.
-            let _ = child.kill();
-            child.wait().unwrap();
+            let output = self.collect_leg(leg, name, &[more, &["--json"]].concat()).output().unwrap();
+            if place + 1 == legs.len() {
+                self.judge(name, &out, &output);
+            } else {
+                assert_eq!(json_lines(&output)[0]["failed"].as_u64(), Some(0), "{name}: {}", errors(&output));
+            }
         }
-        let output = self.collect(from, name, &[more, &["--json"]].concat()).output().unwrap();
-        self.judge(name, &out, &output);
     }
 
     fn judge(&self, name: &str, out: &Path, output: &Output) {
@@ -149,7 +166,7 @@ async fn orthanc_gives_the_right_films_in_three_ways() {
     let port = free_port();
     let Some(archive) = orthanc(place.folder.path(), port) else { return };
     archive.fill(&place.hospital.objects).await;
-    by_title(&place, &archive, port);
+    by_title(&place, &[(title(archive.address), place.hospital.registry.clone())], port);
     let web = archive.web.clone().unwrap();
     tokio::task::block_in_place(|| place.collect_killed("web", &web, &[]));
     same_tables(&place, &["get", "move", "web"]);
@@ -157,24 +174,31 @@ async fn orthanc_gives_the_right_films_in_three_ways() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn dcmqrscp_gives_the_right_films_in_two_ways() {
-    // Its storage area holds 500 studies (DB_UpperMaxStudies), which 300 patients exceed.
-    let place = Place::of_at_most(30, 240);
+    // A storage area of its holds 500 studies (DB_UpperMaxStudies), which 300 patients exceed: half of them lie in another, under another title.
+    let place = Place::new(30);
     let port = free_port();
     let Some(archive) = dcmqrscp(place.folder.path(), port) else { return };
-    archive.fill(&place.hospital.objects).await;
-    by_title(&place, &archive, port);
+    let half = place.hospital.rows.len() / 2;
+    for (title, objects) in TITLES.into_iter().zip(place.hospital.halves(half)) {
+        archive.fill_area(title, &objects).await;
+    }
+    let registry = fs::read_to_string(&place.hospital.registry).unwrap();
+    let lines: Vec<&str> = registry.lines().take(1 + half).collect();
+    fs::write(place.at("half.csv"), lines.join("\n")).unwrap();
+    let registries = [place.folder.path().join("half.csv"), place.hospital.registry.clone()];
+    let legs = TITLES.map(|title| format!("{title}@{}", archive.address)).into_iter().zip(registries);
+    by_title(&place, &legs.collect::<Vec<_>>(), port);
     same_tables(&place, &["get", "move"]);
 }
 
-fn by_title(place: &Place, archive: &Foreign, port: u16) {
+fn by_title(place: &Place, legs: &[Leg], port: u16) {
     let listen = format!("127.0.0.1:{port}");
     for (name, more) in [("get", vec![]), ("move", vec!["--retrieve", "move", "--listen", &listen])] {
         tokio::task::block_in_place(|| {
-            let tried =
-                place.collect(&title(archive.address), name, &[&more[..], &["--check"]].concat()).output().unwrap();
+            let tried = place.collect_leg(&legs[0], name, &[&more[..], &["--check"]].concat()).output().unwrap();
             succeed(&tried);
             assert!(!place.folder.path().join(name).exists());
-            place.collect_killed(name, &title(archive.address), &more);
+            place.collect_legs_killed(name, legs, &more);
         });
     }
 }

@@ -97,9 +97,13 @@ fn a_full_disk_leaves_nothing_half_written() {
     succeed(&run(&["deidentify", "--create-key", "--key", &at("key")]));
     let arguments = ["deidentify", &at("films/images"), "--out", &at("out"), "--key", &at("key"), "--blank", "0,0,9,1"];
     let whole = coxa(&[&arguments[..], &["--burned-in-text", "withhold"]].concat());
-    let mut limited = Command::new("bash");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 5; exec \"$@\"", "bash"]).arg(whole.get_program());
-    let output = limited.args(whole.get_args()).output().unwrap();
+    let limited = |blocks: usize, command: &Command| {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let mut limited = Command::new("bash");
+        limited.args(["-c", &script, "bash"]).arg(command.get_program()).args(command.get_args());
+        limited.output().unwrap()
+    };
+    let output = limited(5, &whole);
     let lines = json_lines(&output);
     assert_eq!((output.status.code(), lines.len()), (Some(1), 3), "{}", errors(&output));
     for (place, line) in lines.iter().enumerate() {
@@ -112,6 +116,30 @@ fn a_full_disk_leaves_nothing_half_written() {
     let again = coxa(&[&arguments[..], &["--burned-in-text", "withhold"]].concat()).output().unwrap();
     succeed(&again);
     assert!(json_lines(&again).iter().all(|line| line["status"] == "deidentified"), "{}", errors(&again));
+    // Nor a registry or a linking table; what was written before stays.
+    let before = found_below(Path::new(&at("out")));
+    let registry =
+        ["deidentify", "--key", &at("key"), "--registry", &at("registry.csv"), "--registry-out", &at("new.csv")];
+    let link =
+        ["--burned-in-text", "withhold", "--link-table", &at("link.age"), "--link-passphrase-file", &at("phrase")];
+    for command in [coxa(&registry), coxa(&[&arguments[..], &link].concat())] {
+        let output = limited(0, &command);
+        assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+        assert!(errors(&output).contains("File too large"), "{}", errors(&output));
+    }
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let expected = ["films", "key", "out", "phrase", "registry.csv"];
+    assert_eq!(names.collect::<std::collections::BTreeSet<_>>(), expected.map(str::to_owned).into());
+    assert_eq!(found_below(Path::new(&at("out"))), before);
+}
+
+/// The files below a folder, with their bytes.
+#[cfg(unix)]
+fn found_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let found = coxa_files::find::films_below(folder);
+    let mut files: Vec<_> = found.films.into_iter().chain(found.others).collect();
+    files.sort();
+    files.into_iter().map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
 }
 
 #[test]
@@ -156,4 +184,28 @@ fn scripts_and_decisions_about_regions_are_applied() {
     let regions: Vec<_> =
         json_lines(&scripted).iter().map(|line| line["regions"].as_array().map_or(0, Vec::len)).collect();
     assert_eq!(regions, [1, 1, 2]);
+}
+
+/// Where the system writes dumps beside the program, none must be there.
+#[cfg(unix)]
+#[test]
+fn a_crash_leaves_no_dump_of_identified_films() {
+    let folder = tempfile::tempdir().unwrap();
+    hospital(folder.path());
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    succeed(&run(&["deidentify", "--create-key", "--key", &at("key")]));
+    // A pipe as an input holds the run in the middle.
+    succeed(&Command::new("mkfifo").arg(at("zz.dcm")).output().unwrap());
+    fs::create_dir(at("empty")).unwrap();
+    let whole = coxa(&["deidentify", &at("films/images"), &at("zz.dcm"), "--out", &at("out"), "--key", &at("key")]);
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "ulimit -c unlimited; exec \"$@\"", "bash"]).arg(whole.get_program()).args(whole.get_args());
+    let mut child = shell.current_dir(at("empty")).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let written = || !coxa_files::find::films_below(Path::new(&at("out"))).others.is_empty();
+    while !written() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    succeed(&Command::new("kill").args(["-ABRT", &child.id().to_string()]).output().unwrap());
+    assert!(!child.wait().unwrap().success());
+    assert_eq!(fs::read_dir(at("empty")).unwrap().count(), 0);
 }

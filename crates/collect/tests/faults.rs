@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use coxa_collect::{FILMS_TABLE, REGISTRY_TABLE, REPORT_TABLE, Source};
+use coxa_collect::{FILMS_TABLE, Progress, REGISTRY_TABLE, REPORT_TABLE, Reason, Source};
 use coxa_files::Table;
 
 use crate::support::films::{assert_clean, holds, hospital};
 use crate::support::pacs::{Faults, Pacs};
-use crate::{call, collected, expected, rules, run};
+use crate::{call, collected, expected, key, rules, run};
 use coxa_testing::free_port;
 
 const FAULTS: Faults = Faults { refuses_each: Some(17), hangs_at: Some(23), refuses_studies: false };
@@ -52,6 +52,41 @@ async fn the_right_films_come_from_a_pacs_that_refuses_and_hangs() {
     for name in [FILMS_TABLE, REGISTRY_TABLE, REPORT_TABLE] {
         assert!(at(name) == other(name), "{name} depends on how films are retrieved");
     }
+}
+
+/// Why a film is withheld, and what is done to it so that it is.
+type Spoiled = (&'static str, fn(&mut Vec<u8>));
+
+/// Puts an encapsulated document before the pixels.
+fn embed(data: &mut Vec<u8>) {
+    let at = data.windows(4).position(|tag| tag == [0xE0, 0x7F, 0x10, 0x00]).unwrap();
+    let document = [&[0x42, 0x00, 0x11, 0x00][..], b"OB\0\0", &8u32.to_le_bytes(), b"%PDF Doe"].concat();
+    data.splice(at..at, document);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn films_that_cannot_be_deidentified_are_named_by_their_serial_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hospital = hospital(folder.path(), 12, 64);
+    let spoil: [Spoiled; 2] = [("it is truncated", |data| data.truncate(data.len() - 64)), ("it is a document", embed)];
+    let spoiled: Vec<String> = hospital.expected.iter().take(spoil.len()).cloned().collect();
+    for (uid, (_, spoil)) in spoiled.iter().zip(spoil) {
+        let mut objects = hospital.objects.iter_mut();
+        spoil(&mut objects.find(|stored| stored.object.sop_instance.as_str() == uid).unwrap().data);
+    }
+    let pacs = Pacs::start(hospital.objects.clone(), Faults::default(), None).await;
+    let out = folder.path().join("out");
+    let (summary, lines) = run(&hospital, &Source::Get(call(pacs.address)), &rules(), &out).await;
+    assert!(summary.unwrap().withheld >= spoil.len(), "{lines:?}");
+    let (films, progress) = (collected(&out), Progress::read(&out).unwrap().unwrap());
+    for (uid, (reason, _)) in spoiled.iter().zip(spoil) {
+        assert!(!films.contains(&key().uid(uid)), "{reason}");
+        let of_reason = |film: &&coxa_collect::FilmRecord| film.detail.as_deref() == Some(reason);
+        let named = progress.films().map(|(_, film)| film).find(of_reason).unwrap();
+        assert!(named.reason == Reason::Withheld && named.serial > 0 && named.file.is_none(), "{named:?}");
+    }
+    assert!(expected(&hospital).len() - spoil.len() <= films.len());
+    assert_clean(&out, &hospital.planted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

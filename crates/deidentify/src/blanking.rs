@@ -4,9 +4,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use dicom_dictionary_std::{tags, uids};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::DataSet;
+use crate::identifiers::Identifiers;
 use crate::review::Review;
 use crate::script::PixelScript;
 use crate::withheld::Withheld;
@@ -67,6 +69,29 @@ pub struct StoredPixels<'a> {
     pub is_signed: bool,
     /// The values, row after row.
     pub values: &'a [u8],
+    /// What the header says about text in them.
+    pub witness: Witness,
+}
+
+/// What a header says about text in the pixels: the second witness beside them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// Text is to be expected: the header states some, the film is a Secondary Capture that does not deny it, or the script of rectangles knows
+    /// its device.
+    pub expects_text: bool,
+    /// A name of the header is of two or three characters, which have the shape of a side marker.
+    pub has_short_name: bool,
+}
+
+impl Witness {
+    /// By a film's header, the names in it and the script.
+    pub(crate) fn of(data: &DataSet, identifiers: &Identifiers, settings: &PixelCleaning) -> Self {
+        let stated = data.ascii(tags::BURNED_IN_ANNOTATION).unwrap_or_default();
+        let is_capture = data.ascii(tags::SOP_CLASS_UID).as_deref() == Some(uids::SECONDARY_CAPTURE_IMAGE_STORAGE);
+        let is_of_known_device = !settings.script.regions(data).is_empty();
+        let expects_text = stated == "YES" || (is_capture && stated != "NO") || is_of_known_device;
+        Self { expects_text, has_short_name: identifiers.has_short_name() }
+    }
 }
 
 /// What a detector of text finds; side markers are none of it.
@@ -158,6 +183,7 @@ pub(crate) struct Cleaning<'a> {
     pub(crate) settings: &'a PixelCleaning,
     pub(crate) decisions: &'a [Decision],
     pub(crate) search: Search,
+    pub(crate) witness: Witness,
 }
 
 impl Cleaning<'_> {
@@ -231,11 +257,20 @@ mod tests {
     fn a_person_decides_about_what_is_found() {
         let found = TextFound { text: vec![at(0, 0, 4, 1)], unsure: vec![at(0, 5, 4, 1), at(0, 7, 4, 1)] };
         let settings = PixelCleaning { detector: Some(Arc::new(Marks(found))), ..PixelCleaning::default() };
-        let film =
-            StoredPixels { rows: 9, columns: 9, samples: 1, width: 1, bits: 8, is_signed: false, values: &[0; 81] };
+        let witness = Witness::default();
+        let film = StoredPixels {
+            rows: 9,
+            columns: 9,
+            samples: 1,
+            width: 1,
+            bits: 8,
+            is_signed: false,
+            values: &[0; 81],
+            witness,
+        };
         let decide = |region, verdict| Decision { region, verdict };
         let run = |decisions: &[Decision]| {
-            let cleaning = Cleaning { settings: &settings, decisions, search: Search::Detector };
+            let cleaning = Cleaning { settings: &settings, decisions, search: Search::Detector, witness };
             (cleaning.fixed(&DataSet::default(), 9, 9), cleaning.found(film))
         };
         let review = |regions| Err(Withheld::Review(Review { columns: 9, rows: 9, regions }));

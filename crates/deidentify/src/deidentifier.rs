@@ -8,7 +8,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
 use crate::admit::{Ids, admit};
-use crate::blanking::{Cleaning, Decision, PixelCleaning, RegionVerdict, Search};
+use crate::blanking::{Cleaning, Decision, PixelCleaning, RegionVerdict, Search, Witness};
 use crate::charset::Charset;
 use crate::dataset::{DataSet, Value};
 use crate::decisions::Decisions;
@@ -175,7 +175,8 @@ impl Deidentifier {
         let identifiers = Identifiers::of(&data);
         let was_searched = was_cleaned && identified_by == IdentifiedBy::EarlierRun;
         let search = if was_searched { Search::Nothing } else { Search::Detector };
-        let cleaning = Cleaning { settings: &self.pixels, decisions, search };
+        let witness = Witness::of(&data, &identifiers, &self.pixels);
+        let cleaning = Cleaning { settings: &self.pixels, decisions, search, witness };
         let pixels = pixels::take(&mut data, file.syntax, bytes, &cleaning)?;
         let (rules, words) = (&self.rules, &self.words);
         let mut walk =

@@ -15,6 +15,7 @@ use crate::deidentifier::{Deidentified, Deidentifier};
 use crate::error::DeidentifyError;
 use crate::identified::IdentifiedFolder;
 use crate::link::LinkTable;
+use crate::origins::Origins;
 use crate::receipt::Receipt;
 use crate::review::{Review, WithheldFilm, WithheldList};
 use crate::rules::ProfileOption;
@@ -140,7 +141,8 @@ pub fn inputs(named: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, DeidentifyE
 /// De-identifies files into a folder, and reports each in the order of the list; returns how many were withheld.
 ///
 /// The folder is new, empty, or of an earlier run with the same key and options: what is there already stays, so an interrupted run is
-/// finished by running it again.
+/// finished by running it again. What an earlier run made of the same file is replaced where a person decided something else since, and
+/// removed where the file is withheld now.
 ///
 /// # Errors
 /// [`DeidentifyError`]: the folder is another key's or another program's, or cannot be written; or the observer's.
@@ -155,13 +157,17 @@ pub fn deidentify_files(
     let Outputs { films: out, identified } = outputs;
     open_folder(deidentifier, out)?;
     let identified = identified.map(|folder| IdentifiedFolder::create(folder, out)).transpose()?;
+    let mut origins = Origins::open(out)?;
     let mut list = WithheldList { films: files.len(), withheld: Vec::new() };
     // A few films at a time, so that memory holds no more.
     for (chunk, films) in files.chunks(threads.max(1)).enumerate() {
         let first = chunk * threads.max(1) + 1;
-        for (place, film) in in_parallel(deidentifier, films, first).into_iter().enumerate() {
+        for (place, Judged { origin, film }) in in_parallel(deidentifier, films, first).into_iter().enumerate() {
             let serial = first + place;
-            let placed = film.and_then(|film| place_film(out, film));
+            if film.is_err() && !origin.is_empty() {
+                origins.remove_films_of(&origin, out)?;
+            }
+            let placed = film.and_then(|film| place_film(out, film, &origin, &mut origins));
             if let Some(link) = link.as_deref_mut() {
                 let film = placed
                     .as_ref()
@@ -189,6 +195,7 @@ pub fn deidentify_files(
         }
     }
     list.write(out)?;
+    origins.finish()?;
     Ok(list.withheld.len())
 }
 
@@ -221,18 +228,27 @@ pub fn open_folder(deidentifier: &Deidentifier, out: &Path) -> Result<(), Deiden
     }
 }
 
+/// An input and what it becomes.
+struct Judged {
+    /// The keyed hash of its bytes; empty where they could not be read.
+    origin: String,
+    film: Result<Deidentified, Withheld>,
+}
+
 /// De-identifies films of consecutive serial numbers.
-fn in_parallel(deidentifier: &Deidentifier, files: &[PathBuf], first: usize) -> Vec<Result<Deidentified, Withheld>> {
-    let one = |file: &PathBuf, serial: usize| {
-        let decisions = deidentifier.decisions().of(serial);
-        read(file).and_then(|bytes| deidentifier.deidentify_reviewed(&bytes, decisions))
+fn in_parallel(deidentifier: &Deidentifier, files: &[PathBuf], first: usize) -> Vec<Judged> {
+    let one = |file: &PathBuf, serial: usize| match read(file) {
+        Err(reason) => Judged { origin: String::new(), film: Err(reason) },
+        Ok(bytes) => Judged {
+            origin: deidentifier.key().origin(&bytes),
+            film: deidentifier.deidentify_reviewed(&bytes, deidentifier.decisions().of(serial)),
+        },
     };
     thread::scope(|scope| {
         let threads: Vec<_> =
             files.iter().zip(first..).map(|(file, serial)| scope.spawn(move || one(file, serial))).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or(Err(Withheld::Malformed("it cannot be processed")))
-        };
+        let failed = |_| Judged { origin: String::new(), film: Err(Withheld::Malformed("it cannot be processed")) };
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(failed);
         threads.into_iter().map(join).collect()
     })
 }
@@ -251,17 +267,28 @@ enum Placed {
     Same,
 }
 
-/// Writes a film at `PSEUDONYM/UID.dcm`, unless it is there.
-fn place_film(out: &Path, film: Deidentified) -> Result<(String, Placed, Deidentified), Withheld> {
+/// Writes a film at `PSEUDONYM/UID.dcm`, unless it is there. One that an earlier run made of the same input is replaced: a person decided
+/// something else since.
+fn place_film(
+    out: &Path,
+    film: Deidentified,
+    origin: &str,
+    origins: &mut Origins,
+) -> Result<(String, Placed, Deidentified), Withheld> {
     let file = format!("{}/{}.dcm", film.receipt.patient, film.sop_instance_uid);
     let path = out.join(&film.receipt.patient).join(format!("{}.dcm", film.sop_instance_uid));
     let unwritable = |error: io::Error| Withheld::Unwritable(error.kind());
     match fs::read(&path) {
-        Ok(bytes) if bytes == film.bytes => return Ok((file, Placed::Same, film)),
+        Ok(bytes) if bytes == film.bytes => {
+            origins.note(&file, origin).map_err(unwritable)?;
+            return Ok((file, Placed::Same, film));
+        }
+        Ok(_) if origins.may_replace(&file, origin) => {}
         Ok(_) => return Err(Withheld::Collision),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(unwritable(error)),
     }
+    origins.note(&file, origin).map_err(unwritable)?;
     fs::create_dir_all(out.join(&film.receipt.patient)).map_err(unwritable)?;
     coxa_files::write_whole(&path, &film.bytes).map_err(unwritable)?;
     Ok((file, Placed::New, film))

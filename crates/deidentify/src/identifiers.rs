@@ -22,6 +22,8 @@ pub(crate) struct Identifiers {
     values: HashSet<String>,
     /// UIDs that are not the standard's.
     uids: HashSet<String>,
+    /// Whether a family name, a given name or a middle name has two or three characters.
+    has_short_name: bool,
 }
 
 impl Identifiers {
@@ -42,6 +44,11 @@ impl Identifiers {
     /// Whether a word is part of a name.
     pub(crate) fn has_token(&self, word: &str) -> bool {
         self.tokens.contains(&word.to_lowercase())
+    }
+
+    /// Whether a whole name of the header, a family name say, has two or three characters. Prefixes and suffixes are no names.
+    pub(crate) fn has_short_name(&self) -> bool {
+        self.has_short_name
     }
 
     /// Whether a value is one that identifies, as a whole.
@@ -86,7 +93,10 @@ impl Identifiers {
         }
         let is_long_enough = |token: &String| token.chars().count() > 1 || token.chars().any(is_ideograph);
         self.tokens.extend(tokens(name).filter(is_long_enough));
-        for component in name.split('^') {
+        for (place, component) in name.split('^').enumerate() {
+            let word = component.trim();
+            let is_short = (2..=3).contains(&word.chars().count()) && word.chars().all(char::is_alphabetic);
+            self.has_short_name |= is_short && place < 3;
             self.add_value(component);
             component.split_whitespace().for_each(|word| self.add_value(word));
         }

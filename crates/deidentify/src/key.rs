@@ -122,6 +122,11 @@ impl Key {
         -1 - (u64::from_be_bytes(eight) % MAX_SHIFT) as i64
     }
 
+    /// What a file is known by in its output folder: the same for the same bytes.
+    pub(crate) fn origin(&self, bytes: &[u8]) -> String {
+        coxa_files::hash::hex(&self.mac("origin", &[bytes])[..16])
+    }
+
     /// HMAC-SHA-256 over a role and parts, each with its length before it, so that no two lists have the same bytes.
     fn mac(&self, role: &str, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");

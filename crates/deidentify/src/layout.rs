@@ -2,7 +2,7 @@
 
 use dicom_dictionary_std::tags;
 
-use crate::blanking::{Rectangle, StoredPixels};
+use crate::blanking::{Rectangle, StoredPixels, Witness};
 use crate::dataset::DataSet;
 use crate::withheld::Withheld;
 
@@ -63,7 +63,7 @@ impl Layout {
     /// Values of this layout, for a detector of text.
     pub(crate) fn film(self, values: &[u8]) -> StoredPixels<'_> {
         let Self { rows, columns, samples, width, stored, is_signed, .. } = self;
-        StoredPixels { rows, columns, samples, width, bits: stored, is_signed, values }
+        StoredPixels { rows, columns, samples, width, bits: stored, is_signed, values, witness: Witness::default() }
     }
 
     /// Blanks a rectangle that lies on the film: with black, so that nobody takes it for anatomy, as a fill by the neighborhood might be.

@@ -25,6 +25,7 @@ mod identifiers;
 mod key;
 mod layout;
 mod link;
+mod origins;
 mod parse;
 mod pixels;
 mod receipt;
@@ -46,7 +47,7 @@ mod withheld;
 mod words;
 mod write;
 
-pub use blanking::{Decision, PixelCleaning, Rectangle, RegionVerdict, StoredPixels, TextDetector, TextFound};
+pub use blanking::{Decision, PixelCleaning, Rectangle, RegionVerdict, StoredPixels, TextDetector, TextFound, Witness};
 pub use charset::Charset;
 pub use decisions::Decisions;
 pub use deidentifier::{Deidentified, Deidentifier, Link, Settings};

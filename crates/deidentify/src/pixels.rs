@@ -5,7 +5,7 @@ use coxa_imaging::stored_values;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
-use crate::blanking::{Cleaning, PixelCleaning, Rectangle, Search};
+use crate::blanking::{Cleaning, PixelCleaning, Rectangle, Search, StoredPixels, Witness};
 use crate::codestream::scrub;
 use crate::dataset::{DataSet, Element, Value, padded};
 use crate::layout::{Layout, Photometric};
@@ -74,7 +74,7 @@ pub(crate) fn take(
 pub(crate) fn text_in(file: &[u8], settings: &PixelCleaning) -> Vec<Rectangle> {
     let Ok(mut parsed) = parse(file) else { return Vec::new() };
     parsed.data.0.remove(&tags::BURNED_IN_ANNOTATION);
-    let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector };
+    let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector, witness: Witness::default() };
     match take(&mut parsed.data, parsed.syntax, file, &cleaning) {
         Ok(cleaned) => cleaned.blanked,
         Err(Withheld::Review(review)) => review.regions,
@@ -115,7 +115,7 @@ fn blank_all(
     }
     let mut blanked = cleaning.fixed(data, layout.rows, layout.columns);
     blanked.iter().for_each(|rectangle| layout.blank(values, *rectangle));
-    let found = cleaning.found(layout.film(values))?;
+    let found = cleaning.found(StoredPixels { witness: cleaning.witness, ..layout.film(values) })?;
     found.iter().for_each(|rectangle| layout.blank(values, *rectangle));
     blanked.extend(found);
     let states_text = data.ascii(tags::BURNED_IN_ANNOTATION).as_deref() == Some("YES");
@@ -190,7 +190,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::blanking::{StoredPixels, TextDetector, TextFound};
+    use crate::blanking::{TextDetector, TextFound};
 
     fn film(bits: [u16; 3], is_signed: u16, photometric: &str, pixels: &[u8]) -> DataSet {
         let mut data = DataSet::default();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn cleaned(mut data: DataSet, settings: &PixelCleaning) -> Result<(Vec<u8>, usize, usize), Withheld> {
-        let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector };
+        let cleaning = Cleaning { settings, decisions: &[], search: Search::Detector, witness: Witness::default() };
         let cleaned = take(&mut data, Syntax::Native, &[], &cleaning)?;
         let Value::Bytes(bytes) = cleaned.element.value else { panic!("fragments") };
         Ok((bytes, cleaned.unused_bits_cleared, cleaned.blanked.len()))
@@ -283,7 +283,8 @@ mod tests {
         let rectangles = vec![Rectangle { x: 0, y: 0, width: 1, height: 1 }];
         let settings = PixelCleaning { rectangles, ..PixelCleaning::default() };
         let syntax = Syntax::Encapsulated("1.2.840.10008.1.2.4.50", Codec::Jpeg);
-        let cleaning = Cleaning { settings: &settings, decisions: &[], search: Search::Nothing };
+        let cleaning =
+            Cleaning { settings: &settings, decisions: &[], search: Search::Nothing, witness: Witness::default() };
         let refused = take(&mut data, syntax, &[], &cleaning).map(drop).unwrap_err();
         assert!(refused.to_string().contains("colors are compressed"), "{refused}");
     }
@@ -299,9 +300,13 @@ mod tests {
         data.0.insert(tags::PIXEL_DATA, Element { vr: VR::OB, value: Value::Fragments(vec![packed]) });
         let settings = PixelCleaning::default();
         let syntax = Syntax::Encapsulated("1.2.840.10008.1.2.5", Codec::Rle);
-        let cleaned =
-            take(&mut data, syntax, &[], &Cleaning { settings: &settings, decisions: &[], search: Search::Nothing })
-                .unwrap();
+        let cleaned = take(
+            &mut data,
+            syntax,
+            &[],
+            &Cleaning { settings: &settings, decisions: &[], search: Search::Nothing, witness: Witness::default() },
+        )
+        .unwrap();
         assert_eq!(cleaned.element.value, Value::Bytes(vec![10, 1, 20, 1, 30, 1, 40, 1]));
         assert_eq!(cleaned.syntax, Syntax::Native);
     }

@@ -17,6 +17,7 @@ use crate::error::DeidentifyError;
 use crate::folder::{MARK, mark_of};
 use crate::identifiers::is_telling;
 use crate::key::Key;
+use crate::origins::ORIGINS;
 use crate::pixels;
 use crate::receipt::Done;
 use crate::review::{REGIONS_TABLE, WITHHELD_LIST};
@@ -101,7 +102,7 @@ impl Verifier {
         let found = films_below(folder);
         let mut files: Vec<PathBuf> = found.films.into_iter().chain(found.others).collect();
         files.sort();
-        let own = [MARK, WITHHELD_LIST, REGIONS_TABLE].map(|name| folder.join(name));
+        let own = [MARK, WITHHELD_LIST, REGIONS_TABLE, ORIGINS].map(|name| folder.join(name));
         files.retain(|file| !own.contains(file));
         let mut wrong = 0;
         for file in files {

@@ -235,7 +235,8 @@ fn withheld_films_are_listed_and_kept_apart_where_a_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("in")).unwrap();
-    let identified = film(&[element((0x10, 0x10), "PN", b"Quisling^Zebedee")]);
+    let name = element((0x10, 0x10), "PN", b"Quisling^Zebedee");
+    let identified = film(std::slice::from_ref(&name));
     std::fs::write(at("in/a.dcm"), &identified).unwrap();
     std::fs::write(at("in/b.dcm"), b"a letter").unwrap();
     let region = Rectangle { x: 0, y: 1, width: 4, height: 1 };
@@ -260,15 +261,36 @@ fn withheld_films_are_listed_and_kept_apart_where_a_folder_is_named() {
     assert!(
         deidentify_files(&with(unsure()), &files, inside, 1, None, |_| Ok(())).is_err() && !at("out/kept").exists()
     );
+    let decided = |table: &std::path::Path| {
+        let pixels = PixelCleaning { detector: Some(unsure()), ..PixelCleaning::default() };
+        let settings = Settings { pixels, decisions: Decisions::read(table).unwrap(), ..Settings::default() };
+        Deidentifier::new(Key::from_bytes([42; 32]), settings)
+    };
     for (name, expected) in [("exclude", 2), ("blank", 1)] {
         let table = at("out").join(REGIONS_TABLE);
         std::fs::write(&table, format!("serial,x,y,width,height,verdict\n1,0,1,4,1,{name}\n")).unwrap();
-        let pixels = PixelCleaning { detector: Some(unsure()), ..PixelCleaning::default() };
-        let settings = Settings { pixels, decisions: Decisions::read(&table).unwrap(), ..Settings::default() };
-        let deidentifier = Deidentifier::new(Key::from_bytes([42; 32]), settings);
-        assert_eq!(run(&deidentifier, None), expected, "{name}");
+        assert_eq!(run(&decided(&table), None), expected, "{name}");
         assert_eq!(WithheldList::read(&at("out")).unwrap().unwrap().withheld.len(), expected);
     }
+    // Another decision about a film that was written: it is written anew, and removed where it is excluded.
+    let written = || coxa_files::find::films_below(&at("out")).films;
+    let before = std::fs::read(&written()[0]).unwrap();
+    for (name, expected) in [("keep", 1), ("exclude", 2), ("blank", 1)] {
+        let table = at("out").join(REGIONS_TABLE);
+        std::fs::write(&table, format!("serial,x,y,width,height,verdict\n1,0,1,4,1,{name}\n")).unwrap();
+        assert_eq!(run(&decided(&table), None), expected, "{name}");
+        match name {
+            "keep" => assert!(std::fs::read(&written()[0]).unwrap().ends_with(&[7, 1].repeat(16))),
+            "exclude" => assert_eq!(written(), Vec::<std::path::PathBuf>::new()),
+            _ => assert_eq!(std::fs::read(&written()[0]).unwrap(), before),
+        }
+    }
+    // Another film with its UID does not take its place, whatever is decided.
+    std::fs::write(at("in/a.dcm"), film(&[name, element((0x18, 0x5101), "CS", b"AP")])).unwrap();
+    assert_eq!(run(&decided(&at("out").join(REGIONS_TABLE)), None), 2);
+    assert_eq!(std::fs::read(&written()[0]).unwrap(), before);
+    std::fs::write(at("in/a.dcm"), &identified).unwrap();
+    assert_eq!(run(&decided(&at("out").join(REGIONS_TABLE)), None), 1);
     // The lists beside the films are no findings.
     assert_eq!(
         Verifier::new(&at("out"), None, Words::default(), &[]).unwrap().folder(&at("out"), |_| Ok(())).unwrap(),

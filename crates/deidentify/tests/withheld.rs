@@ -111,5 +111,5 @@ fn each_is_named_by_its_serial_number_and_nothing_of_it_is_written() {
     assert_eq!(numbers, files.iter().enumerate().skip(1).map(|(place, file)| (place + 1, file.2)).collect::<Vec<_>>());
     let written = coxa_files::find::films_below(&out);
     assert_eq!(written.films.len(), 1, "{written:?}");
-    assert_eq!(written.others.len(), 2, "the mark and the list alone: {written:?}");
+    assert_eq!(written.others.len(), 3, "the mark, the list and the table of origins alone: {written:?}");
 }

@@ -14,7 +14,7 @@ use coxa_dimse::web::{self, Credentials, WebLimits};
 use coxa_dimse::{Call, Deadlines, Limits};
 use serde_json::json;
 
-use super::profile::{Linking, Profile, first_line};
+use super::profile::{Linking, Profile, first_line, leave_no_dump};
 use super::send::{AeTitle, Destination};
 use crate::output::{Outcome, json_line, usage};
 use crate::progress::Bar;
@@ -127,6 +127,7 @@ impl FromStr for From {
 impl Collect {
     /// Collects, or tries the PACS.
     pub fn run(self) -> anyhow::Result<Outcome> {
+        leave_no_dump()?;
         let mut rules = self.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
         rules.limbs.collect |= self.limbs;
         let regions = self.regions.clone().or_else(|| self.out.as_ref().map(|out| out.join(REGIONS_TABLE)));

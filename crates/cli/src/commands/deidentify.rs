@@ -10,7 +10,7 @@ use coxa_deidentify::{
     deidentify_files, deidentify_registry, identifiers_in, inputs, patients_in,
 };
 
-use super::profile::{Linking, Profile, first_line, read, words};
+use super::profile::{Linking, Profile, first_line, leave_no_dump, read, words};
 use crate::output::{Outcome, usage, write_json_line};
 use crate::values::threads_in_range;
 
@@ -108,6 +108,7 @@ struct OpenerArgs {
 impl Deidentify {
     /// De-identifies films and the registry, or verifies.
     pub fn run(self) -> anyhow::Result<Outcome> {
+        leave_no_dump()?;
         if let Some(What::Verify(verify)) = self.verify {
             return verify.run();
         }

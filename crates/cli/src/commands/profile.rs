@@ -64,6 +64,27 @@ impl Profile {
     }
 }
 
+/// Has a crash leave no dump of the memory, in which identified films and the key lie.
+///
+/// # Errors
+/// The system refuses; nothing identified should be read then.
+#[cfg(unix)]
+pub(super) fn leave_no_dump() -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).context("forbidding dumps of memory")?;
+    // A dump that goes to a program, as systemd's, knows no limit.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .context("forbidding dumps of memory")?;
+    Ok(())
+}
+
+/// Has a crash leave no dump of the memory: such a system writes none by itself.
+#[cfg(not(unix))]
+pub(super) fn leave_no_dump() -> anyhow::Result<()> {
+    Ok(())
+}
+
 /// The linking table and what it is encrypted for.
 #[derive(Args)]
 pub(super) struct Linking {

@@ -206,6 +206,16 @@ pub fn hospital(folder: &Path, n: usize, size: usize) -> Hospital {
 }
 
 impl Hospital {
+    /// The objects of the first patients, so many of them, and those of the others.
+    pub fn halves(&self, first: usize) -> [Vec<&Stored>; 2] {
+        let is_first = |stored: &&Stored| {
+            let mut parts = stored.object.sop_instance.as_str().trim_start_matches("1.2.752.99.").split('.');
+            parts.next().and_then(|patient| patient.parse::<usize>().ok()).is_some_and(|patient| patient <= first)
+        };
+        let (first, others) = self.objects.iter().partition(is_first);
+        [first, others]
+    }
+
     fn patient(&mut self, n: usize, injury: &Injury, flaw: Flaw, base: Option<(Vec<u8>, String)>) {
         let identity = Identity::of(n);
         self.planted.extend(identity.words.iter().cloned());

@@ -52,17 +52,24 @@ pub fn orthanc(folder: &Path, node: u16) -> Option<Foreign> {
     Some(foreign)
 }
 
-/// dcmqrscp under the title `PACS`; it moves to `COXA` at a port. `None`, with a line, where it is not installed.
+/// The titles of dcmqrscp, each of a storage area of its own.
+pub const TITLES: [&str; 2] = ["PACS", "PACS2"];
+
+/// dcmqrscp under [`TITLES`]; it moves to `COXA` at a port. `None`, with a line, where it is not installed.
 pub fn dcmqrscp(folder: &Path, node: u16) -> Option<Foreign> {
     let mut command = coxa_testing::tool("dcmqrscp")?;
-    let (port, store) = (coxa_testing::free_port(), folder.join("store"));
-    std::fs::create_dir(&store).unwrap();
+    let port = coxa_testing::free_port();
+    let area = |title: &str| {
+        let store = folder.join("store").join(title);
+        std::fs::create_dir_all(&store).unwrap();
+        format!("{title} {} RW (2000, 1024mb) ANY\n", store.display())
+    };
     let text = format!(
         "NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n\
          HostTable BEGIN\ncoxa = (COXA, 127.0.0.1, {node})\nHostTable END\n\
          VendorTable BEGIN\nVendorTable END\n\
-         AETable BEGIN\nPACS {} RW (2000, 1024mb) ANY\nAETable END\n",
-        store.display()
+         AETable BEGIN\n{}AETable END\n",
+        TITLES.map(area).concat()
     );
     let configuration = folder.join("dcmqrscp.cfg");
     std::fs::write(&configuration, text).unwrap();
@@ -88,11 +95,16 @@ fn wait(port: u16) {
 }
 
 impl Foreign {
-    /// Stores objects.
+    /// Stores objects under the title `PACS`.
     pub async fn fill(&self, objects: &[Stored]) {
+        self.fill_area("PACS", &objects.iter().collect::<Vec<_>>()).await;
+    }
+
+    /// Stores objects under a title.
+    pub async fn fill_area(&self, title: &str, objects: &[&Stored]) {
         let mut call = Call {
             to: self.address.to_string(),
-            called: "PACS".to_owned(),
+            called: title.to_owned(),
             calling: "COXA".to_owned(),
             proposals: Vec::new(),
             tls: None,

@@ -8,9 +8,9 @@ mod network;
 mod regions;
 mod scale;
 
-use crate::blanking::{StoredPixels, TextDetector, TextFound};
+use crate::blanking::{Rectangle, StoredPixels, TextDetector, TextFound};
 use network::Network;
-use regions::{Thresholds, is_known, merged, regions};
+use regions::{Thresholds, is_within, merged, regions};
 use scale::{Plane, Scale};
 
 /// The detector of burned-in text that comes with the program.
@@ -30,27 +30,60 @@ impl Default for TextFinder {
 const LARGEST_TEXT: usize = 104;
 const LARGEST_AT_A_SCALE: usize = 26;
 
+/// The columns beside the film's left and right edge in which upright text is searched for, as the network knows rows of characters better.
+const EDGE: usize = 192;
+
 impl TextDetector for TextFinder {
     fn find(&self, film: StoredPixels<'_>) -> TextFound {
-        let mut plane = Plane::of(film);
+        let thresholds = self.thresholds.with(film.witness);
+        let plane = Plane::of(film);
         let spread = plane.spread();
-        let (mut text, mut unsure) = (Vec::new(), Vec::new());
+        let mut text = Vec::new();
+        for first in edges(film) {
+            let last = if film.witness.expects_text { film.columns } else { film.columns.min(first + EDGE) };
+            let found = self.search(plane.turned(first..last), spread, &thresholds).text;
+            let rows = found.into_iter().filter(|row| row.width > row.height);
+            text.extend(rows.map(|Rectangle { x, y, width, height }| Rectangle {
+                x: first + y,
+                y: x,
+                width: height,
+                height: width,
+            }));
+        }
+        let found = self.search(plane, spread, &thresholds);
+        text.extend(found.text);
+        let text = merged(text);
+        let mut unsure = found.unsure;
+        unsure.retain(|one| !text.iter().any(|sure| sure.covers(*one)));
+        TextFound { text, unsure: merged(unsure) }
+    }
+}
+
+/// The first columns of what is searched for upright text: both edges, or all where the header speaks for text.
+fn edges(film: StoredPixels<'_>) -> Vec<usize> {
+    if film.witness.expects_text { vec![0] } else { vec![0, film.columns.saturating_sub(EDGE)] }
+}
+
+impl TextFinder {
+    /// Goes over a film at each scale.
+    fn search(&self, mut plane: Plane, spread: f32, thresholds: &Thresholds) -> TextFound {
+        let (rows, columns) = (plane.rows, plane.columns);
+        let mut found = TextFound::default();
         let mut factor = 1;
         while factor * LARGEST_AT_A_SCALE <= LARGEST_TEXT && plane.rows.min(plane.columns) >= 8 {
-            let scale = Scale::of(&plane, spread);
-            let cells = self.network.cells(&scale);
-            for region in regions(&cells, factor, &self.thresholds) {
-                if is_known(region, &text) {
+            let cells = self.network.cells(&Scale::of(&plane, spread));
+            for region in regions(&cells, factor, thresholds) {
+                if is_within(region, 80, &found.text) {
                     continue;
                 }
-                let clipped = region.rectangle.within(film.rows, film.columns);
-                if region.is_sure { text.extend(clipped) } else { unsure.extend(clipped) }
+                let clipped = region.rectangle.within(rows, columns);
+                // What goes on from a text that was found is the rest of it.
+                let is_text = region.is_sure || is_within(region, 30, &found.text);
+                if is_text { found.text.extend(clipped) } else { found.unsure.extend(clipped) }
             }
             plane = plane.halved();
             factor *= 2;
         }
-        let text = merged(text);
-        unsure.retain(|one| !text.iter().any(|sure| sure.covers(*one)));
-        TextFound { text, unsure: merged(unsure) }
+        found
     }
 }

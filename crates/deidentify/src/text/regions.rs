@@ -1,24 +1,82 @@
 //! Cells become rectangles of the film.
 
 use super::network::{CELL, Cells};
-use crate::blanking::Rectangle;
+use crate::blanking::{Rectangle, Witness};
 
 /// What is text and what may be: logits, and sizes in cells.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Thresholds {
     /// A cell belongs to a region from here on.
-    pub(super) member: f32,
-    /// A region with such a cell may be text.
-    pub(super) unsure: f32,
-    /// A region with such a cell is text.
-    pub(super) sure: f32,
+    member: f32,
     /// The fewest cells of a region.
-    pub(super) least: usize,
+    least: usize,
+    /// A region that reaches this is text.
+    sure: Bar,
+    /// A region with such a cell is text, whatever the others are: texts that hang together with something else are.
+    certain: f32,
+    /// A region that reaches this may be text.
+    unsure: Bar,
+    /// The same of an upright region: vertebrae one above another resemble characters.
+    upright: Bar,
+    /// The same of a region of the shape of a side marker; none is text.
+    marker: Bar,
 }
+
+/// The highest cell of a region, and the part of its cells that are [`STRONG`].
+#[derive(Debug, Clone, Copy)]
+struct Bar {
+    peak: f32,
+    share: f32,
+}
+
+impl Bar {
+    const NEVER: Self = Self { peak: f32::INFINITY, share: 1.0 };
+
+    fn is_reached_by(self, peak: f32, share: f32) -> bool {
+        peak >= self.peak && share >= self.share
+    }
+}
+
+/// A cell from here on speaks for text by itself: most cells of a text do, few of anything else.
+const STRONG: f32 = 1.0;
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { member: -1.5, unsure: 2.0, sure: 2.5, least: 6 }
+        Self {
+            member: -1.5,
+            least: 6,
+            sure: Bar { peak: 2.5, share: 0.6 },
+            certain: 6.0,
+            unsure: Bar { peak: 1.5, share: 0.4 },
+            upright: Bar { peak: 1.5, share: 0.6 },
+            marker: Bar::NEVER,
+        }
+    }
+}
+
+impl Thresholds {
+    /// Those for a film whose header says this: where it speaks for text, less is enough to have a person see it. No region becomes text by it.
+    pub(super) fn with(self, witness: Witness) -> Self {
+        if !witness.expects_text && !witness.has_short_name {
+            return self;
+        }
+        let less = Bar { share: 0.3, ..self.unsure };
+        Self { unsure: less, marker: Bar { peak: 2.0, ..less }, ..self }
+    }
+
+    /// Whether a region is text (`Some(true)`), may be (`Some(false)`), or is none.
+    fn judge(&self, component: Component, members: &[f32]) -> Option<bool> {
+        let peak = members.iter().copied().fold(f32::MIN, f32::max);
+        let share = members.iter().filter(|logit| **logit >= STRONG).count() as f32 / members.len() as f32;
+        let is_marker = component.is_marker(members.len());
+        let bar = match (is_marker, component.height() > component.width()) {
+            (true, _) => self.marker,
+            (false, true) => self.upright,
+            (false, false) => self.unsure,
+        };
+        let is_sure = !is_marker && (peak >= self.certain || self.sure.is_reached_by(peak, share));
+        let is_any = members.len() >= self.least && (is_sure || bar.is_reached_by(peak, share));
+        is_any.then_some(is_sure)
     }
 }
 
@@ -37,16 +95,13 @@ pub(super) fn regions(cells: &Cells, factor: usize, thresholds: &Thresholds) -> 
     let mut seen = vec![false; cells.logits.len()];
     let mut found = Vec::new();
     for start in 0..cells.logits.len() {
-        if seen[start] || cells.logits[start] < thresholds.sure.min(thresholds.unsure) {
+        if seen[start] || cells.logits[start] < STRONG {
             continue;
         }
         let members = connected(cells, start, thresholds.member, &mut seen);
-        let peak = members.iter().map(|at| cells.logits[*at]).fold(f32::MIN, f32::max);
+        let logits: Vec<f32> = members.iter().map(|at| cells.logits[*at]).collect();
         let component = Component::of(&members, cells.columns);
-        if members.len() < thresholds.least || component.is_marker(members.len()) {
-            continue;
-        }
-        let is_sure = peak >= thresholds.sure;
+        let Some(is_sure) = thresholds.judge(component, &logits) else { continue };
         let pieces = component.pieces(&members, cells.columns);
         let region =
             |piece: Component| Region { rectangle: piece.with_margin(factor), core: piece.core(factor), is_sure };
@@ -135,22 +190,21 @@ impl Component {
         Rectangle { x, y, width, height }
     }
 
-    /// In the film's pixels, with a margin: half a cell above and below, and more before and after, as where a row of characters ends is less
-    /// certain than where its lines run.
+    /// In the film's pixels, with a margin: three quarters of a cell above and below, and more before and after, as where a row of characters
+    /// ends is less certain than where its lines run.
     fn with_margin(self, factor: usize) -> Rectangle {
         let cell = CELL * factor;
         let short = self.height().min(self.width()) * cell;
-        let (along, across) = ((cell * 3 / 4).max(short * 2 / 5), cell / 2);
+        let (along, across) = (cell.max(short / 2), cell * 3 / 4);
         let (x_margin, y_margin) = if self.width() >= self.height() { (along, across) } else { (across, along) };
         let (x, y) = ((self.left * cell).saturating_sub(x_margin), (self.top * cell).saturating_sub(y_margin));
         Rectangle { x, y, width: self.right * cell + x_margin - x, height: self.bottom * cell + y_margin - y }
     }
 }
 
-/// Whether a region lies in a rectangle that was found before, at a finer scale: most of it, or a third where it is unsure anyway.
-pub(super) fn is_known(region: Region, found: &[Rectangle]) -> bool {
+/// Whether so much of a region, in percent, lies in a rectangle that was found before, at a finer scale.
+pub(super) fn is_within(region: Region, percent: usize, found: &[Rectangle]) -> bool {
     let core = region.core;
-    let percent = if region.is_sure { 80 } else { 30 };
     found.iter().any(|one| {
         let shared = |a: usize, n: usize, b: usize, m: usize| (a + n).min(b + m).saturating_sub(a.max(b));
         let common = shared(core.x, core.width, one.x, one.width) * shared(core.y, core.height, one.y, one.height);
@@ -178,6 +232,7 @@ mod tests {
     fn cells(rows: &[&str]) -> Cells {
         let columns = rows[0].len();
         let logit = |c: u8| match c {
+            b'*' => 7.0,
             b'#' => 5.0,
             b'+' => 0.0,
             b'?' => 2.2,
@@ -197,10 +252,43 @@ mod tests {
         assert_eq!(
             found,
             [
-                (Rectangle { x: 2, y: 4, width: 76, height: 16 }, true),
-                (Rectangle { x: 0, y: 20, width: 54, height: 16 }, false)
+                (Rectangle { x: 0, y: 2, width: 80, height: 20 }, true),
+                (Rectangle { x: 0, y: 18, width: 56, height: 20 }, false)
             ]
         );
+    }
+
+    #[test]
+    fn a_header_that_speaks_for_text_has_a_person_see_more() {
+        let film = cells(&["####....", "####....", "####....", "........", "??++++..", "........"]);
+        let found = |expects_text, has_short_name| {
+            let thresholds = Thresholds::default().with(Witness { expects_text, has_short_name });
+            regions(&film, 1, &thresholds).iter().map(|one| (one.core.y, one.is_sure)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(false, false), []);
+        for (expects_text, has_short_name) in [(true, false), (false, true)] {
+            assert_eq!(found(expects_text, has_short_name), [(0, false), (16, false)]);
+        }
+    }
+
+    #[test]
+    fn what_is_text_depends_on_its_cells_and_its_shape() {
+        let judged =
+            |rows: &[&str]| regions(&cells(rows), 1, &Thresholds::default()).iter().map(|one| one.is_sure).next();
+        for (rows, expected) in [
+            (&["########"][..], Some(true)),
+            (&["##??????"], Some(true)),
+            (&["????????"], Some(false)),
+            (&["####++++"], Some(false)),
+            (&["###+++++"], None),
+            (&["*+++++++"], Some(true)),
+            (&["#####"], None),
+            (&["#", "#", "#", "#", "+", "+", "+"], None),
+            (&["#", "#", "#", "#", "#", "+", "+"], Some(true)),
+            (&["?", "?", "?", "?", "?", "+", "+"], Some(false)),
+        ] {
+            assert_eq!(judged(rows), expected, "{rows:?}");
+        }
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl Plane {
         fold(f32::max) - fold(f32::min)
     }
 
+    /// Some columns of the film, turned about the diagonal: its columns become rows.
+    pub(super) fn turned(&self, columns: std::ops::Range<usize>) -> Self {
+        let column = |x: usize| self.values[x..].iter().step_by(self.columns).copied();
+        let values = columns.clone().flat_map(column).collect();
+        Self { rows: columns.len(), columns: self.rows, values }
+    }
+
     /// The film in half its size: the mean of four pixels.
     pub(super) fn halved(&self) -> Self {
         let (rows, columns) = (self.rows / 2, self.columns / 2);
@@ -174,10 +181,20 @@ fn normalized(plane: &Plane, spread: f64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blanking::Witness;
 
     fn film(rows: usize, columns: usize, value: impl Fn(usize, usize) -> u8) -> Plane {
         let values: Vec<u8> = (0..rows * columns).map(|at| value(at / columns, at % columns)).collect();
-        Plane::of(StoredPixels { rows, columns, samples: 1, width: 1, bits: 8, is_signed: false, values: &values })
+        Plane::of(StoredPixels {
+            rows,
+            columns,
+            samples: 1,
+            width: 1,
+            bits: 8,
+            is_signed: false,
+            values: &values,
+            witness: Witness::default(),
+        })
     }
 
     #[test]
@@ -200,14 +217,28 @@ mod tests {
     }
 
     #[test]
+    fn columns_become_rows() {
+        let turned = film(2, 3, |y, x| (10 * y + x) as u8).turned(1..3);
+        assert_eq!((turned.rows, turned.columns, turned.values), (2, 2, vec![1.0, 11.0, 2.0, 12.0]));
+    }
+
+    #[test]
     fn flat_films_have_nothing_to_judge_and_signs_are_kept() {
         let flat = film(100, 200, |_, _| 9);
         assert_eq!(Scale::of(&flat, flat.spread()).tiles().count(), 0);
         let spot = film(300, 300, |y, x| if y == 150 && x == 150 { 200 } else { 9 });
         assert_eq!(Scale::of(&spot, spot.spread()).tiles().count(), 9);
         let values = [0xFF, 0x0F, 0x01, 0x00];
-        let signed =
-            StoredPixels { rows: 1, columns: 2, samples: 1, width: 2, bits: 12, is_signed: true, values: &values };
+        let signed = StoredPixels {
+            rows: 1,
+            columns: 2,
+            samples: 1,
+            width: 2,
+            bits: 12,
+            is_signed: true,
+            values: &values,
+            witness: Witness::default(),
+        };
         assert_eq!(Plane::of(signed).values, [-1.0, 1.0]);
     }
 }
