@@ -73,7 +73,7 @@ fn without_a_named_bundle_the_shipped_one_reads_and_is_named() {
     let output = run(&["predict", text(&films), "--json", "--threads", "2"]);
     succeed(&output);
     let message = errors(&output);
-    assert!(message.contains("simulated films alone"), "{message}");
+    assert!(message.contains("simulated hips and real limbs"), "{message}");
     let lines = json_lines(&output);
     assert_eq!(lines.len(), 2);
     let shipped = Bundle::shipped().unwrap();

@@ -24,7 +24,7 @@ pub fn open_bundle(folder: Option<&Path>, observer: &mut dyn WorkObserver) -> Re
     }
     let bundle = Bundle::shipped()?;
     observer.on(&WorkEvent::Note(&format!(
-        "no bundle is named: reading with {} ({}), which comes with the program and was trained on simulated films alone",
+        "no bundle is named: reading with {} ({}), which comes with the program and was trained on simulated hips and real limbs",
         bundle.card().name,
         bundle.short_hash()
     )));

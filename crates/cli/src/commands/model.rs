@@ -234,7 +234,7 @@ fn describe(bundle: &Bundle) {
         }
     }
     if let Some(data) = &card.data {
-        let kind = if data.simulated { "simulated films" } else { "films" };
+        let kind = if data.simulated { "films, simulated ones among them" } else { "films" };
         println!(
             "  trained on  {} {kind}, validated on {}, of {} patients",
             data.train_films, data.validation_films, data.patients

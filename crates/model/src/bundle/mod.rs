@@ -196,7 +196,7 @@ impl Bundle {
         self.int8.as_ref()
     }
 
-    /// The bundle that comes with the program, trained on simulated films alone.
+    /// The bundle that comes with the program, trained on simulated hips and real limbs.
     ///
     /// # Errors
     /// When the program's own copy is damaged.
