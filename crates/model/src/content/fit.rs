@@ -168,16 +168,18 @@ fn solve(rows: &[Vec<f32>], of_class: &[usize], classes: &[String]) -> Result<Ve
     }
     let mut duals: Vec<Vec<f64>> =
         of_class.iter().map(|&class| (0..n_classes).map(|c| f64::from(u8::from(c == class))).collect()).collect();
-    for i in 0..n {
-        for class in 0..n_classes {
-            let sum: f64 = (0..i).map(|j| lower[i][j] * duals[j][class]).sum();
-            duals[i][class] = (duals[i][class] - sum) / lower[i][i];
+    for (i, factors) in lower.iter().enumerate() {
+        let (above, rest) = duals.split_at_mut(i);
+        for (class, dual) in rest[0].iter_mut().enumerate() {
+            let sum: f64 = above.iter().zip(factors).map(|(row, factor)| factor * row[class]).sum();
+            *dual = (*dual - sum) / factors[i];
         }
     }
     for i in (0..n).rev() {
-        for class in 0..n_classes {
-            let sum: f64 = (i + 1..n).map(|j| lower[j][i] * duals[j][class]).sum();
-            duals[i][class] = (duals[i][class] - sum) / lower[i][i];
+        let (rest, below) = duals.split_at_mut(i + 1);
+        for (class, dual) in rest[i].iter_mut().enumerate() {
+            let sum: f64 = below.iter().zip(&lower[i + 1..]).map(|(row, factors)| factors[i] * row[class]).sum();
+            *dual = (*dual - sum) / lower[i][i];
         }
     }
     Ok(duals)

@@ -3,7 +3,7 @@
 //!
 //! - [`films`]: the real films, cut in two halves, and the simulated ones; [`table`]: where hips lie on them, if that is known;
 //! - [`finder`]: where hips lie, if it is not;
-//! - [`paste`] and [`moves`]: parts of hips exchanged, and what the network makes of it;
+//! - [`paste`] and [`mod@moves`]: parts of hips exchanged, and what the network makes of it;
 //! - [`descriptors`]: levels of landmarks, ratios of contrasts, texture;
 //! - [`page`]: all of it on a page.
 
