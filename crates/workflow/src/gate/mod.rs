@@ -155,11 +155,18 @@ impl Gathering<'_> {
                 (false, _) => 0,
             };
             let changes = if film.is_accepted() { Change::some(rng) } else { Vec::new() };
-            if n_variants + changes.len() > 0 {
+            if film.is_accepted() || n_variants > 0 {
                 let picture = Picture::of(&coxa_imaging::read(&film.path)?);
                 for _ in 0..n_variants {
                     let source = format!("{}, varied", film.source);
                     self.take(picture.varied(rng), &film.class, source, parts[i])?;
+                }
+                // Upright films that are wider than high show both hips: each half is a film of one.
+                if film.is_accepted() && picture.width > picture.height {
+                    let source = format!("{}, one side", film.source);
+                    let half = picture.one_side(rng);
+                    let half = if is_fitted { half.varied(rng) } else { half };
+                    self.take(half, "hip", source, parts[i])?;
                 }
                 for change in changes {
                     let beside = || -> Result<Picture, WorkflowError> {
