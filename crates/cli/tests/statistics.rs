@@ -270,6 +270,49 @@ fn a_reader_study_is_analyzed() {
     assert!(message(&partly).contains("not fully crossed: reader R4 did not rate case 36"), "{}", message(&partly));
 }
 
+#[test]
+fn a_reader_study_is_converted_and_analyzed_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let convert = |from: &Path, to: &Path, more: &[&str]| {
+        run(&[&["readers", "convert", text(from), text(to)][..], more].concat())
+    };
+    let analyzed = |file: &Path| object(&run(&["readers", "analyze", "--ratings", text(file), "--json"]));
+    let whole = analyzed(&ratings());
+    for name in ["study.imrmc", "study.xlsx", "study.csv"] {
+        let output = convert(&ratings(), &place(name), &[]);
+        succeed(&output);
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), text(&place(name)));
+        assert_eq!(analyzed(&place(name)), whole, "{name}");
+    }
+    // From a workbook to a text whose name does not say so.
+    succeed(&convert(&place("study.xlsx"), &place("study.txt"), &["--format", "imrmc"]));
+    assert!(
+        fs::read_to_string(place("study.txt")).unwrap().starts_with("Reader study\n\nNR: 4\nN0: 24\nN1: 12\nNM: 3\n")
+    );
+    let again = convert(&ratings(), &place("study.csv"), &[]);
+    assert!(
+        again.status.code() == Some(1) && message(&again).contains("study.csv exists already; nothing is overwritten")
+    );
+    let unknown = convert(&ratings(), &place("study.dat"), &[]);
+    assert!(unknown.status.code() == Some(2) && message(&unknown).contains("--format"), "{}", message(&unknown));
+    // Patients and times have no place in a workbook, and its cases are numbers.
+    study_with_a_network(&place("network.csv"));
+    let rows = fs::read_to_string(place("network.csv")).unwrap();
+    let readers: Vec<&str> = rows.lines().filter(|line| !line.starts_with("model,")).collect();
+    fs::write(place("readers.csv"), readers.join("\n")).unwrap();
+    let named = convert(&place("readers.csv"), &place("readers.xlsx"), &[]);
+    assert!(
+        message(&named).contains("line 2: RJafroc's layout cannot hold this study: case `c0` is not a whole number")
+    );
+    assert!(message(&named).contains("--number-cases"), "{}", message(&named));
+    let key = place("cases.csv");
+    let numbered = convert(&place("readers.csv"), &place("readers.xlsx"), &["--number-cases", text(&key)]);
+    succeed(&numbered);
+    assert!(message(&numbered).contains("note: patients are not written"), "{}", message(&numbered));
+    assert!(fs::read_to_string(key).unwrap().starts_with("case,number\nc0,1\nc1,2\n"));
+}
+
 /// A study of two groups of readers and a network, whose cases are of patients.
 fn study_with_a_network(path: &Path) {
     let mut rows = "reader,treatment,case,truth,rating,patient,group,seconds\n".to_owned();

@@ -6,6 +6,69 @@ use crate::report::{Study, percent};
 /// An item: its number, what it asks for, and the answer where the run knows it.
 pub(crate) type Item = (&'static str, &'static str, Option<String>);
 
+/// An item's number, and the answer where it is known.
+pub(crate) type Answer = (&'static str, Option<String>);
+
+pub(crate) const STARD_AI_CAPTION: &str = "STARD-AI (2025); in short, for the statement's own words see there.";
+
+/// How films become input.
+const PREPARATION: &str = "VOI window of the file, 8 bits, brought to the input's size, value/255";
+
+/// The numbers and topics of STARD-AI (Sounderajah et al., *Nature Medicine* 2025; 31: 3283–3289, Table 2): 40 items, of which 15, 16, 17, 26
+/// and 40 have parts. The numbers are its own. STARD 2015, which it extends, has 30 items with other numbers from item 6 on.
+///
+/// Numbers and meaning were compared with public transcriptions of both tables, not with the journals' own pages.
+pub(crate) const STARD_AI: [(&str, &str); 48] = [
+    ("1", "Identification as a study of an AI's diagnostic accuracy"),
+    ("2", "Structured summary"),
+    ("3", "Background, intended use of the index test, and its place in the workflow"),
+    ("4", "Objectives and hypotheses"),
+    ("5", "Whether data collection was planned before or after the tests"),
+    ("6", "Approval by an ethics committee"),
+    ("7", "Eligibility criteria, of participants and of data"),
+    ("8", "On what basis participants were identified"),
+    ("9", "Where and when participants were identified"),
+    ("10", "Consecutive, random or convenience series"),
+    ("11", "Source of the data"),
+    ("12", "Who annotated the data, and how"),
+    ("13", "Devices that captured the data, software of the index test"),
+    ("14", "Acquisition and preprocessing of the data"),
+    ("15a", "Index test"),
+    ("15b", "How the index test was developed"),
+    ("15c", "Cut-offs of the index test, and why"),
+    ("15d", "End users of the index test, and their expertise"),
+    ("16a", "Reference standard"),
+    ("16b", "Why this reference standard"),
+    ("16c", "Cut-offs of the reference standard, and why"),
+    ("17a", "What the readers of the index test knew"),
+    ("17b", "What the assessors of the reference standard knew"),
+    ("18", "Methods for estimating or comparing accuracy"),
+    ("19", "Indeterminate results"),
+    ("20", "Missing data"),
+    ("21", "Analyses of variability"),
+    ("22", "Intended sample size, and how it was arrived at"),
+    ("23", "Analysis of errors, bias and fairness"),
+    ("24", "Flow of participants"),
+    ("25", "Baseline characteristics of training, validation and test sets"),
+    ("26a", "Severity of the condition in those with it"),
+    ("26b", "Other diagnoses in those without it"),
+    ("27", "Time and interventions between index test and reference standard"),
+    ("28", "Whether the data represent the intended population"),
+    ("29", "How external data differ from training, validation and test sets"),
+    ("30", "Cross tabulation"),
+    ("31", "Accuracy and its precision"),
+    ("32", "Adverse events"),
+    ("33", "Limitations"),
+    ("34", "Implications for practice"),
+    ("35", "Ethics and fairness of the index test's use"),
+    ("36", "Registration"),
+    ("37", "Where the protocol is"),
+    ("38", "Funding"),
+    ("39", "Commercial interests"),
+    ("40a", "Availability of data and code"),
+    ("40b", "Whether outputs are stored and can be audited"),
+];
+
 /// What the run knows that items ask for.
 #[derive(Default)]
 struct Known {
@@ -64,48 +127,43 @@ impl Known {
         }
     }
 
-    /// STARD 2015 (Bossuyt et al., BMJ 2015), which STARD-AI extends by what an index test by a model must say.
-    fn stard(&self) -> Vec<Item> {
-        let see = |text: &str| Some(text.to_owned());
+    /// What the run knows of the items of [`STARD_AI`].
+    fn stard(&self) -> Vec<Answer> {
+        let said = |text: &str| Some(text.to_owned());
+        let index_test = self.model.clone().zip(self.network.clone()).map(|(a, b)| format!("{a}; {b}"));
+        let development = self.origin.clone().zip(self.trained_on.clone()).map(|(a, b)| format!("{a}; trained on {b}"));
         vec![
-            ("1", "Identification as a study of diagnostic accuracy", Some(self.title.clone())),
-            ("2", "Structured summary", None),
-            ("3", "Background, intended use and role of the index test", self.intended_use.clone()),
-            ("4", "Objectives and hypotheses", None),
-            ("5", "Whether data were collected before or after the tests", self.data.clone()),
-            ("6", "Eligibility criteria", self.flow.clone()),
-            ("7", "On what basis participants were identified", self.data.clone()),
-            ("8", "Where and when participants were identified", self.data.clone()),
-            ("9", "Consecutive, random or convenience series", self.data.clone()),
-            (
-                "10a",
-                "Index test (STARD-AI: model, version, input)",
-                self.model.clone().zip(self.network.clone()).map(|(a, b)| format!("{a}; {b}")),
-            ),
-            ("10b", "Reference standard", self.reference.clone()),
-            ("11", "Why this reference standard", self.reference.clone()),
-            ("12a", "Cut-off of the index test, and where it was chosen", Some(self.threshold.clone())),
-            ("12b", "Cut-off of the reference standard", self.reference.clone()),
-            ("13a", "What the readers of the index test knew", see("the model gets the film's pixels alone")),
-            ("13b", "What the assessors of the reference knew", self.reference.clone()),
-            ("14", "Methods for estimating accuracy", self.intervals.clone()),
-            ("15", "Indeterminate results", Some(self.missing.clone())),
-            ("16", "Missing data", Some(self.missing.clone())),
-            ("17", "Analyses of variability (STARD-AI: fairness)", self.subgroups.clone()),
-            ("18", "Sample size, and how it was arrived at", None),
-            ("19", "Flow of participants", self.flow.clone()),
-            ("20", "Baseline characteristics", self.demographics.clone()),
-            ("21a", "Severity of the condition in those with it", self.severity.clone()),
-            ("21b", "Other diagnoses in those without it", None),
-            ("22", "Time between index test and reference", self.data.clone()),
-            ("23", "Cross tabulation", Some(format!("{}; see Results", self.n))),
-            ("24", "Accuracy and its precision", see("see Results")),
-            ("25", "Adverse events", self.data.clone()),
-            ("26", "Limitations", None),
-            ("27", "Implications for practice", None),
-            ("28", "Registration", None),
-            ("29", "Where the protocol is", None),
-            ("30", "Funding", None),
+            ("1", Some(self.title.clone())),
+            ("3", self.intended_use.clone()),
+            ("5", self.data.clone()),
+            ("6", self.approval.clone()),
+            ("7", self.flow.clone()),
+            ("8", self.data.clone()),
+            ("9", self.data.clone()),
+            ("10", self.data.clone()),
+            ("11", self.data.clone()),
+            ("12", self.reference.clone()),
+            ("14", said(PREPARATION)),
+            ("15a", index_test),
+            ("15b", development),
+            ("15c", Some(self.threshold.clone())),
+            ("16a", self.reference.clone()),
+            ("16b", self.reference.clone()),
+            ("16c", self.reference.clone()),
+            ("17a", said("the model gets the film's pixels alone")),
+            ("17b", self.reference.clone()),
+            ("18", self.intervals.clone()),
+            ("19", Some(self.missing.clone())),
+            ("20", Some(self.missing.clone())),
+            ("21", self.subgroups.clone()),
+            ("23", self.subgroups.clone()),
+            ("24", self.flow.clone()),
+            ("25", self.demographics.clone()),
+            ("26a", self.severity.clone()),
+            ("27", self.data.clone()),
+            ("30", Some(format!("{}; see Results", self.n))),
+            ("31", said("see Results")),
+            ("32", self.data.clone()),
         ]
     }
 
@@ -119,7 +177,7 @@ impl Known {
             ("4", "Objectives", None),
             ("5a–b", "Sources of data, dates", self.data.clone()),
             ("6a–c", "Setting, eligibility, treatments", self.data.clone()),
-            ("7", "Data preparation", see("VOI window of the file, 8 bits, brought to the input's size, value/255")),
+            ("7", "Data preparation", see(PREPARATION)),
             ("8a–c", "Outcome and its assessment", self.reference.clone()),
             ("9a–c", "Predictors", see("the film's pixels")),
             ("10", "Sample size", Some(self.n.clone())),
@@ -175,9 +233,10 @@ fn intervals(study: &Study<'_>) -> Option<String> {
     (!said.is_empty()).then(|| format!("{} intervals; {}", percent(study.options.level), said.join("; ")))
 }
 
-/// The numbers and topics of STARD-AI.
-pub(crate) fn stard_topics() -> impl Iterator<Item = (&'static str, &'static str)> {
-    Known::default().stard().into_iter().map(|(number, topic, _)| (number, topic))
+/// The topics of a checklist, each with its answer.
+pub(crate) fn filled(topics: &[(&'static str, &'static str)], answers: &[Answer]) -> Vec<Item> {
+    let answer = |number: &str| answers.iter().find(|(of, _)| *of == number).and_then(|(_, answer)| answer.clone());
+    topics.iter().map(|&(number, topic)| (number, topic, answer(number))).collect()
 }
 
 /// A checklist as a table.
@@ -197,12 +256,26 @@ pub(crate) fn table(name: &str, caption: &str, items: Vec<Item>) -> Block {
 pub fn section(study: &Study<'_>) -> Section {
     let known = Known::of(study);
     let blocks = vec![
-        table(
-            "stard-ai",
-            "STARD 2015, with what STARD-AI asks of a model; in short, for the statement's own words see there.",
-            known.stard(),
-        ),
+        table("stard-ai", STARD_AI_CAPTION, filled(&STARD_AI, &known.stard())),
         table("tripod-ai", "TRIPOD+AI, likewise.", known.tripod()),
     ];
     Section { heading: "Reporting checklists".into(), blocks }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_answer_has_its_item() {
+        let items: BTreeSet<&str> = STARD_AI.iter().map(|(number, _)| *number).collect();
+        assert_eq!(items.len(), STARD_AI.len());
+        let whole = |number: &str| number.trim_end_matches(char::is_alphabetic).parse::<u32>().unwrap();
+        assert_eq!(STARD_AI.iter().map(|(number, _)| whole(number)).collect::<BTreeSet<_>>(), (1..=40).collect());
+        for (number, _) in Known::default().stard() {
+            assert!(items.contains(number), "{number}");
+        }
+    }
 }

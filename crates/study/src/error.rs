@@ -45,6 +45,15 @@ pub enum StudyError {
         /// What is wrong.
         reason: String,
     },
+    /// A study that the layout to be written cannot hold.
+    #[error(transparent)]
+    Unfit(Box<Unfit>),
+    /// A file that is in the place of one to be written.
+    #[error("{path} exists already; nothing is overwritten", path = path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A statistic that a file's rows do not define.
     #[error("{path}: {undefined}", path = path.display())]
     Undefined {
@@ -147,6 +156,22 @@ pub struct Mismatch {
     pub b_value: String,
 }
 
+/// A study that the layout to be written cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}{}{place}: {layout} cannot hold this study: {reason}", if place.is_empty() { "" } else { ", " }, path = path.display())]
+pub struct Unfit {
+    /// The study's file.
+    pub path: PathBuf,
+    /// The line, or the sheet with row and column; empty where the file as a whole is meant.
+    pub place: String,
+    /// The layout.
+    pub layout: &'static str,
+    /// What it has no place for.
+    pub reason: String,
+    /// The way out, where there is one.
+    pub hint: Option<&'static str>,
+}
+
 impl Hint for StudyError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -161,6 +186,8 @@ impl Hint for StudyError {
             Self::OnlyInOne { .. } => "compare two networks on the same films, or on different ones by --unpaired",
             Self::InBoth { .. } => "leave --unpaired out where both files are of the same films",
             Self::NoPatient { .. } => "fill the column `patient`, or take films as independent (--by-film)",
+            Self::Exists { .. } => "name a new file",
+            Self::Unfit(unfit) => return unfit.hint.map(str::to_owned),
             Self::Cohort(error) => return error.hint(),
             _ => return None,
         };

@@ -105,7 +105,7 @@ fn marks_become_lesions() {
     let text = "reader,treatment,case,lesion,rating\na,x,1,1,5\na,x,1,2,3\na,x,1,,9\na,x,3,1,2\na,x,0,,1\na,x,2,,4\na,x,0,,2\n";
     fs::write(&marks, text).unwrap();
     let table = ReaderTable::load(&ratings, Some(&marks)).unwrap();
-    let of: Vec<(&str, bool, f64)> = table.marks.as_ref().unwrap()[..7]
+    let of: Vec<(&str, bool, f64)> = table.marks.as_ref().unwrap().rows[..7]
         .iter()
         .map(|row| (row.rating.case.as_str(), row.rating.truth, row.rating.rating))
         .collect();
@@ -268,7 +268,7 @@ fn the_papers_readers_have_its_means_intervals_and_places_beside_the_curve() {
             _ => None,
         })
         .collect();
-    assert_eq!(tables, [("readers-stard-ai", 34, 26), ("readers-claim", 44, 36)]);
+    assert_eq!(tables, [("readers-stard-ai", 48, 40), ("readers-claim", 44, 37)]);
 }
 
 /// Readings of 12 films by 6 readers, with the time that each took; `keeps` says which.

@@ -1,4 +1,4 @@
-//! `coxa readers`: the analysis of a multi-reader multi-case study.
+//! `coxa readers`: the analysis of a multi-reader multi-case study, and its file in other layouts.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,16 @@ use coxa_stats::roc::Roc;
 use coxa_stats::{Estimate, Level};
 use coxa_study::StudyError;
 use coxa_study::predictions::Predictions;
-use coxa_study::readers::{ModelCurve, Performance, ReaderAnalysis, ReaderOptions, ReaderTable, analyze, page};
+use coxa_study::readers::{
+    Converted, Layout, ModelCurve, Performance, ReaderAnalysis, ReaderOptions, ReaderTable, analyze, convert, page,
+};
 use coxa_study::statistic::Statistic;
 use coxa_workflow::report::refuse_existing;
 
 use super::evaluate::{between, words};
 use crate::output::{Outcome, json_line, usage};
 
-/// Analyze a reader study.
+/// Analyze a reader study, or write it in another layout.
 #[derive(Args)]
 pub struct Readers {
     #[command(subcommand)]
@@ -27,6 +29,7 @@ pub struct Readers {
 #[derive(Subcommand)]
 enum What {
     Analyze(Box<Analyze>),
+    Convert(Convert),
 }
 
 /// Compare treatments (arms, modalities) by the readers' AUCs, sensitivities or specificities, after Obuchowski and Rockette with Hillis'
@@ -93,6 +96,43 @@ struct Analyze {
     json: bool,
 }
 
+/// Write a reader study in another layout: as a CSV, as a text of iMRMC, or as a workbook of RJafroc.
+///
+/// No file is overwritten. What of the study the layout has no place for is refused, or named in a note where the ratings stand without it
+/// (patients, groups, times).
+#[derive(Args)]
+#[command(after_help = "Example: coxa readers convert ratings.csv study.xlsx --number-cases cases.csv")]
+struct Convert {
+    /// The study: any layout that `coxa readers analyze --ratings` reads.
+    #[arg(value_name = "INPUT")]
+    input: PathBuf,
+    /// The new file.
+    #[arg(value_name = "OUTPUT")]
+    output: PathBuf,
+    /// Write this layout; by default, the one that OUTPUT's ending stands for (.csv, .imrmc, .xlsx).
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Read the marks of a CSV from here.
+    #[arg(long, value_name = "FILE.csv")]
+    marks: Option<PathBuf>,
+    /// Write the marks beside a CSV to this new file.
+    #[arg(long, value_name = "FILE.csv")]
+    marks_out: Option<PathBuf>,
+    /// Number the cases from 1, as RJafroc needs them, and write to this new file which case has which number.
+    #[arg(long, value_name = "FILE.csv")]
+    number_cases: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Columns reader, treatment, case, truth, rating, and those that are known of patient, group, seconds, lesions.
+    Csv,
+    /// iMRMC's text.
+    Imrmc,
+    /// RJafroc's workbook with the sheets FP, TP and TRUTH.
+    Rjafroc,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Covariance {
     /// DeLong's; by patient, Obuchowski's.
@@ -134,10 +174,11 @@ enum DesignName {
 }
 
 impl Readers {
-    /// Analyzes and prints.
+    /// Analyzes and prints, or converts.
     pub fn run(self) -> anyhow::Result<Outcome> {
         match self.what {
             What::Analyze(analyze) => analyze.run(),
+            What::Convert(convert) => convert.run(),
         }
     }
 }
@@ -202,6 +243,32 @@ impl Analyze {
             curve: self.predictions.as_deref().map(curve).transpose()?,
             next: self.next_difference.zip(self.next_readers).map(|(d, readers)| (d, readers, self.next_power)),
         })
+    }
+}
+
+impl Convert {
+    fn run(self) -> anyhow::Result<Outcome> {
+        let layout = match self.format {
+            Some(Format::Csv) => Layout::Csv,
+            Some(Format::Imrmc) => Layout::Imrmc,
+            Some(Format::Rjafroc) => Layout::Rjafroc,
+            None => Layout::of(&self.output).ok_or_else(|| {
+                let message = format!("the ending of {} stands for no layout", self.output.display());
+                usage(message, "name a .csv, .imrmc or .xlsx, or add --format")
+            })?,
+        };
+        let table = ReaderTable::load(&self.input, self.marks.as_deref())?;
+        let to = Converted {
+            ratings: &self.output,
+            layout,
+            marks: self.marks_out.as_deref(),
+            numbers: self.number_cases.as_deref(),
+        };
+        for note in convert(&table, to)? {
+            eprintln!("note: {note}");
+        }
+        println!("{}", self.output.display());
+        Ok(Outcome::Done)
     }
 }
 

@@ -128,7 +128,7 @@ pub fn analyze(table: &ReaderTable, options: &ReaderOptions) -> Result<ReaderAna
     let localization = match &table.marks {
         None => None,
         Some(marks) => {
-            let marks: Vec<&RatedRow> = marks.iter().collect();
+            let marks: Vec<&RatedRow> = marks.rows.iter().collect();
             // The threshold of a binary endpoint has no meaning for lesions.
             let of = AnalysisOptions { endpoint: Endpoint::Area, ..options.analysis };
             let study = table.study_of(&marks)?;

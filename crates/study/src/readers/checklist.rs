@@ -3,13 +3,16 @@
 use coxa_stats::mrmc::Design;
 
 use super::analysis::ReaderAnalysis;
-use crate::checklist::{Item, stard_topics, table};
+use crate::checklist::{Answer, STARD_AI, STARD_AI_CAPTION, filled, table};
 use crate::evaluate::Dependence;
 use crate::page::Section;
 
-/// The numbers and topics of CLAIM's update of 2024 (Tejani et al., *Radiology: Artificial Intelligence* 6: e240300).
+/// The numbers and topics of CLAIM's update of 2024 (Tejani et al., *Radiology: Artificial Intelligence* 6: e240300). Its first version
+/// (Mongan et al. 2020) has 42 items with other numbers from item 11 on.
+///
+/// Numbers and meaning were compared with public transcriptions of both lists, not with the journal's own page.
 const CLAIM: [(&str, &str); 44] = [
-    ("1", "Identification as a study of AI methodology"),
+    ("1", "Identification as a study of AI, and of which technology"),
     ("2", "Structured summary"),
     ("3", "Background, intended use and clinical role"),
     ("4", "Aims, objectives, hypotheses"),
@@ -21,7 +24,7 @@ const CLAIM: [(&str, &str); 44] = [
     ("10", "Selection of subsets of data"),
     ("11", "De-identification"),
     ("12", "Missing data"),
-    ("13", "Image acquisition"),
+    ("13", "Image acquisition protocol"),
     ("14", "How the reference standard was obtained"),
     ("15", "Why this reference standard"),
     ("16", "Source of the reference standard's annotations"),
@@ -34,7 +37,7 @@ const CLAIM: [(&str, &str); 44] = [
     ("23", "Software"),
     ("24", "Initialization of the model's parameters"),
     ("25", "Training"),
-    ("26", "Selection of the final model"),
+    ("26", "How the final model was selected"),
     ("27", "Ensembling"),
     ("28", "Metrics of performance"),
     ("29", "Statistical measures of significance and uncertainty"),
@@ -42,12 +45,12 @@ const CLAIM: [(&str, &str); 44] = [
     ("31", "Explainability or interpretability"),
     ("32", "Evaluation on internal data"),
     ("33", "Testing on external data"),
-    ("34", "Registration of the trial"),
+    ("34", "Registration of a clinical trial"),
     ("35", "Patients or exams included and excluded"),
-    ("36", "Demographic and clinical characteristics"),
+    ("36", "Demographic and clinical characteristics in each partition"),
     ("37", "Performance with its uncertainty"),
     ("38", "Estimates of diagnostic performance and their precision"),
-    ("39", "Failure analysis of incorrect cases"),
+    ("39", "Failure analysis of incorrectly classified cases"),
     ("40", "Limitations"),
     ("41", "Implications for practice"),
     ("42", "Full protocol"),
@@ -57,48 +60,40 @@ const CLAIM: [(&str, &str); 44] = [
 
 /// The section of the page.
 pub(super) fn section(found: &ReaderAnalysis, title: &str) -> Section {
-    let filled = |topics: &mut dyn Iterator<Item = (&'static str, &'static str)>, known: Vec<(&str, String)>| {
-        let answer = |number: &str| known.iter().find(|(of, _)| *of == number).map(|(_, answer)| answer.clone());
-        topics.map(|(number, topic)| (number, topic, answer(number))).collect::<Vec<Item>>()
-    };
     let blocks = vec![
-        table(
-            "readers-stard-ai",
-            "STARD 2015, with what STARD-AI asks of a model; in short, for the statement's own words see there.",
-            filled(&mut stard_topics(), stard(found, title)),
-        ),
-        table("readers-claim", "CLAIM, update of 2024, likewise.", filled(&mut CLAIM.into_iter(), claim(found))),
+        table("readers-stard-ai", STARD_AI_CAPTION, filled(&STARD_AI, &stard(found, title))),
+        table("readers-claim", "CLAIM, update of 2024, likewise.", filled(&CLAIM, &claim(found))),
     ];
     Section { heading: "Reporting checklists".into(), blocks }
 }
 
-fn stard(found: &ReaderAnalysis, title: &str) -> Vec<(&'static str, String)> {
+fn stard(found: &ReaderAnalysis, title: &str) -> Vec<Answer> {
     let mut known = vec![
-        ("1", title.to_owned()),
-        ("10a", format!("readings under: {}", treatments(found))),
-        ("14", found.methods.clone()),
-        ("16", missing(found)),
-        ("23", films(found)),
-        ("24", "see the tables of treatments and readers".to_owned()),
+        ("1", Some(title.to_owned())),
+        ("15a", Some(format!("readings under: {}", treatments(found)))),
+        ("18", Some(found.methods.clone())),
+        ("20", Some(missing(found))),
+        ("31", Some("see the tables of treatments and readers".to_owned())),
     ];
     if let Some(performance) = &found.performance {
-        known.push(("12a", format!("a rating of {} or more", performance.threshold)));
-        known.push(("17", "between readers and their groups: see Readers".to_owned()));
+        known.push(("15c", Some(format!("a rating of {} or more", performance.threshold))));
+        known.push(("21", Some("between readers and their groups: see Readers".to_owned())));
+        known.push(("30", Some(format!("{}; each reader's rates: see Readers", films(found)))));
     }
     known
 }
 
-fn claim(found: &ReaderAnalysis) -> Vec<(&'static str, String)> {
-    vec![
+fn claim(found: &ReaderAnalysis) -> Vec<Answer> {
+    let known = [
         ("6", format!("to compare readings under: {}", treatments(found))),
         ("12", missing(found)),
-        ("23", format!("coxa {}", env!("CARGO_PKG_VERSION"))),
         ("28", found.analysis.endpoint.to_owned()),
-        ("29", found.methods.clone()),
+        ("29", format!("{} Computed by coxa {}.", found.methods, env!("CARGO_PKG_VERSION"))),
         ("35", films(found)),
         ("37", "see the tables of treatments and readers".to_owned()),
         ("38", "see the tables of treatments and readers".to_owned()),
-    ]
+    ];
+    known.map(|(number, answer)| (number, Some(answer))).to_vec()
 }
 
 fn treatments(found: &ReaderAnalysis) -> String {

@@ -1,11 +1,13 @@
 //! The text that FDA's iMRMC reads: a head with the numbers of readers and cases, then lines of reader, case, modality and score.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
-use coxa_stats::mrmc::CaseRating;
+use coxa_stats::mrmc::{CaseRating, ReaderStudy};
 
-use super::table::RatedRow;
+use super::layout::Layout;
+use super::table::{RatedRow, ReaderTable};
 use crate::error::StudyError;
 
 const BEGIN: &str = "BEGIN DATA:";
@@ -22,7 +24,12 @@ struct Line<'t> {
     fields: [&'t str; 4],
 }
 
-/// Reads the ratings. Lines of reader `-1` hold the truth: 0 or 1.
+/// Whether lines of this reader hold the truth: `-1` in iMRMC's program, `truth` in its R package.
+fn is_truth(reader: &str) -> bool {
+    reader == "-1" || reader == "truth"
+}
+
+/// Reads the ratings. Lines of reader `-1`, or `truth`, hold the truth: 0 or 1.
 ///
 /// # Errors
 /// [`StudyError::Rating`], naming the line: another number of fields, a truth that is not 0 or 1 or is given twice, a score that is no
@@ -60,7 +67,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Vec<RatedRow>, StudyError>
     }
     let mut truth: BTreeMap<&str, bool> = BTreeMap::new();
     for &Line { number, fields: [reader, case, _, score] } in &data {
-        if reader != "-1" {
+        if !is_truth(reader) {
             continue;
         }
         let of_case = match score.parse::<f64>() {
@@ -74,7 +81,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Vec<RatedRow>, StudyError>
     }
     let mut rows = Vec::new();
     for &Line { number, fields: [reader, case, treatment, score] } in &data {
-        if reader == "-1" {
+        if is_truth(reader) {
             continue;
         }
         let truth =
@@ -99,6 +106,65 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Vec<RatedRow>, StudyError>
     Ok(rows)
 }
 
+/// Writes the text: the head, the truth of every case, cases without the finding first, and the ratings in the table's order. `study` is
+/// the table's.
+///
+/// # Errors
+/// [`StudyError::Unfit`] for marks, for a name with a comma or a line's end, names that differ in blanks alone, and a reader with the
+/// name of the truth.
+pub(super) fn write(table: &ReaderTable, study: &ReaderStudy) -> Result<Vec<u8>, StudyError> {
+    if table.marks.is_some() {
+        let hint = "convert it to a CSV with --marks-out, and that CSV alone: its ratings are each case's highest mark";
+        return Err(Layout::Imrmc.refuse_with(
+            table,
+            "",
+            "it has one rating of a case, and no marks".into(),
+            Some(hint),
+        ));
+    }
+    check_names(table)?;
+    let positive = study.truth().iter().filter(|&&truth| truth).count();
+    let mut text = format!(
+        "Reader study\n\nNR: {}\nN0: {}\nN1: {positive}\nNM: {}\n\n{BEGIN}\n",
+        study.readers().len(),
+        study.cases().len() - positive,
+        study.treatments().len()
+    );
+    let line = |text: &mut String, line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("a text in memory");
+    for with in [false, true] {
+        for (case, _) in study.cases().iter().zip(study.truth()).filter(|(_, truth)| **truth == with) {
+            line(&mut text, format_args!("-1,{case},0,{}", u8::from(with)));
+        }
+    }
+    for RatedRow { rating: of, .. } in &table.rows {
+        line(&mut text, format_args!("{},{},{},{}", of.reader, of.case, of.treatment, of.rating));
+    }
+    Ok(text.into_bytes())
+}
+
+/// Refuses names that iMRMC would read as others: it splits lines at commas, without quotes, and removes every blank.
+fn check_names(table: &ReaderTable) -> Result<(), StudyError> {
+    let mut known: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    for row in &table.rows {
+        let refuse = |reason: String| Err(Layout::Imrmc.refuse(table, &row.place, reason));
+        let CaseRating { reader, treatment, case, .. } = &row.rating;
+        for (what, name) in [("reader", reader), ("treatment", treatment), ("case", case)] {
+            if name.contains([',', '\n', '\r']) {
+                return refuse(format!("the name of {what} `{}` has a comma or a line's end", name.escape_debug()));
+            }
+            let without = name.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            let first = *known.entry((what, without)).or_insert(name);
+            if first != name {
+                return refuse(format!("{what} `{name}` and {what} `{first}` differ in blanks alone"));
+            }
+        }
+        if is_truth(reader) {
+            return refuse(format!("reader `{reader}` has the name that stands for the truth"));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +178,9 @@ mod tests {
         assert_eq!(rows.len(), 4);
         assert_eq!((rows[1].place.as_str(), rows[1].rating.rating, rows[1].rating.truth), ("line 11", 4.5, true));
         assert_eq!(text(b"reader,treatment,case,truth,rating\n"), None);
+        // iMRMC's R package names the reader of the truth by a word.
+        let worded = read(&TEXT.replace("-1,", "truth,"), Path::new("s.imrmc")).unwrap();
+        assert_eq!(worded, rows);
     }
 
     #[test]

@@ -7,34 +7,37 @@ use std::path::Path;
 use coxa_files::table::Table;
 use coxa_stats::mrmc::CaseRating;
 
-use super::table::RatedRow;
+use super::table::{Lesion, Mark, Marks, RatedRow, Read};
 use crate::error::StudyError;
 
-/// What a reader could have marked under a treatment: a case, with its number of lesions.
-pub(super) struct Read {
-    pub place: String,
-    pub reader: String,
-    pub treatment: String,
-    pub case: String,
-    /// Names of the case's lesions; empty of a case without the finding.
-    pub lesions: Vec<String>,
+impl Marks {
+    pub(super) fn new(reads: Vec<Read>, marks: Vec<Mark>) -> Self {
+        Self { rows: rate(&reads, &marks), reads, marks }
+    }
+
+    /// The rating of each case that was read: its highest mark, or one below all marks where there is none.
+    pub(super) fn highest(&self) -> Vec<f64> {
+        let mut highest: BTreeMap<(&str, &str, &str), f64> = BTreeMap::new();
+        for mark in &self.marks {
+            let rating = highest.entry((&mark.reader, &mark.treatment, &mark.case)).or_insert(mark.rating);
+            *rating = rating.max(mark.rating);
+        }
+        let floor = floor(&self.marks);
+        let of = |read: &Read| highest.get(&(&*read.reader, &*read.treatment, &*read.case)).copied().unwrap_or(floor);
+        self.reads.iter().map(of).collect()
+    }
 }
 
-/// A mark.
-pub(super) struct Mark {
-    pub reader: String,
-    pub treatment: String,
-    pub case: String,
-    /// The lesion that it hit; `None` of a mark beside any.
-    pub lesion: Option<String>,
-    pub rating: f64,
+/// One below all marks.
+fn floor(marks: &[Mark]) -> f64 {
+    let lowest = marks.iter().map(|mark| mark.rating).fold(f64::INFINITY, f64::min);
+    if lowest.is_finite() { lowest - 1.0 } else { 0.0 }
 }
 
 /// One rating for each lesion, and one for each case without any: the highest of its marks, or one below all ratings where there
 /// is none. Marks beside the lesions of a case with some have no part in it.
-pub(super) fn rate(reads: &[Read], marks: &[Mark]) -> Vec<RatedRow> {
-    let floor = marks.iter().map(|mark| mark.rating).fold(f64::INFINITY, f64::min);
-    let floor = if floor.is_finite() { floor - 1.0 } else { 0.0 };
+fn rate(reads: &[Read], marks: &[Mark]) -> Vec<RatedRow> {
+    let floor = floor(marks);
     let mut highest: BTreeMap<(&str, &str, &str, Option<&str>), f64> = BTreeMap::new();
     for mark in marks {
         let rating =
@@ -53,7 +56,7 @@ pub(super) fn rate(reads: &[Read], marks: &[Mark]) -> Vec<RatedRow> {
             add(None, read.case.clone());
         }
         for lesion in &read.lesions {
-            add(Some(lesion), format!("{}/{lesion}", read.case));
+            add(Some(&lesion.name), format!("{}/{}", read.case, lesion.name));
         }
     }
     rows
@@ -64,7 +67,7 @@ pub(super) fn rate(reads: &[Read], marks: &[Mark]) -> Vec<RatedRow> {
 ///
 /// # Errors
 /// A mark of a case that the reader did not rate under the treatment, or of a lesion that the case has not; a lesion marked twice.
-pub(super) fn read(ratings: &Table, rows: &[RatedRow], path: &Path) -> Result<Vec<RatedRow>, StudyError> {
+pub(super) fn read(ratings: &Table, rows: &[RatedRow], path: &Path) -> Result<Marks, StudyError> {
     let mut reads = Vec::with_capacity(rows.len());
     for (line, row) in ratings.rows().zip(rows) {
         const LESIONS: &str = "a number of lesions, from 1 for a positive case";
@@ -76,7 +79,7 @@ pub(super) fn read(ratings: &Table, rows: &[RatedRow], path: &Path) -> Result<Ve
             _ => return Err(line.value_error("lesions", LESIONS).into()),
         };
         let CaseRating { reader, treatment, case, .. } = row.rating.clone();
-        let lesions = (1..=count).map(|lesion| lesion.to_string()).collect();
+        let lesions = (1..=count).map(|lesion| Lesion { name: lesion.to_string(), weight: 0.0 }).collect();
         reads.push(Read { place: row.place.clone(), reader, treatment, case, lesions });
     }
     let known: BTreeMap<(&str, &str, &str), &Read> =
@@ -95,7 +98,7 @@ pub(super) fn read(ratings: &Table, rows: &[RatedRow], path: &Path) -> Result<Ve
         let read = read.ok_or_else(|| row.value_error("case", "a case that the reader rated under the treatment"))?;
         let lesion = Some(row.text("lesion")).filter(|lesion| !lesion.is_empty());
         if let Some(lesion) = lesion {
-            if !read.lesions.iter().any(|known| known == lesion) {
+            if !read.lesions.iter().any(|known| known.name == lesion) {
                 return Err(row.value_error("lesion", "one of the case's lesions, or empty").into());
             }
             if !seen.insert((reader, treatment, case, lesion)) {
@@ -106,5 +109,5 @@ pub(super) fn read(ratings: &Table, rows: &[RatedRow], path: &Path) -> Result<Ve
         let [reader, treatment, case] = [reader, treatment, case].map(str::to_owned);
         marks.push(Mark { reader, treatment, case, lesion, rating });
     }
-    Ok(rate(&reads, &marks))
+    Ok(Marks::new(reads, marks))
 }

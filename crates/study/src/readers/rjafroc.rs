@@ -1,5 +1,7 @@
 //! Workbooks in the layout of R's RJafroc: sheets TP, FP and TRUTH, of ROC studies and of studies with marks (FROC).
 
+mod write;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::path::Path;
@@ -7,9 +9,10 @@ use std::path::Path;
 use calamine::{Data, Range, Reader as _, Xlsx};
 use coxa_stats::mrmc::CaseRating;
 
-use super::marks::{Mark, Read, rate};
-use super::table::{RatedRow, ReaderTable};
+use super::table::{Lesion, Mark, Marks, RatedRow, Read, ReaderTable};
 use crate::error::StudyError;
+
+pub(super) use write::write;
 
 /// Reads a workbook.
 ///
@@ -255,12 +258,18 @@ impl Truth {
                     }
                 }
             }
-            reads.extend(of_case.into_iter().map(|(reader, treatment)| Read {
-                place: format!("sheet TRUTH, row {}", case.row + 1),
-                reader: reader.clone(),
-                treatment: treatment.clone(),
-                case: id.clone(),
-                lesions: case.lesions.iter().map(|(lesion, ..)| lesion.clone()).collect(),
+            reads.extend(of_case.into_iter().map(|(reader, treatment)| {
+                Read {
+                    place: format!("sheet TRUTH, row {}", case.row + 1),
+                    reader: reader.clone(),
+                    treatment: treatment.clone(),
+                    case: id.clone(),
+                    lesions: case
+                        .lesions
+                        .iter()
+                        .map(|(name, _, weight)| Lesion { name: name.clone(), weight: *weight })
+                        .collect(),
+                }
             }));
         }
         reads
@@ -293,7 +302,7 @@ impl Truth {
             rows.push(RatedRow::new(place, rating));
         }
         let marks: Vec<Mark> = marks.into_iter().map(|(_, mark)| mark).collect();
-        let marks = self.marks.then(|| rate(&reads, &marks));
+        let marks = self.marks.then(|| Marks::new(reads, marks));
         Ok(ReaderTable { path: path.to_owned(), rows, marks })
     }
 }

@@ -14,8 +14,8 @@ pub struct ReaderTable {
     pub path: PathBuf,
     /// The ratings of cases, in the file's order. Of a study with marks: each case's highest.
     pub rows: Vec<RatedRow>,
-    /// Of a study with marks: ratings of lesions, and of cases without any, with the case as the patient.
-    pub marks: Option<Vec<RatedRow>>,
+    /// The marks, of a study that has some.
+    pub marks: Option<Marks>,
 }
 
 /// A rating.
@@ -31,6 +31,47 @@ pub struct RatedRow {
     pub group: String,
     /// The reading time, where it is known.
     pub seconds: Option<f64>,
+}
+
+/// The marks of a study, and the ratings that they make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Marks {
+    /// Ratings of lesions, and of cases without any, with the case as the patient.
+    pub rows: Vec<RatedRow>,
+    /// What was read, in the order of the table's ratings of cases.
+    pub(super) reads: Vec<Read>,
+    /// All marks.
+    pub(super) marks: Vec<Mark>,
+}
+
+/// What a reader could have marked under a treatment: a case, with its lesions.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Read {
+    pub place: String,
+    pub reader: String,
+    pub treatment: String,
+    pub case: String,
+    /// The case's lesions; none of a case without the finding.
+    pub lesions: Vec<Lesion>,
+}
+
+/// A lesion of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lesion {
+    pub name: String,
+    /// Its share in the case; zero of all lesions of a case stands for equal shares.
+    pub weight: f64,
+}
+
+/// A mark.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mark {
+    pub reader: String,
+    pub treatment: String,
+    pub case: String,
+    /// The lesion that it hit; `None` of a mark beside any.
+    pub lesion: Option<String>,
+    pub rating: f64,
 }
 
 impl RatedRow {
