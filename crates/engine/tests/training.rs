@@ -39,7 +39,9 @@ fn case_input(case: &Value) -> (Vec<usize>, usize, usize, TrainerOptions) {
     let loss = if case["loss_name"] == "binary" { Loss::Binary } else { Loss::Softmax };
     let normalization = if case["normalization"] == "batch" { Normalization::Batch } else { Normalization::Running };
     let targets = case["targets"].as_array().expect("an array").iter().map(whole).collect();
-    (targets, whole(&case["size"]), whole(&case["classes"]), TrainerOptions { normalization, ..options(loss, 2) })
+    let window = (!case["window"].is_null()).then(|| whole(&case["window"]));
+    let options = TrainerOptions { normalization, window, ..options(loss, 2) };
+    (targets, whole(&case["size"]), whole(&case["classes"]), options)
 }
 
 /// Gradients differ from PyTorch's f64 by what the arithmetic costs: where a ReLU's input is within rounding of zero the two take
@@ -47,7 +49,7 @@ fn case_input(case: &Value) -> (Vec<usize>, usize, usize, TrainerOptions) {
 /// norm from its f64 gradients at this size, so the tensors' median and 95th percentile are checked, and the worst loosely.
 fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
     let (targets, size, classes, options) = case_input(case);
-    let (loss, normalization) = (options.loss, options.normalization);
+    let (loss, normalization, window) = (options.loss, options.normalization, options.window);
     let options = TrainerOptions { precision, isa, ..options };
     let mut trainer = Trainer::new(parameters(classes), options).expect("an available instruction set");
     let pixels = images(targets.len(), size);
@@ -67,7 +69,7 @@ fn check_gradients(case: &Value, isa: Isa, precision: Precision, limit: f64) {
     let (median, most, worst) =
         (errors[errors.len() / 2].0, errors[errors.len() * 95 / 100].0, errors[errors.len() - 1]);
     println!(
-        "{} {precision:?} {loss:?} {normalization:?}: median {median:.1e}, 95 % {most:.1e}, worst {worst:?}",
+        "{} {precision:?} {loss:?} {normalization:?} {window:?}: median {median:.1e}, 95 % {most:.1e}, worst {worst:?}",
         isa.name()
     );
     assert!(

@@ -5,8 +5,10 @@ mod convolution;
 mod network;
 mod pass;
 mod predictor;
+mod window;
 mod workspace;
 
 pub use calibration::Ranges;
 pub(crate) use predictor::check_images;
 pub use predictor::{Output, Precision, Predictor, PredictorOptions, QUARTERS};
+pub(crate) use window::Window;

@@ -48,7 +48,7 @@ pub struct Output {
     /// Width and height of the maps: image size / 32.
     pub map_side: usize,
     /// The class activation maps, [images × classes × side × side]: Σₖ wₖ Aₖ / side², whose rectified form is Grad-CAM; their sum
-    /// is the logit without the bias.
+    /// is the logit without the bias, until [`Output::read_by_window`] makes it that of a part.
     pub maps: Vec<f32>,
     /// The mean of each channel of the last feature map, after its normalization and ReLU, over each quarter of the image, [images ×
     /// [`QUARTERS`] × [`FEATURES`](crate::architecture::FEATURES)]: top left, top right, bottom left, bottom right. Of an odd number of

@@ -2,6 +2,7 @@
 
 use super::{CellTargets, Loss};
 use crate::architecture::FEATURES;
+use crate::infer::Window;
 use crate::kernels::planes::{PLANE, Pass, Planes, ops};
 use crate::kernels::{Affine, Simd};
 use crate::threads::SharedMut;
@@ -217,12 +218,17 @@ pub(crate) fn loss(loss: Loss, logits: &[f32], targets: &[usize]) -> (f32, Vec<f
 
 /// The loss of the class activation map, its gradient dL/dM at every cell, and that at the classifier's bias.
 ///
-/// A cell's logit is u = b + extent · M / cells, M = Σ w·A: the film's logit, if `extent` cells were like this one and all others
-/// gave nothing. The loss is focal (Lin et al. 2017, γ = 2), summed over cells and divided by `extent`, a mean over images. Where
+/// A cell's logit is u = b + extent · M / averaged, M = Σ w·A: the film's logit, which is a mean over `averaged` cells, if `extent` cells
+/// were like this one and all others gave nothing. The loss is focal (Lin et al. 2017, γ = 2), summed over cells and divided by `extent`, a mean over images. Where
 /// there is no finding M counts as max(M, 0), as in Grad-CAM's map: a cell that speaks against a fracture is no error.
-pub(crate) fn cell_loss(targets: &CellTargets<'_>, maps: &[f32], images: usize, bias: f32) -> (f32, Vec<f32>, f32) {
-    let cells = (maps.len() / images) as f64;
-    let scale = f64::from(targets.extent) / cells;
+pub(crate) fn cell_loss(
+    targets: &CellTargets<'_>,
+    maps: &[f32],
+    images: usize,
+    averaged: usize,
+    bias: f32,
+) -> (f32, Vec<f32>, f32) {
+    let scale = f64::from(targets.extent) / averaged as f64;
     let share = f64::from(targets.weight) / (f64::from(targets.extent) * images as f64);
     let (mut total, mut bias_gradient) = (0.0, 0.0);
     let mut gradient = Vec::with_capacity(maps.len());
@@ -244,6 +250,15 @@ pub(crate) fn cell_loss(targets: &CellTargets<'_>, maps: &[f32], images: usize, 
         gradient.push(if silent { 0.0 } else { (slope * scale) as f32 });
     }
     (total as f32, gradient, bias_gradient as f32)
+}
+
+/// The gradient at the cells of each image's window, from that at its logit, added to.
+pub(crate) fn window_backward(windows: &[Window], logit_gradient: &[f32], side: usize, cells: &mut [f32]) {
+    for ((window, above), cells) in windows.iter().zip(logit_gradient).zip(cells.chunks_exact_mut(side * side)) {
+        for cell in window.cells(side) {
+            cells[cell] += above / window.area() as f32;
+        }
+    }
 }
 
 /// ln(1 + e^x), which does not overflow.
@@ -289,7 +304,7 @@ mod tests {
         let targets = CellTargets { truth: &truth, weight: 2.0, extent: 2.0 };
         let maps = [3.0, 1.0, 5.0, -4.0];
         // Scale 2 / 4; logits −1 + 1.5, −1 + 0.5, none, −1; share 2 / 2.
-        let (loss, gradient, bias) = cell_loss(&targets, &maps, 1, -1.0);
+        let (loss, gradient, bias) = cell_loss(&targets, &maps, 1, 4, -1.0);
         let sigmoid = |u: f64| 1.0 / (1.0 + (-u).exp());
         let focal = |p: f64| -(1.0 - p).powi(2) * p.ln();
         let wanted = focal(sigmoid(0.5)) + focal(sigmoid(0.5)) + focal(sigmoid(1.0));
@@ -299,7 +314,7 @@ mod tests {
             let at = |h: f32| {
                 let (mut maps, mut bias) = (maps, -1.0);
                 bump(&mut maps, &mut bias, h);
-                f64::from(cell_loss(&targets, &maps, 1, bias).0)
+                f64::from(cell_loss(&targets, &maps, 1, 4, bias).0)
             };
             (at(0.05) - at(-0.05)) / 0.1
         };
@@ -308,7 +323,7 @@ mod tests {
         }
         assert!((numeric(&|_, bias, h| *bias += h) - f64::from(bias)).abs() < 1e-3);
         let far = CellTargets { truth: &[1.0, 0.0], ..targets };
-        let (loss, gradient, _) = cell_loss(&far, &[-1e6, 1e6], 1, 0.0);
+        let (loss, gradient, _) = cell_loss(&far, &[-1e6, 1e6], 1, 2, 0.0);
         assert!(loss.is_finite() && gradient.iter().all(|g| g.is_finite()), "{loss} {gradient:?}");
     }
 

@@ -32,7 +32,7 @@ use plan::Plan;
 
 use crate::architecture::{Architecture, STRIDE};
 use crate::error::EngineError;
-use crate::infer::{Precision, check_images};
+use crate::infer::{Precision, Window, check_images};
 use crate::kernels::Buffer;
 use crate::kernels::winograd::Filtering;
 use crate::parameters::Parameters;
@@ -173,14 +173,30 @@ impl Trainer {
         }
         let normalization = self.options.normalization;
         let mut pass = self.network.forward(&mut self.memory, images, count, size, normalization);
+        let side = size / STRIDE;
+        let window = self.options.window;
+        let maps = (window.is_some() || cells.is_some()).then(|| pass.cell_maps());
+        let windows = window.zip(maps.as_ref()).map(|(window, (maps, bias))| {
+            let windows: Vec<_> =
+                maps.chunks_exact(side * side).map(|map| Window::greatest(map, side, window)).collect();
+            pass.logits = windows.iter().map(|window| (window.mean + f64::from(*bias)) as f32).collect();
+            windows
+        });
         let (loss, logit_gradient) = head::loss(self.options.loss, &pass.logits, targets);
         let mut above = Above { logits: logit_gradient, cells: None };
         let mut cell_loss = 0.0;
-        if let Some(cells) = cells {
-            let (maps, bias) = pass.cell_maps();
-            let (loss, gradient, bias) = head::cell_loss(cells, &maps, count, bias);
-            cell_loss = loss;
-            above.cells = Some((gradient, bias));
+        if let Some((maps, bias)) = maps {
+            let (mut gradient, mut of_bias) = (vec![0.0; maps.len()], 0.0);
+            if let Some(cells) = cells {
+                let averaged = window.unwrap_or(side).min(side).pow(2);
+                (cell_loss, gradient, of_bias) = head::cell_loss(cells, &maps, count, averaged, bias);
+            }
+            if let Some(windows) = windows {
+                head::window_backward(&windows, &above.logits, side, &mut gradient);
+                of_bias += above.logits.iter().sum::<f32>();
+                above.logits.fill(0.0);
+            }
+            above.cells = Some((gradient, of_bias));
         }
         let output = StepOutput { loss, cell_loss, logits: std::mem::take(&mut pass.logits) };
         Ok(ForwardPass::new(pass, above, output))

@@ -51,6 +51,9 @@ pub struct TrainerOptions {
     pub frozen: Vec<String>,
     /// The statistics of the normalizations.
     pub normalization: Normalization,
+    /// Each image is read by its most telling window of so many cells a side ([`Output::read_by_window`](crate::Output::read_by_window)),
+    /// and the gradient of its loss goes there alone; by the mean over the whole image, if `None`. 1 or more, for one output only.
+    pub window: Option<usize>,
 }
 
 impl Default for TrainerOptions {
@@ -69,6 +72,7 @@ impl Default for TrainerOptions {
             weight_decay: 0.0,
             frozen: Vec::new(),
             normalization: Normalization::Batch,
+            window: None,
         }
     }
 }
@@ -89,6 +93,10 @@ impl TrainerOptions {
         if let Some((option, value, _, needed)) = values.into_iter().find(|v| !v.2) {
             return Err(EngineError::Option { option, value: value.to_string(), needed });
         }
+        if let Some(window) = self.window.filter(|window| *window == 0 || classes != 1) {
+            let needed = "1 or more, for one output only";
+            return Err(EngineError::Option { option: "window", value: window.to_string(), needed });
+        }
         match self.loss {
             Loss::Binary if classes != 1 => {
                 Err(EngineError::LossMismatch { loss: "binary", needed: "one output", classes })
@@ -106,8 +114,9 @@ impl TrainerOptions {
 
 /// Where each image shows the finding: teaches the class activation map itself, beside the image's label. For one output only.
 ///
-/// A cell's logit is u = b + extent · M / cells, where M = Σ w·A is the unaveraged map: the image's logit if `extent` cells were
-/// like this one and the others gave nothing. The loss is focal (Lin et al. 2017, γ = 2).
+/// A cell's logit is u = b + extent · M / cells, where M = Σ w·A is the unaveraged map, and `cells` are those over which a logit is the
+/// mean, a window's or the whole map's: the image's logit if `extent` of them were like this one and the others gave nothing. The loss is
+/// focal (Lin et al. 2017, γ = 2).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CellTargets<'a> {
     /// `[image][row][column]` over the last feature map (size / 32 on each side): 1 where the finding is, 0 where it is not, not a

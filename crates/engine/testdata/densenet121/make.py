@@ -114,16 +114,23 @@ def probe(name: str, which: int, count: int) -> torch.Tensor:
     return torch.from_numpy(2.0 * uniform(f"probe{which}.{name}", count) - 1.0)
 
 
+def by_window(net, x, window: int) -> torch.Tensor:
+    """The logits of the windows of `window` × `window` cells with the greatest mean."""
+    maps = torch.einsum("ck,nkyx->ncyx", net.classifier.weight, torch.relu(net.features(x)))
+    return torch.nn.functional.avg_pool2d(maps, window, stride=1).amax((2, 3)) + net.classifier.bias
+
+
 def training() -> list:
     cases = []
-    for loss_name, classes, targets, size, normalization in [
-        ("binary", 1, [1, 0, 1, 0], 64, "batch"),
-        ("softmax", 3, [2, 0, 1, 1], 64, "batch"),
-        ("binary", 1, [1, 0, 1, 0], 64, "running"),
+    for loss_name, classes, targets, size, normalization, window in [
+        ("binary", 1, [1, 0, 1, 0], 64, "batch", None),
+        ("softmax", 3, [2, 0, 1, 1], 64, "batch", None),
+        ("binary", 1, [1, 0, 1, 0], 64, "running", None),
+        ("binary", 1, [1, 0, 1, 0], 128, "batch", 2),
     ]:
         net = network(classes).double().train(normalization == "batch")
         x = images(len(targets), size).double()
-        logits = net(x)
+        logits = by_window(net, x, window) if window else net(x)
         if loss_name == "binary":
             loss = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, 0], torch.tensor(targets, dtype=torch.float64))
         else:
@@ -157,6 +164,7 @@ def training() -> list:
                 "targets": targets,
                 "size": size,
                 "normalization": normalization,
+                "window": window,
                 "learning_rate": 1e-3,
                 "loss": float(loss),
                 "logits": [float(v) for v in logits.detach().flatten()],
