@@ -22,6 +22,7 @@ pub mod gate;
 pub mod inputs;
 mod labeled;
 pub mod models;
+mod near_copies;
 pub mod observer;
 mod outputs;
 pub mod predict;

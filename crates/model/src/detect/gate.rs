@@ -57,7 +57,7 @@ impl Contrast {
     /// Films with fewer gray levels, of 255, show nothing.
     const LEAST: usize = 12;
     /// About so many pixels are counted, spread evenly.
-    const PIXELS: usize = 1 << 15;
+    const PIXELS: usize = 1 << 13;
 }
 
 impl PixelCheck for Contrast {

@@ -14,6 +14,7 @@ use coxa_simulate::{FilmKind, FilmOptions, display8, pelvis};
 use super::hip::{HipFrame, Plane};
 use super::moves::HipFilm;
 use crate::WorkflowError;
+use crate::near_copies::{Print, groups};
 
 /// Which of the real films are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +29,6 @@ pub enum Half {
 
 /// Films whose numbers are no farther apart than this may be of one patient.
 const BLOCK: u64 = 10;
-/// The side of the thumbnails by which copies of a film are known, and how alike those of copies are.
-const THUMBNAIL: usize = 16;
-const COPY: f32 = 0.995;
 
 /// A real film before its hips are known.
 #[derive(Debug, Clone)]
@@ -39,6 +37,8 @@ pub struct RealFilm {
     pub name: String,
     /// Its display values.
     pub plane: Plane,
+    /// What its copies are known by.
+    pub print: Print,
 }
 
 /// The files of a folder's frontal films of hips without a fracture: those that `listing` (columns `image_id`, `label` and, if there,
@@ -101,7 +101,12 @@ pub fn half_of(films: Vec<RealFilm>, half: Half) -> Vec<RealFilm> {
     if half == Half::Both {
         return films;
     }
-    let groups = groups(&films);
+    let numbers: Vec<Option<u64>> = films.iter().map(|film| number_in(&stem(&film.name))).collect();
+    let are_neighbors = |i: usize, j: usize| match (numbers[i], numbers[j]) {
+        (Some(a), Some(b)) => a.abs_diff(b) <= BLOCK && i == j + 1,
+        _ => false,
+    };
+    let groups = groups(films.len(), |i, j| are_neighbors(i, j) || films[i].print.is_near(&films[j].print));
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
     groups.iter().for_each(|group| *sizes.entry(*group).or_default() += 1);
     // In the order of the films, each group goes where there are fewer films so far.
@@ -115,49 +120,12 @@ pub fn half_of(films: Vec<RealFilm>, half: Half) -> Vec<RealFilm> {
     films.into_iter().zip(groups).filter(|(_, group)| halves[group] == half).map(|(film, _)| film).collect()
 }
 
-/// The group of each film: the place of its first film.
-fn groups(films: &[RealFilm]) -> Vec<usize> {
-    let numbers: Vec<Option<u64>> = films.iter().map(|film| number_in(&stem(&film.name))).collect();
-    let thumbnails: Vec<Vec<f32>> = films.iter().map(|film| thumbnail(&film.plane)).collect();
-    let mut group: Vec<usize> = (0..films.len()).collect();
-    for i in 0..films.len() {
-        for j in 0..i {
-            let is_near = match (numbers[i], numbers[j]) {
-                (Some(a), Some(b)) => a.abs_diff(b) <= BLOCK && i == j + 1,
-                _ => false,
-            };
-            let alike: f32 = thumbnails[i].iter().zip(&thumbnails[j]).map(|(a, b)| a * b).sum();
-            if (is_near || alike > COPY) && group[i] != group[j] {
-                let (keep, change) = (group[i].min(group[j]), group[i].max(group[j]));
-                group.iter_mut().filter(|g| **g == change).for_each(|g| *g = keep);
-            }
-        }
-    }
-    group
-}
-
-/// A film in small, of mean 0 and length 1.
-fn thumbnail(plane: &Plane) -> Vec<f32> {
-    let side = plane.width.min(plane.height) as f32 / THUMBNAIL as f32;
-    let at = |i: usize| {
-        let share = |k: usize, n: usize| (k as f32 + 0.5) / THUMBNAIL as f32 * n as f32;
-        let place = [share(i % THUMBNAIL, plane.width), share(i / THUMBNAIL, plane.height)];
-        plane.mean_at(place, side * 0.9).unwrap_or(0.0)
-    };
-    let mut small: Vec<f32> = (0..THUMBNAIL * THUMBNAIL).map(at).collect();
-    let mean = small.iter().sum::<f32>() / small.len() as f32;
-    small.iter_mut().for_each(|q| *q -= mean);
-    let length = small.iter().map(|q| q * q).sum::<f32>().sqrt().max(1e-6);
-    small.iter_mut().for_each(|q| *q /= length);
-    small
-}
-
 /// Reads films; `failed` gets those that cannot be read.
 pub fn read_films(folder: &Path, files: &[String], mut failed: impl FnMut(&str, &ModelError)) -> Vec<RealFilm> {
     let mut films = Vec::new();
     for file in files {
         match coxa_imaging::read(&folder.join(file)) {
-            Ok(film) => films.push(RealFilm { name: file.clone(), plane: Plane::of(&film) }),
+            Ok(film) => films.push(RealFilm { name: file.clone(), plane: Plane::of(&film), print: Print::of(&film) }),
             Err(error) => failed(file, &ModelError::from(error)),
         }
     }
@@ -185,11 +153,14 @@ pub fn simulated_films(seed: u64, count: usize, options: &FilmOptions) -> Vec<Hi
 
 #[cfg(test)]
 mod tests {
+    use coxa_imaging::Radiograph;
+
     use super::*;
 
     fn film(number: u64, seed: u64) -> RealFilm {
-        let values = (0..64 * 64).map(|i: u64| ((i * i * (seed + 3) + i * seed * 7919) % 251) as f32).collect();
-        RealFilm { name: format!("IMG{number:07}.jpg"), plane: Plane { width: 64, height: 64, values } }
+        let value = |i: u64| ((i * i * (seed + 3) + i * seed * 7919) % 251) as f32;
+        let film = Radiograph::from_display(64, 64, (0..64 * 64).map(value).collect()).unwrap();
+        RealFilm { name: format!("IMG{number:07}.jpg"), plane: Plane::of(&film), print: Print::of(&film) }
     }
 
     #[test]

@@ -258,7 +258,7 @@ fn real_films(
     let total = films.len();
     let mut found = Vec::new();
     let mut without = Vec::new();
-    for (done, RealFilm { name, plane }) in films.into_iter().enumerate() {
+    for (done, RealFilm { name, plane, .. }) in films.into_iter().enumerate() {
         if observer.on(&WorkEvent::Steps { what: "finding hips", done, total }) != Control::Continue {
             return Err(WorkflowError::Stopped("the check".to_owned()));
         }

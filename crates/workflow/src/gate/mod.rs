@@ -3,7 +3,6 @@
 
 mod contents;
 mod drawn;
-mod near_copies;
 mod picture;
 
 use std::path::{Path, PathBuf};
@@ -15,10 +14,10 @@ use coxa_model::{Bundle, Control, ModelError};
 use coxa_simulate::random::{FilmRng, Stream, chance, stream, uniform};
 use coxa_simulate::{Domain, FilmOptions, display8};
 
+use crate::near_copies::{Print, groups};
 use crate::{Failure, WorkEvent, WorkObserver, WorkflowError};
 use contents::{Known, known_films};
 use drawn::Drawn;
-use near_copies::{Print, groups};
 use picture::Picture;
 
 /// What [`fit_gate`] is asked for.
@@ -155,11 +154,18 @@ impl Gathering<'_> {
                 (false, _) => 0,
             };
             let changes = if film.is_accepted() { Change::some(rng) } else { Vec::new() };
-            if n_variants + changes.len() > 0 {
+            if film.is_accepted() || n_variants > 0 {
                 let picture = Picture::of(&coxa_imaging::read(&film.path)?);
                 for _ in 0..n_variants {
                     let source = format!("{}, varied", film.source);
                     self.take(picture.varied(rng), &film.class, source, parts[i])?;
+                }
+                // Upright films that are wider than high show both hips: each half is a film of one.
+                if film.is_accepted() && picture.width > picture.height {
+                    let source = format!("{}, one side", film.source);
+                    let half = picture.one_side(rng);
+                    let half = if is_fitted { half.varied(rng) } else { half };
+                    self.take(half, "hip", source, parts[i])?;
                 }
                 for change in changes {
                     let beside = || -> Result<Picture, WorkflowError> {
@@ -262,7 +268,7 @@ impl Change {
 /// Which part each film is in: by groups, so that no patient and no near-copy is in two.
 fn deal(films: &[Known], prints: &[Print], request: &GateRequest<'_>) -> Result<Vec<Part>, WorkflowError> {
     let patients: Vec<&str> = films.iter().map(|film| film.patient.as_str()).collect();
-    let groups = groups(&patients, prints);
+    let groups = groups(films.len(), |i, j| patients[i] == patients[j] || prints[i].is_near(&prints[j]));
     let mut sources: Vec<&str> = films.iter().map(|film| film.source.as_str()).collect();
     sources.sort_unstable();
     sources.dedup();

@@ -64,6 +64,13 @@ impl Picture {
         Picture { width, height, values }
     }
 
+    /// The left or the right part of a pelvis with its hip, without the iliac crest.
+    pub fn one_side(&self, rng: &mut FilmRng) -> Self {
+        let width = uniform(rng, 0.42, 0.58);
+        let columns = if chance(rng, 0.5) { [0.0, width] } else { [1.0 - width, 1.0] };
+        self.part(columns, [uniform(rng, 0.12, 0.36), uniform(rng, 0.92, 1.0)])
+    }
+
     /// Turned clockwise by so many right angles.
     pub fn turned(&self, right_angles: usize) -> Self {
         (0..right_angles % 4).fold(self.clone(), |picture, _| {

@@ -11,9 +11,10 @@ const MOST_DIFFERENT: u32 = 12;
 
 /// Whether each of 16 × 16 pixels of a film's reduced copy is darker than its right neighbor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Print([u64; WORDS]);
+pub struct Print([u64; WORDS]);
 
 impl Print {
+    /// The print of a film.
     pub fn of(film: &Radiograph) -> Self {
         let pixels = preprocess(film, SIDE, Fit::Stretch).pixels;
         let mut words = [0; WORDS];
@@ -25,17 +26,19 @@ impl Print {
         Print(words)
     }
 
-    fn is_near(&self, other: &Self) -> bool {
+    /// Whether the films are copies of one another, or nearly.
+    pub fn is_near(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).map(|(a, b)| (a ^ b).count_ones()).sum::<u32>() <= MOST_DIFFERENT
     }
 }
 
-/// The group of each film: films of a patient, and those linked by copies, are in one.
-pub(super) fn groups(patients: &[&str], prints: &[Print]) -> Vec<usize> {
-    let mut group: Vec<usize> = (0..patients.len()).collect();
-    for i in 0..patients.len() {
+/// The group of each of `count` films, the place of its first one: films that are linked, be it by others, are in one. `linked` is asked of
+/// each film and an earlier one.
+pub fn groups(count: usize, linked: impl Fn(usize, usize) -> bool) -> Vec<usize> {
+    let mut group: Vec<usize> = (0..count).collect();
+    for i in 0..count {
         for j in 0..i {
-            if group[i] != group[j] && (patients[i] == patients[j] || prints[i].is_near(&prints[j])) {
+            if group[i] != group[j] && linked(i, j) {
                 let (from, to) = (group[i].max(group[j]), group[i].min(group[j]));
                 group.iter_mut().filter(|group| **group == from).for_each(|group| *group = to);
             }
@@ -53,7 +56,9 @@ mod tests {
         let print = |value: u64| Print([value, 0, 0, 0]);
         // The third is a copy of the first, the fourth of the third's patient.
         let prints = [print(0), print(u64::MAX), print(1), print(0xF0F0_F0F0_F0F0_F0F0), print(0xFFFF_FFFF)];
-        assert_eq!(groups(&["a", "b", "c", "c", "e"], &prints), [0, 1, 0, 0, 4]);
+        let patients = ["a", "b", "c", "c", "e"];
+        let linked = |i: usize, j: usize| patients[i] == patients[j] || prints[i].is_near(&prints[j]);
+        assert_eq!(groups(patients.len(), linked), [0, 1, 0, 0, 4]);
     }
 
     #[test]
