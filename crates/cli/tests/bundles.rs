@@ -84,3 +84,46 @@ fn the_mean_of_two_bundles_takes_the_statistics_of_other_films() {
     assert!(!folder.path().join("none").exists());
     assert_eq!(run(&["model", "average", text(&bundle), "--out", text(&adapted)]).status.code(), Some(2));
 }
+
+#[test]
+fn a_threshold_and_a_window_are_settled_on_labeled_films() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = untrained_bundle(folder.path());
+    let films = folder.path().join("films");
+    simulate("pelvis", 8, &films);
+    let settle = |bundle: &Path, out: &Path, more: &[&str]| {
+        let mut args = vec!["model", "settle", text(bundle), "--data", text(&films), "--out", text(out)];
+        args.extend(more);
+        run(&args)
+    };
+    let read = |bundle: &Path| {
+        let output = run(&["predict", text(&films), "--model", text(bundle), "--any-film", "--json"]);
+        succeed(&output);
+        json_lines(&output)
+    };
+    let probabilities =
+        |lines: &[Value]| -> Vec<f64> { lines.iter().map(|line| line["probability"].as_f64().unwrap()).collect() };
+    let [windows, whole] = ["windows", "whole"].map(|name| folder.path().join(name));
+    succeed(&settle(&bundle, &windows, &["--window", "1", "--sensitivity", "1"]));
+    let (before, after) = (probabilities(&read(&bundle)), read(&windows));
+    // The greatest of the cells is above their mean.
+    assert!(before.iter().zip(probabilities(&after)).all(|(mean, greatest)| greatest > *mean));
+    let truth = fs::read_to_string(films.join("manifest.csv")).unwrap();
+    let is_positive = |line: &Value| {
+        let id = Path::new(line["file"].as_str().unwrap()).file_stem().unwrap().to_string_lossy().into_owned();
+        truth.lines().find(|row| row.starts_with(&id)).unwrap().split(',').nth(5) == Some("1")
+    };
+    let called = |line: &&Value| line["finding"] == true;
+    let fractures: Vec<_> = after.iter().filter(|line| is_positive(line)).collect();
+    assert!(!fractures.is_empty() && fractures.iter().all(called), "a sensitivity of 1");
+    let card = run(&["model", "info", text(&windows)]);
+    let card = String::from_utf8_lossy(&card.stdout);
+    assert!(card.contains("window of 1×1 cells") && card.contains("chosen on 8 simulated films"), "{card}");
+    // The window stays where none is given; 0 is the whole film again.
+    succeed(&settle(&windows, &whole, &["--window", "0"]));
+    assert_eq!(probabilities(&read(&whole)), before);
+    assert!(settle(&bundle, &whole, &[]).status.code() == Some(1), "it exists");
+    let none = folder.path().join("none");
+    assert_eq!(settle(&bundle, &none, &["--sensitivity", "1.5"]).status.code(), Some(2));
+    assert!(!none.exists());
+}

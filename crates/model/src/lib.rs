@@ -61,6 +61,7 @@ mod error;
 mod files;
 mod numbers;
 pub mod recipe;
+mod settle;
 mod statistics;
 pub mod train;
 pub mod tune;

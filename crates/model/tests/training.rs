@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use coxa_cohort::{Dataset, Target};
 use coxa_engine::{Architecture, Normalization, Parameters};
 use coxa_model::bundle::PatientKey;
+use coxa_model::detect::gate::GateRule;
 use coxa_model::recipe::{
     Beside, ClassBalance, LocalizationLoss, Overrides, Patch, Schedule, ScheduleKind, Start, TrainingPrecision,
 };
 use coxa_model::train::RunLayout;
 use coxa_model::{
-    Bundle, Card, Control, Event, ModelError, Quiet, Recipe, RunOutcome, TrainOptions, WeightsFormat, resume, train,
+    Bundle, Card, Control, Detector, DetectorOptions, Event, ModelError, Quiet, Recipe, RunOutcome, TrainOptions,
+    WeightsFormat, probability, resume, train,
 };
 use coxa_schema::{ErrorKind, Hint, Label};
 
@@ -442,6 +444,38 @@ fn patches_and_localization_are_trained_and_resumed() {
     let text = fs::read_to_string(&truth).unwrap();
     fs::write(&truth, text.rsplit_once("\n0").unwrap().0.to_owned() + "\n").unwrap();
     assert!(matches!(resume(&stopped.run, &options, &mut Quiet), Err(ModelError::Resume { .. })));
+}
+
+#[test]
+fn a_network_that_reads_by_windows_is_read_as_it_was_trained() {
+    let place = place(16);
+    let options = TrainOptions::new(&place.runs);
+    let mut by_mean = one_stage(&place.data);
+    by_mean.stages[0].input_size = 64;
+    let mut by_window = by_mean.clone();
+    by_window.stages[0].window = Some(1);
+    let [mean, window] = [&by_mean, &by_window].map(|recipe| train(recipe, &options, &mut Quiet).unwrap());
+    assert!(weights_of(&mean).parameters() != weights_of(&window).parameters());
+    assert_eq!(weights_of(&mean).card().window, None);
+    let bundle = weights_of(&window);
+    assert_eq!(bundle.card().window, Some(1));
+    // What the run says of its validation films is what a user finds, and not what the mean over the films gives.
+    let mut detector =
+        Detector::new(&bundle, &DetectorOptions { gate: GateRule::Disabled, ..Default::default() }).unwrap();
+    let films = Dataset::load(&place.data).unwrap();
+    let table = fs::read_to_string(window.stages[0].layout.validation()).unwrap();
+    for row in table.lines().skip(1) {
+        let fields: Vec<&str> = row.split(',').collect();
+        let film = films.films.iter().find(|film| film.image_id == fields[0]).unwrap();
+        let found = detector.read(films.image_path(film).as_path()).unwrap();
+        let logit = found.logit().unwrap();
+        let said: f64 = fields[3].parse().unwrap();
+        assert!((probability(logit, 1.0) - said).abs() < 1e-5, "{} {said}", probability(logit, 1.0));
+    }
+    // A window has a cell at least, and finds one thing.
+    by_window.stages[0].window = Some(0);
+    let error = train(&by_window, &options, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("window is 0"), "{error}");
 }
 
 #[test]

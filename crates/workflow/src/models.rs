@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use coxa_cohort::Dataset;
+use coxa_cohort::{Dataset, Target};
 use coxa_imaging::Radiograph;
-use coxa_model::tune::{adapt, measure_int8};
+use coxa_model::recipe::ThresholdRule;
+use coxa_model::tune::{LabeledFilm, Reading, Settling, adapt, measure_int8, settle};
 use coxa_model::{Bundle, Detector, DetectorOptions, ModelError, Precision};
 use coxa_simulate::{FilmOptions, display8};
 
@@ -126,4 +127,55 @@ pub fn adapt_bundle(request: &Adaptation<'_>, observer: &mut dyn WorkObserver) -
         observer.on(&WorkEvent::Steps { what: "measuring films", done, total });
     })?;
     Ok(adapted.save(request.out, format)?)
+}
+
+/// What [`settle_bundle`] is asked for.
+#[derive(Debug)]
+pub struct Settlement<'a> {
+    /// The bundle.
+    pub bundle: &'a Path,
+    /// The labeled dataset; its questionable films are left out.
+    pub data: &'a Path,
+    /// How the threshold is chosen.
+    pub rule: ThresholdRule,
+    /// Cells on each side of the window that films are read by; 0 for the whole film, the bundle's own unless given.
+    pub window: Option<usize>,
+    /// Pixels on each side of the network's input, the bundle's own unless given.
+    pub size: Option<usize>,
+    /// Whether the network's output is calibrated on the films.
+    pub calibrate: bool,
+    /// The new bundle's folder.
+    pub out: &'a Path,
+}
+
+/// Saves a copy of a bundle with its threshold, heat map's scale and validation scores taken from a labeled dataset.
+///
+/// # Errors
+/// A film or bundle that cannot be read, films of one class alone, or something that lies at `out`.
+pub fn settle_bundle(request: &Settlement<'_>, observer: &mut dyn WorkObserver) -> Result<Bundle, WorkflowError> {
+    // Minutes before the bundle would be refused.
+    if request.out.exists() {
+        return Err(ModelError::Exists { path: request.out.to_path_buf() }.into());
+    }
+    let bundle = Bundle::load(request.bundle)?;
+    let dataset = Dataset::load(request.data)?;
+    let (samples, _) = coxa_cohort::samples(&dataset, &Target::Fracture)?;
+    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
+    let (total, mut done) = (samples.len(), 0);
+    let films = samples.into_iter().map(|sample| {
+        let film = coxa_imaging::read(&sample.image)?;
+        Ok(LabeledFilm { film, is_positive: sample.target == 1, patient: sample.patient })
+    });
+    let window = match request.window {
+        Some(0) => None,
+        Some(window) => Some(window),
+        None => bundle.card().window,
+    };
+    let reading = Reading { size: request.size.unwrap_or(bundle.card().input.size), window };
+    let settling = Settling { rule: request.rule, reading, calibrate: request.calibrate };
+    let settled = settle(&bundle, films, settling, &format!("{total} {kind}"), || {
+        done += 1;
+        observer.on(&WorkEvent::Steps { what: "reading films", done, total });
+    })?;
+    Ok(settled.save(request.out, bundle.card().weights.format)?)
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use coxa_model::Bundle;
-use coxa_model::bundle::{self, Card};
+use coxa_model::bundle::{Card, rule_words};
+use coxa_model::recipe::ThresholdRule;
 use coxa_model::tune::average;
 use coxa_model::weights::{self, Head, WeightsFormat};
 use coxa_workflow::gate::{GateRequest, fit_gate};
-use coxa_workflow::models::{Adaptation, adapt_bundle, calibrate};
+use coxa_workflow::models::{Adaptation, Settlement, adapt_bundle, calibrate, settle_bundle};
 
 use crate::output::{Outcome, json_line};
 use crate::screen::Screen;
@@ -85,6 +86,38 @@ enum Action {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Choose a bundle's threshold again on a labeled dataset and save a copy of it: by the greatest Youden index, unless `--sensitivity`
+    /// or `--specificity` asks for the greatest of the other at that much of the one. The heat map's scale and the scores that later films are compared with are taken
+    /// from the same films, which are no test of it then. Weights stay, but the classifier's with `--calibrate`.
+    #[command(
+        after_help = "Example: coxa model settle bundle --data validation --sensitivity 0.95 --out bundle-settled"
+    )]
+    Settle {
+        /// The bundle.
+        bundle: PathBuf,
+        /// The dataset to choose on: validation films, as test films must stay unseen.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Take the greatest specificity at this sensitivity or more, above 0 and at most 1.
+        #[arg(long, conflicts_with = "specificity")]
+        sensitivity: Option<f64>,
+        /// Take the greatest sensitivity at this specificity or more, above 0 and at most 1.
+        #[arg(long)]
+        specificity: Option<f64>,
+        /// Scale and shift the classifier so that probabilities are right on these films (Platt 1999).
+        #[arg(long)]
+        calibrate: bool,
+        /// Read films by their most telling window of so many cells of 32 pixels a side, 0 for the whole film [default: as the bundle says].
+        #[arg(long, value_name = "CELLS")]
+        window: Option<usize>,
+        /// Read films at this input size in pixels: a network that was trained on patches can read whole films by windows of the patches' size
+        /// [default: as the bundle says].
+        #[arg(long)]
+        image_size: Option<usize>,
+        /// The new bundle's folder.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Fit the gate by pixels and save a copy of the bundle with it: films that do not look like upright frontal films of the pelvis or a
     /// hip are then refused with a reason. What films show is taken from the datasets' columns body_part, sideways, view and views.
     #[command(
@@ -151,6 +184,25 @@ impl Model {
                 let adapted = adapt_bundle(&request, &mut Screen::default())?;
                 eprintln!("note: the threshold is still the one for the films that the network was trained on");
                 println!("{} {}", out.display(), adapted.short_hash());
+                Ok(Outcome::Done)
+            }
+            Action::Settle { bundle, data, sensitivity, specificity, calibrate, window, image_size, out } => {
+                let rule = match (sensitivity, specificity) {
+                    (Some(at_least), _) => ThresholdRule::Sensitivity { at_least },
+                    (None, Some(at_least)) => ThresholdRule::Specificity { at_least },
+                    (None, None) => ThresholdRule::Youden {},
+                };
+                let request =
+                    Settlement { bundle: &bundle, data: &data, rule, window, size: image_size, calibrate, out: &out };
+                let settled = settle_bundle(&request, &mut Screen::default())?;
+                let threshold = &settled.card().threshold;
+                eprintln!(
+                    "threshold {:.4}: {} on {}",
+                    threshold.threshold,
+                    rule_words(threshold.rule),
+                    threshold.chosen_on
+                );
+                println!("{} {}", out.display(), settled.short_hash());
                 Ok(Outcome::Done)
             }
             Action::Gate { bundle, data, films, test, seed, out } => {
@@ -220,9 +272,12 @@ fn describe(bundle: &Bundle) {
     println!(
         "  threshold   {} ({}, chosen on {})",
         card.threshold.threshold,
-        bundle::rule_words(card.threshold.rule),
+        rule_words(card.threshold.rule),
         card.threshold.chosen_on
     );
+    if let Some(window) = card.window {
+        println!("  reading     by the most telling window of {window}×{window} cells of 32 pixels");
+    }
     println!("  origin      {}", card.origin);
     if let Some(int8) = bundle.int8() {
         println!("  8 bits      ranges measured on {}", int8.measured_on);

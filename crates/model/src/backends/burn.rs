@@ -114,6 +114,13 @@ impl<B: Backend> Weights<B> {
         module::conv2d(features, weight, None, ConvOptions::new([1; 2], [0; 2], [1; 2], 1))
     }
 
+    /// The logits of the most telling windows of `window` × `window` cells, for one output: [n, 1]; see [`Output::read_by_window`].
+    fn of_windows(&self, features: Tensor<B, 4>, window: usize) -> Tensor<B, 2> {
+        let means = module::avg_pool2d(self.maps(features), [window; 2], [1; 2], [0; 2], false, false);
+        let [n, _, rows, columns] = means.dims();
+        means.reshape([n, rows * columns]).max_dim(1) + self.flat("classifier.bias").reshape([1, 1])
+    }
+
     fn read(&self, images: &[f32], n: usize, size: usize, device: &B::Device) -> Result<Output, ModelError> {
         let pass = self.forward(upload_images(images, n, size, device)?, Normalization::Running);
         let side = size / STRIDE;
@@ -263,12 +270,17 @@ impl<B: Backend> TrainExecutor for BurnTrain<B> {
             (name.clone(), (shape.clone(), value))
         });
         let learning = Weights::<Learning<B>>(learning.collect());
-        let pass = learning.forward(images, self.options.normalization);
+        let mut pass = learning.forward(images, self.options.normalization);
+        let side = size / STRIDE;
+        let window = self.options.window.unwrap_or(side).min(side);
+        if self.options.window.is_some() {
+            pass.logits = learning.of_windows(pass.features.clone(), window);
+        }
         let loss = film_loss(pass.logits.clone(), targets, self.options.loss, &self.device)?;
         let of_cells = match cells {
             Some(cells) => {
-                let maps = learning.maps(pass.features.clone());
-                Some(cell_loss(maps, learning.flat("classifier.bias"), cells, targets.len(), &self.device)?)
+                let (maps, bias) = (learning.maps(pass.features.clone()), learning.flat("classifier.bias"));
+                Some(cell_loss(maps, bias, cells, targets.len(), window * window, &self.device)?)
             }
             None => None,
         };
@@ -396,12 +408,13 @@ fn film_loss<B: Backend>(
     Ok(terms.sum().mul_scalar(-1.0 / n as f32))
 }
 
-/// The class activation map's own loss; see [`CellTargets`].
+/// The class activation map's own loss, where a logit is the mean over `averaged` cells; see [`CellTargets`].
 fn cell_loss<B: Backend>(
     maps: Tensor<B, 4>,
     bias: Tensor<B, 1>,
     cells: &CellTargets<'_>,
     images: usize,
+    averaged: usize,
     device: &B::Device,
 ) -> Result<Tensor<B, 1>, ModelError> {
     let [n, outputs, rows, columns] = maps.dims();
@@ -419,7 +432,7 @@ fn cell_loss<B: Backend>(
     let map = maps.reshape([count]);
     let absent = present.clone().mul_scalar(-1.0).add_scalar(1.0);
     let map = map.clone() * present + activation::relu(map) * absent;
-    let u = map.mul_scalar(cells.extent / (rows * columns) as f32) + bias.expand([count]);
+    let u = map.mul_scalar(cells.extent / averaged as f32) + bias.expand([count]);
     let log_p = activation::log_sigmoid(u * toward);
     let q = log_p.clone().exp().mul_scalar(-1.0).add_scalar(1.0);
     let share = cells.weight / (cells.extent * images as f32);

@@ -63,14 +63,15 @@ fn a_training_step_is_the_engines() {
     truth[side * side + 4] = 1.0;
     truth[side * side + 5] = f32::NAN;
     let cells = CellTargets { truth: &truth, weight: 0.7, extent: 2.0 };
-    for (loss, classes, cells, normalization) in [
-        (Loss::Binary, 1, None, Normalization::Batch),
-        (Loss::Binary, 1, Some(&cells), Normalization::Batch),
-        (Loss::Binary, 1, Some(&cells), Normalization::Running),
-        (Loss::Softmax, 3, None, Normalization::Batch),
+    for (loss, classes, cells, normalization, window) in [
+        (Loss::Binary, 1, None, Normalization::Batch, None),
+        (Loss::Binary, 1, Some(&cells), Normalization::Batch, None),
+        (Loss::Binary, 1, Some(&cells), Normalization::Running, None),
+        (Loss::Binary, 1, Some(&cells), Normalization::Batch, Some(2)),
+        (Loss::Softmax, 3, None, Normalization::Batch, None),
     ] {
         let [engine, burn] = [Backend::Cpu, Backend::Flex].map(|backend| {
-            let options = TrainerOptions { loss, normalization, threads: 2, ..TrainerOptions::default() };
+            let options = TrainerOptions { loss, normalization, window, threads: 2, ..TrainerOptions::default() };
             let mut network = train_executor(backend, parameters(classes), options).unwrap();
             let output = network.step(&images(4), &[0, 1, 0, 1], cells, SIZE).unwrap();
             (output, network.state().unwrap(), network.parameters().unwrap())

@@ -37,6 +37,10 @@ pub struct Card {
     pub threshold: OperatingPoint,
     /// The probability is sigmoid(logit / temperature); 1 leaves the network's own.
     pub temperature: f64,
+    /// The film's logit is that of its most telling square of so many cells a side of the class activation map
+    /// ([`coxa_engine::Output::read_by_window`]); the whole map's mean, if `None`. For two classes only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
     /// What a Grad-CAM value means.
     pub cam: CamSpec,
     /// Research use only.
@@ -148,6 +152,7 @@ impl Card {
             input: InputSpec::new(size, Fit::Letterbox),
             threshold: operating_point::fixed(0.5),
             temperature: 1.0,
+            window: None,
             cam: CamSpec::nominal(size),
             intended_use: INTENDED_USE.into(),
             data: None,
@@ -194,6 +199,10 @@ impl Card {
             self.temperature.is_finite() && self.temperature > 0.0,
             format!("temperature is {}, but must be positive", self.temperature),
         )?;
+        if let Some(window) = self.window {
+            let fits = window >= 1 && self.logits() == 1;
+            range(fits, format!("window is {window}, but must be 1 or more, and for two classes only"))?;
+        }
         range(
             self.cam.reference.is_finite() && self.cam.reference > 0.0,
             format!("cam.reference is {}, but must be positive", self.cam.reference),

@@ -180,6 +180,19 @@ impl Bundle {
         Ok(Bundle { hash: with_part(&self.own_hash, &text), gate: Some(gate), ..self })
     }
 
+    /// Another card, and parameters with another classifier at most: the ranges of 8-bit arithmetic, the gate and what was seen stay.
+    ///
+    /// # Errors
+    /// As [`Bundle::new`].
+    pub(crate) fn with_parts(&self, card: Card, parameters: Parameters) -> Result<Self, ModelError> {
+        let (bundle, ..) = Self::with_files(card, parameters, self.card.weights.format)?;
+        let bundle = Bundle { int8: self.int8.clone(), seen: self.seen.clone(), ..bundle };
+        match &self.gate {
+            Some(gate) => bundle.with_gate(gate.clone()),
+            None => Ok(bundle),
+        }
+    }
+
     /// The gate by pixels, where the bundle has one.
     pub fn gate(&self) -> Option<&ContentGate> {
         self.gate.as_ref()

@@ -239,7 +239,11 @@ impl Detector {
             extend_scaled(&mut self.images, input);
             n += 1;
         }
-        self.executor.run(&self.images, n, self.size)
+        let mut output = self.executor.run(&self.images, n, self.size)?;
+        if let Some(window) = self.card.window {
+            output.read_by_window(window);
+        }
+        Ok(output)
     }
 
     fn detection(&self, admitted: Admitted, logit: f32, map: &[f32], side: usize) -> Detection {

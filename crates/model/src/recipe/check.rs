@@ -58,7 +58,7 @@ fn check_stage(stage: &Stage) -> Result<(), String> {
         ThresholdRule::Fixed { value } => {
             within("threshold.value", value, (0.0..=1.0).contains(&value), "between 0 and 1")?;
         }
-        ThresholdRule::Sensitivity { at_least } => {
+        ThresholdRule::Sensitivity { at_least } | ThresholdRule::Specificity { at_least } => {
             within("threshold.at_least", at_least, at_least > 0.0 && at_least <= 1.0, "above 0 and at most 1")?;
         }
         ThresholdRule::Youden {} => {}
@@ -112,6 +112,10 @@ fn check_taught(stage: &Stage) -> Result<(), String> {
         within("patch.film_size", film_size, fits, &range)?;
         within("patch.jitter", jitter, (0.0..=0.5).contains(&jitter), "between 0 and 0.5")?;
         within("patch.elsewhere", elsewhere, (0.0..1.0).contains(&elsewhere), "0 or more and below 1")?;
+    }
+    if let Some(window) = stage.window {
+        let most = LARGEST_SIZE / 32;
+        within("window", window, (1..=most).contains(&window), &format!("from 1 to {most}"))?;
     }
     if let Some(LocalizationLoss { weight, extent }) = stage.localization {
         let positive = |value: f32| value.is_finite() && value > 0.0;

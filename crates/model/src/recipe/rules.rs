@@ -89,6 +89,11 @@ pub enum ThresholdRule {
         /// Above 0, at most 1.
         at_least: f64,
     },
+    /// The greatest sensitivity among the thresholds whose specificity is at least this.
+    Specificity {
+        /// Above 0, at most 1.
+        at_least: f64,
+    },
 }
 
 impl Default for ThresholdRule {

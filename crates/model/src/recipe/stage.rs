@@ -89,6 +89,11 @@ pub struct Stage {
     /// Whether patches around the findings are seen in place of whole films; for the target `fracture` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<Patch>,
+    /// Films are read by the most telling square of so many cells of 32 input pixels a side, in training and afterwards (see
+    /// `coxa_engine::Output::read_by_window`), so that a finding in a corner of a film counts as much as one that fills it; by the mean over
+    /// the whole film, unless given. 1 or more, for a target of two classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
     /// Whether the class activation map is taught where the data set's boxes are; for the target `fracture` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub localization: Option<LocalizationLoss>,

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use coxa_cohort::{Sample, Split};
 
-use super::settle;
 use super::validation::Validation;
 use crate::bundle::{
     CamSpec, Card, DataSummary, FORMAT, INTENDED_USE, InputSpec, ValidationScores, WEIGHTS_FILE, WeightsSummary, fixed,
 };
 use crate::numbers::probability;
 use crate::recipe::{CalibrationRule, Recipe, Stage};
-use crate::{ModelError, WeightsFormat};
+use crate::{ModelError, WeightsFormat, settle};
 
 /// What the card is made of.
 pub(super) struct Finished<'a> {
@@ -46,13 +45,13 @@ pub(super) fn card(finished: &Finished<'_>) -> Result<Card, ModelError> {
     };
     let threshold = if two_classes {
         let probabilities: Vec<f64> = validation.logits.iter().map(|logit| probability(*logit, temperature)).collect();
-        settle::threshold(stage.threshold, &probabilities, &positive)?
+        settle::threshold(stage.threshold, &probabilities, &positive, format!("{} validation films", positive.len()))?
     } else {
         fixed(0.5)
     };
     let cam = if two_classes {
-        let cut = threshold.threshold;
-        settle::cam(&validation.logits, &positive, &validation.peaks, temperature, cut, stage.input_size)
+        let levels = [temperature, threshold.threshold];
+        settle::cam(&validation.logits, &positive, &validation.peaks, levels, stage.input_size, "validation films")
     } else {
         CamSpec::nominal(stage.input_size)
     };
@@ -73,6 +72,7 @@ pub(super) fn card(finished: &Finished<'_>) -> Result<Card, ModelError> {
         input: InputSpec::new(stage.input_size, stage.fit),
         threshold,
         temperature,
+        window: stage.window,
         cam,
         intended_use: INTENDED_USE.into(),
         data: Some(DataSummary {

@@ -331,6 +331,7 @@ fn trainer_options(context: &Context<'_>, outputs: usize) -> TrainerOptions {
         weight_decay: optimizer.weight_decay as f32,
         frozen: stage.frozen.clone(),
         normalization: stage.normalization,
+        window: stage.window,
     }
 }
 

@@ -22,7 +22,6 @@ mod plan;
 pub mod progress;
 mod run;
 mod schedule;
-mod settle;
 mod start;
 mod tensorboard;
 mod validation;

@@ -11,10 +11,10 @@ use coxa_stats::{Scored, auc};
 use super::batches::{Batch, Films};
 use super::plan::Plan;
 use super::progress::{Control, Event, Observer};
-use super::settle::{binary_loss, softmax_loss};
 use crate::ModelError;
 use crate::numbers::probability;
 use crate::recipe::Stage;
+use crate::settle::{binary_loss, softmax_loss};
 
 /// Runs a network on `n` images.
 pub(crate) type RunNetwork<'a> = dyn FnMut(&[f32], usize) -> Result<Output, ModelError> + 'a;
@@ -47,7 +47,10 @@ impl Validation {
         let whole = films.with_batches(&plan, 0, |next| -> Result<bool, ModelError> {
             while let Some(batch) = next() {
                 let Batch { images, targets: truth, .. } = batch?;
-                let output = run(&images, truth.len())?;
+                let mut output = run(&images, truth.len())?;
+                if let Some(window) = stage.window {
+                    output.read_by_window(window);
+                }
                 logits.extend(output.logits);
                 if n_classes == 2 {
                     let cells = output.map_side * output.map_side;

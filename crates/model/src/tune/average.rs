@@ -10,7 +10,7 @@ use crate::{Bundle, ModelError};
 /// [`crate::tune::adapt`] measures these. The threshold and the calibration are the last one's too.
 ///
 /// # Errors
-/// When there are fewer than two bundles, or they differ in their classes, input size or way of fitting films.
+/// When there are fewer than two bundles, or they differ in their classes, input size, way of fitting films or window.
 pub fn average(bundles: &[Bundle]) -> Result<Bundle, ModelError> {
     let Some((last, others)) = bundles.split_last().filter(|(_, others)| !others.is_empty()) else {
         return Err(ModelError::Setting("a mean needs two bundles at least".into()));
@@ -18,7 +18,7 @@ pub fn average(bundles: &[Bundle]) -> Result<Bundle, ModelError> {
     let mut card = last.card().clone();
     for other in others {
         let found = other.card();
-        if (&found.classes, &found.input) != (&card.classes, &card.input) {
+        if (&found.classes, &found.input, found.window) != (&card.classes, &card.input, card.window) {
             return Err(ModelError::Setting(format!(
                 "bundle {} has the classes {} at {} pixels, but bundle {} has {} at {} pixels",
                 other.short_hash(),
