@@ -1,6 +1,6 @@
 """Every parameter's gradient of the shipped network on four simulated films, from PyTorch in f64.
 
-The films are `coxa simulate pelvis --n 4 --size 128 --seed 83 --close-up 1 --format png`, letterboxed by hand to 128×128. Writes
+The films are `coxa simulate pelvis --n 4 --size 128 --seed 88 --close-up 1 --format png`, letterboxed by hand to 128×128. Writes
 expected.json: for each tensor the norm of its gradient and its dot product with two vectors that tests/gradients.rs makes alike. Beside
 them stands how far PyTorch's own f32 and its bfloat16 (autocast) lie from its f64. Needs torch, torchvision, safetensors and pillow.
 """
@@ -18,10 +18,11 @@ HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE / "../../../engine/testdata/densenet121"))
 from make import network, probe, rounded  # noqa: E402
 
-# Wrong for the broken ones, so that the gradient is not the small rest that a right answer leaves. Films are such that no ReLU's input that
+# Wrong for each film, so that the gradient is not the small rest that a right answer leaves. Films are such that no ReLU's input that
 # matters is within rounding of zero: where one is, PyTorch's own f32 is off by 1e-3 to 2e-2 in the worst tensor, and so are we (median 1e-6).
-# Small films have fewer such inputs: with these weights at least eight of eleven sets of 256×256 films had one, of three of 128×128 two.
-TARGETS = [0, 0, 0, 0]
+# Small films have fewer such inputs. With other weights take the first seed of 128×128 films whose PyTorch f32, printed below, is within 1e-4 with one
+# thread and with two.
+TARGETS = [1, 0, 1, 0]
 
 
 def films() -> torch.Tensor:
