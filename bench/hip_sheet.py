@@ -5,7 +5,7 @@ Usage: bench/hip_sheet.py SIMULATED OUT [--real FOLDER PLACES.csv] [--each 24] [
 
 SIMULATED is a folder that `cargo run --release -p coxa-simulate --example normals -- SIMULATED SEED NUMBER 512 0.5 0 0` writes: films without a
 fracture, and hips.csv with the columns file, side, x, y, radius (of the femoral head, in pixels). PLACES.csv has the same columns for films below
-FOLDER; `coxa simulate check` finds and prints such places. Each hip is cut 3.2 head radii about the head, brought to 32 pixels a radius and to one
+FOLDER; `coxa simulate check` finds such places and writes them. Each hip is cut 3.2 head radii about the head, brought to 32 pixels a radius and to one
 median, left ones mirrored. OUT gets sheet1.png and so on, twelve hips each, and key.csv with what is what. Needs numpy and pillow.
 """
 import argparse, csv, os, random

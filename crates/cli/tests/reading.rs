@@ -80,7 +80,7 @@ fn twenty_one_readers_read_a_hundred_films_while_the_server_is_killed() {
 fn check(ratings: &str, times: &Value) {
     let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut item_of: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut compared, mut near) = (0, 0);
+    let mut compared = 0;
     for line in ratings.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
         assert!(seen.entry(cells[0]).or_default().insert(cells[2]), "{line} is there twice");
@@ -90,17 +90,16 @@ fn check(ratings: &str, times: &Value) {
         assert_eq!(cells[4], ((7 * number + *item) % 2).to_string(), "{line}");
         if let Some(measured) = times[number.to_string()][item.to_string()].as_array() {
             let stored: f64 = cells[7].parse().unwrap();
-            let apart = |one: &Value| (1000.0 * stored - one.as_f64().unwrap()).abs();
-            let apart = measured.iter().map(apart).fold(f64::INFINITY, f64::min);
-            // A busy machine may paint late, now and then.
-            assert!(apart < 500.0, "{line}: the browser measured {measured:?} ms");
+            let is_near = |one: &Value| {
+                let [before, after] = [0, 1].map(|at| one[at].as_f64().unwrap());
+                (before - 100.0 < 1000.0 * stored) && (1000.0 * stored < after + 100.0)
+            };
+            assert!(measured.iter().any(is_near), "{line}: the browser measured {measured:?} ms");
             compared += 1;
-            near += usize::from(apart < 100.0);
         }
         *item += 1;
     }
     assert_eq!(seen.len(), READERS);
     assert!(seen.values().all(|films| films.len() == FILMS));
     assert!(compared > 200, "only {compared} times of browsers were compared");
-    assert!(10 * near >= 9 * compared, "only {near} of {compared} times are right within 100 ms");
 }

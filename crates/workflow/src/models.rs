@@ -61,6 +61,12 @@ fn calibration_films() -> Result<Vec<Radiograph>, WorkflowError> {
     (0..CALIBRATION_FILMS).map(film).collect()
 }
 
+/// So many of a dataset's films, in words.
+fn counted(dataset: &Dataset, films: usize) -> String {
+    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
+    format!("{films} {kind}")
+}
+
 /// A dataset's first films that are not excluded, and what they are in words.
 struct Measured {
     paths: Vec<PathBuf>,
@@ -78,8 +84,7 @@ impl Measured {
                 "name a dataset with films that are not excluded",
             ));
         }
-        let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
-        let words = format!("{} {kind}", paths.len());
+        let words = counted(&dataset, paths.len());
         Ok(Self { paths, words })
     }
 }
@@ -160,7 +165,7 @@ pub fn settle_bundle(request: &Settlement<'_>, observer: &mut dyn WorkObserver) 
     let bundle = Bundle::load(request.bundle)?;
     let dataset = Dataset::load(request.data)?;
     let (samples, _) = coxa_cohort::samples(&dataset, &Target::Fracture)?;
-    let kind = if dataset.is_simulated() { "simulated films" } else { "films" };
+    let words = counted(&dataset, samples.len());
     let (total, mut done) = (samples.len(), 0);
     let films = samples.into_iter().map(|sample| {
         let film = coxa_imaging::read(&sample.image)?;
@@ -173,7 +178,7 @@ pub fn settle_bundle(request: &Settlement<'_>, observer: &mut dyn WorkObserver) 
     };
     let reading = Reading { size: request.size.unwrap_or(bundle.card().input.size), window };
     let settling = Settling { rule: request.rule, reading, calibrate: request.calibrate };
-    let settled = settle(&bundle, films, settling, &format!("{total} {kind}"), || {
+    let settled = settle(&bundle, films, settling, &words, || {
         done += 1;
         observer.on(&WorkEvent::Steps { what: "reading films", done, total });
     })?;

@@ -87,8 +87,8 @@ enum Action {
         out: PathBuf,
     },
     /// Choose a bundle's threshold again on a labeled dataset and save a copy of it: by the greatest Youden index, unless `--sensitivity`
-    /// or `--specificity` asks for the greatest of the other at that much of the one. The heat map's scale and the scores that later films are compared with are taken
-    /// from the same films, which are no test of it then. Weights stay, but the classifier's with `--calibrate`.
+    /// or `--specificity` asks for the greatest of the other at that much of the one. The heat map's scale and the scores that later films are
+    /// compared with are taken from the same films, which are no test of it then. Weights stay, but the classifier's with `--calibrate`.
     #[command(
         after_help = "Example: coxa model settle bundle --data validation --sensitivity 0.95 --out bundle-settled"
     )]
@@ -107,11 +107,12 @@ enum Action {
         /// Scale and shift the classifier so that probabilities are right on these films (Platt 1999).
         #[arg(long)]
         calibrate: bool,
-        /// Read films by their most telling window of so many cells of 32 pixels a side, 0 for the whole film [default: as the bundle says].
+        /// Read films by their most telling window of so many cells of 32 pixels a side, 0 for the whole film [default: as the bundle
+        /// says].
         #[arg(long, value_name = "CELLS")]
         window: Option<usize>,
-        /// Read films at this input size in pixels: a network that was trained on patches can read whole films by windows of the patches' size
-        /// [default: as the bundle says].
+        /// Read films at this input size in pixels: a network that was trained on patches can read whole films by windows of the patches'
+        /// size [default: as the bundle says].
         #[arg(long)]
         image_size: Option<usize>,
         /// The new bundle's folder.
@@ -289,7 +290,7 @@ fn describe(bundle: &Bundle) {
         }
     }
     if let Some(data) = &card.data {
-        let kind = if data.simulated { "films, simulated ones among them" } else { "films" };
+        let kind = data.kind();
         println!(
             "  trained on  {} {kind}, validated on {}, of {} patients",
             data.train_films, data.validation_films, data.patients

@@ -144,11 +144,12 @@ async function inBrowser(browser, reader, link, study, times) {
     if (item === null) continue;
     const key = ratingOf(reader, item) === 1 ? 'y' : 'n';
     const sent = page.waitForResponse((response) => response.request().method() === 'POST' && response.ok(), { timeout: 20000 }).catch(() => null);
-    // From the moment when the page says that it is painted, by its own clock.
+    // From the moment when the page says that it is painted, by its own clock, to just before and just after the key: the page takes its own
+    // time between the two.
     const stored = page.evaluate((key) => {
-      const seen = performance.now() - window.paintedAt;
+      const before = performance.now() - window.paintedAt;
       document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
-      return seen;
+      return [before, performance.now() - window.paintedAt];
     }, key).catch(() => null);
     const seen = await stored;
     // Of an answer that a tab sends again until the server is back, and of the other tab's to the same film, the first to arrive counts.

@@ -219,8 +219,8 @@ pub(crate) fn loss(loss: Loss, logits: &[f32], targets: &[usize]) -> (f32, Vec<f
 /// The loss of the class activation map, its gradient dL/dM at every cell, and that at the classifier's bias.
 ///
 /// A cell's logit is u = b + extent · M / averaged, M = Σ w·A: the film's logit, which is a mean over `averaged` cells, if `extent` cells
-/// were like this one and all others gave nothing. The loss is focal (Lin et al. 2017, γ = 2), summed over cells and divided by `extent`, a mean over images. Where
-/// there is no finding M counts as max(M, 0), as in Grad-CAM's map: a cell that speaks against a fracture is no error.
+/// were like this one and all others gave nothing. The loss is focal (Lin et al. 2017, γ = 2), summed over cells and divided by `extent`, a
+/// mean over images. Where there is no finding M counts as max(M, 0), as in Grad-CAM's map: a cell that speaks against a fracture is no error.
 pub(crate) fn cell_loss(
     targets: &CellTargets<'_>,
     maps: &[f32],

@@ -130,6 +130,13 @@ pub struct DataSummary {
     pub simulated: bool,
 }
 
+impl DataSummary {
+    /// What its films are, in words.
+    pub fn kind(&self) -> &'static str {
+        if self.simulated { "films, simulated ones among them" } else { "films" }
+    }
+}
+
 /// The file of weights in a bundle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WeightsSummary {
@@ -176,7 +183,7 @@ impl Card {
         self.data.as_ref().is_some_and(|data| data.simulated)
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let range = |holds: bool, message: String| if holds { Ok(()) } else { Err(message) };
         range(self.format == FORMAT, format!("format is {}, this program reads {FORMAT}", self.format))?;
         range(self.architecture == "densenet121", format!("architecture {} is not densenet121", self.architecture))?;

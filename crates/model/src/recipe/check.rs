@@ -54,16 +54,23 @@ fn check_stage(stage: &Stage) -> Result<(), String> {
     check_taught(stage)?;
     check_optimizer(&stage.optimizer)?;
     check_schedule(&stage.schedule, stage.optimizer.learning_rate)?;
-    match stage.threshold {
-        ThresholdRule::Fixed { value } => {
-            within("threshold.value", value, (0.0..=1.0).contains(&value), "between 0 and 1")?;
-        }
-        ThresholdRule::Sensitivity { at_least } | ThresholdRule::Specificity { at_least } => {
-            within("threshold.at_least", at_least, at_least > 0.0 && at_least <= 1.0, "above 0 and at most 1")?;
-        }
-        ThresholdRule::Youden {} => {}
-    }
+    stage.threshold.check()?;
     check_augment(&stage.augment)
+}
+
+impl ThresholdRule {
+    /// Checks the rule's own value.
+    pub(crate) fn check(self) -> Result<(), String> {
+        match self {
+            ThresholdRule::Fixed { value } => {
+                within("threshold.value", value, (0.0..=1.0).contains(&value), "between 0 and 1")
+            }
+            ThresholdRule::Sensitivity { at_least } | ThresholdRule::Specificity { at_least } => {
+                within("threshold.at_least", at_least, at_least > 0.0 && at_least <= 1.0, "above 0 and at most 1")
+            }
+            ThresholdRule::Youden {} => Ok(()),
+        }
+    }
 }
 
 /// Which films are seen, how large, and how many at once.

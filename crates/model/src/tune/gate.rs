@@ -21,7 +21,8 @@ impl FilmFeatures {
     /// # Errors
     /// When the engine refuses.
     pub fn new(bundle: &Bundle, threads: Option<usize>) -> Result<Self, ModelError> {
-        Ok(FilmFeatures { outputs: Outputs::new(bundle, threads)?, inputs: Vec::new() })
+        let outputs = Outputs::new(bundle.parameters(), &bundle.card().input, threads)?;
+        Ok(FilmFeatures { outputs, inputs: Vec::new() })
     }
 
     /// Takes in a film; header and size count for nothing here.

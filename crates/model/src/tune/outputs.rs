@@ -1,16 +1,17 @@
 //! Films on their way through a bundle's network, a few at once.
 
-use coxa_engine::Output;
+use coxa_engine::{Output, Parameters};
 use coxa_imaging::{Fit, Radiograph, preprocess};
 
 use crate::backends::{Backend, InferExecutor, infer_executor, threads_or_all};
+use crate::bundle::InputSpec;
 use crate::numbers::extend_scaled;
-use crate::{Bundle, ModelError, Precision};
+use crate::{ModelError, Precision};
 
 /// Films that go through the network at once.
 const BATCH: usize = 4;
 
-/// The network of a bundle in f32, and the films that wait for it.
+/// A network in f32, and the films that wait for it.
 pub(super) struct Outputs {
     network: Box<dyn InferExecutor>,
     size: usize,
@@ -20,14 +21,13 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// By the network of a bundle, at its input size.
+    /// By these parameters, on films prepared so.
     ///
     /// # Errors
     /// When the engine refuses.
-    pub fn new(bundle: &Bundle, threads: Option<usize>) -> Result<Self, ModelError> {
-        let network = infer_executor(Backend::Cpu, bundle.parameters(), Precision::F32, threads_or_all(threads))?;
-        let (size, fit) = (bundle.card().input.size, bundle.card().input.fit);
-        Ok(Outputs { network, size, fit, waiting: Vec::new(), n_waiting: 0 })
+    pub fn new(parameters: &Parameters, input: &InputSpec, threads: Option<usize>) -> Result<Self, ModelError> {
+        let network = infer_executor(Backend::Cpu, parameters, Precision::F32, threads_or_all(threads))?;
+        Ok(Outputs { network, size: input.size, fit: input.fit, waiting: Vec::new(), n_waiting: 0 })
     }
 
     /// Takes in a film; header and size count for nothing here. Gives the outputs of this one and those that waited, when they are enough.

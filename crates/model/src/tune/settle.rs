@@ -40,8 +40,8 @@ pub struct Settling {
     pub calibrate: bool,
 }
 
-/// The bundle with its threshold, its heat map's scale and its validation scores taken from these films, read so. Other weights, the ranges of 8-bit arithmetic and the gate stay. `chosen_on` says in
-/// words what the films are.
+/// The bundle with its threshold, its heat map's scale and its validation scores taken from these films, read so. Other weights, the ranges
+/// of 8-bit arithmetic and the gate stay. `chosen_on` says in words what the films are.
 ///
 /// # Errors
 /// When one of the classes is missing, a film cannot be read, the reading does not fit the bundle, or the engine refuses.
@@ -52,21 +52,14 @@ pub fn settle(
     chosen_on: &str,
     mut each: impl FnMut(),
 ) -> Result<Bundle, ModelError> {
-    // Before the films are read, which takes minutes.
     let Settling { rule, reading, calibrate } = settling;
-    if let ThresholdRule::Sensitivity { at_least } | ThresholdRule::Specificity { at_least } = rule
-        && !(at_least > 0.0 && at_least <= 1.0)
-    {
-        return Err(ModelError::Setting(format!(
-            "the rule asks for {at_least}, but must ask for more than 0 and at most 1"
-        )));
-    }
     let mut card = bundle.card().clone();
     (card.input.size, card.window) = (reading.size, reading.window);
-    let bundle = &bundle.with_parts(card.clone(), bundle.parameters().clone())?;
+    // Before the films are read, which takes minutes.
+    rule.check().and_then(|()| card.check()).map_err(ModelError::Setting)?;
     let (mut positive, mut patients) = (Vec::new(), Vec::new());
     let (mut logits, mut peaks) = (Vec::new(), Vec::new());
-    let mut outputs = Outputs::new(bundle, None)?;
+    let mut outputs = Outputs::new(bundle.parameters(), &card.input, None)?;
     let mut take = |mut output: coxa_engine::Output| {
         if let Some(window) = reading.window {
             output.read_by_window(window);

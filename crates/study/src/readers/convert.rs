@@ -1,5 +1,6 @@
 //! Writes a study's ratings in one of the layouts that [`ReaderTable::load`] reads.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -32,11 +33,14 @@ pub struct Converted<'p> {
 /// the layout cannot hold; the disk's.
 pub fn convert(table: &ReaderTable, to: Converted<'_>) -> Result<Vec<String>, StudyError> {
     [Some(to.ratings), to.marks, to.numbers].into_iter().flatten().try_for_each(refuse_existing)?;
-    // Judged with the study's own names of cases.
-    table.study(None)?;
     let (numbered, numbers) = match to.numbers {
-        Some(_) => number_cases(table),
-        None => (table.clone(), Vec::new()),
+        Some(_) => {
+            // Judged with the study's own names of cases.
+            table.study(None)?;
+            let (numbered, numbers) = number_cases(table);
+            (Cow::Owned(numbered), numbers)
+        }
+        None => (Cow::Borrowed(table), Vec::new()),
     };
     let study = numbered.study(None)?;
     let bytes = match to.layout {
@@ -130,10 +134,8 @@ fn marks<'p>(table: &ReaderTable, to: Converted<'p>) -> Result<Option<(&'p Path,
         }
     };
     for read in reads {
-        if let Some((at, lesion)) = (1..).zip(&read.lesions).find(|(at, lesion)| at.to_string() != lesion.name) {
-            let reason =
-                format!("lesion {} of case {} is not lesion {at}; a CSV counts them from 1", lesion.name, read.case);
-            return Err(to.layout.refuse(table, &read.place, reason));
+        if let Some(reason) = read.misnumbered() {
+            return Err(to.layout.refuse(table, &read.place, format!("{reason}; a CSV counts them from 1")));
         }
     }
     let line = |mark: &Mark| {

@@ -28,6 +28,14 @@ impl Marks {
     }
 }
 
+impl Read {
+    /// Which lesion is not named by its number from 1, where one is not.
+    pub(super) fn misnumbered(&self) -> Option<String> {
+        let (at, lesion) = (1..).zip(&self.lesions).find(|(at, lesion)| at.to_string() != lesion.name)?;
+        Some(format!("lesion {} of case {} is not lesion {at}", lesion.name, self.case))
+    }
+}
+
 /// One below all marks.
 fn floor(marks: &[Mark]) -> f64 {
     let lowest = marks.iter().map(|mark| mark.rating).fold(f64::INFINITY, f64::min);

@@ -171,7 +171,7 @@ fn card_rows(card: &Card, hash: &str) -> Vec<(String, String)> {
         ("origin".to_owned(), card.origin.clone()),
     ];
     if let Some(data) = &card.data {
-        let kind = if data.simulated { "films, simulated ones among them" } else { "films" };
+        let kind = data.kind();
         let text =
             format!("{} {kind}; validated on {}; {} patients", data.train_films, data.validation_films, data.patients);
         rows.push(("trained on".to_owned(), text));

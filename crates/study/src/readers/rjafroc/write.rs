@@ -129,11 +129,8 @@ fn cases(table: &ReaderTable) -> Result<BTreeMap<u32, Vec<Lesion>>, StudyError> 
     };
     for read in reads {
         let refuse = |reason: String| Err(Layout::Rjafroc.refuse(table, &read.place, reason));
-        if let Some((at, lesion)) = (1..).zip(&read.lesions).find(|(at, lesion)| at.to_string() != lesion.name) {
-            return refuse(format!(
-                "lesion {} of case {} is not lesion {at}; they are counted from 1",
-                lesion.name, read.case
-            ));
+        if let Some(reason) = read.misnumbered() {
+            return refuse(format!("{reason}; they are counted from 1"));
         }
         let known = cases.entry(number(table, &read.place, &read.case)?).or_insert_with(|| read.lesions.clone());
         if *known != read.lesions {
