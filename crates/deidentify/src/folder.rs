@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use coxa_files::find::films_below;
@@ -159,41 +161,34 @@ pub fn deidentify_files(
     let identified = identified.map(|folder| IdentifiedFolder::create(folder, out)).transpose()?;
     let mut origins = Origins::open(out)?;
     let mut list = WithheldList { films: files.len(), withheld: Vec::new() };
-    // A few films at a time, so that memory holds no more.
-    for (chunk, films) in files.chunks(threads.max(1)).enumerate() {
-        let first = chunk * threads.max(1) + 1;
-        for (place, Judged { origin, film }) in in_parallel(deidentifier, films, first).into_iter().enumerate() {
-            let serial = first + place;
-            if film.is_err() && !origin.is_empty() {
-                origins.remove_films_of(&origin, out)?;
-            }
-            let placed = film.and_then(|film| place_film(out, film, &origin, &mut origins));
-            if let Some(link) = link.as_deref_mut() {
-                let film = placed
-                    .as_ref()
-                    .ok()
-                    .map(|(file, _, film)| (file.as_str(), film.receipt.patient.as_str(), &film.link));
-                link.add(serial, &films[place], film)?;
-            }
-            let outcome = match placed {
-                Ok((file, Placed::New, film)) => FilmOutcome::Deidentified { file, receipt: Box::new(film.receipt) },
-                Ok((file, Placed::Same, film)) => FilmOutcome::Unchanged { file, receipt: Box::new(film.receipt) },
-                Err(reason) => {
-                    let text = reason.to_string();
-                    let review = if let Withheld::Review(review) = reason { Some(review) } else { None };
-                    if let (Some(_), Some(folder)) = (&review, &identified)
-                        && let Ok(bytes) = read(&films[place])
-                    {
-                        folder.keep(serial as u64, &bytes)?;
-                    }
-                    list.withheld.push(WithheldFilm { serial, reason: text.clone(), review: review.clone() });
-                    FilmOutcome::Withheld { reason: text, review }
-                }
-            };
-            report(Line { serial, outcome })
-                .map_err(|source| DeidentifyError::Io { path: "standard output".into(), source })?;
+    in_order(deidentifier, files, threads.max(1), |serial, path, Judged { origin, film }| {
+        if film.is_err() && !origin.is_empty() {
+            origins.remove_films_of(&origin, out)?;
         }
-    }
+        let placed = film.and_then(|film| place_film(out, film, &origin, &mut origins));
+        if let Some(link) = link.as_deref_mut() {
+            let film =
+                placed.as_ref().ok().map(|(file, _, film)| (file.as_str(), film.receipt.patient.as_str(), &film.link));
+            link.add(serial, path, film)?;
+        }
+        let outcome = match placed {
+            Ok((file, Placed::New, film)) => FilmOutcome::Deidentified { file, receipt: Box::new(film.receipt) },
+            Ok((file, Placed::Same, film)) => FilmOutcome::Unchanged { file, receipt: Box::new(film.receipt) },
+            Err(reason) => {
+                let text = reason.to_string();
+                let review = if let Withheld::Review(review) = reason { Some(review) } else { None };
+                if let (Some(_), Some(folder)) = (&review, &identified)
+                    && let Ok(bytes) = read(path)
+                {
+                    folder.keep(serial as u64, &bytes)?;
+                }
+                list.withheld.push(WithheldFilm { serial, reason: text.clone(), review: review.clone() });
+                FilmOutcome::Withheld { reason: text, review }
+            }
+        };
+        report(Line { serial, outcome })
+            .map_err(|source| DeidentifyError::Io { path: "standard output".into(), source })
+    })?;
     list.write(out)?;
     origins.finish()?;
     Ok(list.withheld.len())
@@ -235,21 +230,36 @@ struct Judged {
     film: Result<Deidentified, Withheld>,
 }
 
-/// De-identifies films of consecutive serial numbers.
-fn in_parallel(deidentifier: &Deidentifier, files: &[PathBuf], first: usize) -> Vec<Judged> {
-    let one = |file: &PathBuf, serial: usize| match read(file) {
+/// De-identifies films in parallel and hands them on in their order, with their serial numbers.
+fn in_order(
+    deidentifier: &Deidentifier,
+    files: &[PathBuf],
+    threads: usize,
+    mut take: impl FnMut(usize, &Path, Judged) -> Result<(), DeidentifyError>,
+) -> Result<(), DeidentifyError> {
+    let judge = |file: &Path, serial: usize| match read(file) {
         Err(reason) => Judged { origin: String::new(), film: Err(reason) },
         Ok(bytes) => Judged {
             origin: deidentifier.key().origin(&bytes),
             film: deidentifier.deidentify_reviewed(&bytes, deidentifier.decisions().of(serial)),
         },
     };
+    // A film that makes the program panic is withheld, and the others go on.
+    let failed = || Judged { origin: String::new(), film: Err(Withheld::Malformed("it cannot be processed")) };
+    let judge =
+        |place: usize| catch_unwind(AssertUnwindSafe(|| judge(&files[place], place + 1))).unwrap_or_else(|_| failed());
     thread::scope(|scope| {
-        let threads: Vec<_> =
-            files.iter().zip(first..).map(|(file, serial)| scope.spawn(move || one(file, serial))).collect();
-        let failed = |_| Judged { origin: String::new(), film: Err(Withheld::Malformed("it cannot be processed")) };
-        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(failed);
-        threads.into_iter().map(join).collect()
+        // Each thread is at most two films ahead of what was taken, so that memory holds few.
+        let judged: Vec<_> = (0..threads)
+            .map(|first| {
+                let (sender, receiver) = sync_channel(1);
+                let mut places = (first..files.len()).step_by(threads);
+                scope.spawn(move || places.all(|place| sender.send(judge(place)).is_ok()));
+                receiver
+            })
+            .collect();
+        let mut films = files.iter().zip(1..).zip(judged.iter().cycle());
+        films.try_for_each(|((file, serial), judged)| take(serial, file, judged.recv().unwrap_or_else(|_| failed())))
     })
 }
 
