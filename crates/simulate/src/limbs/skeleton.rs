@@ -2,8 +2,6 @@
 
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 use super::solid::Body;
 use crate::geometry::grid::Grid;
 use crate::geometry::mesh::Mesh;
@@ -113,11 +111,13 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Meshes the bones of a part, in parallel; a bone for which `replacement` has a mesh takes that one.
-    pub(crate) fn new(part: Part, replacement: impl Fn(&str) -> Option<Mesh> + Sync) -> Self {
+    /// Meshes the bones of a part; a bone for which `replacement` has a mesh takes that one.
+    pub(crate) fn new(part: Part, replacement: impl Fn(&str) -> Option<Mesh>) -> Self {
+        // One after the other: films are made in rayon's threads, and one of them that waited here for the others could itself begin
+        // another film of this part and wait for its own end ([`prepared`]).
         let bones = part
             .bones
-            .par_iter()
+            .iter()
             .map(|bone| match replacement(&bone.name) {
                 Some(mesh) => from_surface(bone, mesh),
                 None => meshed(bone),
