@@ -29,6 +29,10 @@ fn fractures_are_labeled_and_boxed_inside_the_film() {
             let fracture = film.truth.fracture.expect("a fracture was asked for");
             assert!(film.truth.label);
             assert_eq!(fracture.kind, expected);
+            let (of_neck, classes) = (kind == FilmKind::FemoralNeck, fracture.classes);
+            assert_eq!((classes.garden.is_some(), classes.pauwels.is_some()), (of_neck, of_neck), "{classes:?}");
+            assert_eq!(classes.ao.starts_with("AO 31B"), of_neck, "{classes:?}");
+            assert!(classes.pauwels.is_none_or(|angle| (0.0..=90.0).contains(&angle)), "{classes:?}");
             let [x, y, w, h] = fracture.bbox;
             assert!(
                 x >= 0.0 && y >= 0.0 && x + w <= film.width as f32 && y + h <= film.height as f32,

@@ -99,6 +99,7 @@ pub(crate) fn pelvis_with(
         accessories::annotation::draw(&mut notes, &mut display, view.width, view.height, letter, domain.clutter);
     let fracture = fracture.map(|fracture| SimulatedFracture {
         kind: fracture.kind,
+        classes: fracture.classes,
         side: patient.index_side,
         displacement,
         bbox: bounding_box(&view, &faces),

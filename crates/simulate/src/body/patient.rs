@@ -95,12 +95,12 @@ impl Patient {
         let pelvis = PelvisFit::draw(rng, pelvis_scale, female, age, variation);
         let body = BodyShape::draw(rng, pelvis.half_distance, female, age, variation);
         let version = normal(rng, 12.0, 8.0);
-        let both = normal(rng, 11.0, 12.0 * s);
+        let both = normal(rng, 15.0, 13.0 * s);
         let legs = [0, 1].map(|_| {
             let alone =
                 if chance(rng, 0.2 * variation) { uniform(rng, -10.0, 48.0) } else { normal(rng, 0.0, 7.0 * s) };
             let spread =
-                if chance(rng, 0.22 * variation) { uniform(rng, 0.0, 34.0) } else { normal(rng, -3.0, 4.5 * s) };
+                if chance(rng, 0.22 * variation) { uniform(rng, 0.0, 34.0) } else { normal(rng, -5.5, 4.5 * s) };
             LegPose {
                 rotation: (version + both + alone).clamp(-30.0, 75.0),
                 abduction: spread,

@@ -315,7 +315,7 @@ impl FemurShape {
         let grown = (medial * smoothstep(14.0, -0.6 * self.flare, q.y)
             + (1.0 - medial) * smoothstep(0.0, -self.flare, q.y))
             * (1.0 - 0.85 * medial * off);
-        let shell = 0.55 - 0.15 * smoothstep(-5.0, 15.0, q.y);
+        let shell = 0.42 - 0.12 * smoothstep(-5.0, 15.0, q.y);
         let base = shell + (wall - shell) * grown;
         // The neck is thick below (calcar) and thin above, the head's shell thinner still.
         let n = self.neck_axis();
@@ -341,7 +341,8 @@ impl FemurShape {
         let trochanter = smoothstep(-4.0, 10.0, q.x) * smoothstep(-40.0, -10.0, q.y);
         let head = smoothstep(1.05, 0.8, p.length() / self.head_radius);
         let left = self.left();
-        let bone = 0.1 + 0.02 * self.singh - 0.035 * trochanter - 0.025 * head
+        let bone = 0.1 + 0.02 * self.singh - 0.035 * trochanter
+            + 0.06 * head
             + 0.1 * compressive * left[0]
             + 0.085 * tensile * left[1]
             + 0.045 * secondary * left[2]

@@ -25,11 +25,24 @@ pub enum Severity {
     Complete,
 }
 
+/// What surgeons call a fracture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Classes {
+    /// Garden's stage of a fracture of the neck.
+    pub garden: Option<&'static str>,
+    /// The class of AO/OTA; `AO 32` where a fracture begins below the lesser trochanter.
+    pub ao: &'static str,
+    /// Pauwels' angle of a fracture of the neck: its line against the horizontal with the shaft upright, degrees.
+    pub pauwels: Option<f32>,
+}
+
 /// A fracture yet to be made.
 #[derive(Clone, Debug)]
 pub struct Fracture {
     /// Neck or trochanteric.
     pub kind: FractureType,
+    /// What surgeons call it.
+    pub classes: Classes,
     /// How far the fragments have come apart.
     pub severity: Severity,
     center: Vec3,
@@ -112,7 +125,9 @@ impl Fracture {
         );
         let k = shape.scale();
         // Subcapital, transcervical, basicervical.
-        let place = choose(rng, &[(0.72, 0.5), (0.52, 0.33), (0.36, 0.17)]) + uniform(rng, -0.07, 0.07);
+        let (place, ao) =
+            choose(rng, &[((0.72, "AO 31B1"), 0.5), ((0.52, "AO 31B2"), 0.33), ((0.36, "AO 31B3"), 0.17)]);
+        let place = place + uniform(rng, -0.07, 0.07);
         let center = shape.on_neck(place, 0.0);
         let axis = shape.neck_axis();
         let tilt = uniform(rng, -24.0, 20.0);
@@ -174,8 +189,16 @@ impl Fracture {
                 )
             }
         };
+        let garden = match severity {
+            Severity::Impacted => "Garden I",
+            Severity::Hairline => "Garden II",
+            Severity::Partial => "Garden III",
+            Severity::Complete => "Garden IV",
+        };
+        let pauwels = normal.x.abs().atan2(normal.y.abs()).to_degrees();
         Self {
             kind: FractureType::FemoralNeck,
+            classes: Classes { garden: Some(garden), ao, pauwels: Some(pauwels) },
             severity,
             center,
             normal,
@@ -202,14 +225,14 @@ impl Fracture {
             ],
         );
         // 31-A1/A2: from the greater to the lesser trochanter; 31-A3: reverse oblique or transverse; and subtrochanteric spirals.
-        let (high, low) = choose(
+        let (high, low, ao) = choose(
             rng,
             &[
-                ((v(23.0, 24.0, 0.0), v(-24.0, -13.0, 0.0)), 0.42),
-                ((v(25.0, 8.0, 0.0), v(-23.0, -26.0, 0.0)), 0.28),
-                ((v(-23.0, -6.0, 0.0), v(19.0, -36.0, 0.0)), 0.12),
-                ((v(18.0, -26.0, 0.0), v(-19.0, -58.0, 0.0)), 0.10),
-                ((v(-20.0, -28.0, 0.0), v(17.0, -86.0, 0.0)), 0.08),
+                ((v(23.0, 24.0, 0.0), v(-24.0, -13.0, 0.0), "AO 31A1"), 0.42),
+                ((v(25.0, 8.0, 0.0), v(-23.0, -26.0, 0.0), "AO 31A1"), 0.28),
+                ((v(-23.0, -6.0, 0.0), v(19.0, -36.0, 0.0), "AO 31A3"), 0.12),
+                ((v(18.0, -26.0, 0.0), v(-19.0, -58.0, 0.0), "AO 32"), 0.10),
+                ((v(-20.0, -28.0, 0.0), v(17.0, -86.0, 0.0), "AO 32"), 0.08),
             ],
         );
         let jitter = |rng: &mut FilmRng, p: Vec3| shape.neck_base() + (p + v(0.0, uniform(rng, -6.0, 6.0), 0.0)) * k;
@@ -288,8 +311,11 @@ impl Fracture {
             );
             (uniform(rng, 20.0, 32.0) * k, turn)
         });
+        // A2: a third fragment behind, with the lesser trochanter.
+        let ao = if ao == "AO 31A1" && lesser.is_some() { "AO 31A2" } else { ao };
         Self {
             kind: FractureType::Trochanteric,
+            classes: Classes { garden: None, ao, pauwels: None },
             severity,
             center,
             normal,

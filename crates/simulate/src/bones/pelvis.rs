@@ -8,8 +8,9 @@
 //! (VSDFullBodyBoneModels v2, Fischer 2023), in units of the head's radius: hip centers 7.4 apart, lowest point of the ischium 2.7
 //! below them, iliac crest 6.4 above, anterior superior spine 2.8 above, blade 0.25 thick in its middle and 0.65 at the rims, inner
 //! wall of the socket 1.45 medial of the center; in women the symphysis lies 0.6 lower and the tuberosities 0.35 farther apart
-//! on each side than in men. Acetabular inclination 40 ± 5°, anteversion 15–20° (Murray, J Bone Joint Surg Br 1993); joint space
-//! 3–5 mm (Lequesne et al., Ann Rheum Dis 2004).
+//! on each side than in men. The inner wall of the true pelvis is most medial at the brim in front, by 0.2 to 0.4 more than at the
+//! column behind, and steps back by 0.3 at the greater notch (the test has the table). Acetabular inclination 40 ± 5°, anteversion
+//! 15–20° (Murray, J Bone Joint Surg Br 1993); joint space 3–5 mm (Lequesne et al., Ann Rheum Dis 2004).
 
 use rand::SeedableRng;
 
@@ -89,7 +90,7 @@ impl PelvisFit {
             depth: 1.0 + normal(rng, 0.0, 0.05 * s),
             arch: 8.0 * female - 4.0 + normal(rng, 0.0, 3.0 * s),
             pubis: 12.0 * female - 6.0 + normal(rng, 0.0, 3.0 * s),
-            fraction: (0.085 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.03, 0.18),
+            fraction: (0.11 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.025)).clamp(0.04, 0.22),
             waves,
             asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
         }
@@ -164,7 +165,7 @@ impl PelvisShape {
     /// The implicit function of the left hip bone.
     #[must_use]
     pub fn hip_bone(&self) -> Skeleton {
-        const NODES: [Node; 62] = [
+        const NODES: [Node; 67] = [
             node(8.0, 30.0, 13.0, 9.0),      // 0 roof, front
             node(-4.0, 31.0, -15.0, 10.0),   // 1 roof, back
             node(10.0, 34.0, 30.0, 6.5),     // 2 anterior inferior spine, foot
@@ -177,38 +178,38 @@ impl PelvisShape {
             node(0.0, 137.0, -25.0, 4.6),    // 9 crest, top
             node(-18.0, 130.0, -45.0, 5.2),  // 10 crest
             node(-30.0, 115.0, -61.0, 6.2),  // 11 crest, back
-            node(-37.0, 96.0, -68.0, 6.6),   // 12 posterior superior spine
-            node(-33.0, 68.0, -58.0, 6.0),   // 13 posterior inferior spine
-            node(-16.0, 49.0, -33.0, 5.5),   // 14 greater notch
-            node(-33.0, 98.0, -50.0, 9.0),   // 15 auricular surface, top
-            node(-29.0, 78.0, -45.0, 8.5),   // 16 auricular surface
+            node(-37.0, 94.0, -69.0, 7.2),   // 12 posterior superior spine
+            node(-29.5, 56.5, -58.0, 5.0),   // 13 posterior inferior spine
+            node(-14.5, 51.0, -37.0, 5.2),   // 14 greater notch
+            node(-33.0, 98.0, -50.0, 9.5),   // 15 auricular surface, top
+            node(-30.0, 78.0, -46.0, 9.5),   // 16 auricular surface
             node(-16.0, 40.0, -8.0, 6.5),    // 17 arcuate line, middle
-            node(-22.0, 55.0, -30.0, 7.5),   // 18 arcuate line, back
-            node(22.0, 92.0, 6.0, 2.6),      // 19 blade, front
+            node(-22.5, 64.0, -26.0, 8.0),   // 18 arcuate line, back
+            node(22.0, 92.0, 6.0, 3.0),      // 19 blade, front
             node(0.0, 96.0, -16.0, 2.7),     // 20 blade, middle
             node(8.0, 116.0, -13.0, 2.8),    // 21 blade, top
-            node(20.0, 72.0, 20.0, 4.5),     // 22 blade, front, low
-            node(0.0, 68.0, -7.0, 5.0),      // 23 blade, middle, low
+            node(20.0, 72.0, 20.0, 5.4),     // 22 blade, front, low
+            node(-1.0, 68.0, -8.0, 6.6),     // 23 blade, middle, low
             node(8.0, 54.0, 14.0, 6.0),      // 24 wing, low
-            node(-8.0, 52.0, -16.0, 8.0),    // 25 wing, low, back
-            node(-22.0, 29.0, 4.0, 6.5),     // 26 arcuate line, front
-            node(-27.0, 18.0, 12.0, 6.3),    // 27 pelvic brim
+            node(-8.0, 53.0, -16.0, 9.0),    // 25 wing, low, back
+            node(-19.5, 30.0, 3.0, 6.5),     // 26 arcuate line, front
+            node(-25.5, 18.0, 12.0, 6.3),    // 27 pelvic brim
             node(-22.0, 13.0, 23.0, 7.0),    // 28 iliopubic eminence
-            node(-37.0, 1.0, 28.0, 7.2),     // 29 superior ramus
-            node(-51.0, -8.0, 33.0, 6.2),    // 30 superior ramus
-            node(-62.0, -14.0, 36.0, 6.2),   // 31 pubic body, lateral
+            node(-37.0, 0.5, 28.0, 6.4),     // 29 superior ramus
+            node(-51.0, -10.0, 33.0, 6.2),   // 30 superior ramus
+            node(-60.0, -17.0, 34.0, 7.0),   // 31 pubic body, lateral
             node(-74.0, -19.0, 37.0, 7.0),   // 32 symphysis, top
             node(-73.5, -34.5, 18.0, 6.6),   // 33 symphysis, bottom
             node(-58.0, -10.0, 41.0, 3.4),   // 34 pubic tubercle
-            node(-67.0, -38.5, 10.0, 5.6),   // 35 inferior ramus
-            node(-58.5, -44.0, -2.0, 6.2),   // 36 inferior ramus
+            node(-65.0, -38.5, 10.0, 5.2),   // 35 inferior ramus
+            node(-57.0, -44.0, -2.0, 6.0),   // 36 inferior ramus
             node(-48.0, -47.0, -13.0, 7.4),  // 37 ischial ramus
             node(-36.0, -48.5, -28.0, 9.5),  // 38 tuberosity, front
             node(-24.0, -43.0, -40.0, 11.0), // 39 tuberosity
             node(-19.0, -29.0, -43.0, 12.0), // 40 tuberosity, top
             node(-17.0, -15.0, -37.0, 12.0), // 41 ischium
-            node(-19.0, 4.0, -33.0, 11.5),   // 42 posterior column
-            node(-19.0, 22.0, -30.0, 10.0),  // 43 posterior column, top
+            node(-17.0, 4.0, -33.0, 11.5),   // 42 posterior column
+            node(-14.5, 22.0, -30.0, 10.0),  // 43 posterior column, top
             node(-27.0, 2.0, -40.0, 6.0),    // 44 ischial spine's foot
             node(-33.0, 0.0, -49.0, 2.8),    // 45 ischial spine
             node(-28.5, 10.0, 0.0, 3.2),     // 46 plate, top
@@ -216,19 +217,24 @@ impl PelvisShape {
             node(-28.5, -18.0, -10.0, 4.0),  // 48 plate, low
             node(-31.0, 0.0, 13.0, 3.4),     // 49 plate, front
             node(-14.0, -23.0, -18.0, 6.0),  // 50 lower rim, back
-            node(-33.0, -8.0, 20.0, 5.0),    // 51 obturator crest
+            node(-35.0, -9.0, 17.0, 4.6),    // 51 obturator crest
             node(-26.0, -6.0, -26.0, 6.0),   // 52 posterior column, medial
-            node(41.5, 92.0, 32.0, 4.6),     // 53 crest, between
-            node(44.0, 111.0, 14.0, 4.8),    // 54 crest, between
+            node(41.5, 92.0, 32.0, 5.2),     // 53 crest, between
+            node(44.0, 111.0, 14.0, 5.4),    // 54 crest, between
             node(31.5, 128.5, -2.0, 4.2),    // 55 crest, between
             node(11.5, 138.5, -17.0, 4.3),   // 56 crest, between
             node(-9.0, 135.0, -35.0, 4.8),   // 57 crest, between
             node(19.0, 52.0, 45.0, 4.0),     // 58 edge below the front spine
             node(31.0, 73.0, 47.0, 4.6),     // 59 crest, between
-            node(-68.0, -31.0, 22.0, 5.0),   // 60 pubic body, low
+            node(-64.5, -30.0, 24.0, 7.2),   // 60 pubic body, low
             node(-30.5, -31.0, -24.0, 7.0),  // 61 ischium, front
+            node(16.0, 58.0, 8.0, 6.0),      // 62 pillar, foot
+            node(33.0, 100.0, 20.0, 6.4),    // 63 pillar
+            node(6.0, 2.0, -29.0, 3.0),      // 64 posterior wall
+            node(-13.0, 5.0, 25.0, 4.5),     // 65 anterior wall
+            node(-50.0, -15.0, 19.0, 4.4),   // 66 superior ramus, back
         ];
-        const SLABS: [[usize; 3]; 60] = [
+        const SLABS: [[usize; 3]; 72] = [
             [32, 33, 60],
             [31, 32, 60],
             [33, 60, 35],
@@ -289,6 +295,18 @@ impl PelvisShape {
             [27, 46, 49],
             [42, 44, 41],
             [49, 51, 47],
+            [62, 63, 22],
+            [62, 63, 19],
+            [63, 6, 19],
+            [63, 53, 22],
+            [42, 43, 64],
+            [41, 42, 64],
+            [50, 41, 64],
+            [28, 0, 65],
+            [28, 51, 65],
+            [29, 51, 66],
+            [29, 30, 66],
+            [30, 31, 66],
         ];
         let nodes = NODES.map(|n| Node { center: n.center + self.hip(), ..n });
         let mut bone = Skeleton::new();
@@ -320,19 +338,25 @@ impl PelvisShape {
             return d;
         }
         let cavity = q.length() - self.cavity;
-        let fossa = (q - v(-9.0, -5.0, 0.0)).length() - 18.0;
+        let fossa = (q - v(-8.5, -5.0, 0.0)).length() - 17.3;
         let notch = {
-            let (a, b) = (v(-10.0, -14.0, 4.0), v(-12.0, -38.0, 10.0));
+            let (a, b) = (v(-8.0, -16.0, 5.0), v(-12.0, -38.0, 10.0));
             let t = ((q - a).dot(b - a) / (b - a).dot(b - a)).clamp(0.0, 1.0);
-            (q - a.lerp(b, t)).length() - 8.0
+            (q - a.lerp(b, t)).length() - 5.5
         };
-        let (i, a) = (self.opening[0].to_radians(), self.opening[1].to_radians());
-        let outwards = v(i.cos() * a.cos(), -i.sin() * a.cos(), a.sin());
         // Beyond the rim, only bone near the head is removed; the columns stay.
-        let rim = (0.6 * self.overhang - q.dot(outwards)).max(q.length() - self.cavity - 9.0);
+        let rim = self.within_rim(q).max(q.length() - self.cavity - 9.0);
         // The walls thin out towards their edges, which are therefore faint.
         let walled = smooth_max(d, -rim, 9.0);
         smooth_max(walled, -cavity.min(fossa).min(notch), 2.0)
+    }
+
+    /// How far a point, from the hip's center, lies inward of the plane of the opening; the wall in front ends 3 mm short of that plane.
+    fn within_rim(&self, q: Vec3) -> f32 {
+        let (i, a) = (self.opening[0].to_radians(), self.opening[1].to_radians());
+        let outwards = v(i.cos() * a.cos(), -i.sin() * a.cos(), a.sin());
+        let front = smoothstep(-2.0, 12.0, q.z) * smoothstep(20.0, 8.0, q.y);
+        0.6 * self.overhang - 3.0 * front - q.dot(outwards)
     }
 
     /// Cortical thickness of the hip bone at a point, millimeters.
@@ -342,7 +366,7 @@ impl PelvisShape {
         let direction = q.unit();
         let roof = smoothstep(0.45, 0.85, direction.y) * smoothstep(-0.6, 0.0, direction.x);
         let brim = {
-            let line = [v(-24.0, 58.0, -34.0), v(-20.0, 38.0, -4.0), v(-32.0, 18.0, 12.0), v(-54.0, -6.0, 36.0)];
+            let line = [v(-18.0, 60.0, -30.0), v(-21.0, 36.0, -4.0), v(-28.0, 18.0, 12.0), v(-52.0, -8.0, 34.0)];
             let mut least = f32::MAX;
             for pair in line.windows(2) {
                 let t =
@@ -352,8 +376,11 @@ impl PelvisShape {
             smoothstep(13.0, 4.0, least)
         };
         let plate = smoothstep(-26.0, -29.0, q.x) * smoothstep(-30.0, -20.0, q.y) * smoothstep(30.0, 15.0, q.y);
-        let base = 1.0 - 0.3 * smoothstep(45.0, 90.0, p.y);
-        (base + near_socket * (0.5 * roof - 0.15) + 0.6 * brim.max(plate)) * self.cortex
+        let base = 0.72 - 0.15 * smoothstep(45.0, 90.0, p.y);
+        // The edges of the walls are thin, but for the roof's.
+        let edge = smoothstep(8.0, 2.0, self.within_rim(q).abs()) * smoothstep(0.8, 0.5, direction.y);
+        let thick = base + near_socket * (1.5 * roof - 0.4 * (1.0 - roof)) + 0.35 * brim.max(plate);
+        thick * (1.0 - 0.65 * near_socket * edge) * self.cortex
     }
 
     /// The outer surface of the left hip bone and the inner surface of its cortex.
@@ -393,8 +420,8 @@ pub fn hip_bone_density(p: [f32; 2]) -> f32 {
         let t = ((to[0] * d[0] + to[1] * d[1]) / (d[0] * d[0] + d[1] * d[1])).clamp(0.0, 1.0);
         (-((to[0] - t * d[0]).powi(2) + (to[1] - t * d[1]).powi(2)) / (width * width)).exp()
     };
-    1.0 + 0.55 * spot(-2.0, 33.0, 18.0, 12.0)
-        + 0.45 * along([-8.0, 34.0], [-30.0, 84.0], 13.0)
+    1.0 + 1.1 * spot(-2.0, 34.0, 22.0, 18.0)
+        + 0.9 * along([-8.0, 34.0], [-30.0, 84.0], 16.0)
         + 0.25 * along([-24.0, 10.0], [-22.0, -40.0], 12.0)
         - 0.4 * spot(4.0, 98.0, 22.0, 24.0)
         - 0.2 * spot(-50.0, -20.0, 25.0, 25.0)
@@ -434,6 +461,37 @@ mod tests {
         let (low, high) = PelvisShape::numbered(0).hip_bone().bounding_box();
         assert!((2.3..3.0).contains(&(-low.y / 22.0)), "{low:?}");
         assert!((6.0..6.9).contains(&(high.y / 22.0)), "{high:?}");
+    }
+
+    /// Inner wall of the true pelvis on eighteen hip bones of nine adults in CT pose (VSDFullBodyBoneModels v2): the most medial
+    /// point within 3 mm, millimeters from the hip's center, at levels `y` and depths `z` of a pelvis with heads of 22 mm
+    /// (testdata/inner_wall.py).
+    #[test]
+    fn the_inner_wall_lies_where_adults_have_it() {
+        const DEPTHS: [f32; 7] = [-30.0, -24.0, -18.0, -12.0, -6.0, 0.0, 6.0];
+        const MEASURED: [(f32, [f32; 7]); 6] = [
+            (62.0, [-32.0, -31.0, -28.0, -24.0, -17.0, -7.0, 0.0]),
+            (40.0, [-19.0, -21.0, -21.0, -22.0, -23.0, -23.0, -21.0]),
+            (32.0, [-22.0, -22.0, -22.0, -23.0, -24.0, -25.0, -26.0]),
+            (24.0, [-24.0, -24.0, -24.0, -25.0, -26.0, -28.0, -29.0]),
+            (8.0, [-28.0, -28.0, -28.0, -29.0, -30.0, -32.0, -34.0]),
+            (-8.0, [-30.0, -30.0, -31.0, -32.0, -33.0, -33.0, -33.0]),
+        ];
+        let shape = PelvisShape::numbered(1);
+        let bone = shape.hip_bone();
+        for (y, wall) in MEASURED {
+            for (z, measured) in DEPTHS.into_iter().zip(wall) {
+                let near = [-2.5, 0.0, 2.5].map(|dy| [-2.5, 0.0, 2.5].map(|dz| (y + dy, z + dz)));
+                let inside = |x: f32| {
+                    near.as_flattened().iter().any(|(y, z)| {
+                        let p = shape.hip() + v(x, *y, *z);
+                        shape.carve(bone.distance(p), p) < 0.0
+                    })
+                };
+                let medial = (-60..10).map(|x| x as f32).find(|x| inside(*x)).expect("bone on every line");
+                assert!((medial - measured).abs() < 6.0, "y {y} z {z}: {medial} mm, measured {measured}");
+            }
+        }
     }
 
     #[test]

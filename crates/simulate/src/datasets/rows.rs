@@ -39,7 +39,19 @@ impl FilmRows {
                 let hardware =
                     truth.hardware.map_or_else(String::new, |(kind, side)| format!("{} {side}", hardware_name(kind)));
                 let displacement = truth.fracture.map_or_else(String::new, |f| format!("{:.1}", f.displacement));
-                row.extra = [("hardware".to_owned(), hardware), ("displacement_mm".to_owned(), displacement)].into();
+                let classes = truth.fracture.map(|fracture| fracture.classes);
+                let class = classes.map_or("", |classes| classes.garden.unwrap_or(classes.ao));
+                let pauwels =
+                    classes.and_then(|classes| classes.pauwels).map_or_else(String::new, |a| format!("{a:.0}"));
+                row.extra = [
+                    ("hardware", hardware),
+                    ("displacement_mm", displacement),
+                    ("classification", class.to_owned()),
+                    ("ao_ota", classes.map_or("", |classes| classes.ao).to_owned()),
+                    ("pauwels_degrees", pauwels),
+                ]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into();
             }
         }
         let boxed = truth.fracture.filter(|f| f.bbox[2] > 0.0 && f.bbox[3] > 0.0).map(|f| {

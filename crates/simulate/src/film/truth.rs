@@ -2,6 +2,8 @@
 
 use coxa_schema::{BodyPart, FractureType, Sex, Side};
 
+use crate::bones::fracture::Classes;
+
 /// Metal in a hip from an earlier operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hardware {
@@ -30,6 +32,8 @@ impl Hardware {
 pub struct SimulatedFracture {
     /// Neck or trochanteric.
     pub kind: FractureType,
+    /// What surgeons call it.
+    pub classes: Classes,
     /// The patient's side.
     pub side: Side,
     /// Largest movement of a fragment at the fracture surface, millimeters; 0 for a hairline.
