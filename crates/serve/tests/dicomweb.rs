@@ -5,7 +5,7 @@ use coxa_serve::config::Role;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::support::{Film, Running, client};
+use super::support::{Film, Running, client, hip};
 
 async fn node_with(films: &[&Film]) -> Running {
     let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
@@ -91,13 +91,14 @@ async fn objects_metadata_frames_and_pictures_are_given() {
     }
 
     let metadata: Value = node.json(&format!("{base}/metadata")).await;
-    assert_eq!(metadata[0]["00280010"]["Value"][0], 160);
+    assert_eq!(metadata[0]["00280010"]["Value"][0], hip().height);
     assert!(metadata[0]["7FE00010"]["BulkDataURI"].as_str().unwrap().ends_with("/frames/1"));
     assert!(metadata[0]["7FE00010"].get("InlineBinary").is_none());
 
     let frame = get(&format!("{base}/frames/1"), "multipart/related; type=\"application/octet-stream\"").await;
     let frame = frame.bytes().await.unwrap();
-    assert!(frame.len() > 160 * 160 * 2 && frame.len() < 160 * 160 * 2 + 400);
+    let length = hip().pixels.len() * 2;
+    assert!(frame.len() > length && frame.len() < length + 400);
     assert_eq!(get(&format!("{base}/frames/2"), "*/*").await.status(), 404);
     assert_eq!(get(&format!("{base}/frames/0"), "*/*").await.status(), 400);
 

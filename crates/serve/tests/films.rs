@@ -8,7 +8,7 @@ use dicom_core::{DataElement, PrimitiveValue};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileDicomObject, InMemDicomObject};
 
-use super::support::{Film, Running};
+use super::support::{Film, Running, hip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn films_are_read_or_not_and_the_reason_is_told() {
@@ -77,7 +77,7 @@ fn photograph() -> Film {
         set(object, tags::HIGH_BIT, VR::US, 7u16);
         set(object, tags::PLANAR_CONFIGURATION, VR::US, 0u16);
         set(object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB");
-        let colors: Vec<u8> = (0..160 * 160usize).flat_map(|i| [(i % 160) as u8, (i / 160) as u8, 90]).collect();
+        let colors: Vec<u8> = (0..hip().pixels.len()).flat_map(|i| [(i % 160) as u8, (i / 160) as u8, 90]).collect();
         set(object, tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(colors.into()));
     })
 }

@@ -23,7 +23,7 @@ async fn node() -> Running {
 
 /// A film with what became of it; its row.
 pub async fn film(node: &Running, seed: &str, change: impl FnOnce(&mut NewFilm), outcome: Option<Outcome>) -> i64 {
-    let made = Film::new(seed, 0);
+    let made = Film::stripes(seed);
     let kept = node.app.store.put(&made.bytes).await.unwrap();
     let (home, uid) = (node.app.config.node_name(), |number: usize| format!("2.25.{number}{}", seed.len()));
     let mut new = NewFilm {
@@ -395,7 +395,7 @@ async fn a_film_comes_as_a_picture_and_as_values() {
     assert_eq!(values.len(), 64 + 65_536 + 2 * 160 * 160);
     let grade = |i: usize| u16::from_le_bytes(values[64 + 65_536 + 2 * i..][..2].try_into().unwrap());
     assert_eq!((grade(0), grade(159), grade(160)), (1, 65_535, 1));
-    let shown = coxa_imaging::read_bytes(&Film::new("A", 0).bytes, "a film").unwrap();
+    let shown = coxa_imaging::read_bytes(&Film::stripes("A").bytes, "a film").unwrap();
     for i in 0..160 {
         assert_eq!(values[64 + usize::from(grade(i))], (shown.pixels()[i] + 0.5) as u8, "{i}");
     }

@@ -1,6 +1,7 @@
 //! A node in a folder of its own, films for it, and a client.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use coxa_dicom::dx::{self, AnatomicRegion, DxOptions, NO_DATE, Projection};
@@ -10,6 +11,7 @@ use coxa_serve::db::{NewPerson, NewSession};
 use coxa_serve::people::Role;
 use coxa_serve::people::session::{Stage, form_token, stored};
 use coxa_serve::{Config, Node};
+use coxa_simulate::{Domain, FilmKind, FilmOptions, SimulatedFilm};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -228,25 +230,51 @@ pub struct Film {
     pub uid: String,
 }
 
+/// What films show that are to be read: the gate refuses what is no hip.
+pub fn hip() -> &'static SimulatedFilm {
+    static HIP: LazyLock<SimulatedFilm> = LazyLock::new(|| {
+        let domain = Domain { variation: 0.0, hardware: 0.0, close_up: 0.0, clutter: 0.0 };
+        coxa_simulate::pelvis(1, 0, &FilmOptions { size: 192, kind: FilmKind::Normal, domain })
+    });
+    &HIP
+}
+
 impl Film {
-    /// A small film of stripes; the same seed gives the same UIDs, another shade other pixels.
+    /// A small film of [`hip`]; the same seed gives the same UIDs, another shade other pixels.
     pub fn new(seed: &str, shade: u16) -> Self {
-        Self::of(seed, shade, AnatomicRegion::Pelvis, Laterality::Both)
+        Self::of_hip(seed, shade, AnatomicRegion::Pelvis, Laterality::Both)
     }
 
     /// A film that by its header is no hip.
     pub fn knee(seed: &str) -> Self {
-        Self::of(seed, 0, AnatomicRegion::Knee, Laterality::Left)
+        Self::of_hip(seed, 0, AnatomicRegion::Knee, Laterality::Left)
     }
 
-    fn of(seed: &str, shade: u16, body_part: AnatomicRegion, laterality: Laterality) -> Self {
-        let pixels: Vec<u16> = (0..160u32 * 160).map(|i| ((i % 160) as u16 * 20 + shade) % 4096).collect();
+    /// A film of 160 × 160 pixels, each row 0, 20, 40 … 3,180, which is no picture of a hip.
+    pub fn stripes(seed: &str) -> Self {
+        let pixels: Vec<u16> = (0..160 * 160).map(|i| i % 160 * 20).collect();
+        Self::of(seed, [160, 160], &pixels, AnatomicRegion::Pelvis, Laterality::Both)
+    }
+
+    fn of_hip(seed: &str, shade: u16, body_part: AnatomicRegion, laterality: Laterality) -> Self {
+        let hip = hip();
+        let pixels: Vec<u16> = coxa_simulate::display8(hip).iter().map(|p| u16::from(*p) * 15 + shade).collect();
+        Self::of(seed, [hip.height, hip.width], &pixels, body_part, laterality)
+    }
+
+    fn of(
+        seed: &str,
+        [rows, columns]: [usize; 2],
+        pixels: &[u16],
+        body_part: AnatomicRegion,
+        laterality: Laterality,
+    ) -> Self {
         let options = DxOptions {
-            rows: 160,
-            columns: 160,
+            rows,
+            columns,
             bits_stored: 12,
             monochrome1: false,
-            pixels: &pixels,
+            pixels,
             window: None,
             spacing_mm: 2.0,
             view_position: Projection::AnteroPosterior,
