@@ -161,7 +161,7 @@ pub fn deidentify_files(
     let identified = identified.map(|folder| IdentifiedFolder::create(folder, out)).transpose()?;
     let mut origins = Origins::open(out)?;
     let mut list = WithheldList { films: files.len(), withheld: Vec::new() };
-    in_order(deidentifier, files, threads.max(1), |serial, path, Judged { origin, film }| {
+    in_order(deidentifier, files, threads, |serial, path, Judged { origin, film }| {
         if film.is_err() && !origin.is_empty() {
             origins.remove_films_of(&origin, out)?;
         }
@@ -237,17 +237,17 @@ fn in_order(
     threads: usize,
     mut take: impl FnMut(usize, &Path, Judged) -> Result<(), DeidentifyError>,
 ) -> Result<(), DeidentifyError> {
-    let judge = |file: &Path, serial: usize| match read(file) {
+    let threads = threads.clamp(1, files.len().max(1));
+    let failed = || Withheld::Malformed("it cannot be processed");
+    let judge = |place: usize| match read(&files[place]) {
         Err(reason) => Judged { origin: String::new(), film: Err(reason) },
-        Ok(bytes) => Judged {
-            origin: deidentifier.key().origin(&bytes),
-            film: deidentifier.deidentify_reviewed(&bytes, deidentifier.decisions().of(serial)),
-        },
+        Ok(bytes) => {
+            let decisions = deidentifier.decisions().of(place + 1);
+            // A film that makes the program panic is withheld, and the others go on.
+            let film = catch_unwind(AssertUnwindSafe(|| deidentifier.deidentify_reviewed(&bytes, decisions)));
+            Judged { origin: deidentifier.key().origin(&bytes), film: film.unwrap_or_else(|_| Err(failed())) }
+        }
     };
-    // A film that makes the program panic is withheld, and the others go on.
-    let failed = || Judged { origin: String::new(), film: Err(Withheld::Malformed("it cannot be processed")) };
-    let judge =
-        |place: usize| catch_unwind(AssertUnwindSafe(|| judge(&files[place], place + 1))).unwrap_or_else(|_| failed());
     thread::scope(|scope| {
         // Each thread is at most two films ahead of what was taken, so that memory holds few.
         let judged: Vec<_> = (0..threads)
@@ -259,7 +259,10 @@ fn in_order(
             })
             .collect();
         let mut films = files.iter().zip(1..).zip(judged.iter().cycle());
-        films.try_for_each(|((file, serial), judged)| take(serial, file, judged.recv().unwrap_or_else(|_| failed())))
+        films.try_for_each(|((file, serial), judged)| {
+            let lost = |_| Judged { origin: String::new(), film: Err(failed()) };
+            take(serial, file, judged.recv().unwrap_or_else(lost))
+        })
     })
 }
 

@@ -62,6 +62,20 @@ fn threads_change_nothing_and_nothing_names_the_input() {
 }
 
 #[test]
+fn a_report_that_cannot_be_written_ends_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = films(folder.path());
+    let out = folder.path().join("out");
+    let full = |_: Line| Err(std::io::Error::other("no room"));
+    let error = deidentify_files(&deidentifier(), &files, into(&out), 3, None, full).unwrap_err();
+    assert!(matches!(error, DeidentifyError::Io { .. }), "{error}");
+    // What the threads were ahead is not written, and the next run does it.
+    assert!(contents(&out).len() <= 1);
+    assert_eq!(run(&files, &out, 64).0.len(), files.len());
+    assert_eq!(contents(&out).len(), 5);
+}
+
+#[test]
 fn another_key_other_options_and_foreign_folders_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let files = films(folder.path());

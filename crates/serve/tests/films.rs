@@ -100,7 +100,13 @@ async fn no_answer_about_a_chest_a_knee_or_a_photograph_has_a_probability() {
         object.remove_element(tags::ANATOMIC_REGION_SEQUENCE);
         set(object, tags::BODY_PART_EXAMINED, VR::CS, "CHEST");
     });
-    let mut films = vec![(chest, "CHEST"), (Film::knee("a knee"), "knee"), (photograph(), "colors")];
+    // Only the picture of the stripes says that they are no hip.
+    let mut films = vec![
+        (chest, "CHEST"),
+        (Film::knee("a knee"), "knee"),
+        (photograph(), "colors"),
+        (Film::stripes("stripes"), ""),
+    ];
     for (film, _) in &films {
         assert_eq!(node.store(film).await, Status::SUCCESS);
     }

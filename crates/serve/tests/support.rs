@@ -240,7 +240,7 @@ pub fn hip() -> &'static SimulatedFilm {
 }
 
 impl Film {
-    /// A small film of [`hip`]; the same seed gives the same UIDs, another shade other pixels.
+    /// A small film of [`hip`]; the same seed gives the same UIDs, another shade (0 to 270) other pixels.
     pub fn new(seed: &str, shade: u16) -> Self {
         Self::of_hip(seed, shade, AnatomicRegion::Pelvis, Laterality::Both)
     }

@@ -38,7 +38,6 @@ const SHIPPED: &str = "the bundle that comes with the program";
 const SHIPPED_CARD: &str = include_str!("../../shipped/model.json");
 const SHIPPED_WEIGHTS: &[u8] = include_bytes!("../../shipped/model.safetensors");
 const SHIPPED_INT8: &str = include_str!("../../shipped/int8.json");
-/// `null` where the shipped bundle has none.
 const SHIPPED_GATE: &str = include_str!("../../shipped/gate.json");
 /// Digits of a hash that name a bundle in predictions.
 const SHORT_HASH: usize = 16;
@@ -346,6 +345,7 @@ mod tests {
         assert_eq!((card.logits(), card.weights.format), (1, WeightsFormat::Bf16));
         assert!(card.recipe.is_some() && card.metrics.contains_key("validation_auc"));
         assert!(bundle.int8().is_some_and(|int8| !int8.measured_on.is_empty()));
+        assert!(bundle.gate().is_some(), "films of other parts would be read");
         // Nobody's own paths.
         assert!(!SHIPPED_CARD.contains("\"/"), "an absolute path");
     }

@@ -8,8 +8,8 @@
 //! (VSDFullBodyBoneModels v2, Fischer 2023), in units of the head's radius: hip centers 7.4 apart, lowest point of the ischium 2.7
 //! below them, iliac crest 6.4 above, anterior superior spine 2.8 above, blade 0.25 thick in its middle and 0.65 at the rims, inner
 //! wall of the socket 1.45 medial of the center; in women the symphysis lies 0.6 lower and the tuberosities 0.35 farther apart
-//! on each side than in men. The inner wall of the true pelvis is most medial at the brim in front, by 0.2 to 0.4 more than at the
-//! column behind, and steps back by 0.3 at the greater notch (the test has the table). Acetabular inclination 40 ± 5°, anteversion
+//! on each side than in men. The inner wall of the true pelvis is most medial at the brim in front, by 0.1 to 0.3 more than at the
+//! column behind, and steps back by a quarter at the greater notch (testdata/inner_wall). Acetabular inclination 40 ± 5°, anteversion
 //! 15–20° (Murray, J Bone Joint Surg Br 1993); joint space 3–5 mm (Lequesne et al., Ann Rheum Dis 2004).
 
 use rand::SeedableRng;
@@ -465,16 +465,18 @@ mod tests {
 
     /// Inner wall of the true pelvis on eighteen hip bones of nine adults in CT pose (VSDFullBodyBoneModels v2): the most medial
     /// point within 3 mm, millimeters from the hip's center, at levels `y` and depths `z` of a pelvis with heads of 22 mm
-    /// (testdata/inner_wall.py).
+    /// (testdata/inner_wall/make.py).
     #[test]
     fn the_inner_wall_lies_where_adults_have_it() {
         const DEPTHS: [f32; 7] = [-30.0, -24.0, -18.0, -12.0, -6.0, 0.0, 6.0];
-        const MEASURED: [(f32, [f32; 7]); 6] = [
+        const MEASURED: [(f32, [f32; 7]); 8] = [
             (62.0, [-32.0, -31.0, -28.0, -24.0, -17.0, -7.0, 0.0]),
             (40.0, [-19.0, -21.0, -21.0, -22.0, -23.0, -23.0, -21.0]),
             (32.0, [-22.0, -22.0, -22.0, -23.0, -24.0, -25.0, -26.0]),
             (24.0, [-24.0, -24.0, -24.0, -25.0, -26.0, -28.0, -29.0]),
+            (16.0, [-26.0, -26.0, -26.0, -27.0, -28.0, -31.0, -33.0]),
             (8.0, [-28.0, -28.0, -28.0, -29.0, -30.0, -32.0, -34.0]),
+            (0.0, [-29.0, -29.0, -29.0, -31.0, -32.0, -32.0, -34.0]),
             (-8.0, [-30.0, -30.0, -31.0, -32.0, -33.0, -33.0, -33.0]),
         ];
         let shape = PelvisShape::numbered(1);

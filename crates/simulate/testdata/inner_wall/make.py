@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures where the inner wall of the true pelvis lies: the table in crates/simulate/src/bones/pelvis.rs.
 
-Usage: inner_wall.py VSD
+Usage: make.py VSD
 
 VSD holds VSDFullBodyBoneModels v2 (Fischer, Scientific Data 2023) as binary PLY: ID_Hip_L.ply, ID_Hip_R.ply, ID_Femur_L.ply, ID_Femur_R.ply; x to the
 subject's right, y forward, z up, millimeters. For each adult with both femora the heads are fitted by spheres; the hips' axis becomes the x axis
@@ -11,7 +11,7 @@ hip's center; "." where fewer than nine bones have one. Needs numpy.
 import glob, os, sys
 import numpy as np
 
-LEVELS, DEPTHS = (62, 55, 48, 40, 32, 24, 16, 8, 0, -8), range(-30, 13, 6)
+LEVELS, DEPTHS = (62, 55, 48, 40, 32, 24, 16, 8, 0, -8), range(-30, 7, 6)
 
 
 def vertices(path):
