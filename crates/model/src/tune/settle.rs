@@ -56,7 +56,8 @@ pub fn settle(
     let mut card = bundle.card().clone();
     (card.input.size, card.window) = (reading.size, reading.window);
     // Before the films are read, which takes minutes.
-    rule.check().and_then(|()| card.check()).map_err(ModelError::Setting)?;
+    let asked = |reason: String| format!("the rule: {reason}");
+    rule.check().map_err(asked).and_then(|()| card.check()).map_err(ModelError::Setting)?;
     let (mut positive, mut patients) = (Vec::new(), Vec::new());
     let (mut logits, mut peaks) = (Vec::new(), Vec::new());
     let mut outputs = Outputs::new(bundle.parameters(), &card.input, None)?;
