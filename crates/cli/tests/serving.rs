@@ -234,8 +234,8 @@ async fn pacs() -> (Pacs, u16) {
 }
 
 pub fn film(index: usize) -> (Vec<u8>, String) {
-    let domain = Domain { variation: 0.0, hardware: 0.0, close_up: 0.0, clutter: 0.0 };
-    let film = coxa_simulate::pelvis(1, index as u64, &FilmOptions { size: 192, kind: FilmKind::Normal, domain });
+    let plain = FilmOptions { size: 192, kind: FilmKind::Normal, domain: Domain::PLAIN };
+    let film = coxa_simulate::pelvis(1, index as u64, &plain);
     let seed = format!("kill {index}");
     let bytes = to_vec(&DxOptions {
         rows: film.height,

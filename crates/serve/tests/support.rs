@@ -233,8 +233,7 @@ pub struct Film {
 /// What films show that are to be read: the gate refuses what is no hip.
 pub fn hip() -> &'static SimulatedFilm {
     static HIP: LazyLock<SimulatedFilm> = LazyLock::new(|| {
-        let domain = Domain { variation: 0.0, hardware: 0.0, close_up: 0.0, clutter: 0.0 };
-        coxa_simulate::pelvis(1, 0, &FilmOptions { size: 192, kind: FilmKind::Normal, domain })
+        coxa_simulate::pelvis(1, 0, &FilmOptions { size: 192, kind: FilmKind::Normal, domain: Domain::PLAIN })
     });
     &HIP
 }

@@ -95,7 +95,7 @@ fn a_sacrum_from_a_folder_leaves_the_lumbar_spine_where_it_is() {
         n: 4,
         size: 128,
         format: FilmFormat::Png,
-        domain: Domain { variation: 0.0, hardware: 0.0, close_up: 0.0, clutter: 0.0 },
+        domain: Domain::PLAIN,
         anatomy: Some(bones),
         ..DatasetSpec::default()
     };

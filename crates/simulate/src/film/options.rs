@@ -27,6 +27,11 @@ pub struct Domain {
     pub clutter: f32,
 }
 
+impl Domain {
+    /// Pelves of one tidy department: no variation, no metal, no close-ups, no clutter.
+    pub const PLAIN: Self = Self { variation: 0.0, hardware: 0.0, close_up: 0.0, clutter: 0.0 };
+}
+
 impl Default for Domain {
     fn default() -> Self {
         Self { variation: 1.0, hardware: 0.08, close_up: 0.35, clutter: 0.3 }
