@@ -36,6 +36,7 @@ fn keys(dataset: &Dataset, place: usize, is_wrong: bool) -> Vec<&'static str> {
     match film.fracture_type {
         Some(FractureType::FemoralNeck) => keys.push("k"),
         Some(FractureType::Trochanteric) => keys.push("t"),
+        Some(FractureType::Subtrochanteric) => keys.push("s"),
         _ => {}
     }
     match film.side {

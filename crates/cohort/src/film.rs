@@ -94,7 +94,7 @@ impl Film {
     pub(crate) fn contradiction(&self) -> Option<String> {
         let kind = self.fracture_type?;
         match (self.label, kind) {
-            (Label::Absent, FractureType::FemoralNeck | FractureType::Trochanteric) => {
+            (Label::Absent, kind) if kind != FractureType::None => {
                 Some(format!("label 0 (no fracture) but fracture_type {kind}"))
             }
             (Label::Present, FractureType::None) => Some("label 1 (a fracture) but fracture_type none".to_owned()),

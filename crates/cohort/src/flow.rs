@@ -134,6 +134,7 @@ fn outcomes(films: &[&Film]) -> Vec<Counted> {
     let mut outcomes = count(films.iter().map(|film| match (film.label, film.fracture_type) {
         (Label::Present, Some(FractureType::FemoralNeck)) => "femoral neck fracture",
         (Label::Present, Some(FractureType::Trochanteric)) => "trochanteric fracture",
+        (Label::Present, Some(FractureType::Subtrochanteric)) => "subtrochanteric fracture",
         (Label::Present, _) => "fracture, kind not known",
         _ => "no fracture",
     }));

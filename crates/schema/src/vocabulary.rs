@@ -158,7 +158,7 @@ impl fmt::Display for BodyPart {
     }
 }
 
-/// The kind of hip fracture, as the paper's Table 1 counts them.
+/// The kind of hip fracture: the paper's Table 1 counts those of the neck and trochanteric ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FractureType {
     /// No hip fracture.
@@ -167,13 +167,15 @@ pub enum FractureType {
     FemoralNeck,
     /// A trochanteric fracture.
     Trochanteric,
+    /// A fracture that begins below the lesser trochanter.
+    Subtrochanteric,
 }
 
 impl FractureType {
     /// Every kind, in the order of the class indices.
-    pub const ALL: [Self; 3] = [Self::None, Self::FemoralNeck, Self::Trochanteric];
+    pub const ALL: [Self; 4] = [Self::None, Self::FemoralNeck, Self::Trochanteric, Self::Subtrochanteric];
     /// What [`FractureType::parse`] understands, for error messages.
-    pub const EXPECTED: &'static str = "a kind of fracture: none, femoral_neck, trochanteric or empty";
+    pub const EXPECTED: &'static str = "a kind of fracture: none, femoral_neck, trochanteric, subtrochanteric or empty";
 
     /// Reads a kind of fracture, without regard to case; `None` for a spelling that is not known (an empty field is not
     /// a spelling: it means that the kind is not known).
@@ -181,7 +183,8 @@ impl FractureType {
         Some(match text.trim().to_ascii_lowercase().replace([' ', '-'], "_").as_str() {
             "none" => Self::None,
             "femoral_neck" | "neck" => Self::FemoralNeck,
-            "trochanteric" | "intertrochanteric" | "pertrochanteric" | "subtrochanteric" => Self::Trochanteric,
+            "trochanteric" | "intertrochanteric" | "pertrochanteric" => Self::Trochanteric,
+            "subtrochanteric" => Self::Subtrochanteric,
             _ => return None,
         })
     }
@@ -192,6 +195,7 @@ impl FractureType {
             Self::None => "none",
             Self::FemoralNeck => "femoral_neck",
             Self::Trochanteric => "trochanteric",
+            Self::Subtrochanteric => "subtrochanteric",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A contact sheet of simulated films for looking at: `sheet OUT.pgm [SEED] [COUNT] [SIZE] [random|normal|neck|troch]`.
+//! A contact sheet of simulated films for looking at: `sheet OUT.pgm [SEED] [COUNT] [SIZE] [random|normal|neck|troch|subtroch]`.
 
 use std::io::Write;
 use std::time::Instant;
@@ -13,6 +13,7 @@ fn main() -> std::io::Result<()> {
         Some("normal") => FilmKind::Normal,
         Some("neck") => FilmKind::FemoralNeck,
         Some("troch") => FilmKind::Trochanteric,
+        Some("subtroch") => FilmKind::Subtrochanteric,
         _ => FilmKind::Random,
     };
     let columns = 4.min(count);

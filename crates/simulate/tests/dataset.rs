@@ -180,7 +180,7 @@ fn dicom_films_declare_burned_in_text_exactly_where_there_is_some() {
 #[test]
 fn proportions_are_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let proportions = Proportions { normal: 0.0, femoral_neck: 1.0, trochanteric: 0.0 };
+    let proportions = Proportions { normal: 0.0, femoral_neck: 1.0, trochanteric: 0.0, subtrochanteric: 0.0 };
     let spec = DatasetSpec { proportions, ..small(FilmSet::Pelvis, FilmFormat::Png, 2) };
     let set = write(&folder.path().join("neck"), &spec, &|_| {}).unwrap();
     assert!(set.films.iter().all(|f| f.fracture_type == Some(FractureType::FemoralNeck)));

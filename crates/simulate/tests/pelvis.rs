@@ -21,9 +21,11 @@ fn a_film_is_a_pure_function_of_seed_index_and_options() {
 
 #[test]
 fn fractures_are_labeled_and_boxed_inside_the_film() {
-    for (kind, expected) in
-        [(FilmKind::FemoralNeck, FractureType::FemoralNeck), (FilmKind::Trochanteric, FractureType::Trochanteric)]
-    {
+    for (kind, expected) in [
+        (FilmKind::FemoralNeck, FractureType::FemoralNeck),
+        (FilmKind::Trochanteric, FractureType::Trochanteric),
+        (FilmKind::Subtrochanteric, FractureType::Subtrochanteric),
+    ] {
         for index in 0..12 {
             let film = pelvis(4, index, &options(128, kind));
             let fracture = film.truth.fracture.expect("a fracture was asked for");
@@ -32,6 +34,7 @@ fn fractures_are_labeled_and_boxed_inside_the_film() {
             let (of_neck, classes) = (kind == FilmKind::FemoralNeck, fracture.classes);
             assert_eq!((classes.garden.is_some(), classes.pauwels.is_some()), (of_neck, of_neck), "{classes:?}");
             assert_eq!(classes.ao.starts_with("AO 31B"), of_neck, "{classes:?}");
+            assert_eq!(classes.ao.starts_with("AO 32"), kind == FilmKind::Subtrochanteric, "{classes:?}");
             assert!(classes.pauwels.is_none_or(|angle| (0.0..=90.0).contains(&angle)), "{classes:?}");
             let [x, y, w, h] = fracture.bbox;
             assert!(

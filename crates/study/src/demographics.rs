@@ -26,10 +26,16 @@ pub fn table(dataset: &Dataset) -> Option<PageTable> {
     if !scores(&with).is_empty() {
         rows.push(continuous("ISS, mean (SD)", &scores(&with), &scores(&without)));
     }
-    for (name, kind) in
-        [("femoral neck fracture", FractureType::FemoralNeck), ("trochanteric fracture", FractureType::Trochanteric)]
-    {
+    for (name, kind) in [
+        ("femoral neck fracture", FractureType::FemoralNeck),
+        ("trochanteric fracture", FractureType::Trochanteric),
+        ("subtrochanteric fracture", FractureType::Subtrochanteric),
+    ] {
         let n = with.iter().filter(|film| film.fracture_type == Some(kind)).count();
+        // The paper's table has the first two.
+        if n == 0 && kind == FractureType::Subtrochanteric {
+            continue;
+        }
         rows.push(vec![name.to_owned(), share(n, with.len()), String::new(), String::new()]);
     }
     Some(PageTable {

@@ -27,12 +27,13 @@ pub struct Simulate {
 #[derive(Subcommand)]
 enum Films {
     /// Simulate frontal films of the pelvis and of single hips: by default half of them without a fracture, a quarter with one of the
-    /// femoral neck, a quarter with a trochanteric one.
+    /// femoral neck, 22% with a trochanteric one, 3% with one below the trochanters.
     Pelvis {
         #[command(flatten)]
         spec: Spec,
-        /// Shares of films without fracture, of the femoral neck, and trochanteric.
-        #[arg(long, value_name = "NONE,NECK,TROCHANTERIC", value_parser = shares, default_value = "0.5,0.25,0.25")]
+        /// Shares of films without fracture, with one of the femoral neck, trochanteric, and below the trochanters (0 where it is
+        /// not given).
+        #[arg(long, value_name = "NONE,NECK,TROCHANTERIC[,SUBTROCHANTERIC]", value_parser = shares, default_value = "0.5,0.25,0.22,0.03")]
         shares: Proportions,
         /// Simulate two films of each patient, one with a fracture and one without, otherwise alike; for recipes with
         /// `order = "patients"`.
@@ -112,8 +113,13 @@ enum FormatName {
 fn shares(text: &str) -> Result<Proportions, String> {
     let numbers: Result<Vec<f32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
     match numbers.as_deref() {
-        Ok(&[normal, femoral_neck, trochanteric]) => Ok(Proportions { normal, femoral_neck, trochanteric }),
-        _ => Err("give three numbers: 0.5,0.25,0.25".to_owned()),
+        Ok(&[normal, femoral_neck, trochanteric]) => {
+            Ok(Proportions { normal, femoral_neck, trochanteric, subtrochanteric: 0.0 })
+        }
+        Ok(&[normal, femoral_neck, trochanteric, subtrochanteric]) => {
+            Ok(Proportions { normal, femoral_neck, trochanteric, subtrochanteric })
+        }
+        _ => Err("give three or four numbers: 0.5,0.25,0.22,0.03".to_owned()),
     }
 }
 

@@ -3,7 +3,8 @@
 //! | codes | meaning |
 //! |---|---|
 //! | 820.0x, 820.1x; S72.0 | fracture of the femoral neck |
-//! | 820.2x, 820.3x; S72.1, S72.2 | trochanteric fracture (inter- and subtrochanteric) |
+//! | 820.2x, 820.3x; S72.1 | trochanteric fracture |
+//! | 820.22, 820.32; S72.2 | subtrochanteric fracture |
 //! | 820, 820.8, 820.9; S72, S72.00x (hip NOS), S72.05x–S72.06x (head of the femur) | a hip fracture of no certain kind: questionable |
 //! | 821.00, 821.10; S72.7, S72.8, S72.9 | a femoral fracture, place not given: questionable |
 //! | 733.14, 733.15, 733.96; M80.x5, M84.35/45/55/65, M84.75 | pathological, atypical or stress fracture: questionable |
@@ -84,9 +85,10 @@ impl Code {
         let detail = code.split_once('.').map_or("", |(_, detail)| detail);
         let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| code.starts_with(prefix));
         if starts(&["820"]) {
-            return match detail.as_bytes().first() {
-                Some(b'0' | b'1') => Meaning::Hip(FractureType::FemoralNeck),
-                Some(b'2' | b'3') => Meaning::Hip(FractureType::Trochanteric),
+            return match (detail.as_bytes().first(), detail.as_bytes().get(1)) {
+                (Some(b'0' | b'1'), _) => Meaning::Hip(FractureType::FemoralNeck),
+                (Some(b'2' | b'3'), Some(b'2')) => Meaning::Hip(FractureType::Subtrochanteric),
+                (Some(b'2' | b'3'), _) => Meaning::Hip(FractureType::Trochanteric),
                 _ => Meaning::Questionable("a hip fracture of unspecified kind"),
             };
         }
@@ -99,7 +101,8 @@ impl Code {
                 }
                 (Some(b'0'), Some(b'5' | b'6')) => Meaning::Questionable("a fracture of the head of the femur"),
                 (Some(b'0'), _) => Meaning::Hip(FractureType::FemoralNeck),
-                (Some(b'1' | b'2'), _) => Meaning::Hip(FractureType::Trochanteric),
+                (Some(b'1'), _) => Meaning::Hip(FractureType::Trochanteric),
+                (Some(b'2'), _) => Meaning::Hip(FractureType::Subtrochanteric),
                 (Some(b'3'), _) => Meaning::Other("femoral shaft"),
                 (Some(b'4'), _) => Meaning::Other("lower end of the femur"),
                 _ => Meaning::Questionable("a femoral fracture whose place is not given"),
@@ -248,7 +251,7 @@ mod tests {
 
     #[test]
     fn codes_and_their_kinds() {
-        use FractureType::{FemoralNeck, Trochanteric};
+        use FractureType::{FemoralNeck, Subtrochanteric, Trochanteric};
         for (code, kind) in [
             ("820.00", FemoralNeck),
             ("820.13", FemoralNeck),
@@ -257,10 +260,11 @@ mod tests {
             ("S72.00", FemoralNeck),
             ("s72.031a", FemoralNeck),
             ("820.21", Trochanteric),
-            ("820.32", Trochanteric),
+            ("820.22", Subtrochanteric),
+            ("820.32", Subtrochanteric),
             ("S72.1", Trochanteric),
             ("S72142A", Trochanteric),
-            ("S72.2", Trochanteric),
+            ("S72.2", Subtrochanteric),
         ] {
             let verdict = verdict(code);
             assert_eq!((verdict.label, verdict.fracture_type), (Label::Present, Some(kind)), "{code}");

@@ -99,7 +99,8 @@ impl Kind {
         match self {
             Self::FemoralNeck => Some(FractureType::FemoralNeck),
             Self::Trochanteric => Some(FractureType::Trochanteric),
-            Self::Subtrochanteric | Self::Other => None,
+            Self::Subtrochanteric => Some(FractureType::Subtrochanteric),
+            Self::Other => None,
         }
     }
 }
@@ -236,6 +237,7 @@ impl Labels {
         let kind = match film.fracture_type {
             Some(FractureType::FemoralNeck) => Some(Kind::FemoralNeck),
             Some(FractureType::Trochanteric) => Some(Kind::Trochanteric),
+            Some(FractureType::Subtrochanteric) => Some(Kind::Subtrochanteric),
             Some(FractureType::None) | None => Kind::parse(&extra("kind")),
         };
         Some(Self {

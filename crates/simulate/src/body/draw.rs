@@ -59,7 +59,7 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
     let mirror = if side == Some(Side::Right) { -1.0 } else { 1.0 };
     let middle = if side.is_some() { fit.half_distance } else { 0.0 };
     let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
-    let grain = 0.27 * patient.relief[0].trabeculae.powf(0.8) * (fit.fraction / 0.08).sqrt();
+    let grain = 0.26 * patient.relief[0].trabeculae.powf(0.8) * (fit.fraction / 0.08).sqrt();
     let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
     // Density and texture are taken once for about a film pixel of the whole pelvis.
     let block = ((0.8 / camera.spacing).round() as usize).max(1);

@@ -124,13 +124,18 @@ pub fn kind_of(seed: u64, index: u64, options: &FilmOptions) -> Option<FractureT
     let rng = &mut stream(seed, index, Stream::Class);
     match options.kind {
         FilmKind::Random => {
-            let kinds =
-                [(None, 0.5), (Some(FractureType::FemoralNeck), 0.25), (Some(FractureType::Trochanteric), 0.25)];
+            let kinds = [
+                (None, 0.5),
+                (Some(FractureType::FemoralNeck), 0.25),
+                (Some(FractureType::Trochanteric), 0.22),
+                (Some(FractureType::Subtrochanteric), 0.03),
+            ];
             choose(rng, &kinds)
         }
         FilmKind::Normal => None,
         FilmKind::FemoralNeck => Some(FractureType::FemoralNeck),
         FilmKind::Trochanteric => Some(FractureType::Trochanteric),
+        FilmKind::Subtrochanteric => Some(FractureType::Subtrochanteric),
     }
 }
 

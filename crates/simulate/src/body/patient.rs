@@ -100,7 +100,7 @@ impl Patient {
             let alone =
                 if chance(rng, 0.2 * variation) { uniform(rng, -10.0, 48.0) } else { normal(rng, 0.0, 7.0 * s) };
             let spread =
-                if chance(rng, 0.22 * variation) { uniform(rng, 0.0, 34.0) } else { normal(rng, -5.5, 4.5 * s) };
+                if chance(rng, 0.16 * variation) { uniform(rng, 0.0, 30.0) } else { normal(rng, -8.0, 4.5 * s) };
             LegPose {
                 rotation: (version + both + alone).clamp(-30.0, 75.0),
                 abduction: spread,

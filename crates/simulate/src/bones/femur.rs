@@ -81,7 +81,7 @@ impl FemurShape {
             neck_shaft_angle: normal(rng, 126.5, 6.5).clamp(108.0, 146.0),
             neck_length: 57.5 * (1.0 + normal(rng, 0.0, 0.075)),
             neck_width: 1.0 + normal(rng, 0.0, 0.06),
-            shaft_radius: 14.7 * (1.0 + normal(rng, 0.0, 0.06)),
+            shaft_radius: 14.4 * (1.0 + normal(rng, 0.0, 0.06)),
             cortex: 1.0,
             density: 1.0,
             singh: 1.0,
@@ -210,12 +210,12 @@ impl FemurShape {
         let body = [
             n(-13.5, -8.0, 0.0, 12.5),
             n(-10.0, -22.0, -1.0, 13.0),
-            n(-6.0, -32.0, -0.5, 13.6),
-            n(-1.5, -48.0, 0.0, 14.2),
+            n(-5.0, -32.0, -0.5, 12.4),
+            n(-1.0, -48.0, 0.0, 13.6),
             n(8.5, -8.0, 0.0, 10.5),
             n(5.0, -22.0, 0.0, 11.0),
-            n(2.5, -32.0, 0.0, 13.0),
-            n(0.5, -48.0, 0.0, 14.2),
+            n(2.5, -32.0, 0.0, 12.2),
+            n(0.3, -48.0, 0.0, 13.6),
             on_neck(0.3, -8.0, 5.0, 12.0),
             n(2.0, 4.0, 6.0, 12.5),
             n(5.0, -18.0, 4.5, 11.0),
@@ -286,7 +286,7 @@ impl FemurShape {
         bone.chain(&crest, 10.0);
         // It rises gently from the shaft below.
         bone.chain(&[n(-8.0, -18.0, -6.0, 11.0), n(-13.0, -17.0, -17.0, 6.5 * l)], 10.0);
-        bone.chain(&[n(-13.0, -18.0, -16.0, 6.0 * l), n(-9.0, -31.0, -8.5, 9.5), n(-3.0, -50.0, -2.5, 13.0)], 8.0);
+        bone.chain(&[n(-13.0, -18.0, -16.0, 6.0 * l), n(-8.0, -31.0, -8.5, 8.8), n(-3.0, -50.0, -2.5, 13.0)], 8.0);
     }
 
     fn add_shaft(&self, bone: &mut Skeleton) {
@@ -308,7 +308,7 @@ impl FemurShape {
         let axis = self.on_shaft((-q.y).max(0.0) * k) - self.neck_base();
         let (x, z) = (q.x - axis.x / k, q.z - axis.z / k);
         let side = x * x / (x * x + z * z).max(1.0);
-        let wall = 3.6 + 4.4 * side + if z < 0.0 { 0.8 * (1.0 - side) } else { 0.0 };
+        let wall = 2.9 + 5.1 * side + if z < 0.0 { 0.6 * (1.0 - side) } else { 0.0 };
         let medial = smoothstep(6.0, -8.0, x);
         // The lesser trochanter stands off the wall with a thin shell of its own.
         let off = smoothstep(17.0, 21.0, x.hypot(z)) * smoothstep(-44.0, -30.0, q.y) * smoothstep(-9.0, -16.0, z);
@@ -317,15 +317,16 @@ impl FemurShape {
             * (1.0 - 0.85 * medial * off);
         let shell = 0.42 - 0.12 * smoothstep(-5.0, 15.0, q.y);
         let base = shell + (wall - shell) * grown;
-        // The neck is thick below (calcar) and thin above, the head's shell thinner still.
+        // The neck is thick below (calcar) and thin above.
         let n = self.neck_axis();
         let s = 1.0 + p.dot(n) / self.neck_length;
         let across = p.dot(v(n.y, -n.x, 0.0)) / k;
         let on_neck = smoothstep(0.0, 0.22, s) * smoothstep(0.88, 0.5, s);
         let calcar = 3.0 * on_neck * smoothstep(-6.0, -15.0, across);
         let above = 0.35 * on_neck * smoothstep(4.0, 12.0, across);
-        let crown = (0.1 + 0.1 * smoothstep(5.0, -15.0, p.x / k)) * smoothstep(0.72, 0.92, s);
-        k * (base.max(shell + calcar) + above - crown).max(0.2)
+        // The head's shell is faint where the acetabulum covers it.
+        let crown = (0.12 - 0.08 * smoothstep(5.0, -15.0, p.x / k)) * smoothstep(0.72, 0.92, s);
+        k * (base.max(shell + calcar) + above + crown).max(0.2)
     }
 
     /// Volume fraction of compact bone that attenuates like the spongy inside at a point of the frontal plane, before texture:

@@ -30,7 +30,7 @@ pub enum Severity {
 pub struct Classes {
     /// Garden's stage of a fracture of the neck.
     pub garden: Option<&'static str>,
-    /// The class of AO/OTA; `AO 32` where a fracture begins below the lesser trochanter.
+    /// The class of AO/OTA: 31 of the neck and the trochanters, 32 below them.
     pub ao: &'static str,
     /// Pauwels' angle of a fracture of the neck: its line against the horizontal with the shaft upright, degrees.
     pub pauwels: Option<f32>,
@@ -39,7 +39,7 @@ pub struct Classes {
 /// A fracture yet to be made.
 #[derive(Clone, Debug)]
 pub struct Fracture {
-    /// Neck or trochanteric.
+    /// Neck, trochanteric or subtrochanteric.
     pub kind: FractureType,
     /// What surgeons call it.
     pub classes: Classes,
@@ -50,6 +50,8 @@ pub struct Fracture {
     noise: Noise,
     rough: f32,
     curl: f32,
+    /// Width of the gap between the fragments, millimeters; less than 0 where they are driven into each other, so that the
+    /// bone of both lies in one place: the dense line of impaction.
     gap: f32,
     proximal: Rigid,
     distal: Rigid,
@@ -101,15 +103,30 @@ fn displace(pivot: Vec3, external: f32, varus: f32, flexion: f32, shift: Vec3) -
         .then(&Rigid::translate(shift))
 }
 
+/// Width of the gap of a fracture without displacement, millimeters: a lucent line where bone at its edges is crushed or has gone, a
+/// dense one where the fragments are impacted.
+fn crack(rng: &mut FilmRng) -> f32 {
+    if chance(rng, 0.55) { uniform(rng, 1.0, 2.8) } else { uniform(rng, -3.5, -1.2) }
+}
+
+/// Height of a fracture surface's steps, millimeters: where fragments still touch, front and back of the bone break along nearly one
+/// line, else the line is smeared and not seen.
+fn roughness(rng: &mut FilmRng, severity: Severity, most: f32) -> f32 {
+    match severity {
+        Severity::Hairline | Severity::Impacted => uniform(rng, 0.5, 1.8),
+        Severity::Partial | Severity::Complete => uniform(rng, 1.2, most),
+    }
+}
+
 impl Fracture {
-    /// Draws a fracture of this kind (neck or trochanteric) for this femur.
+    /// Draws a fracture of this kind for this femur.
     #[must_use]
     pub fn draw(rng: &mut FilmRng, kind: FractureType, shape: &FemurShape) -> Self {
         let noise = Noise::new((uniform(rng, 0.0, 1.0) * 4e9) as u32);
         if kind == FractureType::FemoralNeck {
             Self::neck(rng, shape, noise)
         } else {
-            Self::trochanteric(rng, shape, noise)
+            Self::of_trochanters_or_shaft(rng, kind, shape, noise)
         }
     }
 
@@ -136,16 +153,12 @@ impl Fracture {
             .direction(axis);
         let (proximal, distal, gap) = match severity {
             Severity::Hairline => {
-                let slip = v(uniform(rng, -0.6, 0.6), uniform(rng, -0.6, 0.9), 0.0);
-                (
-                    Rigid::rotate(center, v(0.0, 0.0, 1.0), uniform(rng, -2.5, 2.5)),
-                    Rigid::translate(slip),
-                    uniform(rng, 0.5, 1.8),
-                )
+                let slip = v(uniform(rng, -1.0, 1.0), uniform(rng, -1.0, 1.5), 0.0);
+                (Rigid::rotate(center, v(0.0, 0.0, 1.0), uniform(rng, -4.0, 4.0)), Rigid::translate(slip), crack(rng))
             }
             Severity::Impacted => {
                 let valgus = uniform(rng, 6.0, 24.0);
-                let drive = uniform(rng, 1.0, 5.5);
+                let drive = uniform(rng, 2.0, 6.0);
                 let tilt = Rigid::rotate(center, v(0.0, 0.0, 1.0), -valgus).then(&Rigid::rotate(
                     center,
                     v(0.0, 1.0, 0.0),
@@ -203,7 +216,7 @@ impl Fracture {
             center,
             normal,
             noise,
-            rough: uniform(rng, 1.2, 3.8),
+            rough: roughness(rng, severity, 3.8),
             curl: uniform(rng, -0.02, 0.02),
             gap,
             proximal,
@@ -213,7 +226,8 @@ impl Fracture {
         }
     }
 
-    fn trochanteric(rng: &mut FilmRng, shape: &FemurShape, noise: Noise) -> Self {
+    /// Trochanteric, or below the lesser trochanter.
+    fn of_trochanters_or_shaft(rng: &mut FilmRng, kind: FractureType, shape: &FemurShape, noise: Noise) -> Self {
         let k = shape.scale();
         let severity = choose(
             rng,
@@ -224,17 +238,20 @@ impl Fracture {
                 (Severity::Complete, 0.35),
             ],
         );
-        // 31-A1/A2: from the greater to the lesser trochanter; 31-A3: reverse oblique or transverse; and subtrochanteric spirals.
-        let (high, low, ao) = choose(
-            rng,
-            &[
-                ((v(23.0, 24.0, 0.0), v(-24.0, -13.0, 0.0), "AO 31A1"), 0.42),
-                ((v(25.0, 8.0, 0.0), v(-23.0, -26.0, 0.0), "AO 31A1"), 0.28),
-                ((v(-23.0, -6.0, 0.0), v(19.0, -36.0, 0.0), "AO 31A3"), 0.12),
-                ((v(18.0, -26.0, 0.0), v(-19.0, -58.0, 0.0), "AO 32"), 0.10),
-                ((v(-20.0, -28.0, 0.0), v(17.0, -86.0, 0.0), "AO 32"), 0.08),
-            ],
-        );
+        // 31-A1/A2: from the greater to the lesser trochanter; 31-A3: reverse oblique or transverse. 32: spiral, oblique or
+        // transverse, begins below the lesser trochanter and may run far down.
+        const TROCHANTERIC: [((Vec3, Vec3, &str), f32); 3] = [
+            ((v(23.0, 24.0, 0.0), v(-24.0, -13.0, 0.0), "AO 31A1"), 0.51),
+            ((v(25.0, 8.0, 0.0), v(-23.0, -26.0, 0.0), "AO 31A1"), 0.34),
+            ((v(-23.0, -6.0, 0.0), v(19.0, -36.0, 0.0), "AO 31A3"), 0.15),
+        ];
+        const SUBTROCHANTERIC: [((Vec3, Vec3, &str), f32); 3] = [
+            ((v(18.0, -26.0, 0.0), v(-19.0, -58.0, 0.0), "AO 32A"), 0.4),
+            ((v(-20.0, -28.0, 0.0), v(17.0, -86.0, 0.0), "AO 32A"), 0.3),
+            ((v(18.0, -38.0, 0.0), v(-18.0, -46.0, 0.0), "AO 32A"), 0.3),
+        ];
+        let (high, low, ao) =
+            choose(rng, if kind == FractureType::Subtrochanteric { &SUBTROCHANTERIC } else { &TROCHANTERIC });
         let jitter = |rng: &mut FilmRng, p: Vec3| shape.neck_base() + (p + v(0.0, uniform(rng, -6.0, 6.0), 0.0)) * k;
         let (a, b) = (jitter(rng, high), jitter(rng, low));
         let along = (a - b).unit();
@@ -244,8 +261,8 @@ impl Fracture {
         let center = a.lerp(b, 0.5);
         let (proximal, distal, gap) = match severity {
             Severity::Hairline => {
-                let slip = v(uniform(rng, -0.8, 0.8), uniform(rng, -0.8, 1.0), 0.0);
-                (Rigid::identity(), Rigid::translate(slip), uniform(rng, 0.5, 2.0))
+                let slip = v(uniform(rng, -1.2, 1.2), uniform(rng, -1.0, 1.8), 0.0);
+                (Rigid::identity(), Rigid::translate(slip), crack(rng))
             }
             Severity::Impacted => {
                 let varus = uniform(rng, 2.0, 14.0);
@@ -311,16 +328,20 @@ impl Fracture {
             );
             (uniform(rng, 20.0, 32.0) * k, turn)
         });
-        // A2: a third fragment behind, with the lesser trochanter.
-        let ao = if ao == "AO 31A1" && lesser.is_some() { "AO 31A2" } else { ao };
+        // A2: a third fragment behind, with the lesser trochanter; 32B: a third fragment of the shaft.
+        let ao = match (ao, lesser.is_some()) {
+            ("AO 31A1", true) => "AO 31A2",
+            ("AO 32A", true) => "AO 32B",
+            _ => ao,
+        };
         Self {
-            kind: FractureType::Trochanteric,
+            kind,
             classes: Classes { garden: None, ao, pauwels: None },
             severity,
             center,
             normal,
             noise,
-            rough: uniform(rng, 1.5, 5.0),
+            rough: roughness(rng, severity, 5.0),
             curl: uniform(rng, -0.012, 0.012),
             gap,
             proximal,
@@ -411,7 +432,7 @@ impl Fracture {
 
     /// The vertices of a fragment that lie on a fracture surface.
     fn face(&self, shape: &FemurShape, outer: &Mesh) -> Vec<Vec3> {
-        let near = self.gap * 0.5 + 1.0;
+        let near = self.gap.abs() * 0.5 + 1.0;
         let on = |p: &&Vec3| {
             self.side(**p).abs() < near
                 || self.lesser.is_some_and(|(r, _)| self.bite(**p, shape.lesser_trochanter(), r).abs() < 1.2)
@@ -456,6 +477,38 @@ mod tests {
                 assert!(closed(&fragment.outer) && closed(&fragment.inner));
                 assert!(!fragment.face.is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn a_crack_takes_bone_away_and_impaction_has_it_twice() {
+        let template = bank::femur(0);
+        let whole = template.outer.volume();
+        let drawn = |impacted: bool| {
+            (0..)
+                .map(|seed| {
+                    Fracture::draw(&mut stream(seed, 0, Stream::Fracture), FractureType::FemoralNeck, &template.shape)
+                })
+                .find(|f| f.severity == Severity::Hairline && (f.gap < 0.0) == impacted)
+                .expect("an endless search")
+        };
+        for impacted in [false, true] {
+            let fragments = drawn(impacted).break_bone(&template.shape, &template.field);
+            let sum: f64 = fragments.iter().map(|f| f.outer.volume()).sum();
+            assert_eq!(sum > whole * 1.001, impacted, "{sum} of {whole}");
+            assert_eq!(sum < whole * 0.999, !impacted, "{sum} of {whole}");
+        }
+    }
+
+    #[test]
+    fn a_fracture_below_the_trochanters_crosses_the_shaft_below_the_lesser_one() {
+        let shape = FemurShape::numbered(0);
+        for seed in 0..40 {
+            let rng = &mut stream(seed, 0, Stream::Fracture);
+            let fracture = Fracture::draw(rng, FractureType::Subtrochanteric, &shape);
+            assert!(fracture.classes.ao.starts_with("AO 32"), "{:?}", fracture.classes);
+            assert!(fracture.side(shape.on_shaft(18.0)) > 0.0, "{:?}", fracture.classes);
+            assert!(fracture.side(shape.on_shaft(150.0)) < 0.0, "{:?}", fracture.classes);
         }
     }
 

@@ -379,7 +379,7 @@ impl PelvisShape {
         let base = 0.72 - 0.15 * smoothstep(45.0, 90.0, p.y);
         // The edges of the walls are thin, but for the roof's.
         let edge = smoothstep(8.0, 2.0, self.within_rim(q).abs()) * smoothstep(0.8, 0.5, direction.y);
-        let thick = base + near_socket * (1.5 * roof - 0.4 * (1.0 - roof)) + 0.35 * brim.max(plate);
+        let thick = base + near_socket * (0.65 * roof - 0.4 * (1.0 - roof)) + 0.35 * brim.max(plate);
         thick * (1.0 - 0.65 * near_socket * edge) * self.cortex
     }
 

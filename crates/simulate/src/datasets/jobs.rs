@@ -83,6 +83,7 @@ pub(super) fn jobs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
             (Subject::Pelvis(FilmKind::Normal), p.normal),
             (Subject::Pelvis(FilmKind::FemoralNeck), p.femoral_neck),
             (Subject::Pelvis(FilmKind::Trochanteric), p.trochanteric),
+            (Subject::Pelvis(FilmKind::Subtrochanteric), p.subtrochanteric),
         ]
         .into(),
         FilmSet::Limbs => limbs::PARTS.into_iter().map(|part| (Subject::Limb(part), 1.0)).collect(),
@@ -103,13 +104,14 @@ fn pairs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
     if spec.what != FilmSet::Pelvis || !spec.n.is_multiple_of(2) {
         return wrong("pairs", format!("{} films of {:?}", spec.n, spec.what), "an even number of pelvic films");
     }
-    let shares = [spec.proportions.femoral_neck, spec.proportions.trochanteric];
+    let p = spec.proportions;
+    let shares = [p.femoral_neck, p.trochanteric, p.subtrochanteric];
     if shares.iter().sum::<f32>() <= 0.0 {
         return wrong("the proportions", format!("{shares:?}"), "a kind of fracture, for pairs");
     }
     let mut kinds: Vec<FilmKind> = counts(&shares, spec.n / 2)
         .into_iter()
-        .zip([FilmKind::FemoralNeck, FilmKind::Trochanteric])
+        .zip([FilmKind::FemoralNeck, FilmKind::Trochanteric, FilmKind::Subtrochanteric])
         .flat_map(|(n, kind)| std::iter::repeat_n(kind, n))
         .collect();
     let rng = &mut stream(spec.seed, u64::MAX, Stream::Class);
@@ -141,11 +143,11 @@ fn check(spec: &DatasetSpec) -> Result<(), SimulateError> {
         }
     }
     let p = spec.proportions;
-    let shares = [p.normal, p.femoral_neck, p.trochanteric];
+    let shares = [p.normal, p.femoral_neck, p.trochanteric, p.subtrochanteric];
     let usable = shares.iter().all(|x| x.is_finite() && *x >= 0.0) && shares.iter().sum::<f32>() > 0.0;
     if spec.what == FilmSet::Pelvis && !usable {
         let shown = shares.map(|share| share.to_string()).join(",");
-        return wrong("the shares", shown, "three numbers of 0 or more, not all 0");
+        return wrong("the shares", shown, "four numbers of 0 or more, not all 0");
     }
     Ok(())
 }

@@ -31,11 +31,13 @@ pub struct Proportions {
     pub femoral_neck: f32,
     /// Trochanteric fracture.
     pub trochanteric: f32,
+    /// Fracture below the trochanters.
+    pub subtrochanteric: f32,
 }
 
 impl Default for Proportions {
     fn default() -> Self {
-        Self { normal: 0.5, femoral_neck: 0.25, trochanteric: 0.25 }
+        Self { normal: 0.5, femoral_neck: 0.25, trochanteric: 0.22, subtrochanteric: 0.03 }
     }
 }
 
@@ -118,7 +120,8 @@ mod tests {
             "    proportions: Proportions {",
             "        normal: 0.5,",
             "        femoral_neck: 0.25,",
-            "        trochanteric: 0.25,",
+            "        trochanteric: 0.22,",
+            "        subtrochanteric: 0.03,",
             "    },",
             "    patients: Pairs,",
             "    domain: Domain {",

@@ -56,11 +56,11 @@ impl Development {
     /// A department's processing; `variation` from one department's to the whole world's.
     #[must_use]
     pub fn draw(rng: &mut FilmRng, variation: f32) -> Self {
-        let modern = chance(rng, 0.5);
+        let modern = chance(rng, 0.7);
         let s = variation;
         let fine = if modern { uniform(rng, 0.2, 0.5 + 0.9 * s) } else { uniform(rng, 0.0, 0.5) };
-        let medium = if modern { uniform(rng, 0.1, 0.3 + 0.6 * s) } else { uniform(rng, 0.0, 0.25) };
-        let equalize = if modern { uniform(rng, 0.65, 0.9 + 0.1 * s) } else { uniform(rng, 0.3 - 0.3 * s, 0.75) };
+        let medium = if modern { uniform(rng, 0.2, 0.6 + 0.6 * s) } else { uniform(rng, 0.0, 0.25) };
+        let equalize = if modern { uniform(rng, 0.75, 0.95 + 0.05 * s) } else { uniform(rng, 0.4 - 0.4 * s, 0.8) };
         let mut collimation = [0.0; 4];
         for edge in &mut collimation {
             if chance(rng, 0.15) {

@@ -3,7 +3,7 @@
 /// Which class of film is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FilmKind {
-    /// Half normal, a quarter of each kind of fracture.
+    /// Half normal, a quarter with a fracture of the neck, the others of the trochanters or, seldom, below them.
     #[default]
     Random,
     /// No fracture.
@@ -12,6 +12,8 @@ pub enum FilmKind {
     FemoralNeck,
     /// A trochanteric fracture.
     Trochanteric,
+    /// A fracture below the trochanters.
+    Subtrochanteric,
 }
 
 /// How far the simulated world is varied beyond the ordinary film. Each knob is a factor or probability in `0..=1`.

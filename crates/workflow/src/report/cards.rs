@@ -34,7 +34,7 @@ impl Cards {
     pub fn add(&mut self, film: &Film, finding: &Finding, place: Option<&FilmLocalization>) -> Option<FilmCard> {
         let verdict = verdict(film, finding, place);
         let kind = match (film.label, film.fracture_type) {
-            (Label::Present, Some(FractureType::Trochanteric)) => 1,
+            (Label::Present, Some(FractureType::Trochanteric | FractureType::Subtrochanteric)) => 1,
             (Label::Present, _) => 0,
             _ => 2,
         };
@@ -65,6 +65,7 @@ impl Cards {
         let kind = match film.fracture_type {
             Some(FractureType::FemoralNeck) => "femoral neck fracture",
             Some(FractureType::Trochanteric) => "trochanteric fracture",
+            Some(FractureType::Subtrochanteric) => "subtrochanteric fracture",
             _ if fractured => "fracture",
             _ => "no fracture",
         };

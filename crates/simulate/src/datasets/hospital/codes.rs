@@ -32,7 +32,8 @@ pub(super) fn diagnosis(
             let which = 1 + u8::from(side == Side::Left) + if moved { 0 } else { 3 };
             let stem = match kind {
                 FractureType::FemoralNeck => pick(rng, &["S72.03", "S72.04"]),
-                _ => pick(rng, &["S72.14", "S72.14", "S72.14", "S72.11", "S72.2"]),
+                FractureType::Subtrochanteric => "S72.2",
+                _ => pick(rng, &["S72.14", "S72.14", "S72.14", "S72.11"]),
             };
             match stem {
                 "S72.2" => format!("S72.2{which}XA"),
@@ -41,7 +42,8 @@ pub(super) fn diagnosis(
         } else {
             match kind {
                 FractureType::FemoralNeck => pick(rng, &["820.00", "820.02", "820.03", "820.09", "820.01"]),
-                _ => pick(rng, &["820.21", "820.21", "820.21", "820.20", "820.22"]),
+                FractureType::Subtrochanteric => "820.22",
+                _ => pick(rng, &["820.21", "820.21", "820.21", "820.20"]),
             }
             .to_owned()
         });

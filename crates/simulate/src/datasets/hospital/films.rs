@@ -32,6 +32,7 @@ pub(super) fn films_of(
     let kind = match row.fracture {
         Some(FractureType::FemoralNeck) => FilmKind::FemoralNeck,
         Some(FractureType::Trochanteric) => FilmKind::Trochanteric,
+        Some(FractureType::Subtrochanteric) => FilmKind::Subtrochanteric,
         _ => FilmKind::Normal,
     };
     let domain = Domain {

@@ -50,8 +50,17 @@ pub fn injuries(spec: &HospitalSpec) -> Vec<SimulatedInjury> {
 fn injury(spec: &HospitalSpec, i: u64) -> SimulatedInjury {
     let rng = &mut stream(spec.seed ^ 0x0C0A_0C0A, i, Stream::Class);
     let fractured = chance(rng, 1975.0 / 3605.0);
-    let fracture =
-        fractured.then(|| if chance(rng, 0.471) { FractureType::FemoralNeck } else { FractureType::Trochanteric });
+    // The paper counts 47.1% of the neck, the others as trochanteric; of these one in nine begins below the trochanters.
+    let fracture = fractured.then(|| {
+        choose(
+            rng,
+            &[
+                (FractureType::FemoralNeck, 0.471),
+                (FractureType::Trochanteric, 0.47),
+                (FractureType::Subtrochanteric, 0.059),
+            ],
+        )
+    });
     let (age, male, iss) = if fractured {
         (age(rng, 18.0, 103.0, 72.34, 16.73), 0.42, choose(rng, &ISS_WITH))
     } else {
