@@ -399,10 +399,17 @@ async fn a_film_comes_as_a_picture_and_as_values() {
     for i in 0..160 {
         assert_eq!(values[64 + usize::from(grade(i))], (shown.pixels()[i] + 0.5) as u8, "{i}");
     }
+    let tile = node.get(&format!("/films/{id}/tiles/0/0")).await;
+    assert_eq!(tile.headers()["cache-control"].to_str().unwrap(), "no-store");
+    assert_eq!(tile.bytes().await.unwrap(), values[64 + 65_536..]);
+    for tile in ["1/0", "0/1", "-1/0", "x/0", "0/99999999999999999999"] {
+        assert_eq!(node.get(&format!("/films/{id}/tiles/{tile}")).await.status(), 404, "{tile}");
+    }
     for path in [
         "/films/0",
         "/films/x",
         "/films/999/values",
+        "/films/999/tiles/0/0",
         "/films/-1/preview",
         "/films/99999999999999999999/heat",
         "/nothing",
