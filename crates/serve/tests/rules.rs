@@ -4,7 +4,7 @@
 //! the status for what is not (a number or UID that was guessed). Run with `COXA_BLESS=1` to write it anew, and read the difference.
 
 use coxa_serve::config::Role as NodeRole;
-use coxa_serve::db::{NewItem, NewLabeling, NewReview, Scope, Verdict};
+use coxa_serve::db::{NewFilm, NewItem, NewLabeling, NewReview, Scope, Verdict};
 use coxa_serve::http::{Rule, rules};
 use coxa_serve::people::session::{Stage, stored};
 use coxa_serve::people::{Action, Role};
@@ -59,7 +59,9 @@ async fn scene() -> Scene {
         config.collections = crate::collections::collections(config.data.parent().unwrap());
     })
     .await;
-    let id = film(&node, "A", |_| {}, read(0.95)).await;
+    let id = film(&node, "A", |film| film.study_date = "20260301".into(), read(0.95)).await;
+    let earlier = |film: &mut NewFilm| (film.patient_id, film.study_date) = ("P-A".into(), "20260101".into());
+    film(&node, "BB", earlier, read(0.1)).await;
     let attributes = node.app.db.film(id).await.unwrap().unwrap().attributes;
     let victim = node.person("victim", &[Role::Physician]).await;
     let review = NewReview {
@@ -124,7 +126,7 @@ impl Scene {
         };
         let value = |name: &str| match (name, is_there) {
             ("study", true) if rule.path.starts_with("/reading") => self.film.to_string(),
-            ("item" | "column" | "row" | "place" | "film", true) => "0".into(),
+            ("item" | "column" | "row" | "place" | "film" | "number" | "earlier", true) => "0".into(),
             ("link", true) => LINKS[0].into(),
             ("study", true) => self.uids[0].clone(),
             ("series", true) => self.uids[1].clone(),
