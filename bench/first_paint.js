@@ -32,7 +32,7 @@ const start = async (data) => {
   const node = spawn(coxa, ["serve", "--data", data, "--http", `127.0.0.1:${http}`, "--dicom", `127.0.0.1:${dicom}`], { stdio: ["ignore", "ignore", "pipe"] });
   const password = await new Promise((ready, failed) => {
     let [text, first] = ["", ""];
-    node.on("exit", () => failed(new Error(`the node does not start: ${text}`)));
+    node.once("exit", () => failed(new Error(`the node does not start: ${text}`)));
     node.stderr.on("data", (bytes) => {
       text += bytes;
       first ||= /first sign-in.* password (\S+)/.exec(text)?.[1] || "";
@@ -104,7 +104,9 @@ const words = (times) => {
     }
   } finally {
     await browser.close();
+    const ended = new Promise((done) => node.once("exit", done));
     node.kill();
+    await ended;
     fs.rmSync(work, { recursive: true, force: true });
   }
 })().catch((error) => {

@@ -22,13 +22,18 @@ class FilmPixels {
     this.levels = [];
     this.overview = 0;
     this.isPainted = false;
+    // Resolved once the film was on the screen: nothing else is loaded before.
+    this.firstPaint = FilmPixels.promised();
     // The part of the film that was painted last, in its pixels.
     this.seen = { left: 0, top: 0, right: this.columns, bottom: this.rows };
+    // Display values of each grade: the file's own rendition, and each window of the file that can be chosen, by its place there.
+    this.own = null;
     this.display = null;
+    this.windows = new Map();
     this.dark = 0;
     this.bright = 1;
     this.heat = null;
-    // `null` is the file's own window; else grades from black to white.
+    // `null` is a rendition of the file, that of `display`; else grades from black to white.
     this.range = null;
     this.inverted = false;
     this.stamp = 0;
@@ -50,7 +55,7 @@ class FilmPixels {
     return this.dark + ((grade - 1) / 65534) * (this.bright - this.dark);
   }
 
-  // The linear window that comes closest to the file's own: where its display values leave black and reach white.
+  // The linear window that comes closest to the rendition of the file that is shown: where its display values leave black and reach white.
   ownRange() {
     let low = 1;
     let high = 65535;
@@ -93,6 +98,12 @@ class FilmPixels {
     this.tableStamp = this.stamp;
   }
 
+  static promised() {
+    let done;
+    const promise = new Promise((resolve) => (done = resolve));
+    return { promise, done };
+  }
+
   // Whether there is something to paint.
   get isThere() {
     return this.levels.length > 0 || this.preview !== null;
@@ -118,7 +129,10 @@ class FilmPixels {
     if (!this.isPainted) {
       this.isPainted = true;
       // The frame after this one begins when the picture is on its way to the screen.
-      requestAnimationFrame(() => performance.mark("first-paint-of-film"));
+      requestAnimationFrame(() => {
+        performance.mark("first-paint-of-film");
+        this.firstPaint.done();
+      });
     }
   }
 
@@ -155,28 +169,35 @@ class FilmPixels {
 
   // ---- Loading -------------------------------------------------------------------------------------------------------------------
 
-  // Throws with words for the reader where the film cannot be shown.
+  // The picture, which a page may have asked for in its head. Throws with words for the reader where the film cannot be shown.
   async loadPreview() {
-    const response = await fetch(`${this.base}/preview`, { cache: "no-store" });
-    if (!response.ok) {
-      const why = (await response.text().catch(() => "")).trim();
-      throw new Error(response.status === 422 ? Coxa.say("script-not-shown", { why }) : Coxa.say("script-not-loaded", { why: why || response.status }));
-    }
-    const image = await createImageBitmap(await response.blob());
+    const image = new Image();
+    image.src = `${this.base}/preview`;
+    await image.decode().catch(() => this.explain());
     if (!this.columns || !this.rows) Object.assign(this, { columns: image.width, rows: image.height });
     const aspect = (image.height / image.width) * (this.columns / this.rows);
     this.aspect = Math.abs(aspect - 1) < 0.01 ? 1 : aspect;
     this.preview = image;
   }
 
+  // Why there is no picture: its answer says it.
+  async explain() {
+    const response = await fetch(`${this.base}/preview`, { cache: "no-store" });
+    const why = response.ok ? "" : (await response.text().catch(() => "")).trim();
+    throw new Error(response.status === 422 ? Coxa.say("script-not-shown", { why }) : Coxa.say("script-not-loaded", { why: why || response.status }));
+  }
+
   async loadValues() {
     const all = await this.bytes("/values");
-    const [columns, rows, dark, bright, row, column, aspect, halvings] = new Float64Array(all, 0, 8);
+    const [columns, rows, dark, bright, row, column, aspect, halvings, count] = new Float64Array(all, 0, 9);
     Object.assign(this, { columns, rows, dark, bright, aspect, spacing: row > 0 && column > 0 ? [row, column] : null, overview: halvings });
-    this.display = new Uint8Array(all, 64, 65536);
+    const head = 8 * (9 + count);
+    const display = (number) => new Uint8Array(all, head + 65536 * number, 65536);
+    this.own = this.display = display(0);
+    new Float64Array(all, 72, count).forEach((place, i) => this.windows.set(place, display(1 + i)));
     const levels = [];
     for (let i = 0; i < halvings; i++) levels.push(FilmPixels.tiled(columns, rows, i));
-    levels.push(FilmPixels.whole(columns >> halvings, rows >> halvings, new Uint16Array(all, 64 + 65536)));
+    levels.push(FilmPixels.whole(columns >> halvings, rows >> halvings, new Uint16Array(all, head + 65536 * (1 + count))));
     while (levels.length < 3 && levels.at(-1).columns > 256) levels.push(FilmPixels.halved(levels.at(-1)));
     this.levels = levels;
     this.changed();
@@ -276,13 +297,15 @@ class FilmPixels {
     const [wide, high] = ["x-columns", "x-rows"].map((name) => Number(response.headers.get(name)));
     const shares = new Uint8Array(await response.arrayBuffer());
     const part = (share, i) => parseInt(this.colors.slice(6 * share + 2 * i, 6 * share + 2 * i + 2), 16);
+    const palette = Uint32Array.from({ length: 256 }, (_, share) => {
+      const strength = share === 0 ? 0 : (share / 255 - LEAST_HEAT) / (1 - LEAST_HEAT);
+      return (Math.round(255 * Math.max(0, strength)) << 24) | (part(share, 2) << 16) | (part(share, 1) << 8) | part(share, 0);
+    });
     const layer = new OffscreenCanvas(wide, high);
     const context = layer.getContext("2d");
     const image = context.createImageData(wide, high);
-    shares.forEach((share, i) => {
-      const strength = share === 0 ? 0 : (share / 255 - LEAST_HEAT) / (1 - LEAST_HEAT);
-      image.data.set([part(share, 0), part(share, 1), part(share, 2), Math.round(255 * Math.max(0, strength))], 4 * i);
-    });
+    const out = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < shares.length; i++) out[i] = palette[shares[i]];
     context.putImageData(image, 0, 0);
     this.heat = layer;
   }

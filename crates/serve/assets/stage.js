@@ -195,6 +195,7 @@ class FilmStage {
     try {
       await this.film.loadPreview();
       this.fit();
+      await this.film.firstPaint.promise;
       await this.film.loadValues();
       if (this.at.fitted) this.fit();
       await this.film.loadHeat();

@@ -166,24 +166,28 @@
 
   // ---- Window --------------------------------------------------------------------------------------------------------------------
 
-  // The first three have buttons on the page, which say their names.
+  // The first three have buttons on the page, which say their names; the windows of the file follow when its values have come, each by its
+  // own function. A preset is its name, what it shows, and its button.
+  const own = (display) => () => {
+    film.display = display();
+    return null;
+  };
   const name = (id) => $(id).firstChild.textContent.trim();
   const presets = [
-    [name("preset-file"), () => null],
-    [name("preset-full"), () => ({ low: 1, high: 65535 })],
-    [name("preset-auto"), () => film.percentiles(0.005, 0.995)],
-    ...view.windows.map(({ name, center, width }) => [name, () => {
-      const ends = [film.gradeOf(center - width / 2), film.gradeOf(center + width / 2)];
-      return { low: Math.min(...ends), high: Math.max(...ends) };
-    }]),
-  ].slice(0, 9);
-  const windowed = (next, name) => {
-    if (film.levels.length === 0) return;
+    [name("preset-file"), own(() => film.own), $("preset-file")],
+    [name("preset-full"), () => ({ low: 1, high: 65535 }), $("preset-full")],
+    [name("preset-auto"), () => film.percentiles(0.005, 0.995), $("preset-auto")],
+  ];
+  const choose = (preset) => {
+    if (film.levels.length > 0) windowed(preset[1](), preset);
+  };
+  const windowed = (next, preset) => {
     film.range = next;
     film.changed();
-    for (const [known, , button] of presets) button.setAttribute("aria-pressed", String(known === name));
+    for (const one of presets) one[2].setAttribute("aria-pressed", String(one === preset));
+    const name = preset?.[0];
     if (next === null) {
-      status(Coxa.say("script-own-window"));
+      status(preset === presets[0] ? Coxa.say("script-own-window") : name);
     } else {
       const [a, b] = [film.valueOf(next.low), film.valueOf(next.high)];
       const values = { name, center: ((a + b) / 2).toFixed(0), width: Math.abs(b - a).toFixed(0) };
@@ -198,21 +202,23 @@
     const center = (low + high) / 2 - brighter * (high - low) * (film.inverted ? -1 : 1);
     windowed({ low: center - width / 2, high: center + width / 2 });
   };
-  presets.forEach((preset, i) => {
-    let button = [$("preset-file"), $("preset-full"), $("preset-auto")][i];
-    if (!button) {
-      button = document.createElement("button");
+  presets.forEach((preset) => preset[2].addEventListener("click", () => choose(preset)));
+  const offerWindows = () => {
+    for (const [place, display] of film.windows) {
+      const button = document.createElement("button");
       button.type = "button";
-      button.textContent = preset[0] + " ";
-      const key = document.createElement("kbd");
-      key.textContent = String(i + 1);
-      button.append(key);
+      button.textContent = view.windows[place] || String(place + 1);
       button.setAttribute("aria-pressed", "false");
+      const preset = [button.textContent, own(() => display), button];
+      if (presets.push(preset) <= 9) {
+        const key = document.createElement("kbd");
+        key.textContent = String(presets.length);
+        button.append(" ", key);
+      }
+      button.addEventListener("click", () => choose(preset));
       $("presets").append(button);
     }
-    preset.push(button);
-    button.addEventListener("click", () => windowed(preset[1](), preset[0]));
-  });
+  };
 
   // ---- Tools ---------------------------------------------------------------------------------------------------------------------
 
@@ -520,7 +526,7 @@
     if (Coxa.isTyping(event) || document.querySelector("dialog[open]")) return;
     if (event.target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
     const preset = presets[Number(event.key) - 1];
-    const act = preset ? () => windowed(preset[1](), preset[0]) : keys[event.key];
+    const act = preset ? () => choose(preset) : keys[event.key];
     if (act) {
       event.preventDefault();
       act(event);
@@ -532,7 +538,9 @@
   const load = async () => {
     await film.loadPreview();
     fit();
+    await film.firstPaint.promise;
     await film.loadValues();
+    offerWindows();
     if (at.fitted) fit();
     else draw();
     await film.loadTiles((percent) => {
@@ -562,5 +570,5 @@
   $("overlay-tools").hidden = view.regions.length === 0 && !view.colors;
   new ResizeObserver(() => (at.fitted ? fit() : draw())).observe(canvas);
   load().catch((error) => status(error instanceof TypeError ? Coxa.say("script-not-reached") : error.message));
-  loadHeat().catch(() => {});
+  film.firstPaint.promise.then(loadHeat).catch(() => {});
 }

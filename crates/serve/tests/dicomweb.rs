@@ -164,7 +164,7 @@ async fn whoever_comes_through_a_proxy_needs_a_token() {
         }
     }
     node.stop().await;
-    // A proxy that adds no header cannot be told from a program on this machine.
+    // A proxy that adds no header looks like a program on this machine.
     let behind = Running::start(|config| {
         config.roles = vec![Role::Receive, Role::Pages];
         config.people.address = Some("https://coxa.example".into());

@@ -283,3 +283,23 @@ async fn pixels_of_a_study_are_in_the_log_without_its_page() {
     assert!(found[before].1.contains("pixels") && found[before].1.contains("study"), "{found:?}");
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_leads_to_no_account_that_was_there_before() {
+    let (node, films, designer) = node(1).await;
+    let (study, links) = make(&designer, &design("unaided", 1, &films)).await;
+    // The name that the link's account would have.
+    let there = node.person(&format!("reader-{study}-1"), &[Role::Administrator, Role::Physician]).await;
+    let reader = join(&node, &links[0]).await;
+    assert_eq!(reader.get("/people").await.status(), 403);
+    let seat = &node.app.db.study_progress(study).await.unwrap()[0].reader;
+    let account = node.app.db.account(seat.person).await.unwrap().unwrap().person;
+    assert!(account.id != there && account.roles.to_string() == "reader", "{account:?}");
+    let signed_in = crate::audit::entries(&node, "signed_in").await;
+    assert!(signed_in.len() == 1 && signed_in[0].1.contains("\"through\":\"link\""), "{signed_in:?}");
+    // The same link again leads to the same account.
+    let again = node.stranger().post(&links[0], &[]).await;
+    assert_eq!(again.status(), 303);
+    assert_eq!(node.app.db.study_progress(study).await.unwrap()[0].reader.person, account.id);
+    node.stop().await;
+}

@@ -4,6 +4,8 @@ use coxa_serve::config::Role as NodeRole;
 use coxa_serve::db::NewFilm;
 use coxa_serve::people::Role;
 use coxa_serve::people::session::Stage;
+use dicom_core::{DataElement, PrimitiveValue, VR};
+use dicom_dictionary_std::tags;
 use serde_json::{Value, json};
 
 use crate::pages::{film, not_read, read};
@@ -16,6 +18,59 @@ async fn node() -> Running {
 
 fn of_patient(day: &'static str) -> impl FnOnce(&mut NewFilm) {
     move |film| (film.patient_id, film.study_date) = ("P".into(), day.into())
+}
+
+/// A ramp from 0 to 3,897 with two windows and the function SIGMOID.
+fn with_windows(seed: &str) -> Film {
+    let mut film = Film::ramp(seed);
+    let mut object = dicom_object::from_reader(film.bytes.as_slice()).unwrap();
+    for (tag, vr, value) in [
+        (tags::WINDOW_CENTER, VR::DS, "2000\\1000"),
+        (tags::WINDOW_WIDTH, VR::DS, "4000\\500"),
+        (tags::VOILUT_FUNCTION, VR::CS, "SIGMOID"),
+    ] {
+        object.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+    }
+    film.bytes.clear();
+    object.write_all(&mut film.bytes).unwrap();
+    film
+}
+
+/// Its pixels in a film's row.
+async fn shows(node: &Running, film: &Film) -> impl FnOnce(&mut NewFilm) + use<> {
+    let kept = node.app.store.put(&film.bytes).await.unwrap();
+    move |film| {
+        of_patient("20260301")(film);
+        (film.sha256, film.bytes, film.rows, film.columns) = (kept.sha256, kept.bytes, 900, 1300);
+        film.metadata =
+            r#"{"00281050":{"vr":"DS","Value":[2000,1000]},"00281055":{"vr":"LO","Value":["BONE","SOFT"]}}"#.into();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_window_of_a_film_can_be_chosen_by_its_own_function() {
+    let node = node().await;
+    let change = shows(&node, &with_windows("windows")).await;
+    let row = film(&node, "A", change, read(0.1)).await;
+    let doe = node.visitor("doe", &[Role::Physician]).await;
+    let page = doe.page(&format!("/films/{row}")).await;
+    assert!(page.contains("windows&#34;:[&#34;BONE&#34;,&#34;SOFT&#34;]"), "{page}");
+    let values = doe.get(&format!("/films/{row}/values")).await.bytes().await.unwrap();
+    let number = |at: usize| f64::from_le_bytes(values[8 * at..8 * at + 8].try_into().unwrap());
+    assert_eq!([2, 3, 7, 8, 9, 10].map(number), [0.0, 3897.0, 1.0, 2.0, 0.0, 1.0]);
+    let shown = |display: usize, value: f64| {
+        let grade = 1 + (value / 3897.0 * 65_534.0).round() as usize;
+        f64::from(values[88 + 65_536 * display + grade])
+    };
+    // PS3.3, C.11.2.1.3.1.
+    let windows: [(usize, f64, f64); 3] = [(0, 2000.0, 4000.0), (1, 2000.0, 4000.0), (2, 1000.0, 500.0)];
+    for (display, center, width) in windows {
+        for value in [0.0, 900.0, 1500.0, 3897.0] {
+            let due = 255.0 / (1.0 + (-4.0 * (value - center) / width).exp());
+            assert!((shown(display, value) - due).abs() <= 0.51, "{display} {value}: {} {due}", shown(display, value));
+        }
+    }
+    node.stop().await;
 }
 
 fn session(visitor: &Visitor) -> &str {
@@ -57,12 +112,7 @@ async fn a_physician_loses_no_judgment_in_a_browser() {
     }
     let node = node().await;
     film(&node, "A", of_patient("20260101"), read(0.2)).await;
-    let large = Film::ramp("large");
-    let kept = node.app.store.put(&large.bytes).await.unwrap();
-    let change = |film: &mut NewFilm| {
-        of_patient("20260301")(film);
-        (film.sha256, film.bytes, film.rows, film.columns) = (kept.sha256, kept.bytes, 900, 1300);
-    };
+    let change = shows(&node, &with_windows("large")).await;
     let row = film(&node, "BB", change, read(0.9)).await;
     let person = node.person("doe", &[Role::Physician]).await;
     let (one, two) = (node.session(person, Stage::Full).await, node.session(person, Stage::Full).await);

@@ -21,9 +21,10 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Eight numbers of 64 bits (columns, rows, modality values of grade 1 and of grade 65,535, millimeters between rows and between columns
-    /// or 0, height of a pixel over its width, how many times the overview is halved), the display value of each of 65,536 grades (a byte
-    /// each), and the overview's grades of 16 bits, row by row; all little endian. Each halving drops a last odd row and column.
+    /// Numbers of 64 bits: columns, rows, modality values of grade 1 and of grade 65,535, millimeters between rows and between columns or 0,
+    /// height of a pixel over its width, how many times the overview is halved, how many windows can be chosen, and the place of each in the
+    /// file. Then the display value of each of 65,536 grades, a byte each, once for the file's own rendition and once for each window. Then the
+    /// overview's grades of 16 bits, row by row. All little endian. Each halving drops a last odd row and column.
     pub(super) fn overview(&self) -> Bytes {
         let (mut columns, mut rows, mut halvings) = (self.columns, self.rows, 0);
         let mut halved: Option<Vec<u16>> = None;
@@ -33,12 +34,17 @@ impl Values {
         }
         let grades = halved.as_deref().unwrap_or(&self.grades.pixels);
         let [row_mm, column_mm] = self.spacing.map(f64::from);
-        let Grades { dark, bright, .. } = self.grades;
+        let Grades { dark, bright, display, windows, .. } = &self.grades;
         let size = [self.columns as f64, self.rows as f64];
-        let head = [size[0], size[1], dark, bright, row_mm, column_mm, self.aspect, f64::from(halvings)];
-        let mut bytes = Vec::with_capacity(64 + self.grades.display.len() + 2 * grades.len());
-        bytes.extend(head.iter().flat_map(|number| number.to_le_bytes()));
-        bytes.extend_from_slice(&self.grades.display);
+        let count = windows.len() as f64;
+        let head = [size[0], size[1], *dark, *bright, row_mm, column_mm, self.aspect, f64::from(halvings), count];
+        let places = windows.iter().map(|(place, _)| *place as f64);
+        let displays = 1 + windows.len();
+        let mut bytes =
+            Vec::with_capacity(8 * (head.len() + windows.len()) + displays * display.len() + 2 * grades.len());
+        bytes.extend(head.into_iter().chain(places).flat_map(f64::to_le_bytes));
+        bytes.extend_from_slice(display);
+        windows.iter().for_each(|(_, display)| bytes.extend_from_slice(display));
         extend(&mut bytes, grades);
         bytes.into()
     }
@@ -83,7 +89,7 @@ mod tests {
 
     fn values(columns: usize, rows: usize) -> Values {
         let pixels = (0..columns * rows).map(|at| (at % 65_521) as u16).collect();
-        let grades = Grades { pixels, display: vec![0; 65_536], dark: 0.0, bright: 1.0 };
+        let grades = Grades { pixels, display: vec![0; 65_536], dark: 0.0, bright: 1.0, windows: Vec::new() };
         Values { columns, rows, spacing: [0.0; 2], aspect: 1.0, grades }
     }
 
@@ -121,8 +127,19 @@ mod tests {
                 f64::from(halvings),
                 "{columns} × {rows}"
             );
-            assert_eq!(bytes.len(), 64 + 65_536 + 2 * (columns >> halvings) * (rows >> halvings));
+            assert_eq!(bytes.len(), 72 + 65_536 + 2 * (columns >> halvings) * (rows >> halvings));
         }
+    }
+
+    #[test]
+    fn each_window_has_its_place_and_its_display() {
+        let mut film = values(2, 1);
+        film.grades.windows = vec![(0, vec![7; 65_536]), (2, vec![9; 65_536])];
+        let bytes = film.overview();
+        let number = |at: usize| f64::from_le_bytes(bytes[8 * at..8 * at + 8].try_into().unwrap());
+        assert_eq!([8, 9, 10].map(number), [2.0, 0.0, 2.0]);
+        let displays: Vec<u8> = (0..3).map(|at| bytes[88 + at * 65_536]).collect();
+        assert_eq!((displays, bytes.len()), (vec![0, 7, 9], 88 + 3 * 65_536 + 4));
     }
 
     #[test]

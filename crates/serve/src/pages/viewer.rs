@@ -231,22 +231,13 @@ pub(super) fn view(
         .collect();
     let has_heat = drawn.is_some() && knows_scale && finding.is_some_and(|finding| finding.heat_map.is_some());
     let explanations = header.explanations.texts();
-    let mut windows: Vec<Value> = header
-        .centers
-        .numbers()
-        .into_iter()
-        .zip(header.widths.numbers())
-        .enumerate()
-        .filter(|(_, (_, width))| *width > 0.0)
-        .map(|(i, (center, width))| {
-            let name = explanations.get(i).map(|name| visible(name)).filter(|name| !name.is_empty());
-            json!({ "name": name.unwrap_or_else(|| language.say("viewer-window-number").with("number", i + 1).to_string()), "center": center, "width": width })
+    // By their places in the file; which of them can be chosen comes with the film's values.
+    let windows: Vec<String> = (0..header.centers.texts().len())
+        .map(|place| {
+            let name = explanations.get(place).map(|name| visible(name)).filter(|name| !name.is_empty());
+            name.unwrap_or_else(|| language.say("viewer-window-number").with("number", place + 1).to_string())
         })
         .collect();
-    // A single window is the file's own, which is the first one offered.
-    if windows.len() < 2 {
-        windows.clear();
-    }
     json!({
         "id": film.id,
         "columns": film.attributes.columns,

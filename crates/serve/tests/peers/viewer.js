@@ -39,6 +39,14 @@ const faults = [];
     must(shown.at(-20) - shown[20] > 60, `no ramp at ${key}`);
   }
 
+  // Each window of the film is a preset with its name.
+  await page.keyboard.press('5');
+  must((await page.locator('#status').innerText()) === 'SOFT' && (await page.getByRole('button', { name: 'SOFT' }).getAttribute('aria-pressed')) === 'true', 'the second window is not chosen');
+  await page.waitForTimeout(200);
+  await look('window');
+  await page.keyboard.press('1');
+  must((await page.getByRole('button', { name: 'SOFT' }).getAttribute('aria-pressed')) === 'false', 'the first preset does not end the second window');
+
   // An earlier film beside it, by key and by button.
   must(await page.locator('#earlier').isHidden(), 'an earlier film is shown unasked');
   await page.keyboard.press('e');
