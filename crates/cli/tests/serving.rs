@@ -118,6 +118,18 @@ fn a_node_starts_without_settings_and_ends_on_sigterm() {
     assert!(node.child.wait().unwrap().success(), "a graceful end is a success");
 }
 
+/// An account of an identity provider.
+fn link(data: &Path, name: &str) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let db = coxa_serve::db::Database::open(&coxa_serve::db::sqlite_url(data)).await.unwrap();
+        let roles = [coxa_serve::people::Role::Physician].into_iter().collect();
+        let (issuer, subject) = ("https://login.example".to_owned(), "u-1".to_owned());
+        let new = coxa_serve::db::NewLinked { issuer, subject, name: name.into(), full_name: String::new(), roles };
+        assert!(db.add_linked(&new).await.unwrap().is_some());
+    });
+}
+
 #[test]
 fn the_first_password_is_printed_and_the_audit_log_is_verified() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,6 +150,10 @@ fn the_first_password_is_printed_and_the_audit_log_is_verified() {
     assert_eq!(run(&["people", "add", "--name", "roe", "--roles", "root"]).status.code(), Some(2));
     assert_ne!(text(&run(&["people", "reset", "--name", "doe"])), password);
     assert!(text(&run(&["people", "list"])).contains("doe\tphysician auditor\tnever signed in"));
+    link(&folder.path().join("coxa-data"), "jane");
+    let refused = run(&["people", "reset", "--name", "jane"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("identity provider"));
     text(&run(&["token", "create", "--name", "viewer", "--scope", "read"]));
     let head = text(&run(&["audit", "head"]));
     drop(node);

@@ -13,8 +13,23 @@ const Coxa = {
     return event.ctrlKey || event.metaKey || event.altKey || at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName);
   },
 
+  // Takes the forms' token of a newer session of the same person, who has signed in again in another tab. Whether there is one.
+  async renewToken() {
+    const response = await fetch("/me", { cache: "no-store" });
+    if (!response.ok) return false;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    const [own, other] = [document, fresh].map((page) => page.querySelector(".account a")?.textContent);
+    const token = fresh.querySelector(".account input[name=form]")?.value;
+    const fields = document.querySelectorAll("input[type=hidden][name=form]");
+    if (!token || own !== other || [...fields].every(({ value }) => value === token)) return false;
+    fields.forEach((field) => (field.value = token));
+    return true;
+  },
+
   // Brings the children of one element into the state of another: those with the same id stay, so that focus and scroll do too.
   renew(into, from) {
+    const wantedIds = new Set([...from.children].map((child) => child.id));
+    for (const child of [...into.children]) if (child.id && !wantedIds.has(child.id)) child.remove();
     const kept = new Map([...into.children].filter((child) => child.id).map((child) => [child.id, child]));
     let place = into.firstElementChild;
     for (const wanted of [...from.children]) {
@@ -36,6 +51,12 @@ const Coxa = {
           if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
           child = fresh;
         }
+      }
+      // An element that is moved loses the focus: what stands before it makes way, and finds its own place later.
+      while (place && place !== child && child.parentNode === into && child.contains(document.activeElement)) {
+        const waits = place;
+        place = place.nextElementSibling;
+        into.append(waits);
       }
       if (child === place) place = place.nextElementSibling;
       else into.insertBefore(child, place);

@@ -115,14 +115,13 @@ class FilmStage {
     screen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     screen.fillStyle = "#000";
     screen.fillRect(0, 0, width, height);
-    const image = film.picture(at.zoom * devicePixelRatio);
-    if (!image || isCovered) return false;
+    if (isCovered || !film.isThere) return false;
     screen.save();
     screen.translate(width / 2, height / 2);
     screen.scale(at.zoom, at.zoom * film.aspect);
     screen.translate(-at.x, -at.y);
     screen.imageSmoothingQuality = "high";
-    screen.drawImage(image, 0, 0, film.columns, film.rows);
+    film.paint(screen);
     if (this.overlay && hasHeat && film.heat) {
       screen.globalAlpha = 0.5;
       screen.drawImage(film.heat, 0, 0, film.columns, film.rows);
@@ -196,11 +195,16 @@ class FilmStage {
     try {
       await this.film.loadPreview();
       this.fit();
-      await this.film.loadValues((percent) => status(Coxa.say("script-progress", { percent })));
+      await this.film.firstPaint.promise;
+      await this.film.loadValues();
       if (this.at.fitted) this.fit();
       await this.film.loadHeat();
-      status("");
       this.draw();
+      await this.film.loadTiles((percent) => {
+        status(Coxa.say("script-progress", { percent }));
+        this.draw();
+      });
+      status("");
     } catch (error) {
       status(error.message);
     }
@@ -253,6 +257,10 @@ async function storeUntilDone(form, body, { ended, words, refused }) {
     try {
       const response = await fetch(form.action, { method: "POST", body, cache: "no-store" });
       if (response.ok) return await response.json();
+      if (response.status === 403 && (await Coxa.renewToken())) {
+        body.set("form", form.elements.form.value);
+        continue;
+      }
       if (response.status === 401 || response.status === 403) {
         words(ended);
         return null;

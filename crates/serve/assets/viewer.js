@@ -81,13 +81,12 @@
     screen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     screen.fillStyle = "#000";
     screen.fillRect(0, 0, width, height);
-    const image = film.picture(at.zoom * devicePixelRatio);
     for (const pane of panes()) {
       screen.save();
       screen.beginPath();
       screen.rect(pane.left, 0, pane.width, pane.height);
       screen.clip();
-      if (image) {
+      if (film.isThere) {
         screen.save();
         screen.translate(pane.left + pane.width / 2, pane.height / 2);
         screen.rotate((at.turns * Math.PI) / 2);
@@ -95,7 +94,7 @@
         screen.translate(-at.x, -at.y);
         screen.imageSmoothingEnabled = at.zoom * devicePixelRatio < 3;
         screen.imageSmoothingQuality = "high";
-        screen.drawImage(image, 0, 0, film.columns, film.rows);
+        film.paint(screen);
         if (pane.overlay && shown.heat && film.heat) {
           screen.imageSmoothingEnabled = true;
           screen.globalAlpha = shown.opacity;
@@ -167,24 +166,28 @@
 
   // ---- Window --------------------------------------------------------------------------------------------------------------------
 
-  // The first three have buttons on the page, which say their names.
+  // The first three have buttons on the page, which say their names; the windows of the file follow when its values have come, each by its
+  // own function. A preset is its name, what it shows, and its button.
+  const own = (display) => () => {
+    film.display = display();
+    return null;
+  };
   const name = (id) => $(id).firstChild.textContent.trim();
   const presets = [
-    [name("preset-file"), () => null],
-    [name("preset-full"), () => ({ low: 1, high: 65535 })],
-    [name("preset-auto"), () => film.percentiles(0.005, 0.995)],
-    ...view.windows.map(({ name, center, width }) => [name, () => {
-      const ends = [film.gradeOf(center - width / 2), film.gradeOf(center + width / 2)];
-      return { low: Math.min(...ends), high: Math.max(...ends) };
-    }]),
-  ].slice(0, 9);
-  const windowed = (next, name) => {
-    if (film.levels.length === 0) return;
+    [name("preset-file"), own(() => film.own), $("preset-file")],
+    [name("preset-full"), () => ({ low: 1, high: 65535 }), $("preset-full")],
+    [name("preset-auto"), () => film.percentiles(0.005, 0.995), $("preset-auto")],
+  ];
+  const choose = (preset) => {
+    if (film.levels.length > 0) windowed(preset[1](), preset);
+  };
+  const windowed = (next, preset) => {
     film.range = next;
     film.changed();
-    for (const [known, , button] of presets) button.setAttribute("aria-pressed", String(known === name));
+    for (const one of presets) one[2].setAttribute("aria-pressed", String(one === preset));
+    const name = preset?.[0];
     if (next === null) {
-      status(Coxa.say("script-own-window"));
+      status(preset === presets[0] ? Coxa.say("script-own-window") : name);
     } else {
       const [a, b] = [film.valueOf(next.low), film.valueOf(next.high)];
       const values = { name, center: ((a + b) / 2).toFixed(0), width: Math.abs(b - a).toFixed(0) };
@@ -199,21 +202,23 @@
     const center = (low + high) / 2 - brighter * (high - low) * (film.inverted ? -1 : 1);
     windowed({ low: center - width / 2, high: center + width / 2 });
   };
-  presets.forEach((preset, i) => {
-    let button = [$("preset-file"), $("preset-full"), $("preset-auto")][i];
-    if (!button) {
-      button = document.createElement("button");
+  presets.forEach((preset) => preset[2].addEventListener("click", () => choose(preset)));
+  const offerWindows = () => {
+    for (const [place, display] of film.windows) {
+      const button = document.createElement("button");
       button.type = "button";
-      button.textContent = preset[0] + " ";
-      const key = document.createElement("kbd");
-      key.textContent = String(i + 1);
-      button.append(key);
+      button.textContent = view.windows[place] || String(place + 1);
       button.setAttribute("aria-pressed", "false");
+      const preset = [button.textContent, own(() => display), button];
+      if (presets.push(preset) <= 9) {
+        const key = document.createElement("kbd");
+        key.textContent = String(presets.length);
+        button.append(" ", key);
+      }
+      button.addEventListener("click", () => choose(preset));
       $("presets").append(button);
     }
-    preset.push(button);
-    button.addEventListener("click", () => windowed(preset[1](), preset[0]));
-  });
+  };
 
   // ---- Tools ---------------------------------------------------------------------------------------------------------------------
 
@@ -336,11 +341,35 @@
     if (at.fitted) fit();
     draw();
   };
+  // Lengths, and a mark that is not stored.
   const clear = () => {
     lengths = [];
     drawing = null;
+    if ($("mark-x").value) {
+      mark = view.mark;
+      unmark();
+      keepDraft();
+    }
     draw();
   };
+  const unmark = () => {
+    $("mark-x").value = $("mark-y").value = "";
+    $("mark-words").hidden = true;
+  };
+
+  // The picture of an earlier film beside this one: the latest first, then those before it, then none. It is loaded when it is asked for.
+  let before = -1;
+  const lookBack = () => {
+    if (view.earlier.length === 0) return;
+    before = before + 1 < view.earlier.length ? before + 1 : -1;
+    const one = view.earlier[before];
+    $("earlier").hidden = !one;
+    $("earlier-tool").setAttribute("aria-pressed", String(Boolean(one)));
+    if (!one) return;
+    $("earlier-picture").src = one.picture;
+    $("earlier-words").textContent = one.words;
+  };
+  $("earlier-tool")?.addEventListener("click", lookBack);
 
   $("fit").addEventListener("click", fit);
   $("actual").addEventListener("click", () => zoomTo(1 / devicePixelRatio));
@@ -359,6 +388,8 @@
   // A judgment that is not stored survives a reload and a new sign-in of the same person, in this tab alone.
   const draft = `draft-${stage.dataset.person}-${view.id}`;
   let storing = null;
+  // Judgments that are to be stored, in the order of their keys.
+  const queue = [];
   let pending = "";
   const keepDraft = () => {
     const kept = { note: note.value, x: $("mark-x").value, y: $("mark-y").value, verdict: pending };
@@ -368,8 +399,8 @@
   const restoreDraft = () => {
     const kept = JSON.parse(sessionStorage.getItem(draft) || "null");
     if (!kept) return;
-    pending = kept.verdict;
     note.value = kept.note;
+    pending = kept.verdict;
     if (kept.x) place({ x: Number(kept.x), y: Number(kept.y) });
     if (kept.verdict) {
       $("stored").className = "stored bad";
@@ -379,13 +410,18 @@
   };
   note.addEventListener("input", keepDraft);
 
+  // A request that outlives the page: the judgment goes on though its tab is closed.
+  const post = (address, fields) => {
+    const body = new URLSearchParams({ ...fields, form: form.elements.form.value, by: "script" });
+    return fetch(address, { method: "POST", body, keepalive: true });
+  };
   const send = async (address, fields, done) => {
     $("stored").className = "stored";
     $("stored").textContent = Coxa.say("script-storing");
     try {
-      const response = await fetch(address, { method: "POST", body: new URLSearchParams({ ...fields, by: "script" }) });
+      let response = await post(address, fields);
+      if (response.status === 403 && (await Coxa.renewToken())) response = await post(address, fields);
       if (response.status === 401) {
-        keepDraft();
         location.assign("/signin?next=" + encodeURIComponent(location.pathname + location.search));
         throw new Error(Coxa.say("script-signed-out"));
       }
@@ -398,20 +434,38 @@
       $("stored").className = "stored bad";
       $("stored").textContent = Coxa.say("script-not-stored", { why: error instanceof TypeError ? Coxa.say("script-no-answer") : error.message });
       return false;
-    } finally {
-      storing = null;
     }
   };
+  const inTurn = (work) => {
+    const turn = Promise.resolve(storing).then(work).finally(() => {
+      if (storing === turn) storing = null;
+    });
+    storing = turn;
+  };
+  // The draft goes when its judgment is stored, and stays whatever else happens. A key that is pressed while another judgment is being
+  // stored is the next one, on the same note and mark.
   const review = (verdict) => {
-    if (storing) return;
     const fields = Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "verdict"));
     pending = verdict;
-    storing = send(form.action, { ...fields, verdict }, Coxa.say("script-stored")).then((isStored) => {
-      if (!isStored) return keepDraft();
-      pending = note.value = "";
-      sessionStorage.removeItem(draft);
-      $("mark-x").value = $("mark-y").value = "";
-      $("mark-words").hidden = true;
+    keepDraft();
+    queue.push({ ...fields, verdict });
+    if (queue.length > 1) return;
+    inTurn(async () => {
+      while (queue.length > 0) {
+        const sent = queue[0];
+        if (!(await send(form.action, sent, Coxa.say("script-stored")))) {
+          queue.length = 0;
+          return;
+        }
+        queue.shift();
+        if (queue.length > 0) continue;
+        pending = "";
+        // What was written meanwhile is a note of its own.
+        if (note.value === sent.note) note.value = "";
+        if (sent.mark_x) view.mark = [Number(sent.mark_x), Number(sent.mark_y)];
+        if ($("mark-x").value === sent.mark_x && $("mark-y").value === sent.mark_y) unmark();
+        keepDraft();
+      }
     });
   };
   form.addEventListener("submit", (event) => {
@@ -420,9 +474,12 @@
   });
   $("reviews").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!storing) storing = send(event.target.action, Object.fromEntries(new FormData(event.target)), Coxa.say("script-undone"));
+    const { action } = event.target;
+    const fields = Object.fromEntries(new FormData(event.target));
+    inTurn(() => send(action, fields, Coxa.say("script-undone")));
   });
-  const undo = () => {
+  const undo = async () => {
+    await storing;
     const last = document.querySelector("#reviews form.undo");
     if (last) last.requestSubmit();
     else $("stored").textContent = Coxa.say("script-nothing-to-undo");
@@ -456,7 +513,7 @@
     Escape: () => (tool ? take("") : go($("list"))),
     0: fit, z: () => zoomTo(1 / devicePixelRatio), "+": () => zoomTo(at.zoom * 1.25), "=": () => zoomTo(at.zoom * 1.25), "-": () => zoomTo(at.zoom / 1.25),
     i: invert, r: rotate, v: () => take("pan"), l: () => take("measure"), m: () => take("mark"), x: clear, Enter: enter,
-    h: () => toggle("heat"), o: () => toggle("outlines"), b: () => toggle("beside"), "{": () => opaque(shown.opacity - 0.1), "}": () => opaque(shown.opacity + 0.1),
+    h: () => toggle("heat"), o: () => toggle("outlines"), b: () => toggle("beside"), e: lookBack, "{": () => opaque(shown.opacity - 0.1), "}": () => opaque(shown.opacity + 0.1),
     "[": () => change(-0.1, 0), "]": () => change(0.1, 0), ",": () => change(0, -0.03), ".": () => change(0, 0.03),
     ArrowLeft: (event) => step(-1, 0, event.shiftKey), ArrowRight: (event) => step(1, 0, event.shiftKey),
     ArrowUp: (event) => step(0, -1, event.shiftKey), ArrowDown: (event) => step(0, 1, event.shiftKey),
@@ -469,7 +526,7 @@
     if (Coxa.isTyping(event) || document.querySelector("dialog[open]")) return;
     if (event.target.closest("button, a") && (event.key === "Enter" || event.key === " ")) return;
     const preset = presets[Number(event.key) - 1];
-    const act = preset ? () => windowed(preset[1](), preset[0]) : keys[event.key];
+    const act = preset ? () => choose(preset) : keys[event.key];
     if (act) {
       event.preventDefault();
       act(event);
@@ -481,8 +538,15 @@
   const load = async () => {
     await film.loadPreview();
     fit();
-    performance.mark("first-paint-of-film");
-    await film.loadValues((percent) => status(Coxa.say("script-progress", { percent })));
+    await film.firstPaint.promise;
+    await film.loadValues();
+    offerWindows();
+    if (at.fitted) fit();
+    else draw();
+    await film.loadTiles((percent) => {
+      status(Coxa.say("script-progress", { percent }));
+      draw();
+    });
     status(Coxa.say("script-full", { columns: film.columns, rows: film.rows }));
     stage.dataset.resolution = "full";
     performance.mark("full-resolution");
@@ -506,5 +570,5 @@
   $("overlay-tools").hidden = view.regions.length === 0 && !view.colors;
   new ResizeObserver(() => (at.fitted ? fit() : draw())).observe(canvas);
   load().catch((error) => status(error instanceof TypeError ? Coxa.say("script-not-reached") : error.message));
-  loadHeat().catch(() => {});
+  film.firstPaint.promise.then(loadHeat).catch(() => {});
 }

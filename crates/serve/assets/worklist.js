@@ -25,7 +25,10 @@
       const text = await response.text();
       if (mine !== asked) return;
       const fresh = new DOMParser().parseFromString(text, "text/html").body;
+      const at = links().indexOf(document.activeElement);
       Coxa.renew(list, fresh);
+      // The row that had the focus has left the list: the one in its place takes it.
+      if (at >= 0 && document.activeElement === document.body) links().slice(0, at + 1).at(-1)?.focus({ preventScroll: true });
       since = new Date();
       stale.hidden = true;
     } catch (error) {

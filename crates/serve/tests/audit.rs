@@ -285,3 +285,30 @@ fn are_messages(messages: &str) {
     let count: usize = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
     assert!(count > 0 && count == messages.lines().count());
 }
+
+/// The rows of an action, each the film and the entry's body.
+pub async fn entries(node: &Running, action: &str) -> Vec<(i64, String)> {
+    all(node).await.into_iter().filter(|row| row.action == action).map(|row| (row.film, row.body)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sight_whose_entry_failed_is_recorded_the_next_time() {
+    let node = Running::start(|config| config.roles = vec![NodeRole::Receive, NodeRole::Pages]).await;
+    let id = film(&node, "A", |_| {}, read(0.95)).await;
+    let doe = node.visitor("doe", &[Role::Physician]).await;
+    let url = node.app.config.database_url();
+    let paths = ["/".to_owned(), format!("/films/{id}/preview"), format!("/films/{id}")];
+    tamper(&url, "ALTER TABLE audit_head RENAME TO away").await;
+    for path in &paths {
+        assert_eq!(doe.get(path).await.status(), 503, "{path}");
+    }
+    tamper(&url, "ALTER TABLE away RENAME TO audit_head").await;
+    for path in &paths[..2] {
+        assert_eq!(doe.get(path).await.status(), 200, "{path}");
+        assert_eq!(doe.get(path).await.status(), 200, "{path} again");
+    }
+    assert_eq!(entries(&node, "films_listed").await.len(), 1);
+    let opened = entries(&node, "film_opened").await;
+    assert!(opened.len() == 1 && opened[0].0 == id && opened[0].1.contains("pixels"), "{opened:?}");
+    node.stop().await;
+}

@@ -147,3 +147,31 @@ async fn a_page_of_another_site_reaches_nothing() {
     }
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_through_a_proxy_needs_a_token() {
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    let status = async |node: &Running, path: &str, headers: &[(&str, &str)]| {
+        let request = client().get(format!("{}{path}", node.http)).header("host", "localhost");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send().await.unwrap().status().as_u16()
+    };
+    let paths = ["/dicom-web/studies", "/api/v1/readings", "/api/v1/status", "/fhir/DiagnosticReport"];
+    for path in paths {
+        assert_eq!(status(&node, path, &[]).await, 200, "{path} from this machine");
+        for header in [("x-forwarded-for", "10.0.0.7"), ("forwarded", "for=10.0.0.7"), ("via", "1.1 proxy")] {
+            assert_eq!(status(&node, path, &[header]).await, 401, "{path} with {header:?}");
+        }
+    }
+    node.stop().await;
+    // A proxy that adds no header looks like a program on this machine.
+    let behind = Running::start(|config| {
+        config.roles = vec![Role::Receive, Role::Pages];
+        config.people.address = Some("https://coxa.example".into());
+    })
+    .await;
+    for path in paths {
+        assert_eq!(status(&behind, path, &[]).await, 401, "{path} behind a proxy");
+    }
+    behind.stop().await;
+}

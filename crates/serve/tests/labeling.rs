@@ -442,3 +442,37 @@ async fn an_imported_dataset_comes_back_without_loss() {
     assert_eq!(bytes, std::fs::read(folder.path().join("images/0.png")).unwrap());
     scene.node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pixels_and_earlier_films_of_a_labeling_are_in_the_log() {
+    let mut scene = scene(&[]).await;
+    let mut rows = Vec::new();
+    for (seed, day) in [("A", "20260101"), ("BB", "20260301")] {
+        let change = |film: &mut coxa_serve::db::NewFilm| {
+            (film.patient_id, film.study_date) = ("P".into(), day.into());
+        };
+        rows.push(film(&scene.node, seed, change, read(0.9)).await);
+    }
+    let later = scene.node.app.db.film(rows[1]).await.unwrap().unwrap();
+    scene.uids = vec![later.attributes.sop_instance_uid];
+    let labeling = scene.make("labels").await;
+    let base = format!("/labeling/{labeling}/films/0");
+    let opened = async || crate::audit::entries(&scene.node, "film_opened").await;
+    for part in ["preview", "values", "tiles/0/0", "preview"] {
+        assert_eq!(scene.ann.get(&format!("{base}/{part}")).await.status(), 200, "{part}");
+    }
+    assert_eq!(scene.ann.get(&format!("{base}/tiles/1/0")).await.status(), 404);
+    let found = opened().await;
+    assert!(found.len() == 1 && found[0].0 == rows[1] && found[0].1.contains("pixels"), "{found:?}");
+    for _ in 0..2 {
+        assert_eq!(scene.ann.get(&format!("{base}/earlier/0")).await.status(), 200);
+    }
+    assert_eq!(scene.ann.get(&format!("{base}/earlier/1")).await.status(), 404, "the later film is no earlier one");
+    let found = opened().await;
+    assert!(found.len() == 2 && found[1].0 == rows[0] && found[1].1.contains("earlier"), "{found:?}");
+    // Another person's sight is another one; the page is one each time.
+    assert_eq!(scene.bob.get(&format!("{base}/preview")).await.status(), 200);
+    scene.ann.page(&base).await;
+    assert_eq!(opened().await.len(), 4);
+    scene.node.stop().await;
+}

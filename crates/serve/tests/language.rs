@@ -379,8 +379,8 @@ async fn the_pages_of_a_chinese_reader_are_chinese() {
     let me = format!("/people/{person}");
     for (path, fields, status) in [
         ("/me/password", vec![("current", "wrong")], 400),
-        ("/me/factor", vec![], 200),
-        ("/me/factor/confirm", vec![("code", "1")], 400),
+        ("/me/factor", vec![("current", "the password of doe")], 200),
+        ("/me/factor/confirm", vec![("current", "the password of doe"), ("code", "1")], 400),
         ("/me/sessions/end", vec![], 200),
         ("/people", vec![("name", "a b")], 400),
         ("/people", vec![("name", "first")], 200),

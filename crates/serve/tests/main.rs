@@ -26,3 +26,4 @@ mod support;
 mod trial;
 mod trial_effect;
 mod trial_leaks;
+mod viewer;

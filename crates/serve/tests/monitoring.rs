@@ -156,7 +156,7 @@ async fn deeds(node: &Running, action: &str) -> Vec<Value> {
 }
 
 /// Films of 25 patients with a fracture and 25 without, whose scores overlap; a table of their labels.
-async fn labeled(node: &Running) -> String {
+pub async fn labeled(node: &Running) -> String {
     let mut csv = "sop_instance_uid,label\n".to_owned();
     for i in 0..50 {
         let is_present = i % 2 == 0;

@@ -320,7 +320,7 @@ async fn behind_a_proxy_the_configured_address_counts() {
         request.header("x-forwarded-for", "10.0.0.7").send().await.unwrap()
     };
     assert_eq!(ask("/signin").await.status(), 200);
-    assert_eq!(ask("/api/v1/readings").await.status(), 403, "a name of elsewhere needs a token");
+    assert_eq!(ask("/api/v1/readings").await.status(), 401, "whoever comes through a proxy needs a token");
     let answer = ask("/signin/oidc").await;
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(cookie.starts_with("__Host-coxa-oidc=") && cookie.contains("; Path=/; HttpOnly; SameSite=Lax"), "{cookie}");

@@ -127,3 +127,42 @@ async fn a_test_picture_reaches_a_destination_or_the_reason_is_shown() {
     node.stop().await;
     archive.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throughput_counts_films_and_results_by_the_hour_and_the_day() {
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    let rows = [("A", 0.9), ("BB", 0.1), ("CCC", 0.2)].map(|(seed, p)| (seed, crate::pages::read(p)));
+    let mut films = Vec::new();
+    for (seed, outcome) in rows {
+        films.push(crate::pages::film(&node, seed, |_| {}, outcome).await);
+    }
+    crate::pages::film(&node, "DDDD", |_| {}, None).await;
+    let now = coxa_serve::db::now();
+    let pace = |hour, day, busiest| coxa_serve::db::Pace { hour, day, busiest };
+    // Two of four came and were read two hours ago, in one minute; one of those that were read is older than a day.
+    let ago = |minutes: i64| (now / 60_000_000 - minutes) * 60_000_000;
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::AnyPool::connect(&node.app.config.database_url()).await.unwrap();
+    for (film, came, read) in [(films[0], ago(120), ago(120)), (films[1], ago(120) + 7_000_000, ago(2000))] {
+        let sql = format!(
+            "UPDATE instance SET received_at = {came} WHERE id = {film}; UPDATE reading SET read_at = {read} WHERE film_id = {film}"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
+    }
+    let found = node.app.db.throughput(coxa_serve::db::now()).await.unwrap();
+    assert_eq!((found.received, found.read, found.sent), (pace(2, 4, 2), pace(1, 2, 1), pace(0, 0, 0)));
+    // A result that a destination accepted, and one that waits.
+    let sent = format!(
+        "INSERT INTO send (object_id, destination, priority, state, run_at, lease_until, lease_owner, attempts, status, explained, done_at) \
+         VALUES ({0}, 'pacs', 0, 'done', 0, 0, '', 1, 0, '', {1}), ({0}, 'other', 0, 'due', 0, 0, '', 1, 0, 'busy', {1})",
+        films[0],
+        ago(90)
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sent)).execute(&pool).await.unwrap();
+    pool.close().await;
+    assert_eq!(node.app.db.throughput(coxa_serve::db::now()).await.unwrap().sent, pace(0, 1, 1));
+    let page = node.visitor("keeper", &[people::Role::Administrator]).await.page("/operations").await;
+    let line = page.split("<tr id=\"operations-received\">").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(line.contains("Films received") && line.contains(">2<") && line.contains(">4<"), "{line}");
+    node.stop().await;
+}

@@ -391,18 +391,25 @@ async fn a_film_comes_as_a_picture_and_as_values() {
     let values = node.get(&format!("/films/{id}/values")).await.bytes().await.unwrap();
     let number = |i: usize| f64::from_le_bytes(values[8 * i..8 * i + 8].try_into().unwrap());
     // Stripes of 0, 20, 40 … 3,180 of 12 bits, 2 mm apart.
-    assert_eq!([0, 1, 2, 3, 4, 5, 6].map(number), [160.0, 160.0, 0.0, 3180.0, 2.0, 2.0, 1.0]);
-    assert_eq!(values.len(), 64 + 65_536 + 2 * 160 * 160);
-    let grade = |i: usize| u16::from_le_bytes(values[64 + 65_536 + 2 * i..][..2].try_into().unwrap());
+    assert_eq!([0, 1, 2, 3, 4, 5, 6, 7, 8].map(number), [160.0, 160.0, 0.0, 3180.0, 2.0, 2.0, 1.0, 0.0, 0.0]);
+    assert_eq!(values.len(), 72 + 65_536 + 2 * 160 * 160);
+    let grade = |i: usize| u16::from_le_bytes(values[72 + 65_536 + 2 * i..][..2].try_into().unwrap());
     assert_eq!((grade(0), grade(159), grade(160)), (1, 65_535, 1));
     let shown = coxa_imaging::read_bytes(&Film::stripes("A").bytes, "a film").unwrap();
     for i in 0..160 {
-        assert_eq!(values[64 + usize::from(grade(i))], (shown.pixels()[i] + 0.5) as u8, "{i}");
+        assert_eq!(values[72 + usize::from(grade(i))], (shown.pixels()[i] + 0.5) as u8, "{i}");
+    }
+    let tile = node.get(&format!("/films/{id}/tiles/0/0")).await;
+    assert_eq!(tile.headers()["cache-control"].to_str().unwrap(), "no-store");
+    assert_eq!(tile.bytes().await.unwrap(), values[72 + 65_536..]);
+    for tile in ["1/0", "0/1", "-1/0", "x/0", "0/99999999999999999999"] {
+        assert_eq!(node.get(&format!("/films/{id}/tiles/{tile}")).await.status(), 404, "{tile}");
     }
     for path in [
         "/films/0",
         "/films/x",
         "/films/999/values",
+        "/films/999/tiles/0/0",
         "/films/-1/preview",
         "/films/99999999999999999999/heat",
         "/nothing",

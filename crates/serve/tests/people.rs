@@ -181,13 +181,17 @@ async fn sessions_end_by_themselves_and_with_their_person() {
 async fn a_second_factor_is_asked_for_and_no_code_is_good_twice() {
     let node = node().await;
     let doe = node.visitor("doe", &[Role::Physician]).await;
-    let page = doe.post("/me/factor", &[]).await.text().await.unwrap();
+    let current = ("current", "the password of doe");
+    assert_eq!(doe.post("/me/factor", &[]).await.status(), 400, "a session that was left open sets up no factor");
+    assert_eq!(doe.post("/me/factor", &[("current", "wrong")]).await.status(), 400);
+    let page = doe.post("/me/factor", &[current]).await.text().await.unwrap();
     let secret: String =
         page.split("<dt>Key</dt><dd><code>").nth(1).unwrap().split('<').next().unwrap().replace(' ', "");
     assert!(page.contains(&format!("otpauth://totp/Coxa:doe?secret={secret}")) && secret.len() == 32);
-    assert_eq!(doe.post("/me/factor/confirm", &[("code", "no code")]).await.status(), 400);
+    assert_eq!(doe.post("/me/factor/confirm", &[current, ("code", "no code")]).await.status(), 400);
     let first = code(&secret, 0);
-    let page = doe.post("/me/factor/confirm", &[("code", &first)]).await.text().await.unwrap();
+    assert_eq!(doe.post("/me/factor/confirm", &[("code", &first)]).await.status(), 400, "a code without the password");
+    let page = doe.post("/me/factor/confirm", &[current, ("code", &first)]).await.text().await.unwrap();
     let recovery: Vec<&str> = page.split("<li><code>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
     assert_eq!(recovery.len(), 10);
     assert!(!doe.page("/me").await.contains(recovery[0]), "they are shown once");
@@ -349,11 +353,14 @@ async fn the_database_holds_no_second_factor_that_it_could_use() {
     let node = node().await;
     let (doe, roe) = (node.visitor("doe", &[Role::Physician]).await, node.visitor("roe", &[Role::Physician]).await);
     let mut secrets = Vec::new();
-    for visitor in [&doe, &roe] {
-        let page = visitor.post("/me/factor", &[]).await.text().await.unwrap();
+    for (name, visitor) in [("doe", &doe), ("roe", &roe)] {
+        let password = format!("the password of {name}");
+        let current = ("current", password.as_str());
+        let page = visitor.post("/me/factor", &[current]).await.text().await.unwrap();
         let secret = page.split("secret=").nth(1).unwrap().split('&').next().unwrap().to_owned();
         assert!(visitor.page("/me").await.contains(&secret), "it is shown until it is confirmed");
-        assert_eq!(visitor.post("/me/factor/confirm", &[("code", &code(&secret, 0))]).await.status(), 200);
+        let confirmed = visitor.post("/me/factor/confirm", &[current, ("code", &code(&secret, 0))]).await;
+        assert_eq!(confirmed.status(), 200);
         secrets.push(secret);
     }
     // As a version before this one left a third.

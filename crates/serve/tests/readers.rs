@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::support::{Film, Running, Visitor};
 
-fn design(arms: &str, readers: usize, films: &[Film]) -> String {
+pub fn design(arms: &str, readers: usize, films: &[Film]) -> String {
     let uids: Vec<String> = films.iter().map(|film| format!("{:?}", film.uid)).collect();
     let washout = if matches!(arms, "crossover" | "halves") { 28 } else { 0 };
     format!(
@@ -262,5 +262,44 @@ async fn the_aided_arm_shows_the_result_and_designs_are_refused_with_reasons() {
     let renewed = designer.post(&format!("/studies/{}/links/0", study.id), &[]).await.text().await.unwrap();
     assert_eq!(renewed.matches("/join/").count(), 1);
     assert_eq!(node.stranger().get(&link).await.status(), 404);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pixels_of_a_study_are_in_the_log_without_its_page() {
+    let (node, films, designer) = node(2).await;
+    let (study, links) = make(&designer, &design("unaided", 1, &films)).await;
+    let reader = join(&node, &links[0]).await;
+    let opened = async || crate::audit::entries(&node, "film_opened").await;
+    // Joining led to the page, which is one sight.
+    let before = opened().await.len();
+    assert_eq!(answer(&reader, study, 0, "0").await.status(), 200);
+    for (part, status) in [("heat", 404), ("preview", 200), ("values", 200), ("tiles/0/0", 200), ("tiles/9/9", 404)] {
+        assert_eq!(reader.get(&format!("/reading/{study}/1/{part}")).await.status(), status, "{part}");
+        assert_eq!(reader.get(&format!("/reading/{study}/0/{part}")).await.status(), 404, "{part} of a film before");
+    }
+    let found = opened().await;
+    assert_eq!(found.len(), before + 1, "{found:?}");
+    assert!(found[before].1.contains("pixels") && found[before].1.contains("study"), "{found:?}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_leads_to_no_account_that_was_there_before() {
+    let (node, films, designer) = node(1).await;
+    let (study, links) = make(&designer, &design("unaided", 1, &films)).await;
+    // The name that the link's account would have.
+    let there = node.person(&format!("reader-{study}-1"), &[Role::Administrator, Role::Physician]).await;
+    let reader = join(&node, &links[0]).await;
+    assert_eq!(reader.get("/people").await.status(), 403);
+    let seat = &node.app.db.study_progress(study).await.unwrap()[0].reader;
+    let account = node.app.db.account(seat.person).await.unwrap().unwrap().person;
+    assert!(account.id != there && account.roles.to_string() == "reader", "{account:?}");
+    let signed_in = crate::audit::entries(&node, "signed_in").await;
+    assert!(signed_in.len() == 1 && signed_in[0].1.contains("\"through\":\"link\""), "{signed_in:?}");
+    // The same link again leads to the same account.
+    let again = node.stranger().post(&links[0], &[]).await;
+    assert_eq!(again.status(), 303);
+    assert_eq!(node.app.db.study_progress(study).await.unwrap()[0].reader.person, account.id);
     node.stop().await;
 }

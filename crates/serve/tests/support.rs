@@ -255,6 +255,12 @@ impl Film {
         Self::of(seed, [160, 160], &pixels, AnatomicRegion::Pelvis, Laterality::Both)
     }
 
+    /// A film of 1,300 × 900 pixels, which has several tiles: dark on the left and bright on the right.
+    pub fn ramp(seed: &str) -> Self {
+        let pixels: Vec<u16> = (0..1300u32 * 900).map(|i| (i % 1300 * 3) as u16).collect();
+        Self::of(seed, [900, 1300], &pixels, AnatomicRegion::Pelvis, Laterality::Both)
+    }
+
     fn of_hip(seed: &str, shade: u16, body_part: AnatomicRegion, laterality: Laterality) -> Self {
         let hip = hip();
         let pixels: Vec<u16> = coxa_simulate::display8(hip).iter().map(|p| u16::from(*p) * 15 + shade).collect();

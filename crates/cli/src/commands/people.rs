@@ -107,6 +107,12 @@ async fn reset(place: &Place, name: &str) -> anyhow::Result<Outcome> {
     let Some(account) = node.db.account_named(&name.trim().to_lowercase()).await? else {
         return Err(usage(format!("there is no account {name}"), "coxa people list prints their names"));
     };
+    if node.db.is_linked(account.person.id).await? {
+        return Err(usage(
+            format!("the account {name} signs in through the identity provider"),
+            "it has no password here: the provider gives another one",
+        ));
+    }
     let password = account::one_time_password();
     let hash = hash_of(&password).await?;
     node.record(Deed::PasswordReset, &[("name", &account.person.name)]).await?;

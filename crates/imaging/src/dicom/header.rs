@@ -27,6 +27,9 @@ pub(super) enum Interpretation {
     YbrTransform,
 }
 
+/// Windows that are offered of those of a file.
+const MOST_WINDOWS: usize = 8;
+
 /// The checked attributes.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -45,6 +48,8 @@ pub(super) struct Header {
     pub(super) padding: Option<RangeInclusive<i32>>,
     pub(super) modality: Modality,
     pub(super) voi: Option<Voi>,
+    /// The windows that can be chosen beside it, each with its place in the file: none where the only one is the VOI.
+    pub(super) windows: Vec<(usize, Window)>,
     /// High values are dark.
     pub(super) inverted: bool,
     pub(super) spacing_mm: Option<[f32; 2]>,
@@ -146,6 +151,7 @@ impl Header {
             signed,
             padding: padding(dataset, signed),
             modality,
+            windows: windows(&fields, voi.as_ref()),
             voi,
             // MONOCHROME1 goes with INVERSE (PS3.3 C.8.11.3.1.2): the two say the same, once.
             inverted: photometric == Interpretation::Monochrome1 || shape.as_deref() == Some("INVERSE"),
@@ -277,19 +283,7 @@ fn voi(fields: &Fields, signed: bool, modality: &Modality) -> Result<Option<Voi>
     let (Some(center), Some(width)) = (center, width) else {
         return Ok(None);
     };
-    let function = match fields.dataset.text(tags::VOILUT_FUNCTION).as_deref() {
-        None | Some("LINEAR") => Function::Linear,
-        Some("LINEAR_EXACT") => Function::LinearExact,
-        Some("SIGMOID") => Function::Sigmoid,
-        Some(other) => {
-            return Err(fields.wrong(
-                tags::VOILUT_FUNCTION,
-                "VOILUTFunction",
-                term(other),
-                "LINEAR, LINEAR_EXACT or SIGMOID",
-            ));
-        }
-    };
+    let function = function(fields)?;
     let window = Window { center, width, function };
     if !window.is_defined() {
         return Err(fields.wrong(
@@ -300,6 +294,28 @@ fn voi(fields: &Fields, signed: bool, modality: &Modality) -> Result<Option<Voi>
         ));
     }
     Ok(Some(Voi::Window(window)))
+}
+
+/// VOI LUT Function, LINEAR where there is none.
+fn function(fields: &Fields) -> Result<Function, ReadError> {
+    match fields.dataset.text(tags::VOILUT_FUNCTION).as_deref() {
+        None | Some("LINEAR") => Ok(Function::Linear),
+        Some("LINEAR_EXACT") => Ok(Function::LinearExact),
+        Some("SIGMOID") => Ok(Function::Sigmoid),
+        Some(other) => {
+            Err(fields.wrong(tags::VOILUT_FUNCTION, "VOILUTFunction", term(other), "LINEAR, LINEAR_EXACT or SIGMOID"))
+        }
+    }
+}
+
+/// The windows beside the VOI that a person may choose: all that have a meaning, and none where the only one is the VOI itself.
+fn windows(fields: &Fields, voi: Option<&Voi>) -> Vec<(usize, Window)> {
+    let numbers = |tag| fields.dataset.texts(tag).into_iter().map(|text| text.parse::<f64>().unwrap_or(f64::NAN));
+    let (Some(voi), Ok(function)) = (voi, function(fields)) else { return Vec::new() };
+    let all = numbers(tags::WINDOW_CENTER).zip(numbers(tags::WINDOW_WIDTH)).enumerate();
+    let windows = all.map(|(place, (center, width))| (place, Window { center, width, function }));
+    let defined: Vec<_> = windows.filter(|(_, window)| window.is_defined()).take(MOST_WINDOWS).collect();
+    if matches!(voi, Voi::Window(_)) && defined.len() < 2 { Vec::new() } else { defined }
 }
 
 /// Pixel Spacing, else that at the detector, else that of the film scanner; `None` where it is not two positive numbers.

@@ -135,11 +135,14 @@ impl Decoded {
             })
             .collect();
         let rendition = Rendition::of(header, codes, self.mask.as_deref());
-        let brightness = |value: f64| {
-            let fraction = rendition.apply(header, value);
-            if header.inverted { 1.0 - fraction } else { fraction }
-        };
-        Grades::new(codes, self.mask.as_deref(), &modality, header.inverted, brightness)
+        let polar = |fraction: f64| if header.inverted { 1.0 - fraction } else { fraction };
+        let windows: Vec<_> = header
+            .windows
+            .iter()
+            .map(|(place, window)| (*place, move |value: f64| polar(window.apply(value))))
+            .collect();
+        let brightness = |value: f64| polar(rendition.apply(header, value));
+        Grades::new(codes, self.mask.as_deref(), &modality, header.inverted, brightness, &windows)
     }
 }
 

@@ -22,5 +22,5 @@ pub use event::{Deed, Event, Outcome, Who};
 pub(crate) use keys::FILES;
 pub use keys::{Head, Keys};
 pub use log::{AuditError, Log};
-pub use sights::Sights;
+pub use sights::{Sight, Sights};
 pub use verify::{Fault, Report, verify};

@@ -1,7 +1,7 @@
 //! Which films a person has seen a moment ago: a list that renews itself, and a film whose pixels come in parts, are one sight.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// After so long, seeing a film again is recorded again.
@@ -9,48 +9,44 @@ const ONE_SIGHT: Duration = Duration::from_secs(600);
 /// Sights that are kept before old ones are looked for.
 const KEPT: usize = 50_000;
 
-/// How much of a film was seen.
+/// What was seen of which film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sight {
-    /// A row of a list.
-    Row,
-    /// The film.
-    Film,
+    /// A row of a list, by the film's row.
+    Row(i64),
+    /// The film, by its row.
+    Film(i64),
+    /// A film of a labeling, by its row there: imported films have no other.
+    Labeled(i64),
 }
 
 /// Sights of a moment ago, in this process's memory.
 #[derive(Debug, Default)]
 pub struct Sights {
-    seen: Mutex<HashMap<(i64, i64, Sight), Instant>>,
+    seen: Mutex<HashMap<(i64, Sight), Instant>>,
 }
 
 impl Sights {
-    /// Rows of a list that a person has not seen a moment ago.
-    pub fn rows(&self, person: i64, films: impl IntoIterator<Item = i64>) -> Vec<i64> {
-        films.into_iter().filter(|film| self.is_new(person, *film, Sight::Row)).collect()
+    /// Whether a person has not had a sight a moment ago.
+    pub fn is_new(&self, person: i64, sight: Sight) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&(person, sight)).is_none_or(|at| at.elapsed() >= ONE_SIGHT)
     }
 
-    /// Whether a person has not opened a film a moment ago.
-    pub fn film(&self, person: i64, film: i64) -> bool {
-        self.is_new(person, film, Sight::Film)
-    }
-
-    fn is_new(&self, person: i64, film: i64, sight: Sight) -> bool {
-        let (now, mut seen) = (Instant::now(), self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    /// Keeps sights whose entries are in the log. A list that stays open does not prolong its own sight.
+    pub fn keep(&self, person: i64, sights: impl IntoIterator<Item = Sight>) {
+        let (now, mut seen) = (Instant::now(), self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         if seen.len() >= KEPT {
             seen.retain(|_, at| now.duration_since(*at) < ONE_SIGHT);
         }
         if seen.len() >= 2 * KEPT {
             seen.clear();
         }
-        let last = seen.insert((person, film, sight), now);
-        // A list that stays open does not prolong its own sight.
-        match last {
-            Some(at) if now.duration_since(at) < ONE_SIGHT => {
-                seen.insert((person, film, sight), at);
-                false
+        for sight in sights {
+            let at = seen.entry((person, sight)).or_insert(now);
+            if now.duration_since(*at) >= ONE_SIGHT {
+                *at = now;
             }
-            _ => true,
         }
     }
 }
@@ -60,11 +56,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_renews_itself_is_one_sight() {
+    fn a_sight_is_one_once_it_is_kept() {
         let sights = Sights::default();
-        assert_eq!(sights.rows(1, [10, 11]), [10, 11]);
-        assert_eq!(sights.rows(1, [10, 11, 12]), [12]);
-        assert_eq!(sights.rows(2, [10]), [10], "another person");
-        assert!(sights.film(1, 10) && !sights.film(1, 10), "a row is not the film");
+        assert!(sights.is_new(1, Sight::Row(10)) && sights.is_new(1, Sight::Row(10)), "asking keeps nothing");
+        sights.keep(1, [Sight::Row(10), Sight::Row(11)]);
+        assert!(!sights.is_new(1, Sight::Row(10)) && !sights.is_new(1, Sight::Row(11)));
+        assert!(sights.is_new(1, Sight::Row(12)), "another film");
+        assert!(sights.is_new(2, Sight::Row(10)), "another person");
+        assert!(sights.is_new(1, Sight::Film(10)) && sights.is_new(1, Sight::Labeled(10)), "a row is not the film");
     }
 }

@@ -415,6 +415,11 @@ impl Config {
         if self.tls.is_some() || self.people.address.is_some() { Transport::Encrypted } else { Transport::Loopback }
     }
 
+    /// Whether the interfaces for programs want a token on loopback too: behind a proxy, whoever calls comes over loopback.
+    pub fn wants_tokens(&self) -> bool {
+        self.require_token || self.people.address.is_some()
+    }
+
     /// Whether the node has a role.
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)

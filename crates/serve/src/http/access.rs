@@ -125,7 +125,8 @@ async fn caller(app: &App, action: Action, request: &Parts) -> Result<Caller, Ht
     }
     // What anybody may is no matter of this machine: behind a proxy, the sign-in is asked for by another name.
     let is_interface = may(&Asker::Local, action, Subject::Any) && !may(&Asker::Nobody, action, Subject::Any);
-    if is_interface && !app.config.require_token && app.config.http.ip().is_loopback() {
+    let is_loopback = app.config.http.ip().is_loopback() && remote.is_loopback();
+    if is_interface && is_loopback && !app.config.wants_tokens() && !is_forwarded(&request.headers) {
         caller.asker = Asker::Local;
     }
     Ok(caller)
@@ -138,10 +139,19 @@ fn page(request: &Parts) -> String {
 
 /// A request from this machine comes over loopback, by a name of loopback, and through no proxy.
 fn place(request: &Parts, remote: IpAddr) -> Place {
-    let is_forwarded =
-        ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| request.headers.contains_key(*name));
     let is_named = host(request).is_some_and(is_loopback);
-    if remote.is_loopback() && is_named && !is_forwarded { Place::Here } else { Place::Elsewhere(remote) }
+    if remote.is_loopback() && is_named && !is_forwarded(&request.headers) {
+        Place::Here
+    } else {
+        Place::Elsewhere(remote)
+    }
+}
+
+/// Whether a proxy says that it passed a request on: whoever sent it is not on this machine, whatever host it names.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    const HEADERS: [&str; 6] =
+        ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
+    HEADERS.iter().any(|name| headers.contains_key(*name))
 }
 
 fn bearer(request: &Parts) -> Option<&str> {

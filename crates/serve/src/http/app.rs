@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use axum::extract::State;
 
-use crate::audit::{Deed, Event, Log, Sights, Who};
+use super::caller::Caller;
+use crate::audit::{AuditError, Deed, Event, Log, Sight, Sights, Who};
 use crate::config::Config;
 use crate::db::Database;
 use crate::metrics::Metrics;
@@ -45,6 +46,23 @@ pub struct App {
 }
 
 impl App {
+    /// Records that a caller sees a film, unless it was recorded a moment ago.
+    pub(crate) async fn saw(&self, caller: &Caller, sight: Sight, event: Event) -> Result<(), AuditError> {
+        let person = caller.asker.person().map_or(0, |person| person.id);
+        if self.sights.is_new(person, sight) {
+            self.audit.add(event).await?;
+            self.sights.keep(person, [sight]);
+        }
+        Ok(())
+    }
+
+    /// Records that a caller opens a film; its pixels, which come in parts, belong to it.
+    pub(crate) async fn opened(&self, caller: &Caller, sight: Sight, event: Event) -> Result<(), AuditError> {
+        self.audit.add(event).await?;
+        self.sights.keep(caller.asker.person().map_or(0, |person| person.id), [sight]);
+        Ok(())
+    }
+
     /// Something that the node itself did.
     pub(crate) fn of_node(&self, deed: Deed) -> Event {
         Event::new(deed, Who::node(&self.config.node_name()))

@@ -2,6 +2,7 @@
 
 use coxa_cohort::Dataset;
 use coxa_files::table::to_csv;
+use coxa_study::trial::guarded;
 
 use super::decision::{Decision, Kind, Labels, Opinion};
 use super::standing::Standing;
@@ -68,7 +69,7 @@ pub fn history(rows: &[History]) -> Vec<u8> {
         };
         let site = row.decision.as_ref().and_then(Decision::site);
         [
-            row.image_id.clone(),
+            guarded(&row.image_id),
             row.who.clone(),
             row.at.clone(),
             row.state.to_owned(),
@@ -79,7 +80,7 @@ pub fn history(rows: &[History]) -> Vec<u8> {
             of(&drawn),
             of(&|labels| labels.quality.join("; ")),
             of(&|labels| labels.exclusion.clone()),
-            of(&|labels| labels.note.clone()),
+            of(&|labels| guarded(&labels.note)),
             site.map(|site| site.as_str().to_owned()).unwrap_or_default(),
         ]
     };
@@ -92,6 +93,20 @@ mod tests {
     use coxa_schema::{BodyPart, Label};
 
     use super::*;
+
+    #[test]
+    fn a_note_is_no_formula() {
+        let labels = Labels { note: "=cmd|' /C calc'!A0".into(), ..Labels::default() };
+        let row = History {
+            image_id: "a".into(),
+            who: "R1".into(),
+            at: String::new(),
+            state: "stands",
+            decision: Some(Decision::Labels(labels)),
+        };
+        let csv = String::from_utf8(history(&[row])).unwrap();
+        assert!(csv.contains(",'=cmd"), "{csv}");
+    }
 
     #[test]
     fn what_is_not_decided_stays_as_it_came() {

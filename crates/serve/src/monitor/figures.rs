@@ -28,6 +28,8 @@ pub struct Counts {
     pub failed: usize,
     /// Received or being read.
     pub waiting: usize,
+    /// Read, and the result withheld by a trial.
+    pub withheld: usize,
 }
 
 impl Counts {
@@ -40,7 +42,8 @@ impl Counts {
                 (Some(FilmState::Read), false) => &mut counts.negative,
                 (Some(FilmState::NotRead), _) => &mut counts.not_read,
                 (Some(FilmState::Failed), _) => &mut counts.failed,
-                _ => &mut counts.waiting,
+                (Some(FilmState::Withheld), _) => &mut counts.withheld,
+                (Some(FilmState::Received | FilmState::Reading) | None, _) => &mut counts.waiting,
             };
             *count += 1;
             counts.films += 1;
@@ -257,7 +260,10 @@ pub(super) mod tests {
         films.push(film(21, 0, Some(0.2), "unsure"));
         let all: Vec<&Watched> = films.iter().collect();
         let group = Group::of("", &all);
-        assert_eq!(group.counts, Counts { films: 22, positive: 8, negative: 13, not_read: 1, failed: 0, waiting: 0 });
+        assert_eq!(
+            group.counts,
+            Counts { films: 22, positive: 8, negative: 13, not_read: 1, failed: 0, waiting: 0, withheld: 0 }
+        );
         assert_eq!((group.judged.agree, group.judged.disagree, group.judged.unsure), (15, 5, 1));
         let rate = group.judged.rate.unwrap();
         assert!(rate.value == 0.25 && rate.limits.unwrap().method == "Wilson");

@@ -1,4 +1,5 @@
-//! A film's pixels for the viewer: a picture of screen size for the first paint, then all values, which the browser windows itself.
+//! A film's pixels for the viewer: a picture of screen size for the first paint, then values, which the browser windows itself: an overview
+//! and tiles of the full resolution.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use coxa_schema::FilmPrediction;
 
 use super::reasons::Reason;
 use super::state::{Desk, Opened};
-use crate::audit::Deed;
+use super::tiles::Values;
+use crate::audit::{Deed, Sight};
 use crate::db::Film;
 use crate::http::{App, Caller, HttpError, Shared};
 use crate::language::Language;
@@ -32,10 +34,7 @@ async fn film_of(app: &App, id: &str) -> Result<Film, HttpError> {
 /// The film of a request for a part of it: that its person sees it is recorded first.
 async fn seen(app: &App, caller: &Caller, id: &str) -> Result<Film, HttpError> {
     let film = found(app, caller, id).await?;
-    let person = caller.asker.person().map_or(0, |person| person.id);
-    if app.sights.film(person, film.id) {
-        app.audit.add(caller.event(Deed::FilmOpened).on(film.id).with("as", "pixels")).await?;
-    }
+    app.saw(caller, Sight::Film(film.id), caller.event(Deed::FilmOpened).on(film.id).with("as", "pixels")).await?;
     Ok(film)
 }
 
@@ -51,10 +50,6 @@ pub(super) async fn found(app: &App, caller: &Caller, id: &str) -> Result<Film, 
     }
 }
 
-pub(super) async fn open(app: &App, desk: &Desk, film: &Film, language: Language) -> Result<Arc<Opened>, HttpError> {
-    open_file(app, desk, &film.attributes.sha256, language).await
-}
-
 /// The film of a file that is kept under its hash.
 pub(super) async fn open_file(
     app: &App,
@@ -62,7 +57,10 @@ pub(super) async fn open_file(
     hash: &str,
     language: Language,
 ) -> Result<Arc<Opened>, HttpError> {
-    // One at a time: the picture and the values of a film are asked for at once, and decoded once.
+    if let Some(opened) = desk.opened(hash).await {
+        return Ok(opened);
+    }
+    // One at a time: the parts of a film are asked for at once, and it is decoded once.
     let _turn = desk.turn().await;
     if let Some(opened) = desk.opened(hash).await {
         return Ok(opened);
@@ -94,22 +92,14 @@ pub(super) fn decode(bytes: &[u8], language: Language) -> Result<Opened, HttpErr
         .copied()
         .collect();
     let preview = encode::png_gray8_to_vec(columns, rows, &picture).map_err(|error| refused(error.to_string()))?;
-    let [row_mm, column_mm] = film.spacing_mm().unwrap_or_default();
-    let head = [
-        film.width() as f64,
-        film.height() as f64,
-        grades.dark,
-        grades.bright,
-        f64::from(row_mm),
-        f64::from(column_mm),
-        film.pixel_aspect(),
-        0.0,
-    ];
-    let mut values: Vec<u8> = Vec::with_capacity(64 + grades.display.len() + 2 * grades.pixels.len());
-    values.extend(head.iter().flat_map(|number| number.to_le_bytes()));
-    values.extend_from_slice(&grades.display);
-    values.extend(grades.pixels.iter().flat_map(|grade| grade.to_le_bytes()));
-    Ok(Opened { preview: preview.into(), values: values.into(), aspect: film.pixel_aspect() })
+    let values = Values {
+        columns: film.width(),
+        rows: film.height(),
+        spacing: film.spacing_mm().unwrap_or_default(),
+        aspect: film.pixel_aspect(),
+        grades,
+    };
+    Ok(Opened::new(preview.into(), values))
 }
 
 /// A place on a film as a form has it, in the film's pixels; `None` where it is none.
@@ -122,6 +112,40 @@ pub(super) fn answer(media: &'static str, bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(media))], bytes).into_response()
 }
 
+/// What a request wants of a film's pixels.
+pub(super) enum Part {
+    /// A PNG after the film's own window.
+    Preview,
+    /// The overview of [`Values::overview`].
+    Values,
+    /// The tile at a column and a row of tiles, as the address has them.
+    Tile(String, String),
+}
+
+/// A part of the pixels of a file that is kept under its hash.
+pub(super) async fn part(
+    app: &App,
+    desk: &Desk,
+    hash: &str,
+    language: Language,
+    part: Part,
+) -> Result<Response, HttpError> {
+    let opened = open_file(app, desk, hash, language).await?;
+    match part {
+        Part::Preview => Ok(answer("image/png", opened.preview.clone())),
+        Part::Values => {
+            let failed = |_| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "the film's values were not made");
+            let overview = tokio::task::spawn_blocking(move || opened.overview()).await.map_err(failed)?;
+            Ok(answer("application/octet-stream", overview))
+        }
+        Part::Tile(column, row) => {
+            let tile =
+                column.parse().ok().zip(row.parse().ok()).and_then(|(column, row)| opened.values.tile(column, row));
+            Ok(answer("application/octet-stream", tile.ok_or_else(HttpError::not_found)?))
+        }
+    }
+}
+
 /// `GET /films/{id}/preview`: a PNG after the film's own window.
 pub(super) async fn preview(
     State(app): Shared,
@@ -130,12 +154,10 @@ pub(super) async fn preview(
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let film = seen(&app, &caller, &id).await?;
-    Ok(answer("image/png", open(&app, &desk, &film, caller.language).await?.preview.clone()))
+    part(&app, &desk, &film.attributes.sha256, caller.language, Part::Preview).await
 }
 
-/// `GET /films/{id}/values`: eight numbers of 64 bits (columns, rows, modality values of grade 1 and of grade 65,535, millimeters between
-/// rows and between columns or 0, height of a pixel over its width, 0), the display value of each of 65,536 grades (a byte each), and a
-/// grade of 16 bits for each pixel, row by row; all little endian.
+/// `GET /films/{id}/values`: what [`Values::overview`] says.
 pub(super) async fn values(
     State(app): Shared,
     Extension(desk): Extension<Arc<Desk>>,
@@ -143,7 +165,18 @@ pub(super) async fn values(
     Path(id): Path<String>,
 ) -> Result<Response, HttpError> {
     let film = seen(&app, &caller, &id).await?;
-    Ok(answer("application/octet-stream", open(&app, &desk, &film, caller.language).await?.values.clone()))
+    part(&app, &desk, &film.attributes.sha256, caller.language, Part::Values).await
+}
+
+/// `GET /films/{id}/tiles/{column}/{row}`: what [`Values::tile`] says.
+pub(super) async fn tile(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path((id, column, row)): Path<(String, String, String)>,
+) -> Result<Response, HttpError> {
+    let film = seen(&app, &caller, &id).await?;
+    part(&app, &desk, &film.attributes.sha256, caller.language, Part::Tile(column, row)).await
 }
 
 /// `GET /films/{id}/heat`: a byte a pixel, the share of full heat; its size stands in the headers `x-columns` and `x-rows`. 404 for a film
@@ -175,7 +208,7 @@ pub(super) async fn heat_map(
     let prediction: FilmPrediction = serde_json::from_str(prediction).map_err(|_| HttpError::not_found())?;
     let finding = prediction.finding().ok_or_else(HttpError::not_found)?;
     let card = desk.network(&app.config).await.filter(|(_, hash)| *hash == finding.model).map(|(card, _)| card);
-    let aspect = open_file(app, desk, hash, language).await?.aspect;
+    let aspect = open_file(app, desk, hash, language).await?.values.aspect;
     let drawn = drawable(finding, card, aspect, HEAT).and_then(|drawn| drawn.heat).ok_or_else(HttpError::not_found)?;
     let mut response = answer("application/octet-stream", drawn.shares.into());
     for (name, length) in [("x-columns", drawn.width), ("x-rows", drawn.height)] {

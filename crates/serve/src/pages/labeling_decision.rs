@@ -1,5 +1,7 @@
 //! Decisions on the films of a labeling: stored, and taken back.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form, Json};
@@ -7,9 +9,9 @@ use coxa_schema::Side;
 use coxa_study::localize::Site;
 use serde_json::json;
 
-use super::PageError;
 use super::labeling::{Fields, to};
 use super::labeling_seat::{Seat, seated};
+use super::{PageError, recorded};
 use crate::audit::Deed;
 use crate::db::LabelingFilm;
 use crate::http::{Caller, Shared};
@@ -27,17 +29,19 @@ pub(super) async fn store(
     let decision = decision_of(&seat, number, &film, &filled)?;
     let supersedes: i64 = filled.text("supersedes").parse().map_err(|_| PageError::Bad("labeling-stale"))?;
     let text = serde_json::to_string(&decision).map_err(|_| PageError::Bad("labeling-fault-word"))?;
-    // The entry comes first: no decision is without one.
-    app.audit.add(seat.event(&caller, Deed::Reviewed, &film)).await?;
-    let (person, name) = &seat.person;
-    if !app.db.add_decision(film.id, (*person, name), supersedes, &text).await? {
-        // The same decision sent again is stored already; another one was made on another machine or tab.
-        let standing = app.db.standing_decisions(seat.labeling.id, Some(*person)).await?;
-        let made = standing.iter().find(|made| made.film == film.id);
-        if !made.is_some_and(|made| made.supersedes == supersedes && made.decision == text) {
-            return Err(PageError::Bad("labeling-stale"));
+    let (shared, labeling, (person, name)) = (Arc::clone(&app), seat.labeling.id, seat.person.clone());
+    let event = seat.event(&caller, Deed::Reviewed, &film);
+    let stored = async move {
+        if shared.db.add_decision(film.id, (person, &name), supersedes, &text).await? {
+            return Ok(());
         }
-    }
+        // The same decision sent again is stored already; another one was made on another machine or tab.
+        let standing = shared.db.standing_decisions(labeling, Some(person)).await?;
+        let made = standing.iter().find(|made| made.film == film.id);
+        let is_made = made.is_some_and(|made| made.supersedes == supersedes && made.decision == text);
+        if is_made { Ok(()) } else { Err(PageError::Bad("labeling-stale")) }
+    };
+    recorded(&app, event, stored).await?;
     Ok(done(&seat, &filled))
 }
 
@@ -50,10 +54,11 @@ pub(super) async fn undo(
 ) -> Result<Response, PageError> {
     let filled = Fields::of(fields);
     let (seat, _, film) = seated(&app, &caller, &labeling, &film).await?;
-    let (person, name) = &seat.person;
-    if let Some(made) = seat.own.get(&film.id) {
-        app.audit.add(seat.event(&caller, Deed::ReviewUndone, &film)).await?;
-        app.db.add_decision(film.id, (*person, name), made.id, "").await?;
+    if let Some(made) = seat.own.get(&film.id).map(|made| made.id) {
+        let (shared, (person, name)) = (Arc::clone(&app), seat.person.clone());
+        let event = seat.event(&caller, Deed::ReviewUndone, &film);
+        let undone = async move { Ok(shared.db.add_decision(film.id, (person, &name), made, "").await?) };
+        recorded(&app, event, undone).await?;
     }
     Ok(done(&seat, &filled))
 }

@@ -17,7 +17,7 @@ use super::labeling_seat::{Seat, seated};
 use super::text::visible;
 use super::viewer::colors;
 use super::{Frame, PageError, html};
-use crate::audit::Deed;
+use crate::audit::{Deed, Sight};
 use crate::db::LabelingFilm;
 use crate::http::{App, Caller, Shared};
 use crate::labeling::{CLASSIFICATIONS, Decision, EXCLUSIONS, Kind, OnFilm, Opinion, QUALITIES, Task, parsed};
@@ -180,7 +180,7 @@ fn film_page(caller: &Caller, seat: &Seat, film: Option<Shown>) -> Result<Respon
 }
 
 async fn show(app: &App, caller: &Caller, seat: &Seat, number: usize, film: &LabelingFilm) -> Result<Shown, PageError> {
-    app.audit.add(seat.event(caller, Deed::FilmOpened, film)).await?;
+    app.opened(caller, Sight::Labeled(film.id), seat.event(caller, Deed::FilmOpened, film)).await?;
     let own = seat.own.get(&film.id).and_then(parsed);
     let labels = own.as_ref().and_then(Decision::labels).cloned().unwrap_or_default();
     let site = own.as_ref().and_then(Decision::site).map_or("", Site::as_str);
@@ -216,11 +216,7 @@ async fn show(app: &App, caller: &Caller, seat: &Seat, number: usize, film: &Lab
         boxes: boxes_text(&labels.boxes),
         note: labels.note,
         report: if is_heat { Vec::new() } else { film.item.report.lines().map(visible).collect() },
-        earlier: if is_heat {
-            Vec::new()
-        } else {
-            earlier(app, seat, film).await?.into_iter().map(|(one, _)| one).collect()
-        },
+        earlier: if is_heat { Vec::new() } else { earlier(app, seat, film).await? },
         others,
         view: view.to_string(),
     })

@@ -7,10 +7,11 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::PageError;
-use super::film::{answer, heat_map, open_file};
+use super::film::{Part, heat_map, part};
 use super::labeling_seat::{Seat, seated};
 use super::state::Desk;
-use crate::db::{FilmQuery, LabelingFilm};
+use crate::audit::{Deed, Event, Sight};
+use crate::db::{Film, FilmQuery, LabelingFilm};
 use crate::http::{App, Caller, HttpError, Shared};
 use crate::labeling::Task;
 
@@ -22,30 +23,51 @@ pub(super) struct Earlier {
     pub(super) number: usize,
     /// Days before the film; `None` where they are not known.
     pub(super) days: Option<i64>,
+    /// What is recorded when it is seen: its own row, or that of an imported film in the labeling.
+    sight: Sight,
+    hash: String,
 }
 
-/// Earlier films of the patient, the latest first, each with the hash of its file: of received films those of an earlier day, of imported
-/// ones the others of the patient in the labeling.
-pub(super) async fn earlier(app: &App, seat: &Seat, film: &LabelingFilm) -> Result<Vec<(Earlier, String)>, PageError> {
-    let mut found: Vec<(Option<i64>, String)> = Vec::new();
-    if film.item.film == 0 {
-        if !film.item.patient.is_empty() {
-            let films = app.db.labeling_films(seat.labeling.id).await?.into_iter();
-            let others = films.filter(|other| other.id != film.id && other.item.patient == film.item.patient);
-            found.extend(others.map(|other| (None, other.item.sha256)));
-        }
-    } else if let Some(received) = app.db.film(film.item.film).await? {
-        let attributes = &received.attributes;
-        let query = FilmQuery { patient_id: attributes.patient_id.clone(), limit: 200, ..FilmQuery::default() };
-        let all = if attributes.patient_id.is_empty() { Vec::new() } else { app.db.films(&query).await? };
-        for other in all.into_iter().filter(|other| other.kind == "film" && other.id != received.id) {
-            let days = days_between(&other.attributes.study_date, &attributes.study_date);
-            found.extend(days.filter(|days| *days > 0).map(|days| (Some(days), other.attributes.sha256)));
-        }
-        found.sort();
+/// Earlier films of the patient, the latest first: of received films those of an earlier day, of imported ones the others of the patient in
+/// the labeling.
+pub(super) async fn earlier(app: &App, seat: &Seat, film: &LabelingFilm) -> Result<Vec<Earlier>, PageError> {
+    if film.item.film != 0 {
+        return match app.db.film(film.item.film).await? {
+            Some(received) => earlier_films(app, &received).await,
+            None => Ok(Vec::new()),
+        };
     }
+    if film.item.patient.is_empty() {
+        return Ok(Vec::new());
+    }
+    let films = app.db.labeling_films(seat.labeling.id).await?.into_iter();
+    let others = films.filter(|other| other.id != film.id && other.item.patient == film.item.patient).take(EARLIER);
+    let found = |(number, other): (usize, LabelingFilm)| Earlier {
+        number,
+        days: None,
+        sight: Sight::Labeled(other.id),
+        hash: other.item.sha256,
+    };
+    Ok(others.enumerate().map(found).collect())
+}
+
+/// Films of the same patient of an earlier day, the latest first.
+pub(super) async fn earlier_films(app: &App, film: &Film) -> Result<Vec<Earlier>, PageError> {
+    let attributes = &film.attributes;
+    if attributes.patient_id.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = FilmQuery { patient_id: attributes.patient_id.clone(), limit: 200, ..FilmQuery::default() };
+    let others = app.db.films(&query).await?.into_iter().filter(|other| other.kind == "film" && other.id != film.id);
+    let before = |other: Film| {
+        let days = days_between(&other.attributes.study_date, &attributes.study_date).filter(|days| *days > 0)?;
+        Some((days, other.id, other.attributes.sha256))
+    };
+    let mut found: Vec<(i64, i64, String)> = others.filter_map(before).collect();
+    found.sort();
     let numbered = found.into_iter().take(EARLIER).enumerate();
-    Ok(numbered.map(|(number, (days, hash))| (Earlier { number, days }, hash)).collect())
+    let earlier = |(number, (days, row, hash))| Earlier { number, days: Some(days), sight: Sight::Film(row), hash };
+    Ok(numbered.map(earlier).collect())
 }
 
 fn days_between(earlier: &str, later: &str) -> Option<i64> {
@@ -58,6 +80,12 @@ async fn pixels(app: &App, caller: &Caller, labeling: &str, film: &str) -> Resul
     Ok((seat, film))
 }
 
+/// Records that a part of a film's pixels is seen, unless its page was opened a moment ago.
+async fn saw(app: &App, caller: &Caller, seat: &Seat, film: &LabelingFilm) -> Result<(), HttpError> {
+    let event = seat.event(caller, Deed::FilmOpened, film).with("as", "pixels");
+    Ok(app.saw(caller, Sight::Labeled(film.id), event).await?)
+}
+
 /// `GET /labeling/{id}/films/{film}/preview`, as a film's.
 pub(super) async fn preview(
     State(app): Shared,
@@ -65,9 +93,9 @@ pub(super) async fn preview(
     Extension(caller): Extension<Caller>,
     Path((labeling, film)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
-    let (_, film) = pixels(&app, &caller, &labeling, &film).await?;
-    let opened = open_file(&app, &desk, &film.item.sha256, caller.language).await?;
-    Ok(answer("image/png", opened.preview.clone()))
+    let (seat, film) = pixels(&app, &caller, &labeling, &film).await?;
+    saw(&app, &caller, &seat, &film).await?;
+    part(&app, &desk, &film.item.sha256, caller.language, Part::Preview).await
 }
 
 /// `GET /labeling/{id}/films/{film}/values`, as a film's.
@@ -77,9 +105,21 @@ pub(super) async fn values(
     Extension(caller): Extension<Caller>,
     Path((labeling, film)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
-    let (_, film) = pixels(&app, &caller, &labeling, &film).await?;
-    let opened = open_file(&app, &desk, &film.item.sha256, caller.language).await?;
-    Ok(answer("application/octet-stream", opened.values.clone()))
+    let (seat, film) = pixels(&app, &caller, &labeling, &film).await?;
+    saw(&app, &caller, &seat, &film).await?;
+    part(&app, &desk, &film.item.sha256, caller.language, Part::Values).await
+}
+
+/// `GET /labeling/{id}/films/{film}/tiles/{column}/{row}`, as a film's.
+pub(super) async fn tile(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path((labeling, film, column, row)): Path<(String, String, String, String)>,
+) -> Result<Response, HttpError> {
+    let (seat, film) = pixels(&app, &caller, &labeling, &film).await?;
+    saw(&app, &caller, &seat, &film).await?;
+    part(&app, &desk, &film.item.sha256, caller.language, Part::Tile(column, row)).await
 }
 
 /// `GET /labeling/{id}/films/{film}/heat`, as a film's; 404 where films are labeled.
@@ -93,6 +133,7 @@ pub(super) async fn heat(
     if seat.task == Task::Labels {
         return Err(HttpError::not_found());
     }
+    saw(&app, &caller, &seat, &film).await?;
     heat_map(&app, &desk, &film.item.prediction, &film.item.sha256, caller.language).await
 }
 
@@ -105,10 +146,28 @@ pub(super) async fn earlier_preview(
 ) -> Result<Response, HttpError> {
     let (seat, film) = pixels(&app, &caller, &labeling, &film).await?;
     let all = if seat.task == Task::Labels { earlier(&app, &seat, &film).await } else { Ok(Vec::new()) };
-    let all = all.map_err(|_| HttpError::not_found())?;
+    let event = seat.event(&caller, Deed::FilmOpened, &film);
+    earlier_picture(&app, &desk, &caller, all, &number, event).await
+}
+
+/// The picture of an earlier film by its number: that it is seen is recorded first, on its own row where it has one.
+pub(super) async fn earlier_picture(
+    app: &App,
+    desk: &Desk,
+    caller: &Caller,
+    all: Result<Vec<Earlier>, PageError>,
+    number: &str,
+    event: Event,
+) -> Result<Response, HttpError> {
     let number: usize = number.parse().map_err(|_| HttpError::not_found())?;
-    let (_, hash) = all.into_iter().nth(number).ok_or_else(HttpError::not_found)?;
-    Ok(answer("image/png", open_file(&app, &desk, &hash, caller.language).await?.preview.clone()))
+    let all = all.map_err(|_| HttpError::not_found())?;
+    let one = all.into_iter().nth(number).ok_or_else(HttpError::not_found)?;
+    let event = match one.sight {
+        Sight::Film(row) => event.on(row),
+        _ => event,
+    };
+    app.saw(caller, one.sight, event.with("as", "earlier").with("earlier", number + 1)).await?;
+    part(app, desk, &one.hash, caller.language, Part::Preview).await
 }
 
 #[cfg(test)]

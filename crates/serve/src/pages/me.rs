@@ -182,6 +182,7 @@ pub(super) async fn password(
 pub(super) async fn begin_factor(
     State(app): Shared,
     Extension(caller): Extension<Caller>,
+    Form(filled): Form<Filled>,
 ) -> Result<Response, PageError> {
     let account = own(&app, &caller).await?;
     if account.password.is_empty() {
@@ -189,6 +190,9 @@ pub(super) async fn begin_factor(
     }
     if account.has_totp {
         return wrong(&app, &caller, caller.language.say("me-factor-exists")).await;
+    }
+    if let Some(why) = is_known(&app, &caller, &account, &filled.current).await? {
+        return wrong(&app, &caller, why).await;
     }
     let id = account.person.id;
     app.db.set_totp(id, &app.vault.seal(id, &totp::secret())).await?;
@@ -204,6 +208,9 @@ pub(super) async fn confirm_factor(
     let account = own(&app, &caller).await?;
     if account.totp_secret.is_empty() || account.has_totp {
         return wrong(&app, &caller, caller.language.say("me-factor-unasked")).await;
+    }
+    if let Some(why) = is_known(&app, &caller, &account, &filled.current).await? {
+        return wrong(&app, &caller, why).await;
     }
     let code: String = filled.code.chars().take(64).collect();
     let secret = app.vault.unseal(account.person.id, &account.totp_secret)?;

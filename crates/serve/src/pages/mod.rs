@@ -34,6 +34,7 @@ mod signin;
 mod state;
 mod studies;
 mod text;
+mod tiles;
 mod trial;
 mod viewer;
 mod withheld;
@@ -50,9 +51,10 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::audit::AuditError;
+use crate::audit::Event;
 use crate::collections::CollectionError;
 use crate::db::DbError;
-use crate::http::{Caller, Routes};
+use crate::http::{App, Caller, Routes};
 use crate::language::{Language, Message, Piece};
 use crate::people::{Action, Asker, Busy, Subject, Unopened, may};
 use crate::store::StoreError;
@@ -70,6 +72,8 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/films/{id}", Action::Films, viewer::page)
         .get("/films/{id}/preview", Action::Films, film::preview)
         .get("/films/{id}/values", Action::Films, film::values)
+        .get("/films/{id}/tiles/{column}/{row}", Action::Films, film::tile)
+        .get("/films/{id}/earlier/{number}", Action::Films, viewer::earlier_preview)
         .get("/films/{id}/heat", Action::Films, film::heat)
         .post("/films/{id}/reviews", Action::Review, reviews::add)
         .post("/films/{id}/reviews/{review}/undo", Action::UndoReview, reviews::undo)
@@ -117,6 +121,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .get("/reading/{study}", Action::Reading, reading::page)
         .get("/reading/{study}/{item}/preview", Action::Reading, reading::preview)
         .get("/reading/{study}/{item}/values", Action::Reading, reading::values)
+        .get("/reading/{study}/{item}/tiles/{column}/{row}", Action::Reading, reading::tile)
         .get("/reading/{study}/{item}/heat", Action::Reading, reading::heat)
         .post("/reading/{study}/{item}", Action::Reading, reading::store)
         .get("/studies", Action::Studies, studies::all)
@@ -137,6 +142,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .post("/labeling/{id}/films/{film}/undo", Action::Label, labeling_decision::undo)
         .get("/labeling/{id}/films/{film}/preview", Action::Label, labeling_pixels::preview)
         .get("/labeling/{id}/films/{film}/values", Action::Label, labeling_pixels::values)
+        .get("/labeling/{id}/films/{film}/tiles/{column}/{row}", Action::Label, labeling_pixels::tile)
         .get("/labeling/{id}/films/{film}/heat", Action::Label, labeling_pixels::heat)
         .get("/labeling/{id}/films/{film}/earlier/{earlier}", Action::Label, labeling_pixels::earlier_preview)
         .get("/collections", Action::Collections, collections::all)
@@ -342,6 +348,27 @@ fn home(asker: &Asker) -> &'static str {
     } else {
         "/me"
     }
+}
+
+/// Does what changes a judgment, after its entry in the log: the entry comes first, so that no judgment is without one. Both are done though
+/// whoever asked goes meanwhile, and an entry whose deed failed is followed by one that says so.
+async fn recorded<T: Send + 'static>(
+    app: &Arc<App>,
+    event: Event,
+    deed: impl Future<Output = Result<T, PageError>> + Send + 'static,
+) -> Result<T, PageError> {
+    let app = Arc::clone(app);
+    let both = async move {
+        app.audit.add(event.clone()).await?;
+        match deed.await {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                app.audit.add(event.failed()).await?;
+                Err(error)
+            }
+        }
+    };
+    tokio::spawn(both).await.unwrap_or(Err(PageError::Unavailable("error-database")))
 }
 
 fn html(page: &impl Template) -> Result<Response, PageError> {

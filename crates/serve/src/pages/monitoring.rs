@@ -393,7 +393,7 @@ fn days_chart(language: Language, days: &[(String, Counts)], are_months: bool) -
         of("positive", |counts| counts.positive),
         of("negative", |counts| counts.negative),
         of("unread", |counts| counts.not_read),
-        of("other", |counts| counts.failed + counts.waiting),
+        of("other", |counts| counts.failed + counts.waiting + counts.withheld),
     ];
     let id = if are_months { "monitoring-films-a-month-chart" } else { "monitoring-films-a-day-chart" };
     let words = language.say(id).to_string();

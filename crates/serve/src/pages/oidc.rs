@@ -12,7 +12,7 @@ use axum::{Extension, Form};
 use serde::Deserialize;
 
 use super::PageError;
-use super::signin::{Next, begin, form, lead, own};
+use super::signin::{Next, Through, begin, form, lead, own};
 use crate::audit::Deed;
 use crate::config::Oidc;
 use crate::db::{Account, Flow, NewFlow, NewLinked, now};
@@ -33,6 +33,7 @@ const EXPIRED: &str = "signin-provider-expired";
 const FAILED: &str = "signin-provider-failed";
 const NO_ROLE: &str = "signin-provider-no-role";
 const DISABLED: &str = "signin-provider-disabled";
+const OFTEN: &str = "signin-provider-often";
 
 /// The provider that is configured, where there is one.
 fn configured(app: &App) -> Result<&Oidc, PageError> {
@@ -129,7 +130,7 @@ pub(super) async fn come(
     let mut response = match identify(&app, &caller, oidc, &provider, &headers, returned, &flow).await? {
         Ok(account) => {
             let stage = if account.has_totp { Stage::Code } else { Stage::Full };
-            begin(&app, &caller, &account, stage, &flow.next, &headers).await?
+            begin(&app, &caller, &account, (stage, Through::Provider), &flow.next, &headers).await?
         }
         Err((status, words)) => form(&app, &caller, status, words)?,
     };
@@ -158,7 +159,7 @@ async fn identify(
     // Each browser has a count of its own beside that of its address.
     let key = format!("oidc {}", flow.verifier);
     if app.throttle.attempt(&key, caller.place).is_err() {
-        return Ok(Err((StatusCode::TOO_MANY_REQUESTS, "Too many attempts that came to nothing. Try again later.")));
+        return Ok(Err((StatusCode::TOO_MANY_REQUESTS, OFTEN)));
     }
     if !returned.error.is_empty() || returned.iss.is_some_and(|issuer| issuer != oidc.issuer) {
         return refuse("refused there", (StatusCode::UNAUTHORIZED, FAILED)).await;
@@ -218,7 +219,7 @@ async fn account_of(app: &App, caller: &Caller, oidc: &Oidc, who: &Identity) -> 
             return Ok(Some(account));
         }
     }
-    Err(PageError::Unavailable("No name is free for this account. Try again."))
+    Err(PageError::Unavailable("signin-provider-no-name"))
 }
 
 /// Names for a new account: the one of the provider, and where somebody has it, one with a mark that follows from the identity.

@@ -15,7 +15,7 @@ use super::text::{self, visible};
 use super::{Frame, PageError, certificate, html};
 use crate::audit::Deed;
 use crate::config::Destination;
-use crate::db::{AllowedPeer, DeadKind, SeenRefusal, now};
+use crate::db::{AllowedPeer, DeadKind, Pace, SeenRefusal, Throughput, now};
 use crate::http::{App, Caller, Shared};
 use crate::language::{Language, Message};
 use crate::monitor;
@@ -33,6 +33,15 @@ struct Queue {
     leased: i64,
     done: i64,
     dead: i64,
+}
+
+/// A line of the throughput: what happened how often.
+struct Done {
+    /// What, as a message.
+    what: &'static str,
+    pace: Pace,
+    /// In the busiest minute, a second.
+    rate: String,
 }
 
 struct To {
@@ -117,6 +126,7 @@ struct Page {
     frame: Frame,
     tested: Option<Tested>,
     queues: Vec<Queue>,
+    throughput: [Done; 3],
     destinations: Vec<To>,
     dead: Vec<Letter>,
     refused: Vec<Refused>,
@@ -159,6 +169,7 @@ async fn gather(app: &App, desk: &Desk, caller: &Caller, tested: Option<Tested>)
         frame: Frame::of("operations-title", "operations", caller),
         tested,
         queues: queues(language, app.db.queues().await?),
+        throughput: throughput(app.db.throughput(now()).await?),
         destinations: destinations(language, app).await?,
         dead: app.db.dead(MOST).await?.into_iter().map(|dead| letter(language, dead)).collect(),
         refused: app.db.refusals(MOST).await?.into_iter().map(|refusal| refused(language, refusal)).collect(),
@@ -233,6 +244,12 @@ fn queues(language: Language, rows: Vec<(String, String, i64)>) -> Vec<Queue> {
         };
     }
     all
+}
+
+fn throughput(all: Throughput) -> [Done; 3] {
+    let paces =
+        [("operations-received", all.received), ("operations-read", all.read), ("operations-results", all.sent)];
+    paces.map(|(what, pace)| Done { what, pace, rate: format!("{:.1}", pace.busiest as f64 / 60.0) })
 }
 
 async fn destinations(language: Language, app: &App) -> Result<Vec<To>, PageError> {

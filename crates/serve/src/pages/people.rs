@@ -208,8 +208,7 @@ pub(super) async fn reset(
 ) -> Result<Response, PageError> {
     let person = find(&app, &id).await?.person;
     if app.db.is_linked(person.id).await? {
-        let words = "This account signs in through the identity provider, and has no password here.";
-        return show(&app, &caller, StatusCode::CONFLICT, words, None).await;
+        return show(&app, &caller, StatusCode::CONFLICT, "people-is-linked", None).await;
     }
     let password = account::one_time_password();
     let hash = app.passwords.hash(&password).await?;

@@ -14,15 +14,15 @@ use coxa_schema::{FilmPrediction, Finding};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::film::{answer, heat_of, mark_of, open};
+use super::film::{Part, heat_of, mark_of, part};
 use super::reasons::Reason;
-use super::signin::begin;
+use super::signin::{Through, begin};
 use super::state::Desk;
 use super::text::{self, Header, visible};
 use super::viewer::view;
 use super::worklist::{Call, Scale};
 use super::{Frame, PageError, html};
-use crate::audit::Deed;
+use crate::audit::{Deed, Event, Sight};
 use crate::db::{Film, NewPerson, Study, StudyAnswer, StudyReader, now};
 use crate::http::{App, Caller, HttpError, Shared};
 use crate::people::Role;
@@ -141,28 +141,35 @@ pub(super) async fn join(
         if joined.agrees != "yes" {
             return Err(PageError::Bad("join-disagrees"));
         }
-        let name = format!("reader-{}-{}", reader.study, reader.place + 1);
-        let person = account(&app, &name).await?;
+        let person = account(&app, &format!("reader-{}-{}", reader.study, reader.place + 1)).await?;
         let event = caller.event(Deed::StudyJoined).with("study", reader.study).with("reader", reader.number());
         app.audit.add(event).await?;
         app.db.join_study(reader.id, person, (&joined.specialty, &joined.grade, years)).await?;
         // Of two tabs that joined at once, the first one counts.
         reader = app.db.reader_by_link(&stored(&link)).await?.ok_or(PageError::NotFound)?;
+        if reader.person != person {
+            app.db.set_disabled(person, true).await?;
+        }
     }
     let account = app.db.account(reader.person).await?.filter(|account| !account.is_disabled);
     let account = account.ok_or(PageError::NotFound)?;
-    begin(&app, &caller, &account, Stage::Full, &format!("/reading/{}", reader.study), &headers).await
+    begin(&app, &caller, &account, (Stage::Full, Through::Link), &format!("/reading/{}", reader.study), &headers).await
 }
 
-/// The account of a reader. Its sessions begin by the link alone: its password is random and not shown.
+/// A new account for a reader, by a name that nobody has: whoever holds a link gets no account that was there before. Its sessions begin by
+/// the link alone: its password is random and not shown.
 async fn account(app: &App, name: &str) -> Result<i64, PageError> {
     let password = app.passwords.hash(&crate::secret()).await?;
-    let roles = [Role::Reader].into_iter().collect();
-    let person = NewPerson { name: name.into(), full_name: String::new(), roles, password, is_local: false };
-    if let Some(id) = app.db.add_person(&person).await? {
-        return Ok(id);
+    let mark: String = crate::secret().chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    for name in [name.to_owned(), format!("{name}-{}", mark.to_lowercase())] {
+        let roles = [Role::Reader].into_iter().collect();
+        let password = password.clone();
+        let person = NewPerson { name, full_name: String::new(), roles, password, is_local: false };
+        if let Some(id) = app.db.add_person(&person).await? {
+            return Ok(id);
+        }
     }
-    Ok(app.db.account_named(name).await?.ok_or(PageError::NotFound)?.person.id)
+    Err(PageError::Unavailable("error-database"))
 }
 
 // ---- Reading -------------------------------------------------------------------------------------------------------------------------
@@ -294,7 +301,7 @@ pub(super) async fn page(
 
 async fn shown(app: &App, desk: &Desk, caller: &Caller, seat: &Seat, item: Item) -> Result<Shown, PageError> {
     let film = seat.film(app, item).await?;
-    app.audit.add(caller.event(Deed::FilmOpened).on(film.id).with("study", seat.study.id)).await?;
+    app.opened(caller, Sight::Film(film.id), opened(caller, seat, &film)).await?;
     let header = Header::of(&film.attributes.metadata);
     let is_aided = item.arm == Arm::Aided;
     let prediction = if is_aided { prediction(app, &film).await? } else { None };
@@ -354,12 +361,18 @@ async fn is_of_this_network(app: &App, desk: &Desk, finding: Option<&Finding>) -
     finding.is_some_and(|finding| network.is_some_and(|(_, hash)| *hash == finding.model))
 }
 
-/// The film of an address, where it is the reader's present one.
+fn opened(caller: &Caller, seat: &Seat, film: &Film) -> Event {
+    caller.event(Deed::FilmOpened).on(film.id).with("study", seat.study.id)
+}
+
+/// The film of an address, where it is the reader's present one, for a request for a part of it: that its reader sees it is recorded first.
 async fn present(app: &App, caller: &Caller, study: &str, item: &str) -> Result<(Film, Item), HttpError> {
     let gone = |_| HttpError::not_found();
     let seat = Seat::of(app, caller, study).await.map_err(gone)?;
     let now = seat.now().filter(|_| item.parse() == Ok(seat.next)).ok_or_else(HttpError::not_found)?;
-    Ok((seat.film(app, now).await.map_err(gone)?, now))
+    let film = seat.film(app, now).await.map_err(gone)?;
+    app.saw(caller, Sight::Film(film.id), opened(caller, &seat, &film).with("as", "pixels")).await?;
+    Ok((film, now))
 }
 
 /// `GET /reading/{study}/{item}/preview`, as a film's.
@@ -370,7 +383,7 @@ pub(super) async fn preview(
     Path((study, item)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
     let (film, _) = present(&app, &caller, &study, &item).await?;
-    Ok(answer("image/png", open(&app, &desk, &film, caller.language).await?.preview.clone()))
+    part(&app, &desk, &film.attributes.sha256, caller.language, Part::Preview).await
 }
 
 /// `GET /reading/{study}/{item}/values`, as a film's.
@@ -381,7 +394,18 @@ pub(super) async fn values(
     Path((study, item)): Path<(String, String)>,
 ) -> Result<Response, HttpError> {
     let (film, _) = present(&app, &caller, &study, &item).await?;
-    Ok(answer("application/octet-stream", open(&app, &desk, &film, caller.language).await?.values.clone()))
+    part(&app, &desk, &film.attributes.sha256, caller.language, Part::Values).await
+}
+
+/// `GET /reading/{study}/{item}/tiles/{column}/{row}`, as a film's.
+pub(super) async fn tile(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path((study, item, column, row)): Path<(String, String, String, String)>,
+) -> Result<Response, HttpError> {
+    let (film, _) = present(&app, &caller, &study, &item).await?;
+    part(&app, &desk, &film.attributes.sha256, caller.language, Part::Tile(column, row)).await
 }
 
 /// `GET /reading/{study}/{item}/heat`, as a film's; 404 for every film of the unaided arm.

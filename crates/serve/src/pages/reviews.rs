@@ -1,6 +1,8 @@
 //! Reviews: a physician agrees, disagrees or is unsure, or decides on a film of a trial, with a note and a mark; stored before the answer,
 //! and undoable.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -10,7 +12,7 @@ use serde::Deserialize;
 
 use super::film::{found, mark_of};
 use super::text::{self, visible};
-use super::{PageError, html};
+use super::{PageError, html, recorded};
 use crate::audit::Deed;
 use crate::db::{Database, NewReview, Review, Verdict};
 use crate::http::{App, Caller, Shared};
@@ -128,11 +130,10 @@ pub(super) async fn add(
     }
     let mark = mark_of(&film, &filled.mark_x, &filled.mark_y);
     let person = caller.asker.person().ok_or(PageError::SignedOut)?;
-    // The entry comes first: no review is without one.
-    app.audit.add(caller.event(Deed::Reviewed).on(film.id).with("verdict", verdict.as_str())).await?;
-    app.db
-        .add_review(&NewReview { film: film.id, verdict, note, mark, reviewer: person.name.clone(), person: person.id })
-        .await?;
+    let event = caller.event(Deed::Reviewed).on(film.id).with("verdict", verdict.as_str());
+    let review = NewReview { film: film.id, verdict, note, mark, reviewer: person.name.clone(), person: person.id };
+    let shared = Arc::clone(&app);
+    recorded(&app, event, async move { Ok(shared.db.add_review(&review).await?) }).await?;
     done(&app, &caller, film.id, &filled).await
 }
 
@@ -152,10 +153,10 @@ pub(super) async fn undo(
         app.audit.add(event.failed()).await?;
         return Err(PageError::NotFound);
     }
-    app.audit.add(event).await?;
-    if !app.db.undo_review(film.id, review).await? {
-        return Err(PageError::NotFound);
-    }
+    let (shared, row) = (Arc::clone(&app), film.id);
+    let undone =
+        async move { if shared.db.undo_review(row, review).await? { Ok(()) } else { Err(PageError::NotFound) } };
+    recorded(&app, event, undone).await?;
     done(&app, &caller, film.id, &filled).await
 }
 

@@ -173,7 +173,31 @@ pub(super) async fn enter(
         (false, true) => Stage::Change,
         (false, false) => Stage::Full,
     };
-    begin(&app, &caller, &account, stage, &filled.next, &headers).await
+    begin(&app, &caller, &account, (stage, Through::of(&account)), &filled.next, &headers).await
+}
+
+/// By what somebody signs in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Through {
+    Password,
+    Provider,
+    /// The personal link of a reader study.
+    Link,
+}
+
+impl Through {
+    /// What an account signs in by on this page: one without a password has come from the provider.
+    fn of(account: &Account) -> Self {
+        if account.password.is_empty() { Self::Provider } else { Self::Password }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Provider => "identity provider",
+            Self::Link => "link",
+        }
+    }
 }
 
 /// Begins a session under a new secret; the one before ends.
@@ -181,7 +205,7 @@ pub(super) async fn begin(
     app: &App,
     caller: &Caller,
     account: &Account,
-    stage: Stage,
+    (stage, through): (Stage, Through),
     next: &str,
     headers: &HeaderMap,
 ) -> Result<Response, PageError> {
@@ -197,8 +221,8 @@ pub(super) async fn begin(
     let asker = Asker::Person(account.person.clone());
     if stage == Stage::Full {
         app.throttle.right(&account.person.name, caller.place);
-        let through = if account.password.is_empty() { "identity provider" } else { "password" };
-        app.audit.add(Event::new(Deed::SignedIn, &asker).at(caller.address).with("through", through)).await?;
+        let event = Event::new(Deed::SignedIn, &asker).at(caller.address);
+        app.audit.add(event.with("through", through.as_str())).await?;
         app.db.signed_in(account.person.id).await?;
     }
     if caller.session != 0
@@ -260,7 +284,7 @@ pub(super) async fn code(
         return again(&app, Step::Code, &caller, &filled, "signin-wrong-code");
     }
     let stage = if account.is_one_time { Stage::Change } else { Stage::Full };
-    begin(&app, &caller, &account, stage, &filled.next, &headers).await
+    begin(&app, &caller, &account, (stage, Through::of(&account)), &filled.next, &headers).await
 }
 
 /// `GET /signin/password`.
@@ -297,7 +321,7 @@ pub(super) async fn password(
     app.audit.add(caller.event(Deed::PasswordChanged)).await?;
     app.db.set_password(id, &app.passwords.hash(&filled.password).await?, false).await?;
     app.db.end_sessions(id, caller.session).await?;
-    begin(&app, &caller, &account, Stage::Full, &filled.next, &headers).await
+    begin(&app, &caller, &account, (Stage::Full, Through::of(&account)), &filled.next, &headers).await
 }
 
 /// The message why a new password is not taken; `None` where it is.

@@ -1,12 +1,13 @@
 //! What the pages keep between requests: the summary of a second, the film that is being viewed, the network's card.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use coxa_model::Card;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::tiles::Values;
 use crate::config::Config;
 use crate::db::{Database, DbError, Summary, now};
 
@@ -21,10 +22,19 @@ const OPENED: usize = 3;
 pub(super) struct Opened {
     /// A PNG in the film's true shape, of screen size.
     pub(super) preview: Bytes,
-    /// All values with their head, as the viewer's script reads them.
-    pub(super) values: Bytes,
-    /// Height of a pixel over its width.
-    pub(super) aspect: f64,
+    pub(super) values: Values,
+    overview: OnceLock<Bytes>,
+}
+
+impl Opened {
+    pub(super) fn new(preview: Bytes, values: Values) -> Self {
+        Self { preview, values, overview: OnceLock::new() }
+    }
+
+    /// [`Values::overview`], made when it is first asked for: the picture does not wait for it.
+    pub(super) fn overview(&self) -> Bytes {
+        self.overview.get_or_init(|| self.values.overview()).clone()
+    }
 }
 
 /// What the pages keep between requests.

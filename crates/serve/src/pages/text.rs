@@ -46,11 +46,9 @@ pub(super) fn name(language: Language, value: &str) -> String {
 pub(super) struct Header {
     #[serde(default, rename = "00101010")]
     age: Element,
-    /// Window Center, Window Width and their explanations.
+    /// Window Center and Window Center & Width Explanation.
     #[serde(default, rename = "00281050")]
     pub(super) centers: Element,
-    #[serde(default, rename = "00281051")]
-    pub(super) widths: Element,
     #[serde(default, rename = "00281055")]
     pub(super) explanations: Element,
     #[serde(default, rename = "00280030")]

@@ -10,16 +10,17 @@ use coxa_model::detect::overlay::drawable;
 use coxa_schema::{FilmPrediction, Finding, Side};
 use serde_json::{Value, json};
 
-use super::film::found;
+use super::film::{found, open_file};
+use super::labeling_pixels::{Earlier, earlier_films, earlier_picture};
 use super::reasons::Reason;
 use super::reviews::Reviews;
 use super::state::Desk;
 use super::text::{self, Age, Header, visible};
 use super::worklist::{Asked, Call, Filters, Scale};
 use super::{Frame, PageError, html};
-use crate::audit::Deed;
+use crate::audit::{Deed, Sight};
 use crate::db::{Film, FilmQuery, Reading};
-use crate::http::{App, Caller, Shared};
+use crate::http::{App, Caller, HttpError, Shared};
 use crate::language::Language;
 use crate::monitor;
 use crate::people::{Action, Subject, may};
@@ -79,6 +80,8 @@ struct Page {
     is_withheld: bool,
     /// Whether whoever sees the page may show it early.
     may_unblind: bool,
+    /// Whether there are earlier films of the patient, whose pictures can stand beside this one.
+    has_earlier: bool,
     /// For the script: what is drawn, and how.
     view: String,
 }
@@ -93,8 +96,10 @@ pub(super) async fn page(
 ) -> Result<Response, PageError> {
     let film = found(&app, &caller, &id).await.map_err(|_| PageError::NotFound)?;
     let person = caller.asker.person().map_or(0, |person| person.id);
-    app.sights.film(person, film.id);
-    app.audit.add(caller.event(Deed::FilmOpened).on(film.id)).await?;
+    app.opened(&caller, Sight::Film(film.id), caller.event(Deed::FilmOpened).on(film.id)).await?;
+    // The picture is asked for as soon as the page is there.
+    let (pixels, seat, hash) = (Arc::clone(&app), Arc::clone(&desk), film.attributes.sha256.clone());
+    tokio::spawn(async move { open_file(&pixels, &seat, &hash, caller.language).await.map(drop) });
     app.db.opened(film.id).await?;
     let in_trial = app.db.in_trial(film.id).await?;
     if in_trial.is_some() {
@@ -121,6 +126,9 @@ pub(super) async fn page(
         app.audit.add(caller.event(Deed::FilmsListed).with("films", listed.join(" "))).await?;
     }
     let (attributes, language) = (&film.attributes, caller.language);
+    let mut view = view(language, &film, &header, finding, call, knows_scale, reviews.mark());
+    let before = earlier_films(&app, &film).await?;
+    view["earlier"] = before.iter().map(|one| earlier(language, film.id, one)).collect();
     html(&Page {
         frame: Frame::of("viewer-title", "", &caller),
         id: film.id,
@@ -145,7 +153,8 @@ pub(super) async fn page(
             .map(|reading| text::exact(language, reading.read_at))
             .unwrap_or_default(),
         lacks_scale: finding.is_some_and(|finding| finding.is_positive) && !knows_scale,
-        view: view(language, &film, &header, finding, call, knows_scale, reviews.mark()).to_string(),
+        view: view.to_string(),
+        has_earlier: !before.is_empty(),
         list: format!("/{back}"),
         previous: beside.previous.map(address),
         next: beside.next.map(address),
@@ -156,6 +165,24 @@ pub(super) async fn page(
         is_withheld: in_trial.is_some_and(|film| film.is_withheld),
         may_unblind: may(&caller.asker, Action::Unblind, Subject::Any),
     })
+}
+
+/// An earlier film, as the script needs it.
+fn earlier(language: Language, film: i64, one: &Earlier) -> Value {
+    let words = language.say("labeling-days").with("days", one.days.unwrap_or_default()).to_string();
+    json!({ "picture": format!("/films/{film}/earlier/{}", one.number), "words": words })
+}
+
+/// `GET /films/{id}/earlier/{number}`: the picture of an earlier film of the patient.
+pub(super) async fn earlier_preview(
+    State(app): Shared,
+    Extension(desk): Extension<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Path((id, number)): Path<(String, String)>,
+) -> Result<Response, HttpError> {
+    let film = found(&app, &caller, &id).await?;
+    let event = caller.event(Deed::FilmOpened).with("beside", film.id);
+    earlier_picture(&app, &desk, &caller, earlier_films(&app, &film).await, &number, event).await
 }
 
 fn what(film: &Film) -> String {
@@ -204,22 +231,13 @@ pub(super) fn view(
         .collect();
     let has_heat = drawn.is_some() && knows_scale && finding.is_some_and(|finding| finding.heat_map.is_some());
     let explanations = header.explanations.texts();
-    let mut windows: Vec<Value> = header
-        .centers
-        .numbers()
-        .into_iter()
-        .zip(header.widths.numbers())
-        .enumerate()
-        .filter(|(_, (_, width))| *width > 0.0)
-        .map(|(i, (center, width))| {
-            let name = explanations.get(i).map(|name| visible(name)).filter(|name| !name.is_empty());
-            json!({ "name": name.unwrap_or_else(|| language.say("viewer-window-number").with("number", i + 1).to_string()), "center": center, "width": width })
+    // By their places in the file; which of them can be chosen comes with the film's values.
+    let windows: Vec<String> = (0..header.centers.texts().len())
+        .map(|place| {
+            let name = explanations.get(place).map(|name| visible(name)).filter(|name| !name.is_empty());
+            name.unwrap_or_else(|| language.say("viewer-window-number").with("number", place + 1).to_string())
         })
         .collect();
-    // A single window is the file's own, which is the first one offered.
-    if windows.len() < 2 {
-        windows.clear();
-    }
     json!({
         "id": film.id,
         "columns": film.attributes.columns,

@@ -280,16 +280,14 @@ pub(super) async fn region(
     let (film, opened) = opened(&app, &desk, &caller, (&name, &serial)).await?;
     let number = region.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let region = number.and_then(|number| film.review.regions.get(number).copied()).ok_or_else(HttpError::not_found)?;
-    let png = enlarged(&opened.values, region, &film).ok_or_else(|| undecodable(caller.language))?;
+    let png = enlarged(&opened.values.grades.pixels, region, &film).ok_or_else(|| undecodable(caller.language))?;
     Ok(answer("image/png", Bytes::from(png)))
 }
 
-/// A part of a film's values (`film::decode` writes them) between its darkest and its brightest grade.
-fn enlarged(values: &[u8], region: Rectangle, film: &ToReview) -> Option<Vec<u8>> {
-    const HEAD: usize = 64 + 65_536;
+/// A part of a film's grades between its darkest and its brightest.
+fn enlarged(grades: &[u16], region: Rectangle, film: &ToReview) -> Option<Vec<u8>> {
     let (columns, rows) = (film.review.columns, film.review.rows);
-    let grades = values.get(HEAD..)?;
-    if grades.len() != 2 * columns * rows {
+    if grades.len() != columns * rows {
         return None;
     }
     let (left, top) = (region.x.saturating_sub(MARGIN), region.y.saturating_sub(MARGIN));
@@ -300,12 +298,8 @@ fn enlarged(values: &[u8], region: Rectangle, film: &ToReview) -> Option<Vec<u8>
         height: region.y + region.height + MARGIN - top,
     };
     let part = part.within(rows, columns)?;
-    let at = |x: usize, y: usize| {
-        let at = 2 * (y * columns + x);
-        u16::from_le_bytes([grades[at], grades[at + 1]])
-    };
     let places = (part.y..part.y + part.height).flat_map(|y| (part.x..part.x + part.width).map(move |x| (x, y)));
-    let part_grades: Vec<u16> = places.map(|(x, y)| at(x, y)).collect();
+    let part_grades: Vec<u16> = places.map(|(x, y)| grades[y * columns + x]).collect();
     let (dark, bright) = (part_grades.iter().min()?, part_grades.iter().max()?);
     let span = f32::from(bright - dark).max(1.0);
     let pixels: Vec<u8> =
@@ -359,9 +353,9 @@ mod tests {
     fn a_region_is_enlarged_with_what_is_around_it() {
         let region = Rectangle { x: 2, y: 1, width: 3, height: 2 };
         let film = film(vec![region]);
-        let values = vec![0; 64 + 65_536 + 2 * 100 * 80];
-        let png = enlarged(&values, region, &film).unwrap();
+        let grades = vec![0; 100 * 80];
+        let png = enlarged(&grades, region, &film).unwrap();
         assert_eq!(png[16..24], [0, 0, 0, 45, 0, 0, 0, 43], "45 columns, 43 rows");
-        assert!(enlarged(&values[..1000], region, &film).is_none());
+        assert!(enlarged(&grades[..1000], region, &film).is_none());
     }
 }

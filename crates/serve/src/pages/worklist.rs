@@ -12,7 +12,7 @@ use super::reasons::Reason;
 use super::state::Desk;
 use super::text::{self, Age, Header, visible};
 use super::{Frame, PageError, html};
-use crate::audit::Deed;
+use crate::audit::{Deed, Sight};
 use crate::db::{FilmState, Finding, Listed, Summary, Verdict, WorklistQuery, now};
 use crate::http::{Caller, Shared};
 use crate::language::Language;
@@ -347,10 +347,12 @@ async fn rows(app: &crate::http::App, desk: &Desk, caller: &Caller, asked: &Aske
     let is_more = films.len() as i64 > ROWS;
     films.truncate(ROWS as usize);
     let person = caller.asker.person().map_or(0, |person| person.id);
-    let seen = app.sights.rows(person, films.iter().map(|film| film.id));
+    let seen: Vec<i64> =
+        films.iter().map(|film| film.id).filter(|film| app.sights.is_new(person, Sight::Row(*film))).collect();
     if !seen.is_empty() {
-        let seen: Vec<String> = seen.iter().map(i64::to_string).collect();
-        app.audit.add(caller.event(Deed::FilmsListed).with("films", seen.join(" "))).await?;
+        let listed: Vec<String> = seen.iter().map(i64::to_string).collect();
+        app.audit.add(caller.event(Deed::FilmsListed).with("films", listed.join(" "))).await?;
+        app.sights.keep(person, seen.into_iter().map(Sight::Row));
     }
     let high = app.config.network.high_specificity_threshold;
     let rows: Vec<Row> = films.iter().map(|film| Row::of(caller.language, film, high, &filters)).collect();

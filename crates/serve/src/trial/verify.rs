@@ -4,7 +4,7 @@ use std::path::Path;
 
 use coxa_files::TableError;
 use coxa_files::table::{Table, to_csv};
-use coxa_study::trial::Arm;
+use coxa_study::trial::{Arm, guarded, unguarded};
 
 use super::{Allocation, TrialPlan, commitment, sealed_arm};
 
@@ -23,7 +23,7 @@ impl AllocationTable {
         to_csv(
             &COLUMNS,
             self.rows.iter().map(|(number, stratum, place, arm, seal)| {
-                [number.to_string(), stratum.clone(), place.to_string(), arm.clone(), seal.clone()]
+                [number.to_string(), guarded(stratum), place.to_string(), arm.clone(), seal.clone()]
             }),
         )
     }
@@ -42,7 +42,8 @@ impl AllocationTable {
         };
         let rows = table.rows().map(|row| {
             let text = |column: &str| row.text(column).to_owned();
-            Ok((number(&row, "number")?, text("stratum"), number(&row, "place")?, text("arm"), text("seal")))
+            let stratum = unguarded(row.text("stratum")).to_owned();
+            Ok((number(&row, "number")?, stratum, number(&row, "place")?, text("arm"), text("seal")))
         });
         Ok(Self { rows: rows.collect::<Result<_, TableError>>()? })
     }
@@ -78,4 +79,19 @@ pub fn verify_allocation(plan: &TrialPlan, secret: &str, committed: &str, table:
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stratum_that_a_peer_named_is_no_formula_and_is_read_back() {
+        let rows = ["=cmd|' /C calc'!A0", "CT 3"]
+            .map(|stratum| (1, stratum.to_owned(), 0, "shown".to_owned(), "s".to_owned()));
+        let table = AllocationTable { rows: rows.into() };
+        let csv = table.csv();
+        assert!(String::from_utf8_lossy(&csv).contains("1,'=cmd"), "{}", String::from_utf8_lossy(&csv));
+        assert_eq!(AllocationTable::parse(&csv, Path::new("allocation.csv")).unwrap(), table);
+    }
 }

@@ -91,10 +91,16 @@ async function add(page, name, role) {
   await admin.locator('#allowed').waitFor();
   must(/STRANGER/.test(await admin.locator('#allowed').innerText()), 'the allowed peer is not shown');
   await look(admin, 'operations-allowed');
-  const resend = admin.locator('form[action^="/operations/resend"] button').first();
-  await resend.click();
+  const letter = await admin.locator('tr[id^="dead-"]').first().getAttribute('id');
+  await admin.locator(`#${letter} button`).click();
   await admin.waitForLoadState();
   await look(admin, 'operations-resent');
+  // What was resent is no dead letter any more: it waits, or the archive has it.
+  for (let tries = 0; await admin.locator(`#${letter}`).count(); tries++) {
+    must(tries < 20, `${letter} is still dead`);
+    await admin.waitForTimeout(500);
+    await admin.goto(`${url}/operations`);
+  }
 
   // Every page of the navigation, and that of the interfaces; those above were looked at with something on them.
   const places = await admin.locator('header nav a').evaluateAll((links) => links.map((link) => link.getAttribute('href')));

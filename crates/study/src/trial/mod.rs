@@ -9,7 +9,7 @@ mod table;
 
 pub use analysis::{ArmMeasures, Differences, Population, PopulationAnalysis, TrialAnalysis, TrialOptions, analyze};
 pub use flow::{ArmFlow, Flow, draw};
-pub use table::{COLUMNS, Decision, Status, TrialRow, TrialTable};
+pub use table::{COLUMNS, Decision, Status, TrialRow, TrialTable, guarded, unguarded};
 
 use serde::Serialize;
 

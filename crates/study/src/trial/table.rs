@@ -185,15 +185,15 @@ fn fields(row: &TrialRow) -> [String; COLUMNS.len()] {
     let number = |value: Option<f64>, digits: usize| value.map(|value| format!("{value:.digits$}")).unwrap_or_default();
     let flag = |flag: Option<bool>| flag.map_or("", |flag| if flag { "1" } else { "0" }).to_owned();
     [
-        row.subject.clone(),
-        row.stratum.clone(),
+        plain(&row.subject),
+        plain(&row.stratum),
         row.place.map(|place| place.to_string()).unwrap_or_default(),
         row.arm.map_or("", Arm::as_str).to_owned(),
         row.status.as_str().to_owned(),
         plain(&row.reason),
         flag(row.network),
         number(row.probability, 6),
-        row.reader.clone(),
+        plain(&row.reader),
         row.decision.map_or("", Decision::as_str).to_owned(),
         number(row.hours, 6),
         number(row.seconds, 3),
@@ -208,8 +208,23 @@ fn fields(row: &TrialRow) -> [String; COLUMNS.len()] {
 /// A text in one line that no spreadsheet takes for a formula.
 fn plain(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let text = text.trim();
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() }
+    guarded(text.trim())
+}
+
+/// A text with an apostrophe before what a spreadsheet would take for a formula; [`unguarded`] gives the text again.
+pub fn guarded(text: &str) -> String {
+    if is_formula(text) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// The text that was [`guarded`].
+pub fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(cell)
+}
+
+/// Whether a text begins as formulas do; apostrophes before it do not count, so that guarding one that has them can be undone.
+fn is_formula(text: &str) -> bool {
+    const BEGINS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+    text.trim_start_matches('\'').starts_with(BEGINS)
 }
 
 #[cfg(test)]
@@ -242,9 +257,22 @@ mod tests {
     fn what_is_written_is_read() {
         let table = TrialTable { rows: vec![row(), TrialRow { decision: None, fracture: None, ..row() }] };
         assert_eq!(TrialTable::parse(&table.csv(), Path::new("rows.csv")).unwrap(), table);
-        let formula = TrialTable { rows: vec![TrialRow { kind: "=cmd|' /C calc'!A0".into(), ..row() }] };
-        let read = TrialTable::parse(&formula.csv(), Path::new("rows.csv")).unwrap();
-        assert!(read.rows[0].kind.starts_with("'="));
+        let formula = || "=cmd|' /C calc'!A0".to_owned();
+        let wrong = TrialRow { kind: formula(), stratum: formula(), reader: formula(), source: formula(), ..row() };
+        let read = TrialTable::parse(&TrialTable { rows: vec![wrong] }.csv(), Path::new("rows.csv")).unwrap();
+        let row = &read.rows[0];
+        for text in [&row.kind, &row.stratum, &row.reader, &row.source] {
+            assert_eq!(*text, format!("'{}", formula()));
+        }
+    }
+
+    #[test]
+    fn a_guarded_text_is_no_formula_and_comes_back() {
+        for text in ["=1", "'=1", "''=1", "+1", "-1", "@A", "\t=1", "＝1", "", "'", "'a", "STATION 3", "a=b"] {
+            let cell = guarded(text);
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝']), "{cell}");
+            assert_eq!(unguarded(&cell), text);
+        }
     }
 
     #[test]
