@@ -29,6 +29,9 @@ use crate::trial::record_randomizations;
 
 /// What is in hand at a stop may go on for so long.
 const GRACE: Duration = Duration::from_secs(20);
+/// The file that a running node has locked.
+const LOCK: &str = "lock";
+
 /// A node that takes films.
 #[derive(Debug)]
 pub struct Node {
@@ -150,6 +153,8 @@ impl Node {
             return Ok(());
         }
         if let Some(fhir) = config.fhir.clone() {
+            let client = crate::push::client_of(&fhir)
+                .map_err(|reason| NodeError::Destination { name: "fhir".into(), reason })?;
             let (shared, node, outbox, stop) = (
                 (self.app.db.clone(), self.app.audit.clone()),
                 config.node_name(),
@@ -157,7 +162,7 @@ impl Node {
                 self.stop.subscribe(),
             );
             self.parts.spawn(async move {
-                push(fhir, shared, node, outbox, stop).await;
+                push((fhir, client), shared, node, outbox, stop).await;
                 Ok(())
             });
         }
@@ -349,15 +354,21 @@ fn identity(config: &Config) -> std::io::Result<String> {
     }
 }
 
+/// Whether a node works in a folder; nothing is made there.
+pub(crate) fn is_running(folder: &std::path::Path) -> std::io::Result<bool> {
+    match std::fs::File::open(folder.join(LOCK)) {
+        // Shared, so that two looks at once do not take each other for a node.
+        Ok(file) => Ok(matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// One process a folder, as the store removes what it did not begin itself.
 pub(crate) fn lock(folder: &std::path::Path) -> Result<std::fs::File, NodeError> {
     let failed = |source| NodeError::Folder { folder: folder.to_owned(), source };
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join("lock"))
-        .map_err(failed)?;
+    let file =
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(NodeError::Taken(folder.to_owned())),

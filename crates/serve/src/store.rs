@@ -188,15 +188,16 @@ impl Store {
         }
     }
 
-    /// Tries the bucket: whether a small object can be written, read and removed.
+    /// Tries a bucket: whether a small object can be written, read and removed. The name is this try's own, so that two tries at once do
+    /// not remove each other's.
     ///
     /// # Errors
     /// When it cannot.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        let Some(bucket) = &self.bucket else { return Ok(()) };
-        bucket.put("probe", b"coxa".to_vec()).await?;
-        bucket.get("probe").await?.ok_or_else(|| StoreError::Missing("probe".into()))?;
-        bucket.remove("probe").await
+    pub async fn try_bucket(url: &str) -> Result<(), StoreError> {
+        let (bucket, name) = (Bucket::open(url)?, format!("probe-{}", &crate::secret()[..16]));
+        bucket.put(&name, b"coxa".to_vec()).await?;
+        bucket.get(&name).await?.ok_or_else(|| StoreError::Missing(name.clone()))?;
+        bucket.remove(&name).await
     }
 
     fn place(&self, sha256: &str) -> PathBuf {

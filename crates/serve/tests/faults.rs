@@ -261,7 +261,7 @@ async fn a_result_is_pushed_to_a_fhir_server_once_it_accepts() {
 }
 
 /// Serves a router with hyper, as axum's own server is not among the features.
-async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
+pub async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
     while let Ok((stream, _)) = listener.accept().await {
         let service = hyper_util::service::TowerToHyperService::new(router.clone());
         tokio::spawn(

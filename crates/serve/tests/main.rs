@@ -1,6 +1,7 @@
 //! A node as its peers see it.
 
 mod audit;
+mod check;
 mod collections;
 mod dicomweb;
 mod faults;

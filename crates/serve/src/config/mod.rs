@@ -460,6 +460,12 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_of_a_container_are_safe_ones() {
+        let config = of(include_str!("../../../../deploy/container.toml")).unwrap();
+        assert!(config.dicom.ip().is_unspecified() && config.http.ip().is_loopback());
+    }
+
+    #[test]
     fn a_destination_gets_what_viewers_show_unless_it_says() {
         let config = of(
             "[[destination]]\nname = \"pacs\"\nae_title = \"ORTHANC\"\nhost = \"127.0.0.1\"\nport = 4242\n\

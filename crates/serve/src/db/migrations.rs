@@ -1,6 +1,6 @@
 //! The schema, as the steps that lead to it. A step that was released is never changed; a new one is added.
 
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{Database, DbError, Dialect};
 
@@ -55,6 +55,38 @@ impl Database {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// How far a database's schema has come, seen without changing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaFound {
+    /// There is none yet: the next start makes it.
+    None,
+    /// It is of an earlier version: the next start brings it up to date.
+    Earlier,
+    /// It is what this program works with.
+    Current,
+}
+
+/// How far a schema has come, over a connection that only reads.
+pub(super) async fn schema_found(connection: &mut AnyConnection) -> Result<SchemaFound, DbError> {
+    let row = match sqlx::query("SELECT COALESCE(MAX(step), 0) FROM schema_step").fetch_one(connection).await {
+        Ok(row) => row,
+        // The database answers, and has no such table.
+        Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => return Ok(SchemaFound::None),
+        Err(error) => return Err(error.into()),
+    };
+    let (found, known) = (row.try_get::<i64, _>(0)?, STEPS.len() as i64);
+    match found.cmp(&known) {
+        std::cmp::Ordering::Greater => Err(DbError::Newer { found, known }),
+        std::cmp::Ordering::Equal => Ok(SchemaFound::Current),
+        std::cmp::Ordering::Less => Ok(SchemaFound::Earlier),
+    }
+}
+
+/// PostgreSQL's code of an undefined table; SQLite has words alone.
+fn is_missing_table(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "42P01") || error.message().contains("no such table")
 }
 
 /// A step in the words of a database.

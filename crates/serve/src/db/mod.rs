@@ -35,7 +35,7 @@ use std::str::FromStr as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, Row as _};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Row as _};
 
 pub use allowed::AllowedPeer;
 pub use audit::{AuditQuery, AuditRow};
@@ -44,6 +44,7 @@ pub use commitments::Commitment;
 pub use dead::{Dead, DeadKind};
 pub use films::{Film, FilmState, NewFilm, Stored};
 pub use labelings::{Labeling, LabelingFilm, LabelingReviewer, NewItem, NewLabeling, StoredDecision};
+pub use migrations::SchemaFound;
 pub use monitor::{Baseline, Calibration, Labeled, NewCalibration, Use, Watched};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use oidc::{Flow, NewFlow, NewLinked};
@@ -97,6 +98,18 @@ pub enum Dialect {
     Postgres,
 }
 
+impl Dialect {
+    fn of(url: &str) -> Result<Self, DbError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" | "postgresql" if cfg!(feature = "postgres") => Ok(Self::Postgres),
+            "postgres" | "postgresql" => Err(DbError::NoPostgres),
+            _ => Err(DbError::Kind(scheme.to_owned())),
+        }
+    }
+}
+
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -112,13 +125,7 @@ impl Database {
     /// When it cannot be reached, or is a later program's.
     pub async fn open(url: &str) -> Result<Self, DbError> {
         sqlx::any::install_default_drivers();
-        let scheme = url.split(':').next().unwrap_or_default();
-        let dialect = match scheme {
-            "sqlite" => Dialect::Sqlite,
-            "postgres" | "postgresql" if cfg!(feature = "postgres") => Dialect::Postgres,
-            "postgres" | "postgresql" => return Err(DbError::NoPostgres),
-            _ => return Err(DbError::Kind(scheme.to_owned())),
-        };
+        let dialect = Dialect::of(url)?;
         let options = AnyConnectOptions::from_str(url)?;
         let pool = |most: u32| {
             AnyPoolOptions::new().max_connections(most).acquire_timeout(BUSY).after_connect(move |connection, _| {
@@ -146,6 +153,30 @@ impl Database {
         let database = Self { write, read, dialect };
         database.migrate().await?;
         Ok(database)
+    }
+
+    /// Sees whether a database answers and what its schema is, and changes nothing of it: it may be in use, by an earlier version too.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or is a later program's.
+    pub async fn look(url: &str) -> Result<SchemaFound, DbError> {
+        sqlx::any::install_default_drivers();
+        let url = match Dialect::of(url)? {
+            Dialect::Sqlite => {
+                let place = url.split('?').next().unwrap_or_default();
+                let file = place.trim_start_matches("sqlite:").trim_start_matches("//");
+                let file = file.replace("%23", "#").replace("%3f", "?").replace("%25", "%");
+                if !Path::new(&file).exists() {
+                    return Ok(SchemaFound::None);
+                }
+                format!("{place}?mode=ro")
+            }
+            Dialect::Postgres => url.to_owned(),
+        };
+        let mut connection = AnyConnection::connect(&url).await?;
+        let found = migrations::schema_found(&mut connection).await;
+        connection.close().await?;
+        found
     }
 
     /// The SQLite database in a folder.
