@@ -647,6 +647,7 @@ reason-other-bytes = the object { $hash } has other bytes than its name says
 reason-not-here = the object { $hash } is not here, and not in the bucket
 reason-header = the film's header: { $what }
 reason-damaged = the object is damaged
+reason-lost = { $count } times the program ended while it worked on this (out of memory, a crash, or stopped by force): look at its log, then try again
 reason-accepts-no = it accepts no { $classes }
 reason-echo = C-ECHO was answered with { $reason }
 reason-report = the report was answered with { $reason }

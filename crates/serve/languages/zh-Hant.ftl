@@ -629,6 +629,7 @@ reason-bucket = 物件儲存區：{ $what }
 reason-other-bytes = 物件 { $hash } 的內容與其名稱不符
 reason-not-here = 物件 { $hash } 不在此處，也不在物件儲存區
 reason-header = 影像檔頭：{ $what }
+reason-lost = 處理此項目時程式已中斷 { $count } 次（記憶體不足、當機或遭強制停止）：請先查看記錄，再重試
 reason-damaged = 物件已損毀
 reason-accepts-no = 對方不接受 { $classes }
 reason-echo = C-ECHO 的回應為 { $reason }

@@ -30,6 +30,7 @@ pub(crate) async fn copy(app: &App, work: &Notify, mut stop: watch::Receiver<boo
                 continue;
             }
         };
+        let _held = app.db.hold(&tokio::runtime::Handle::current(), &job.claim);
         let copied = async {
             let Some(film) = app.db.film(job.film).await.map_err(|error| error.to_string())? else { return Ok(()) };
             app.store.copy(&film.attributes.sha256).await.map_err(|error| error.to_string())?;

@@ -21,6 +21,7 @@ use crate::people::{self, Passwords, Throttle, Vault};
 use crate::push::push;
 use crate::read::{ReaderParts, open_detector, read};
 use crate::receive::dicom::Receiver;
+use crate::receive::refusals::Refusals;
 use crate::receive::{Admission, Intake};
 use crate::results::Maker;
 use crate::send::Sender;
@@ -140,10 +141,7 @@ impl Node {
             maker: Maker::new(kinds, config.network.high_specificity_threshold),
         });
         let stop = self.stop.subscribe();
-        self.parts.spawn(async move {
-            read(parts, detector, stop).await;
-            Ok(())
-        });
+        self.parts.spawn(async move { read(parts, detector, stop).await });
         Ok(())
     }
 
@@ -219,13 +217,20 @@ impl Node {
             let (listener, bound) = bind(config.dicom).await?;
             self.dicom = Some(bound);
             let asked = Arc::new(Notify::new());
+            let refusals = Arc::new(Refusals::default());
             let receiver = Receiver::new(
                 config.clone(),
                 self.app.intake.clone(),
                 self.app.db.clone(),
                 Arc::clone(&asked),
+                Arc::clone(&refusals),
                 Arc::clone(&self.app.metrics),
             );
+            let (db, stop) = (self.app.db.clone(), self.stop.subscribe());
+            self.parts.spawn(async move {
+                refusals.keep(&db, stop).await;
+                Ok(())
+            });
             let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
             self.parts.spawn(async move {
                 crate::commit::answer(app.config.clone(), app.db.clone(), app.store.clone(), asked, stop).await;

@@ -112,6 +112,7 @@ pub(crate) async fn push(
                 continue;
             }
         };
+        let _held = db.hold(&tokio::runtime::Handle::current(), &job.claim);
         let noted = match attempt(&client, &fhir, &db, &job).await {
             Ok(()) => {
                 record(&audit, &fhir, &node, &job, "done").await;

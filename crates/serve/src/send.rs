@@ -214,6 +214,7 @@ impl Sender {
                     continue;
                 }
             };
+            let _held = self.db.hold(&tokio::runtime::Handle::current(), &send.claim);
             match self.attempt(&mut association, &send).await {
                 Tried::Answered { state, status, explained, pause: wait } => {
                     self.note(&send, state, status, &explained).await;

@@ -240,3 +240,70 @@ async fn a_clock_that_was_set_back_holds_nothing_up() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_kills_the_program_again_and_again_is_set_aside() {
+    on_both("poison", async |db| {
+        for uid in ["2.25.1", "2.25.2"] {
+            db.store_film(&film(uid), &[(JobKind::Read, "")]).await.unwrap();
+        }
+        let poison = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_eq!(poison.claim.lost, 0);
+        // The process ends with it in hand, and is started again.
+        db.reclaim("here").await.unwrap();
+        let again = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_eq!(
+            (again.film, again.claim.lost),
+            (poison.film, 1),
+            "at once, in case that the film was not the cause"
+        );
+        db.reclaim("here").await.unwrap();
+        let other = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_ne!(other.film, poison.film, "it holds up no other film");
+        assert!(db.finish_reading(&other, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+        let last = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_eq!((last.film, last.claim.lost), (poison.film, 2));
+        db.reclaim("here").await.unwrap();
+        assert!(db.claim_job(JobKind::Read, "here").await.unwrap().is_none());
+        let dead = db.dead(10).await.unwrap();
+        assert!(dead.len() == 1 && dead[0].film == poison.film, "{dead:?}");
+        assert!(dead[0].error.contains("3 times the program ended"), "{}", dead[0].error);
+        assert_eq!(db.reading_of(poison.film).await.unwrap().unwrap().state, "failed");
+        // A person may try it again.
+        assert!(db.revive_one(dead[0].kind, dead[0].id).await.unwrap());
+        let revived = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_eq!(revived.claim.lost, 0);
+        // A try that ended with an error was no loss.
+        db.reclaim("here").await.unwrap();
+        let failed = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        db.fail_job(&failed, "busy", Outlook::AgainAlways).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        assert_eq!(db.claim_job(JobKind::Read, "here").await.unwrap().unwrap().claim.lost, 0);
+        // The same for an object on its way.
+        for _ in 0..coxa_serve::db::LOST {
+            assert!(db.claim_send("pacs", "here").await.unwrap().is_some());
+            db.reclaim("here").await.unwrap();
+        }
+        assert!(db.claim_send("pacs", "here").await.unwrap().is_none());
+        assert_eq!(db.destined(&["pacs".into()]).await.unwrap()[0].dead, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_prolonged_while_work_goes_on() {
+    on_both_at("held", async |db, url| {
+        db.store_film(&film("2.25.1"), &[(JobKind::Read, "")]).await.unwrap();
+        let job = db.claim_job(JobKind::Read, "slow").await.unwrap().unwrap();
+        let mut raw = <sqlx::AnyConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        // Its end is almost there.
+        let until = coxa_serve::db::now() + 2_000_000;
+        sqlx::query("UPDATE job SET lease_until = $1").bind(until).execute(&mut raw).await.unwrap();
+        assert!(db.prolong(&job.claim).await.unwrap());
+        tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+        assert!(db.claim_job(JobKind::Read, "quick").await.unwrap().is_none(), "it is still the slow one's");
+        assert!(db.finish_reading(&job, &outcome(), &[]).await.unwrap());
+        assert!(!db.prolong(&job.claim).await.unwrap(), "what is done is held no more");
+    })
+    .await;
+}

@@ -39,7 +39,7 @@ use sqlx::{AnyConnection, AnyPool, Connection as _, Row as _};
 
 pub use allowed::AllowedPeer;
 pub use audit::{AuditQuery, AuditRow};
-pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
+pub use claims::{Claim, Held, Job, JobKind, LEASE, LOST, Outlook};
 pub use commitments::Commitment;
 pub use dead::{Dead, DeadKind};
 pub use films::{Film, FilmState, NewFilm, Stored};

@@ -3,6 +3,7 @@
 pub mod dicom;
 mod header;
 mod peers;
+pub mod refusals;
 pub mod watch;
 
 use std::path::PathBuf;
