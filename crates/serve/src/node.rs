@@ -7,7 +7,7 @@ use std::time::Duration;
 use coxa_dimse::Server;
 use coxa_dimse::tls::{Acceptor, TlsFiles};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, RwLock, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Deed, Keys, Log, Sights};
@@ -77,15 +77,8 @@ impl Node {
         db.reclaim(&config.node_name()).await?;
         let store = Store::open(&config.data, &config.node_name(), config.objects.as_deref())?;
         let metrics = Arc::new(Metrics::default());
-        let (work, outbox, shelf) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(RwLock::new(())));
-        let intake = Intake::new(
-            db.clone(),
-            store.clone(),
-            Arc::clone(&metrics),
-            &config,
-            Arc::clone(&work),
-            Arc::clone(&shelf),
-        );
+        let (work, outbox) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let intake = Intake::new(db.clone(), store.clone(), Arc::clone(&metrics), &config, Arc::clone(&work));
         let app = Arc::new(App {
             admission: Admission::new(&config, &db),
             config: config.clone(),
@@ -108,7 +101,7 @@ impl Node {
         let mut node = Self { app, http: None, dicom: None, first_password, stop, parts: JoinSet::new(), _lock: lock };
         node.start_reading(&work, &outbox).await?;
         node.start_sending(&outbox)?;
-        node.start_keeping(&work, shelf);
+        node.start_keeping(&work);
         node.start_listening().await?;
         node.app.is_ready.store(true, Ordering::Relaxed);
         Ok(node)
@@ -179,7 +172,7 @@ impl Node {
     }
 
     /// Copies to the bucket, and retention.
-    fn start_keeping(&mut self, work: &Arc<Notify>, shelf: Arc<RwLock<()>>) {
+    fn start_keeping(&mut self, work: &Arc<Notify>) {
         if self.app.store.has_bucket() {
             let (app, work, stop) = (Arc::clone(&self.app), Arc::clone(work), self.stop.subscribe());
             self.parts.spawn(async move {
@@ -187,13 +180,11 @@ impl Node {
                 Ok(())
             });
         }
-        if let Some(days) = self.app.config.retention.days {
-            let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
-            self.parts.spawn(async move {
-                retain(&app, &shelf, days, stop).await;
-                Ok(())
-            });
-        }
+        let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
+        self.parts.spawn(async move {
+            retain(&app, app.config.retention.days, stop).await;
+            Ok(())
+        });
     }
 
     async fn start_listening(&mut self) -> Result<(), NodeError> {

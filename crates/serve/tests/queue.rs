@@ -200,17 +200,70 @@ async fn a_film_that_is_removed_takes_all_of_its_rows_and_no_file_of_another() {
             db.store_film(&NewFilm { sha256: shared.clone(), ..film(uid) }, &[(JobKind::Read, "")]).await.unwrap();
         }
         let job = db.claim_job(JobKind::Read, "w").await.unwrap().unwrap();
-        assert!(db.finish_reading(&job, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+        let pushed = Outcome { is_pushed: true, ..outcome() };
+        assert!(db.finish_reading(&job, &pushed, &[object("2.26.1", &["pacs"])]).await.unwrap());
+        // The same UID with other bytes, which came to another node.
+        let apart = NewFilm { sha256: "f".repeat(64), home: "there".into(), ..film("2.25.1") };
+        assert!(matches!(db.store_film(&apart, &[]).await.unwrap(), Stored::Conflict(_)));
         let future = coxa_serve::db::now() + 1_000_000;
-        assert!(db.done_before(future, 10).await.unwrap().is_empty(), "an object is still on its way");
+        let done = async || db.done_before(future, "here", 10).await.unwrap();
+        assert!(done().await.is_empty(), "an object is still on its way");
+        let send = db.claim_send("pacs", "here").await.unwrap().unwrap();
+        db.finish_send(&send, SendState::Failed(Outlook::Never), 0xC000, "cannot understand").await.unwrap();
+        let push = db.claim_job(JobKind::Fhir, "here").await.unwrap().unwrap();
+        assert!(db.finish_job(&push).await.unwrap());
+        assert!(done().await.is_empty(), "an object that was refused is a person's to look at");
+        assert_eq!(db.revive().await.unwrap(), 1);
         let send = db.claim_send("pacs", "here").await.unwrap().unwrap();
         db.finish_send(&send, SendState::Done, 0, "success").await.unwrap();
-        let done = db.done_before(future, 10).await.unwrap();
-        assert_eq!(done.len(), 1);
-        let files = db.remove_film(done[0].id).await.unwrap();
-        assert!(!files.contains(&shared) && files.len() == 1, "{files:?}");
+        db.in_bucket(job.film).await.unwrap();
+        let films = done().await;
+        assert_eq!(films.len(), 1);
+        assert!(db.done_before(future, "there", 10).await.unwrap().is_empty(), "the other node's films are its own");
+        let much_later = future + 2 * 86_400_000_000;
+        assert_eq!(db.done_before(much_later, "there", 10).await.unwrap().len(), 1, "unless it does not remove them");
+        db.remove_film(films[0].id).await.unwrap();
+        // Removed a second time, by another node, it changes nothing.
+        db.remove_film(films[0].id).await.unwrap();
         assert!(db.film_by_uid("2.26.1").await.unwrap().is_none());
         assert_eq!(db.readings(0, 0, 10).await.unwrap().len(), 1);
+        // Each node is left its own files, and the bucket whoever has it, until they are removed.
+        let result = object("2.26.1", &[]).attributes.sha256;
+        let left = async |node: &str, has_bucket| {
+            let mut left = db.leftovers(node, has_bucket, 10).await.unwrap();
+            left.sort_by_key(|one| (one.sha256.clone(), one.home.clone()));
+            left.into_iter().map(|one| (one.sha256, one.home)).collect::<Vec<_>>()
+        };
+        assert_eq!(left("here", false).await, [(result.clone(), "here".into()), (shared.clone(), "here".into())]);
+        assert_eq!(left("there", false).await, [("f".repeat(64), "there".into())]);
+        assert_eq!(left("third", true).await, [(shared.clone(), String::new())]);
+        assert!(db.is_named(&shared, "here").await.unwrap(), "another film has the same bytes");
+        assert!(!db.is_named(&result, "here").await.unwrap());
+        for leftover in db.leftovers("here", true, 10).await.unwrap() {
+            db.forget_leftover(&leftover).await.unwrap();
+        }
+        assert!(left("here", true).await.is_empty() && left("there", true).await.len() == 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_known_by_its_data_set_whatever_came_before_it() {
+    on_both("data_set", async |db| {
+        let (one, other) = ("a".repeat(64), "b".repeat(64));
+        let first = NewFilm { data_sha256: one.clone(), ..film("2.25.1") };
+        assert_eq!(db.known(&first).await.unwrap(), None);
+        let id = db.store_film(&first, &[]).await.unwrap().id();
+        // Another file meta information, the same film.
+        let again = NewFilm { sha256: "c".repeat(64), data_sha256: one, ..film("2.25.1") };
+        assert_eq!(db.known(&again).await.unwrap(), Some(Stored::Same(id)));
+        assert_eq!(db.store_film(&again, &[]).await.unwrap(), Stored::Same(id));
+        let changed = NewFilm { sha256: "d".repeat(64), data_sha256: other.clone(), ..film("2.25.1") };
+        assert_eq!(db.known(&changed).await.unwrap(), None, "its bytes are to be kept");
+        assert_eq!(db.store_film(&changed, &[]).await.unwrap(), Stored::Conflict(id));
+        let changed_again = NewFilm { sha256: "e".repeat(64), data_sha256: other, ..film("2.25.1") };
+        assert_eq!(db.known(&changed_again).await.unwrap(), Some(Stored::Conflict(id)), "kept apart once");
+        assert_eq!(db.conflicts(10).await.unwrap().len(), 1);
     })
     .await;
 }

@@ -44,6 +44,8 @@ const SYNTAXES: &[(&str, &str)] = &[
     ("1.2.840.10008.1.2", "Implicit VR Little Endian"),
     ("1.2.840.10008.1.2.2", "Explicit VR Big Endian"),
     ("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"),
+    ("1.2.840.10008.1.2.1.98", "Encapsulated Uncompressed Explicit VR Little Endian"),
+    ("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression"),
     ("1.2.840.10008.1.2.4.90", "JPEG 2000, lossless only"),
     ("1.2.840.10008.1.2.4.201", "HTJ2K, lossless only"),
     ("1.2.840.10008.1.2.4.202", "HTJ2K, lossless RPCL"),
@@ -159,14 +161,19 @@ impl Receiver {
         if let Err(error) = incoming.write(&preamble).await {
             return Ok(Err(error.into()));
         }
+        incoming.begin_data();
         while let Some(piece) = data.next().await? {
-            if let Err(error) = incoming.write(&piece).await {
-                return Ok(Err(error.into()));
+            if let Err(error) = self.intake.write(&mut incoming, &piece).await {
+                return Ok(Err(error));
             }
         }
-        let announced = Announced { sop_class: request.sop_class.clone(), sop_instance: request.sop_instance.clone() };
+        let announced = Announced {
+            sop_class: Some(request.sop_class.clone()),
+            sop_instance: Some(request.sop_instance.clone()),
+            study: None,
+        };
         let source = format!("{}@{}", peer.ae_title, peer.address.ip());
-        Ok(self.intake.finish(incoming, Some(announced), &source).await.map(drop))
+        Ok(self.intake.finish(incoming, announced, &source).await.map(drop))
     }
 }
 
