@@ -254,6 +254,18 @@ async fn what_is_no_film_is_refused_and_leaves_nothing() {
     let mut huge = film.data_set()[..18].to_vec();
     huge.extend([0x08, 0, 0x08, 0, b'U', b'N', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF]);
     assert_eq!(association.store(&film.object(), &huge[..]).await.unwrap(), Status::CANNOT_UNDERSTAND);
+    // An administrator sees each, and what to do.
+    for _ in 0..100 {
+        let refused = node.json("/api/v1/status").await["refused"].as_array().unwrap().clone();
+        if refused.len() >= 2 && refused.iter().map(|one| one["times"].as_i64().unwrap()).sum::<i64>() == 3 {
+            let is_told =
+                |one: &serde_json::Value| one["reason"].as_str().unwrap().starts_with("an object was not stored");
+            assert!(refused.iter().all(|one| is_told(one) && one["remedy"].as_str().unwrap().contains("at the peer")));
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(!node.json("/api/v1/status").await["refused"].as_array().unwrap().is_empty());
     // The association goes on, and a good film is stored.
     assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
     association.release().await.unwrap();

@@ -184,6 +184,14 @@ impl Handler for Receiver {
             Err(error) => {
                 tracing::warn!(peer = %peer.ae_title, instance = %Redacted(request.sop_instance.as_str()), "not stored: {error}");
                 self.metrics.not_stored.inc();
+                if !error.is_passing() {
+                    let remedy = match error {
+                        IntakeError::Mismatch(_) => "announce the object with its own UIDs at the peer",
+                        _ => "look at the object at the peer, and send it again from its source",
+                    };
+                    let reason = format!("an object was not stored: {error}");
+                    self.refuse(peer, reason, request.sop_class.as_str(), remedy.to_owned());
+                }
                 // What is left of the data set is read by the association before the answer.
                 Ok(status_of(&error))
             }
