@@ -352,10 +352,11 @@ fn identity(config: &Config) -> std::io::Result<String> {
 
 /// Whether a node works in a folder; nothing is made there.
 pub(crate) fn is_running(folder: &std::path::Path) -> std::io::Result<bool> {
+    use std::io::ErrorKind;
     match std::fs::File::open(folder.join(LOCK)) {
         // Shared, so that two looks at once do not take each other for a node.
         Ok(file) => Ok(matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -31,6 +31,13 @@ pub struct Moody {
     taken: Arc<Mutex<Vec<String>>>,
 }
 
+impl Moody {
+    /// The UIDs of what it took, in their order.
+    pub fn taken(&self) -> Vec<String> {
+        self.taken.lock().unwrap().clone()
+    }
+}
+
 impl Handler for Moody {
     async fn store(&self, _: &Peer, request: &StoreRequest, data: &mut Data<'_>) -> Result<Status, DimseError> {
         while data.next().await?.is_some() {}

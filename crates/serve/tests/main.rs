@@ -6,6 +6,7 @@ mod collections;
 mod dicomweb;
 mod faults;
 mod films;
+mod holes;
 mod hostile;
 mod labeling;
 mod language;

@@ -330,7 +330,7 @@ async fn what_kills_the_program_again_and_again_is_set_aside() {
         db.reclaim("here").await.unwrap();
         let failed = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
         db.fail_job(&failed, "busy", Outlook::AgainAlways).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
         assert_eq!(db.claim_job(JobKind::Read, "here").await.unwrap().unwrap().claim.lost, 0);
         // The same for an object on its way.
         for _ in 0..coxa_serve::db::LOST {
