@@ -131,7 +131,7 @@ impl Connector {
     }
 }
 
-/// What an administrator is told of a handshake that failed; `None` where the peer went away or said nothing, as monitors of ports do.
+/// Why a handshake failed, for an administrator; `None` where the peer went away or said nothing, as monitors of ports do.
 pub(crate) fn fault_of(error: &io::Error) -> Option<HandshakeFault> {
     use rustls::Error;
     match error.get_ref()?.downcast_ref::<Error>()? {

@@ -237,7 +237,7 @@ async fn an_association_of_which_nothing_is_accepted_is_kept_with_its_remedy() {
     ] {
         let mut call = call(node.address, None);
         call.proposals = vec![Proposal::new(class, &[syntax])];
-        // It is told context by context, and may still go in peace.
+        // The answer says so context by context, and the association may end in peace.
         if let Ok(association) = connect(&call).await {
             association.release().await.unwrap();
         }

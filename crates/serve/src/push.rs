@@ -3,13 +3,14 @@
 //! The address is the administrator's. Redirects are not followed, and link-local addresses (a cloud's metadata service among them) are
 //! refused whatever name leads there, so that nobody who can change a name or answer a request makes the node call elsewhere.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{Notify, watch};
 
+use crate::addresses::is_link_local;
 use crate::audit::{Deed, Event, Log, Who};
 use crate::config::Fhir;
 use crate::db::{Database, Job, JobKind, Outlook};
@@ -31,16 +32,6 @@ impl Resolve for Resolver {
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
         })
-    }
-}
-
-/// Whether an address is only of the link, and so never of a hospital's server.
-pub(crate) fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => {
-            (v6.segments()[0] & 0xFFC0) == 0xFE80 || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
-        }
     }
 }
 
@@ -164,20 +155,5 @@ async fn attempt(client: &reqwest::Client, fhir: &Fhir, db: &Database, job: &Job
         200..=299 => Ok(()),
         408 | 425 | 429 | 500..=599 => Err((format!("it answered {status}"), Outlook::AgainAlways)),
         _ => Err((format!("it answered {status}"), Outlook::Never)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_link_local;
-
-    #[test]
-    fn addresses_of_the_link_are_known() {
-        for address in ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254"] {
-            assert!(is_link_local(address.parse().unwrap()), "{address}");
-        }
-        for address in ["127.0.0.1", "10.0.0.1", "::1", "2001:db8::1"] {
-            assert!(!is_link_local(address.parse().unwrap()), "{address}");
-        }
     }
 }

@@ -38,7 +38,7 @@ async fn no_path_is_made_of_a_uid() {
     let data = node.folder.path().join("data");
     let others = |path: &std::path::PathBuf| !path.starts_with(data.join("films"));
     let before: Vec<_> = files(node.folder.path()).into_iter().filter(others).collect();
-    for (index, text) in ["../../../x/", "/tmp/coxa-x", "2.25.1\0../x", "C:\\x\\..\\"].into_iter().enumerate() {
+    for (index, text) in ["../../../x/", "/etc/coxa-x", "2.25.1\0../x", "C:\\x\\..\\"].into_iter().enumerate() {
         let film = Film::new(&format!("forged {index}"), 0);
         for places in [[false, true], [true, true]] {
             let (status, answer) = stow(&node, &[&renamed(&film, text, places)]).await;

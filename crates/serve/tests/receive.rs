@@ -182,7 +182,7 @@ async fn every_accepted_syntax_is_stored_and_read_or_not_read_with_its_reason() 
         assert_eq!(status, Status::SUCCESS, "{name}");
         films.push((film.uid, *name));
     }
-    // One that nobody knows yet, by the web: associations accept what is on the list alone.
+    // A syntax that is not defined yet, by STOW-RS: associations accept the list alone.
     let film = Film::new("a syntax of the future", 0);
     let at = film.bytes.windows(20).position(|text| text == b"1.2.840.10008.1.2.1\0").unwrap();
     let mut bytes = film.bytes.clone();

@@ -1,4 +1,4 @@
-//! The header of a DICOM file as it comes from a disk: the pixels are never read, large values are passed over, and nothing is inflated
+//! The header of a DICOM file as it comes from a disk: the pixels are never read, large values are skipped, and nothing is inflated
 //! that is not needed. What a file of any length costs is bounded.
 
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use crate::limits::MAX_FILE_BYTES;
 const META: u64 = 64 << 10;
 /// Bytes that are read at once.
 const PIECE: usize = 64 << 10;
-/// Values beyond this length are passed over.
+/// Values beyond this length are skipped.
 const LARGE: usize = 64 << 10;
 /// The most bytes of all others together.
 const MOST: usize = 16 << 20;
@@ -90,7 +90,7 @@ struct Source<R> {
     bytes: Vec<u8>,
     /// Where in `bytes` that begins.
     at: usize,
-    /// Bytes that were taken or passed over.
+    /// Bytes that were taken or skipped.
     passed: usize,
     is_at_end: bool,
 }
@@ -115,7 +115,7 @@ impl<R: Read> Source<R> {
                 }
             }
         }
-        // What lies within sequences was not looked at yet.
+        // What lies within sequences was not checked yet.
         header_end(&kept, encoding).map_err(Failure::Stop)?;
         Ok(kept)
     }
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn large_values_are_passed_over_and_pixels_are_not_read() {
+    fn large_values_are_skipped_and_pixels_are_not_read() {
         // A document of 20 MiB before the last attribute.
         let mut data = element(8, 0x60, b"CS", b"DOC ");
         let document = element(0x42, 0x11, b"OB", &vec![1; 20 << 20]);

@@ -351,7 +351,7 @@ impl Config {
                 ));
             }
             let host = destination.host.trim_start_matches('[').trim_end_matches(']');
-            if host.parse::<std::net::IpAddr>().is_ok_and(crate::push::is_link_local) {
+            if host.parse::<std::net::IpAddr>().is_ok_and(crate::addresses::is_link_local) {
                 return Err(ConfigError::value(
                     "destination.host",
                     &destination.host,

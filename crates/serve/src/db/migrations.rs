@@ -1,6 +1,8 @@
 //! The schema, as the steps that lead to it. A step that was released is never changed; a new one is added.
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use std::path::Path;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
 use super::{Database, DbError, Dialect};
 
@@ -33,6 +35,30 @@ const POSTGRES_APPEND_ONLY: &str = "\
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310593858)";
 
 impl Database {
+    /// Sees whether a database answers and what its schema is, and changes nothing of it: it may be in use, by an earlier version too.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or is a later program's.
+    pub async fn look(url: &str) -> Result<SchemaFound, DbError> {
+        sqlx::any::install_default_drivers();
+        let url = match Dialect::of(url)? {
+            Dialect::Sqlite => {
+                let place = url.split('?').next().unwrap_or_default();
+                let file = place.trim_start_matches("sqlite:").trim_start_matches("//");
+                let file = file.replace("%23", "#").replace("%3f", "?").replace("%25", "%");
+                if !Path::new(&file).exists() {
+                    return Ok(SchemaFound::None);
+                }
+                format!("{place}?mode=ro")
+            }
+            Dialect::Postgres => url.to_owned(),
+        };
+        let mut connection = AnyConnection::connect(&url).await?;
+        let found = schema_found(&mut connection).await;
+        connection.close().await?;
+        found
+    }
+
     pub(super) async fn migrate(&self) -> Result<(), DbError> {
         let mut transaction = self.begin().await?;
         if self.dialect == Dialect::Postgres {
@@ -70,7 +96,7 @@ pub enum SchemaFound {
 }
 
 /// How far a schema has come, over a connection that only reads.
-pub(super) async fn schema_found(connection: &mut AnyConnection) -> Result<SchemaFound, DbError> {
+async fn schema_found(connection: &mut AnyConnection) -> Result<SchemaFound, DbError> {
     let row = match sqlx::query("SELECT COALESCE(MAX(step), 0) FROM schema_step").fetch_one(connection).await {
         Ok(row) => row,
         // The database answers, and has no such table.

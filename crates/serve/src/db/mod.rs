@@ -36,7 +36,7 @@ use std::str::FromStr as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, Connection as _, Row as _};
+use sqlx::{AnyPool, Row as _};
 
 pub use allowed::AllowedPeer;
 pub use audit::{AuditQuery, AuditRow};
@@ -155,30 +155,6 @@ impl Database {
         let database = Self { write, read, dialect };
         database.migrate().await?;
         Ok(database)
-    }
-
-    /// Sees whether a database answers and what its schema is, and changes nothing of it: it may be in use, by an earlier version too.
-    ///
-    /// # Errors
-    /// When it cannot be reached, or is a later program's.
-    pub async fn look(url: &str) -> Result<SchemaFound, DbError> {
-        sqlx::any::install_default_drivers();
-        let url = match Dialect::of(url)? {
-            Dialect::Sqlite => {
-                let place = url.split('?').next().unwrap_or_default();
-                let file = place.trim_start_matches("sqlite:").trim_start_matches("//");
-                let file = file.replace("%23", "#").replace("%3f", "?").replace("%25", "%");
-                if !Path::new(&file).exists() {
-                    return Ok(SchemaFound::None);
-                }
-                format!("{place}?mode=ro")
-            }
-            Dialect::Postgres => url.to_owned(),
-        };
-        let mut connection = AnyConnection::connect(&url).await?;
-        let found = migrations::schema_found(&mut connection).await;
-        connection.close().await?;
-        found
     }
 
     /// The SQLite database in a folder.

@@ -20,7 +20,7 @@ use crate::db::{Database, DbError, JobKind, NewFilm, Stored};
 use crate::metrics::Metrics;
 use crate::store::{Incoming, Store, StoreError, free_bytes, hex};
 
-/// So many bytes of an object later the room is looked at again.
+/// So many bytes of an object later the room is checked again.
 const ROOM: u64 = 16 << 20;
 /// Headers that are parsed at once. Each is bounded, but an object of nothing but elements takes many times its length.
 const PARSERS: usize = 2;
@@ -101,7 +101,7 @@ pub struct Intake {
     /// Held for reading from a file's arrival to its row's, and for writing while rows and their files are removed.
     shelf: Arc<RwLock<()>>,
     parsers: Arc<Semaphore>,
-    /// Hashes of files that may have no row, as the database failed: looked at again with [`Intake::tidy`].
+    /// Hashes of files that may have no row, as the database failed: checked again with [`Intake::tidy`].
     doubtful: Arc<Mutex<Vec<String>>>,
 }
 

@@ -69,7 +69,7 @@ impl Known {
     }
 
     async fn settle(&mut self, seen: Seen, intake: &Intake) {
-        // What has gone is forgotten; of a folder that cannot be read now nobody knows.
+        // Files that are gone are forgotten; those of a folder that cannot be read now may still be there.
         let is_there = |file: &PathBuf| {
             seen.files.contains_key(file) || file.ancestors().any(|folder| seen.unreadable.contains_key(folder))
         };
