@@ -15,8 +15,9 @@ use super::{Database, DbError, Dialect, now};
 
 /// How long a worker may be silent about what it has in hand.
 pub const LEASE: Duration = Duration::from_secs(120);
-/// How often a row may be in the hand of a process that ends before it is set aside.
-pub const LOST: i64 = 3;
+/// How often a row may be in the hand of a process that ends before it is set aside: more often than chance has it where a machine loses its
+/// power again and again.
+pub const LOST: i64 = 6;
 /// The longest pause before the next try.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
