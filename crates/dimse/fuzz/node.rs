@@ -21,7 +21,7 @@ pub fn serve(bytes: &[u8]) {
         let (mut peer, node) = tokio::io::duplex(1 << 22);
         peer.write_all(bytes).await.unwrap();
         peer.shutdown().await.unwrap();
-        let origin = Origin { address: ([127, 0, 0, 1], 1).into(), certificate: None };
+        let origin = Origin::plain(([127, 0, 0, 1], 1).into());
         let Ok(mut association) = accept(Box::new(node), origin, &policy()).await else { return };
         while let Ok(Incoming::Command { context, command }) = association.receive().await {
             let status = match command.operation() {

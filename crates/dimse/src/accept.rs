@@ -10,6 +10,8 @@ use dicom_ul::pdu::{
     PresentationContextResultReason as ResultReason, RequestorRoles, UserVariableItem,
 };
 
+use tokio::time::Instant;
+
 use crate::association::{Association, Connection, Context, Peer, Wire, kind_of};
 use crate::commitment::STORAGE_COMMITMENT;
 use crate::error::{DimseError, Malformed};
@@ -29,6 +31,15 @@ pub struct Origin {
     pub address: SocketAddr,
     /// SHA-256 of the peer's certificate in hexadecimal digits, where TLS asked for one and it was shown.
     pub certificate: Option<String>,
+    /// When the connection came: the deadline for opening counts from then, with whatever TLS took of it.
+    pub since: Instant,
+}
+
+impl Origin {
+    /// A connection without TLS that came now.
+    pub fn plain(address: SocketAddr) -> Self {
+        Self { address, certificate: None, since: Instant::now() }
+    }
 }
 
 /// Accepts an association, or refuses it.
@@ -42,7 +53,8 @@ pub async fn accept(
     policy: &Policy,
 ) -> Result<Association, DimseError> {
     let mut wire = Wire::new(connection, &policy.deadlines, &policy.limits);
-    let opened = tokio::time::timeout(policy.deadlines.opening, wire.receive("an association request was due")).await;
+    let due = origin.since + policy.deadlines.opening;
+    let opened = tokio::time::timeout_at(due, wire.receive("an association request was due")).await;
     let opened = opened.unwrap_or(Err(DimseError::Timeout { doing: "opening", after: policy.deadlines.opening }));
     let request = match opened {
         Ok(Pdu::AssociationRQ(request)) => request,
@@ -63,7 +75,12 @@ pub async fn accept(
         Err(error) => return Err(error),
     };
     match judge(&request, &origin, policy) {
-        Ok(answers) => establish(wire, request, origin, answers, policy).await,
+        Ok(answers) => {
+            let unsupported = unsupported(&request, &origin, &answers);
+            let mut association = establish(wire, request, origin, answers, policy).await?;
+            association.unsupported = unsupported;
+            Ok(association)
+        }
         Err(reason) => {
             let answer = rejection(&reason);
             let refusal = refusal(&request, &origin, reason);
@@ -85,7 +102,8 @@ pub async fn refuse_for_congestion(
     policy: &Policy,
 ) -> Result<std::convert::Infallible, DimseError> {
     let mut wire = Wire::new(connection, &policy.deadlines, &policy.limits);
-    let opened = tokio::time::timeout(policy.deadlines.opening, wire.receive("an association request was due")).await;
+    let due = origin.since + policy.deadlines.opening;
+    let opened = tokio::time::timeout_at(due, wire.receive("an association request was due")).await;
     if let Ok(Ok(Pdu::AssociationRQ(request))) = opened {
         let reason = RefusalReason::Congestion;
         // The refusal stands whether or not the peer still listens.
@@ -97,16 +115,20 @@ pub async fn refuse_for_congestion(
 }
 
 fn protocol(origin: &Origin, broken: Malformed) -> DimseError {
-    let reason = RefusalReason::Protocol(broken.to_string());
-    DimseError::Refused(Box::new(Refusal {
+    DimseError::Refused(Box::new(nameless(origin.address, RefusalReason::Protocol(broken.to_string()))))
+}
+
+/// A refusal of a peer that never said its title.
+pub(crate) fn nameless(address: SocketAddr, reason: RefusalReason) -> Refusal {
+    Refusal {
         at: SystemTime::now(),
-        address: origin.address,
+        address,
         calling: String::new(),
         called: String::new(),
         asked: Vec::new(),
         implementation: (String::new(), String::new()),
         reason,
-    }))
+    }
 }
 
 fn refusal(request: &AssociationRQ, origin: &Origin, reason: RefusalReason) -> Refusal {
@@ -119,6 +141,19 @@ fn refusal(request: &AssociationRQ, origin: &Origin, reason: RefusalReason) -> R
         implementation: implementation(&request.user_variables),
         reason,
     }
+}
+
+/// What is kept of an association of which no context was accepted: its answer says so to the peer, context by context.
+fn unsupported(
+    request: &AssociationRQ,
+    origin: &Origin,
+    answers: &[PresentationContextResult],
+) -> Option<Box<Refusal>> {
+    if answers.iter().any(|answer| answer.reason == ResultReason::Acceptance) {
+        return None;
+    }
+    let is_class_known = answers.iter().any(|answer| answer.reason == ResultReason::TransferSyntaxesNotSupported);
+    Some(Box::new(refusal(request, origin, RefusalReason::Unsupported { is_class_known })))
 }
 
 /// A title as it may be shown: 16 printable ASCII characters at most, quotes and backslashes left out, as it goes into lines of
@@ -256,7 +291,10 @@ fn rejection(reason: &RefusalReason) -> AssociationRJ {
             result: AssociationRJResult::Transient,
             source: AssociationRJSource::ServiceProviderPresentation(PresentationReason::TemporaryCongestion),
         },
-        RefusalReason::NothingOffered => permanent(AssociationRJSource::ServiceUser(UserReason::NoReasonGiven)),
+        // What was accepted in form or ended before a request has no such answer.
+        RefusalReason::Unsupported { .. } | RefusalReason::Handshake(_) | RefusalReason::NothingOffered => {
+            permanent(AssociationRJSource::ServiceUser(UserReason::NoReasonGiven))
+        }
         RefusalReason::Protocol(what) if what.contains("application context") => {
             permanent(AssociationRJSource::ServiceUser(UserReason::ApplicationContextNameNotSupported))
         }

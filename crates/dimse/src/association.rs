@@ -15,6 +15,7 @@ use crate::command::{CommandSet, MAX_COMMAND_BYTES};
 use crate::commitment::Report;
 use crate::error::{DimseError, Malformed};
 use crate::policy::{Deadlines, Limits};
+use crate::refusal::Refusal;
 
 /// Bytes of the header of a PDU.
 const HEADER: usize = 6;
@@ -209,6 +210,8 @@ pub struct Association {
     pub(crate) denied: Vec<(Proposal, Denial)>,
     /// Reports that came before they were asked for.
     pub(crate) early_reports: VecDeque<Report>,
+    /// What is kept of it where no context was accepted.
+    pub(crate) unsupported: Option<Box<Refusal>>,
 }
 
 /// A data set that has begun to arrive.
@@ -230,6 +233,7 @@ impl Association {
             next_message: 0,
             denied: Vec::new(),
             early_reports: VecDeque::new(),
+            unsupported: None,
         }
     }
 

@@ -42,7 +42,7 @@ pub use client::{
 pub use error::{DimseError, Malformed};
 pub use policy::{Deadlines, Limits, Offer, PeerRule, Permission, Policy};
 pub use provide::Query;
-pub use refusal::{Refusal, RefusalReason};
+pub use refusal::{HandshakeFault, Refusal, RefusalReason};
 pub use server::{Data, Handler, Server, StoreRequest};
 pub use status::{Outcome, Status};
 pub use uid::Uid;

@@ -47,8 +47,30 @@ pub enum RefusalReason {
     Congestion,
     /// It may do nothing of what it asked for.
     NothingOffered,
+    /// It was accepted, and no service on it: this node has none of the SOP classes, or none of the transfer syntaxes for them.
+    Unsupported {
+        /// Whether a SOP class of them is known here.
+        is_class_known: bool,
+    },
+    /// TLS could not be agreed on, so that its title is not known.
+    Handshake(HandshakeFault),
     /// It asked in a way that the standard does not allow.
     Protocol(String),
+}
+
+/// Why TLS could not be agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandshakeFault {
+    /// The peer showed no certificate.
+    NoCertificate,
+    /// It showed one of an authority that is not known, or one that has expired.
+    Certificate,
+    /// It does not speak TLS.
+    NoTls,
+    /// It declined this node's certificate or terms.
+    Declined,
+    /// Anything else, in the words of the TLS library.
+    Other(String),
 }
 
 impl Refusal {
@@ -98,7 +120,22 @@ impl Refusal {
             RefusalReason::NothingOffered => {
                 format!("if the peer may do this, add it to `may` in the [[peer]] of {}", self.calling)
             }
-            RefusalReason::Protocol(_) => "check that the peer speaks DICOM, and TLS where this port does".to_owned(),
+            RefusalReason::Unsupported { is_class_known: false } => {
+                "send films (CR, DX) and what the conformance statement lists: other SOP classes are not taken here".to_owned()
+            }
+            RefusalReason::Unsupported { is_class_known: true } => {
+                "switch Explicit VR Little Endian or another transfer syntax of the conformance statement on at the peer".to_owned()
+            }
+            RefusalReason::Handshake(HandshakeFault::NoCertificate) => {
+                "the peer must show a certificate: switch TLS client authentication on at the peer".to_owned()
+            }
+            RefusalReason::Handshake(HandshakeFault::Certificate) => {
+                "add the authority of the peer's certificate to the file of [tls] authorities, or renew the certificate at the peer".to_owned()
+            }
+            RefusalReason::Handshake(HandshakeFault::Declined) => {
+                "give the peer the authority of this node's certificate, and check that both know a common TLS version".to_owned()
+            }
+            RefusalReason::Handshake(HandshakeFault::NoTls | HandshakeFault::Other(_)) | RefusalReason::Protocol(_) => "check that the peer speaks DICOM, and TLS where this port does".to_owned(),
         }
     }
 }
@@ -117,6 +154,21 @@ impl fmt::Display for Refusal {
             }
             RefusalReason::Congestion => write!(f, "every place for an association is taken"),
             RefusalReason::NothingOffered => write!(f, "{calling} may do nothing of what it asked for"),
+            RefusalReason::Unsupported { is_class_known: false } => {
+                write!(f, "{calling} asked for no SOP class that is taken here")
+            }
+            RefusalReason::Unsupported { is_class_known: true } => {
+                write!(f, "{calling} offered no transfer syntax that is taken here")
+            }
+            RefusalReason::Handshake(HandshakeFault::NoCertificate) => write!(f, "a peer showed no certificate"),
+            RefusalReason::Handshake(HandshakeFault::Certificate) => {
+                write!(f, "a peer showed a certificate that cannot be trusted here")
+            }
+            RefusalReason::Handshake(HandshakeFault::NoTls) => write!(f, "a peer did not begin with TLS"),
+            RefusalReason::Handshake(HandshakeFault::Declined) => {
+                write!(f, "a peer declined this node's certificate or TLS")
+            }
+            RefusalReason::Handshake(HandshakeFault::Other(what)) => write!(f, "TLS failed: {what}"),
             RefusalReason::Protocol(what) => write!(f, "a peer sent {what}"),
         }
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
-use crate::accept::{Origin, accept, refuse_for_congestion};
+use crate::accept::{Origin, accept, nameless, refuse_for_congestion};
 use crate::association::{Association, Connection, Context, Incoming, Peer};
 use crate::client::{Call, Object};
 use crate::command::{CommandSet, Operation, element};
@@ -16,8 +17,8 @@ use crate::commitment::MAX_BYTES;
 use crate::error::DimseError;
 use crate::policy::Policy;
 use crate::provide::{self, Query};
-use crate::refusal::Refusal;
-use crate::tls::Acceptor;
+use crate::refusal::{Refusal, RefusalReason};
+use crate::tls::{Acceptor, fault_of};
 use crate::{Status, Uid};
 
 /// Connections beyond the associations' limit that are answered with "temporary congestion"; any more are closed at once.
@@ -221,6 +222,9 @@ impl<H: Handler> Worker<H> {
         let result = async {
             let (connection, origin) = self.open(stream, address).await?;
             let mut association = accept(connection, origin, &self.policy).await?;
+            if let Some(refusal) = association.unsupported.take() {
+                self.handler.refused(*refusal);
+            }
             match self.work(&mut association).await {
                 Ok(()) => Ok(()),
                 Err(error) => {
@@ -251,13 +255,18 @@ impl<H: Handler> Worker<H> {
     async fn open(&self, stream: TcpStream, address: SocketAddr) -> Result<(Box<dyn Connection>, Origin), DimseError> {
         // Commands are small and wait for answers.
         stream.set_nodelay(true)?;
+        let since = Instant::now();
         let Some(tls) = &self.tls else {
-            return Ok((Box::new(stream), Origin { address, certificate: None }));
+            return Ok((Box::new(stream), Origin { address, certificate: None, since }));
         };
         let opening = self.policy.deadlines.opening;
         let late = |_| DimseError::Timeout { doing: "the TLS handshake was due", after: opening };
-        let (connection, certificate) = tokio::time::timeout(opening, tls.accept(stream)).await.map_err(late)??;
-        Ok((connection, Origin { address, certificate }))
+        let accepted = tokio::time::timeout_at(since + opening, tls.accept(stream)).await.map_err(late)?;
+        let (connection, certificate) = accepted.map_err(|error| match fault_of(&error) {
+            Some(fault) => DimseError::Refused(Box::new(nameless(address, RefusalReason::Handshake(fault)))),
+            None => error.into(),
+        })?;
+        Ok((connection, Origin { address, certificate, since }))
     }
 
     async fn work(&self, association: &mut Association) -> Result<(), DimseError> {

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::association::Connection;
+use crate::refusal::HandshakeFault;
 
 /// Makes ring the process's provider of TLS, for clients that are made without one of their own (HTTP, buckets). Again is no fault.
 pub fn install_provider() {
@@ -92,7 +93,9 @@ impl Acceptor {
 /// The client's side.
 #[derive(Clone)]
 pub struct Connector {
-    config: Arc<ClientConfig>,
+    authorities: Arc<PathBuf>,
+    own: Arc<Option<TlsFiles>>,
+    config: Arc<RwLock<Arc<ClientConfig>>>,
 }
 
 impl Connector {
@@ -101,14 +104,42 @@ impl Connector {
     /// # Errors
     /// [`TlsError`], naming the file.
     pub fn new(authorities: &Path, own: Option<&TlsFiles>) -> Result<Self, TlsError> {
-        Ok(Self { config: Arc::new(client_config(Some(authorities), own)?) })
+        let config = Arc::new(client_config(Some(authorities), own)?);
+        Ok(Self {
+            authorities: Arc::new(authorities.to_owned()),
+            own: Arc::new(own.cloned()),
+            config: Arc::new(RwLock::new(config)),
+        })
+    }
+
+    /// Reads the files again, for the associations that are opened from now on. Where that fails, what was read before stays.
+    ///
+    /// # Errors
+    /// [`TlsError`], naming the file.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let config = Arc::new(client_config(Some(&self.authorities), Option::as_ref(&self.own))?);
+        *self.config.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config;
+        Ok(())
     }
 
     pub(crate) async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<Box<dyn Connection>> {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(host)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is no name or address"))?;
-        Ok(Box::new(TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await?))
+        let config = Arc::clone(&self.config.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        Ok(Box::new(TlsConnector::from(config).connect(name, stream).await?))
+    }
+}
+
+/// Why a handshake failed, for an administrator; `None` where the peer went away or said nothing, as monitors of ports do.
+pub(crate) fn fault_of(error: &io::Error) -> Option<HandshakeFault> {
+    use rustls::Error;
+    match error.get_ref()?.downcast_ref::<Error>()? {
+        Error::NoCertificatesPresented => Some(HandshakeFault::NoCertificate),
+        Error::InvalidCertificate(_) => Some(HandshakeFault::Certificate),
+        Error::InvalidMessage(_) => Some(HandshakeFault::NoTls),
+        Error::AlertReceived(_) => Some(HandshakeFault::Declined),
+        error => Some(HandshakeFault::Other(error.to_string())),
     }
 }
 

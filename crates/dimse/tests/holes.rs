@@ -268,7 +268,8 @@ async fn plain_bytes_on_a_tls_port_and_silence_in_the_handshake_end_soon() {
     for bytes in [&plain[..], b"\x16\x03\x01\x02\x00", b""] {
         end_of(&node, bytes).await;
     }
-    node.until("three ends", |seen| seen.ended.lock().unwrap().len() >= 3).await;
+    let ends = |seen: &super::Seen| seen.ended.lock().unwrap().len() + seen.refused.lock().unwrap().len();
+    node.until("three ends", |seen| ends(seen) >= 3).await;
     let connector = Connector::new(&authorities, Some(&files)).unwrap();
     let mut association = connect(&call(node.address, Some(connector))).await.unwrap();
     assert_eq!(association.echo().await.unwrap(), Status::SUCCESS);

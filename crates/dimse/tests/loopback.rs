@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use coxa_dimse::tls::{Acceptor, Connector, TlsFiles};
-use coxa_dimse::{DimseError, Limits, Object, PeerRule, Permission, Policy, RefusalReason, Status, Uid, connect};
+use coxa_dimse::{
+    DimseError, Limits, Object, PeerRule, Permission, Policy, Proposal, RefusalReason, Status, Uid, connect,
+};
 
 use super::{CAPTURE, EXPLICIT_VR, Node, call, policy};
 
@@ -139,4 +141,113 @@ async fn mutual_tls_lets_in_who_shows_a_certificate() {
     assert!(connect(&call(node.address, with(None))).await.is_err());
     assert!(connect(&call(node.address, with(Some(&stranger)))).await.is_err());
     assert!(connect(&call(node.address, None)).await.is_err(), "plain on a TLS port");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_fails_is_kept_with_its_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, stranger) = (certificates(folder.path(), "hospital"), certificates(folder.path(), "stranger"));
+    let (authorities, others) = (files.authorities.clone().unwrap(), stranger.authorities.clone().unwrap());
+    let node = Node::start(policy(), Status::SUCCESS, Some(Acceptor::new(files.clone()).unwrap())).await;
+    let with = |authorities, own| Some(Connector::new(authorities, own).unwrap());
+    for (tls, reason, remedy) in [
+        (with(&authorities, None), "a peer showed no certificate", "switch TLS client authentication on"),
+        (with(&authorities, Some(&stranger)), "cannot be trusted here", "[tls] authorities"),
+        (with(&others, Some(&files)), "declined this node's certificate", "the authority of this node's certificate"),
+        (None, "did not begin with TLS", "TLS where this port does"),
+    ] {
+        assert!(connect(&call(node.address, tls)).await.is_err(), "{reason}");
+        node.until(reason, |seen| seen.refused.lock().unwrap().len() == 1).await;
+        let refusal = node.seen.refused.lock().unwrap().pop().unwrap();
+        assert!(refusal.to_string().contains(reason), "{refusal}");
+        assert!(refusal.remedy().contains(remedy), "{}", refusal.remedy());
+    }
+    // Who comes and goes without a word is no peer.
+    drop(tokio::net::TcpStream::connect(node.address).await.unwrap());
+    node.until("an end", |seen| !seen.ended.lock().unwrap().is_empty()).await;
+    assert!(node.seen.refused.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_with_another_certificate_than_its_rule_has_is_told_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = certificates(folder.path(), "hospital");
+    let tls = Some(Connector::new(files.authorities.as_ref().unwrap(), Some(&files)).unwrap());
+    let rule = |certificate: &str| PeerRule {
+        ae_title: call("", None).calling,
+        addresses: Vec::new(),
+        certificate: Some(certificate.to_owned()),
+        may: vec![Permission::Store],
+    };
+    let start = async |certificate: &str| {
+        let policy = Policy { peers: vec![rule(certificate)], ..policy() };
+        Node::start(policy, Status::SUCCESS, Some(Acceptor::new(files.clone()).unwrap())).await
+    };
+    let node = start(&"ab".repeat(32)).await;
+    assert!(connect(&call(node.address, tls.clone())).await.is_err());
+    node.until("a refusal", |seen| !seen.refused.lock().unwrap().is_empty()).await;
+    let refusal = node.seen.refused.lock().unwrap().pop().unwrap();
+    let RefusalReason::Certificate { shown: Some(shown) } = &refusal.reason else { panic!("{refusal:?}") };
+    assert!(refusal.remedy().contains(&format!("certificate = \"{shown}\"")), "{}", refusal.remedy());
+    assert_eq!(refusal.peer_to_allow(), None, "title and address do not make sure of it");
+    // With what the remedy says, it is let in.
+    let node = start(shown).await;
+    assert_eq!(connect(&call(node.address, tls)).await.unwrap().echo().await.unwrap(), Status::SUCCESS);
+    // On a plain port the rule asks for what nobody can show.
+    let plain = Node::start(Policy { peers: vec![rule(shown)], ..policy() }, Status::SUCCESS, None).await;
+    assert!(connect(&call(plain.address, None)).await.is_err());
+    plain.until("a refusal", |seen| !seen.refused.lock().unwrap().is_empty()).await;
+    let reason = plain.seen.refused.lock().unwrap()[0].reason.clone();
+    assert_eq!(reason, RefusalReason::Certificate { shown: None });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewed_certificates_count_from_the_next_association_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = certificates(folder.path(), "hospital");
+    let authorities = first.authorities.clone().unwrap();
+    let acceptor = Acceptor::new(first.clone()).unwrap();
+    let node = Node::start(policy(), Status::SUCCESS, Some(acceptor.clone())).await;
+    let connector = Connector::new(&authorities, Some(&first)).unwrap();
+    let works = async || connect(&call(node.address, Some(connector.clone()))).await.is_ok();
+    assert!(works().await);
+    let mut open = connect(&call(node.address, Some(connector.clone()))).await.unwrap();
+    // Another authority and its certificates, in the same files.
+    certificates(folder.path(), "hospital");
+    assert!(works().await, "nobody has read them yet");
+    acceptor.reload().unwrap();
+    assert!(!works().await, "the user still trusts the authority before");
+    connector.reload().unwrap();
+    assert!(works().await);
+    assert_eq!(open.echo().await.unwrap(), Status::SUCCESS, "what is open stays");
+    // Files that are being written are no reason to stop.
+    std::fs::write(&authorities, "half of a").unwrap();
+    assert!(acceptor.reload().unwrap_err().to_string().contains("hospital-authority.pem"));
+    assert!(connector.reload().is_err());
+    assert!(works().await, "what was read before stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_association_of_which_nothing_is_accepted_is_kept_with_its_remedy() {
+    let node = Node::start(policy(), Status::SUCCESS, None).await;
+    let deflated = "1.2.840.10008.1.2.1.99";
+    for (class, syntax, reason, remedy) in [
+        ("1.2.840.10008.5.1.4.1.1.481.1", EXPLICIT_VR, "no SOP class that is taken here", "send films"),
+        (CAPTURE, deflated, "no transfer syntax that is taken here", "Explicit VR Little Endian"),
+    ] {
+        let mut call = call(node.address, None);
+        call.proposals = vec![Proposal::new(class, &[syntax])];
+        // The answer says so context by context, and the association may end in peace.
+        if let Ok(association) = connect(&call).await {
+            association.release().await.unwrap();
+        }
+        node.until(reason, |seen| seen.refused.lock().unwrap().len() == 1).await;
+        let refusal = node.seen.refused.lock().unwrap().pop().unwrap();
+        assert!(refusal.to_string().contains(reason) && refusal.asked == [class], "{refusal}");
+        assert!(refusal.remedy().contains(remedy), "{}", refusal.remedy());
+    }
+    // One context of several is enough.
+    let mut association = connect(&call(node.address, None)).await.unwrap();
+    assert_eq!(association.echo().await.unwrap(), Status::SUCCESS);
+    assert!(node.seen.refused.lock().unwrap().is_empty());
 }

@@ -32,7 +32,7 @@ async fn scripted(fates: &[Fate]) -> (String, Arc<Mutex<usize>>) {
     tokio::spawn(async move {
         loop {
             let (stream, address) = listener.accept().await.unwrap();
-            let origin = Origin { address, certificate: None };
+            let origin = Origin::plain(address);
             let mut association = accept(Box::new(stream), origin, &policy()).await.unwrap();
             while let Ok(Incoming::Command { context, command }) = association.receive().await {
                 association.skip_data().await.unwrap();
@@ -189,7 +189,7 @@ async fn a_provider_s_forged_uids_are_refused() {
             transfer_syntaxes: vec![coxa_dimse::IMPLICIT_VR.to_owned()],
             permission: None,
         });
-        let mut association = accept(Box::new(stream), Origin { address, certificate: None }, &offers).await.unwrap();
+        let mut association = accept(Box::new(stream), Origin::plain(address), &offers).await.unwrap();
         let Incoming::Command { context, command } = association.receive().await.unwrap() else { panic!("a command") };
         association.skip_data().await.unwrap();
         let captures = association.contexts().iter().find(|context| context.abstract_syntax == super::CAPTURE);

@@ -31,7 +31,7 @@ mod read;
 mod tiff;
 mod window;
 
-pub use dicom::{DicomHeader, SIMULATED_NAME, StoredValues, dicom_header, stored_values};
+pub use dicom::{DicomHeader, SIMULATED_NAME, StoredValues, dicom_header, dicom_header_from, stored_values};
 pub use error::{FileFormat, ReadError};
 pub use geometry::{Fit, Geometry};
 pub use grades::Grades;

@@ -46,6 +46,7 @@ pub async fn answer(config: Config, db: Database, store: Store, asked: Arc<Notif
                 continue;
             }
         };
+        let _held = db.hold(&tokio::runtime::Handle::current(), &commitment.claim);
         let result = report(&config, &db, &store, &commitment).await;
         if let Err(error) = &result {
             tracing::warn!(peer = %commitment.peer, attempt = commitment.claim.attempts, "storage commitment was not answered: {error}");

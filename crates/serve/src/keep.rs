@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::{Notify, RwLock, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::audit::Deed;
 use crate::db::{JobKind, Outlook, now};
@@ -30,6 +30,7 @@ pub(crate) async fn copy(app: &App, work: &Notify, mut stop: watch::Receiver<boo
                 continue;
             }
         };
+        let _held = app.db.hold(&tokio::runtime::Handle::current(), &job.claim);
         let copied = async {
             let Some(film) = app.db.film(job.film).await.map_err(|error| error.to_string())? else { return Ok(()) };
             app.store.copy(&film.attributes.sha256).await.map_err(|error| error.to_string())?;
@@ -48,26 +49,30 @@ pub(crate) async fn copy(app: &App, work: &Notify, mut stop: watch::Receiver<boo
     }
 }
 
-/// Removes films that are kept no longer.
-pub(crate) async fn retain(app: &App, shelf: &RwLock<()>, days: u32, mut stop: watch::Receiver<bool>) {
+/// Removes films that are kept no longer, and files that no row names any more.
+pub(crate) async fn retain(app: &App, days: Option<u32>, mut stop: watch::Receiver<bool>) {
     loop {
-        let before = now() - i64::from(days) * 86_400_000_000;
-        let removed = async {
-            for film in app.db.done_before(before, 1000).await? {
-                let _closed = shelf.write().await;
-                app.audit.add(app.of_node(Deed::FilmRemoved).on(film.id).with("days", days)).await?;
-                for hash in app.db.remove_film(film.id).await? {
-                    app.store.remove(&hash).await?;
-                }
-            }
-            Ok::<_, NodeError>(())
-        };
-        if let Err(error) = removed.await {
+        if let Some(days) = days
+            && let Err(error) = end(app, days).await
+        {
             tracing::error!("retention: {error}");
+        }
+        if let Err(error) = app.intake.tidy().await {
+            tracing::error!("files of removed films are still there, and are removed later: {error}");
         }
         tokio::select! {
             () = tokio::time::sleep(RETENTION) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+/// Removes the rows of films that are kept no longer.
+async fn end(app: &App, days: u32) -> Result<(), NodeError> {
+    let before = now() - i64::from(days) * 86_400_000_000;
+    for film in app.db.done_before(before, &app.config.node_name(), 1000).await? {
+        app.audit.add(app.of_node(Deed::FilmRemoved).on(film.id).with("days", days)).await?;
+        app.db.remove_film(film.id).await?;
+    }
+    Ok(())
 }

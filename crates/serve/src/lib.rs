@@ -18,6 +18,7 @@
 //!
 //! Research use only; not a medical device.
 
+mod addresses;
 pub mod audit;
 pub mod backup;
 pub mod check;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use coxa_dimse::Server;
 use coxa_dimse::tls::{Acceptor, TlsFiles};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, RwLock, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Deed, Keys, Log, Sights};
@@ -21,6 +21,7 @@ use crate::people::{self, Passwords, Throttle, Vault};
 use crate::push::push;
 use crate::read::{ReaderParts, open_detector, read};
 use crate::receive::dicom::Receiver;
+use crate::receive::refusals::Refusals;
 use crate::receive::{Admission, Intake};
 use crate::results::Maker;
 use crate::send::Sender;
@@ -29,6 +30,9 @@ use crate::trial::record_randomizations;
 
 /// What is in hand at a stop may go on for so long.
 const GRACE: Duration = Duration::from_secs(20);
+/// The file that a running node has locked.
+const LOCK: &str = "lock";
+
 /// A node that takes films.
 #[derive(Debug)]
 pub struct Node {
@@ -73,15 +77,8 @@ impl Node {
         db.reclaim(&config.node_name()).await?;
         let store = Store::open(&config.data, &config.node_name(), config.objects.as_deref())?;
         let metrics = Arc::new(Metrics::default());
-        let (work, outbox, shelf) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(RwLock::new(())));
-        let intake = Intake::new(
-            db.clone(),
-            store.clone(),
-            Arc::clone(&metrics),
-            &config,
-            Arc::clone(&work),
-            Arc::clone(&shelf),
-        );
+        let (work, outbox) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let intake = Intake::new(db.clone(), store.clone(), Arc::clone(&metrics), &config, Arc::clone(&work));
         let app = Arc::new(App {
             admission: Admission::new(&config, &db),
             config: config.clone(),
@@ -104,7 +101,7 @@ impl Node {
         let mut node = Self { app, http: None, dicom: None, first_password, stop, parts: JoinSet::new(), _lock: lock };
         node.start_reading(&work, &outbox).await?;
         node.start_sending(&outbox)?;
-        node.start_keeping(&work, shelf);
+        node.start_keeping(&work);
         node.start_listening().await?;
         node.app.is_ready.store(true, Ordering::Relaxed);
         Ok(node)
@@ -137,10 +134,7 @@ impl Node {
             maker: Maker::new(kinds, config.network.high_specificity_threshold),
         });
         let stop = self.stop.subscribe();
-        self.parts.spawn(async move {
-            read(parts, detector, stop).await;
-            Ok(())
-        });
+        self.parts.spawn(async move { read(parts, detector, stop).await });
         Ok(())
     }
 
@@ -150,6 +144,8 @@ impl Node {
             return Ok(());
         }
         if let Some(fhir) = config.fhir.clone() {
+            let client = crate::push::client_of(&fhir)
+                .map_err(|reason| NodeError::Destination { name: "fhir".into(), reason })?;
             let (shared, node, outbox, stop) = (
                 (self.app.db.clone(), self.app.audit.clone()),
                 config.node_name(),
@@ -157,7 +153,7 @@ impl Node {
                 self.stop.subscribe(),
             );
             self.parts.spawn(async move {
-                push(fhir, shared, node, outbox, stop).await;
+                push((fhir, client), shared, node, outbox, stop).await;
                 Ok(())
             });
         }
@@ -176,7 +172,7 @@ impl Node {
     }
 
     /// Copies to the bucket, and retention.
-    fn start_keeping(&mut self, work: &Arc<Notify>, shelf: Arc<RwLock<()>>) {
+    fn start_keeping(&mut self, work: &Arc<Notify>) {
         if self.app.store.has_bucket() {
             let (app, work, stop) = (Arc::clone(&self.app), Arc::clone(work), self.stop.subscribe());
             self.parts.spawn(async move {
@@ -184,13 +180,11 @@ impl Node {
                 Ok(())
             });
         }
-        if let Some(days) = self.app.config.retention.days {
-            let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
-            self.parts.spawn(async move {
-                retain(&app, &shelf, days, stop).await;
-                Ok(())
-            });
-        }
+        let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
+        self.parts.spawn(async move {
+            retain(&app, app.config.retention.days, stop).await;
+            Ok(())
+        });
     }
 
     async fn start_listening(&mut self) -> Result<(), NodeError> {
@@ -214,13 +208,20 @@ impl Node {
             let (listener, bound) = bind(config.dicom).await?;
             self.dicom = Some(bound);
             let asked = Arc::new(Notify::new());
+            let refusals = Arc::new(Refusals::default());
             let receiver = Receiver::new(
                 config.clone(),
                 self.app.intake.clone(),
                 self.app.db.clone(),
                 Arc::clone(&asked),
+                Arc::clone(&refusals),
                 Arc::clone(&self.app.metrics),
             );
+            let (db, stop) = (self.app.db.clone(), self.stop.subscribe());
+            self.parts.spawn(async move {
+                refusals.keep(&db, stop).await;
+                Ok(())
+            });
             let (app, stop) = (Arc::clone(&self.app), self.stop.subscribe());
             self.parts.spawn(async move {
                 crate::commit::answer(app.config.clone(), app.db.clone(), app.store.clone(), asked, stop).await;
@@ -349,15 +350,22 @@ fn identity(config: &Config) -> std::io::Result<String> {
     }
 }
 
+/// Whether a node works in a folder; nothing is made there.
+pub(crate) fn is_running(folder: &std::path::Path) -> std::io::Result<bool> {
+    use std::io::ErrorKind;
+    match std::fs::File::open(folder.join(LOCK)) {
+        // Shared, so that two looks at once do not take each other for a node.
+        Ok(file) => Ok(matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// One process a folder, as the store removes what it did not begin itself.
 pub(crate) fn lock(folder: &std::path::Path) -> Result<std::fs::File, NodeError> {
     let failed = |source| NodeError::Folder { folder: folder.to_owned(), source };
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join("lock"))
-        .map_err(failed)?;
+    let file =
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(NodeError::Taken(folder.to_owned())),

@@ -3,13 +3,14 @@
 //! The address is the administrator's. Redirects are not followed, and link-local addresses (a cloud's metadata service among them) are
 //! refused whatever name leads there, so that nobody who can change a name or answer a request makes the node call elsewhere.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{Notify, watch};
 
+use crate::addresses::is_link_local;
 use crate::audit::{Deed, Event, Log, Who};
 use crate::config::Fhir;
 use crate::db::{Database, Job, JobKind, Outlook};
@@ -34,42 +35,59 @@ impl Resolve for Resolver {
     }
 }
 
-/// Whether an address is only of the link, and so never of a hospital's server.
-pub(crate) fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => {
-            (v6.segments()[0] & 0xFFC0) == 0xFE80 || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local())
-        }
-    }
-}
-
 /// The client of outgoing requests.
 ///
 /// # Errors
-/// When TLS cannot be set up.
-pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
+/// When TLS cannot be set up: the system has no certificate authorities.
+#[cfg(feature = "oidc")]
+pub(crate) fn client() -> Result<reqwest::Client, String> {
+    built(builder())
+}
+
+/// The client of a FHIR server; one that is not called by TLS needs no certificate authorities.
+///
+/// # Errors
+/// As [`client`].
+pub(crate) fn client_of(fhir: &Fhir) -> Result<reqwest::Client, String> {
+    built(if fhir.push.starts_with("http:") { builder().tls_certs_only([]) } else { builder() })
+}
+
+fn builder() -> reqwest::ClientBuilder {
     coxa_dimse::tls::install_provider();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .dns_resolver(Arc::new(Resolver))
         .connect_timeout(Duration::from_secs(10))
         .timeout(Duration::from_secs(60))
-        .build()
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
+    let way_out =
+        "install the system's certificate authorities (Debian: ca-certificates), or name them by SSL_CERT_FILE";
+    builder.build().map_err(|error| format!("TLS cannot be set up: {}; {way_out}", explain(&error)))
+}
+
+/// An error with its causes, which a client's own words leave out.
+pub(crate) fn explain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// A URL's host and port: the rest of it may hold a password.
+pub(crate) fn place(url: &str) -> String {
+    let url = url.parse::<reqwest::Url>().ok();
+    let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+    url.as_ref().and_then(|url| url.port()).map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Pushes results until `stop`.
 pub(crate) async fn push(
-    fhir: Fhir,
+    (fhir, client): (Fhir, reqwest::Client),
     (db, audit): (Database, Log),
     node: String,
     outbox: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let client = match client() {
-        Ok(client) => client,
-        Err(error) => return tracing::error!("FHIR: {error}"),
-    };
     while !*stop.borrow() {
         let job = match db.claim_job(JobKind::Fhir, &node).await {
             Ok(Some(job)) => job,
@@ -85,6 +103,7 @@ pub(crate) async fn push(
                 continue;
             }
         };
+        let _held = db.hold(&tokio::runtime::Handle::current(), &job.claim);
         let noted = match attempt(&client, &fhir, &db, &job).await {
             Ok(()) => {
                 record(&audit, &fhir, &node, &job, "done").await;
@@ -109,13 +128,8 @@ pub(crate) async fn push(
 
 /// What has left the node, or will not, is in the audit log.
 async fn record(audit: &Log, fhir: &Fhir, node: &str, job: &Job, became: &str) {
-    // The address may hold a password; its host does not.
-    let url = fhir.push.parse::<reqwest::Url>().ok();
-    let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
-    let place =
-        url.as_ref().and_then(|url| url.port()).map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let event = Event::new(Deed::ResultPushed, Who::node(node)).on(job.film);
-    let event = event.with("destination", "fhir").with("place", place).with("became", became);
+    let event = event.with("destination", "fhir").with("place", place(&fhir.push)).with("became", became);
     // The result is where it is; the log of the node has why this is not recorded.
     let _ = audit.add(if became == "done" { event } else { event.failed() }).await;
 }
@@ -141,20 +155,5 @@ async fn attempt(client: &reqwest::Client, fhir: &Fhir, db: &Database, job: &Job
         200..=299 => Ok(()),
         408 | 425 | 429 | 500..=599 => Err((format!("it answered {status}"), Outlook::AgainAlways)),
         _ => Err((format!("it answered {status}"), Outlook::Never)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_link_local;
-
-    #[test]
-    fn addresses_of_the_link_are_known() {
-        for address in ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254"] {
-            assert!(is_link_local(address.parse().unwrap()), "{address}");
-        }
-        for address in ["127.0.0.1", "10.0.0.1", "::1", "2001:db8::1"] {
-            assert!(!is_link_local(address.parse().unwrap()), "{address}");
-        }
     }
 }

@@ -3,8 +3,8 @@
 //! Three threads pass films on: one leases a job, fetches the bytes, decodes and gates them; one runs the network; one makes the objects and
 //! writes the result. The network never waits for a disk or for the next film's pixels.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use coxa_model::detect::gate::GateRule;
@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::audit::Log;
 use crate::config::{Config, Destination};
-use crate::db::{Calibration, Database, DbError, Film, InTrial, Job, JobKind, NewObject, Outcome, Outlook, now};
+use crate::db::{Calibration, Database, DbError, Film, Held, InTrial, Job, JobKind, NewObject, Outcome, Outlook, now};
 use crate::error::NodeError;
 use crate::metrics::Metrics;
 use crate::monitor;
@@ -55,11 +55,45 @@ pub struct ReaderParts {
 /// A film in hand.
 struct InHand {
     job: Job,
+    _held: Held,
+    _counted: Counted,
     film: Film,
     bytes: bytes::Bytes,
     /// The calibration that counted when the film was leased; `None` for the bundle's own.
     calibration: Option<Calibration>,
     begun: Instant,
+}
+
+/// How many films the threads have in hand.
+#[derive(Debug, Clone, Default)]
+struct Count(Arc<(Mutex<usize>, Condvar)>);
+
+impl Count {
+    /// One more, until the guard is dropped.
+    fn another(&self) -> Counted {
+        *self.films() += 1;
+        Counted(self.clone())
+    }
+
+    /// Waits until there is none.
+    fn wait_for_none(&self) {
+        // A number cannot be left half-changed.
+        drop(self.0.1.wait_while(self.films(), |films| *films > 0).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn films(&self) -> MutexGuard<'_, usize> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A film that counts.
+struct Counted(Count);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        *self.0.films() -= 1;
+        self.0.0.1.notify_all();
+    }
 }
 
 /// What became of a film.
@@ -102,7 +136,10 @@ impl coxa_workflow::WorkObserver for Notes {
 }
 
 /// Reads films until `stop`; returns when the film in hand is finished.
-pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Receiver<bool>) {
+///
+/// # Errors
+/// When a thread crashed: another process must go on.
+pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Receiver<bool>) -> Result<(), String> {
     let runtime = Handle::current();
     let (to_network, films) = sync_channel(1);
     let (to_writer, results) = sync_channel(1);
@@ -121,9 +158,10 @@ pub async fn read(parts: Arc<ReaderParts>, detector: Detector, stop: watch::Rece
         }
     });
     let joined = tokio::task::spawn_blocking(move || [decoding.join(), reading.join(), writing.join()]).await;
-    if !joined.is_ok_and(|joined| joined.iter().all(Result::is_ok)) {
-        tracing::error!("a reader's thread ended with a panic; what it had in hand is read again when its lease ends");
+    if joined.is_ok_and(|joined| joined.iter().all(Result::is_ok)) {
+        return Ok(());
     }
+    Err("a film made the reader crash; what was in hand is read again after the next start".to_owned())
 }
 
 /// Leases jobs and decodes their films.
@@ -134,6 +172,7 @@ fn decode(
     to_network: &SyncSender<ToNetwork>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let in_hand = Count::default();
     // A node that is dropped without being stopped has closed the channel.
     while !*stop.borrow() && stop.has_changed().is_ok() {
         let claimed = runtime.block_on(parts.db.claim_job(JobKind::Read, &parts.node));
@@ -155,12 +194,29 @@ fn decode(
                 continue;
             }
         };
+        let held = parts.db.hold(runtime, &job.claim);
+        // What was in hand when a process ended is read with nothing else in hand, so that what kills the process is found out, and what was
+        // beside it is cleared.
+        let is_suspect = job.claim.lost > 0;
+        if is_suspect {
+            in_hand.wait_for_none();
+        }
         let begun = Instant::now();
         match runtime.block_on(fetch(parts, model, &job)) {
             Ok(Some((film, bytes, calibration))) => {
                 let prepared = prepare(preparer, &film, &bytes);
-                if to_network.send((InHand { job, film, bytes, calibration, begun }, prepared)).is_err() {
+                let counted = in_hand.another();
+                let film = InHand { job, _held: held, _counted: counted, film, bytes, calibration, begun };
+                if let Err(unsent) = to_network.send((film, prepared)) {
+                    // The network's thread has ended: another process reads the film, and this was no try.
+                    let (film, _) = unsent.0;
+                    if let Err(error) = runtime.block_on(parts.db.hand_back(&film.job.claim)) {
+                        tracing::error!("a job could not be handed back, its lease ends by itself: {error}");
+                    }
                     return;
+                }
+                if is_suspect {
+                    in_hand.wait_for_none();
                 }
             }
             // Retention removed it.

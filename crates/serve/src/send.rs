@@ -214,6 +214,7 @@ impl Sender {
                     continue;
                 }
             };
+            let _held = self.db.hold(&tokio::runtime::Handle::current(), &send.claim);
             match self.attempt(&mut association, &send).await {
                 Tried::Answered { state, status, explained, pause: wait } => {
                     self.note(&send, state, status, &explained).await;
@@ -270,7 +271,7 @@ impl Sender {
         };
         let open = match association.take() {
             Some(open) => association.insert(open),
-            None => match coxa_dimse::connect(&self.call).await {
+            None => match self.connect().await {
                 Ok(open) => association.insert(open),
                 Err(error) => return Tried::Broken(error),
             },
@@ -280,6 +281,16 @@ impl Sender {
             Ok(status) => self.judge(status),
             Err(error) => Tried::Broken(error),
         }
+    }
+
+    async fn connect(&self) -> Result<Association, DimseError> {
+        // A renewed certificate needs no restart.
+        if let Some(tls) = &self.call.tls
+            && let Err(error) = tls.reload()
+        {
+            tracing::error!(destination = %self.destination.name, "the certificates could not be read again, those before stay: {error}");
+        }
+        coxa_dimse::connect(&self.call).await
     }
 
     /// What follows from a status.

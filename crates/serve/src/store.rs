@@ -96,7 +96,13 @@ impl Store {
     /// When the disk does not take it.
     pub async fn begin(&self) -> Result<Incoming, StoreError> {
         let file = tempfile_in(&self.incoming)?;
-        Ok(Incoming { path: Some(file.1), file: tokio::fs::File::from_std(file.0), hash: Sha256::new(), bytes: 0 })
+        Ok(Incoming {
+            path: Some(file.1),
+            file: tokio::fs::File::from_std(file.0),
+            hash: Sha256::new(),
+            data_hash: None,
+            bytes: 0,
+        })
     }
 
     /// Puts a file under its hash; it is on the disk when this returns.
@@ -174,29 +180,38 @@ impl Store {
         bucket.put(sha256, tokio::fs::read(self.place(sha256)).await?).await
     }
 
-    /// Removes an object from the disk and the bucket; that it is not there is no error.
+    /// Removes an object from the disk; that it is not there is no error.
     ///
     /// # Errors
     /// When it is there and stays.
-    pub async fn remove(&self, sha256: &str) -> Result<(), StoreError> {
-        if let Some(bucket) = &self.bucket {
-            bucket.remove(sha256).await?;
-        }
+    pub async fn remove_local(&self, sha256: &str) -> Result<(), StoreError> {
         match tokio::fs::remove_file(self.place(sha256)).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Tries the bucket: whether a small object can be written, read and removed.
+    /// Removes an object from the bucket; that it is not there is no error.
+    ///
+    /// # Errors
+    /// When the bucket cannot be reached.
+    pub async fn remove_copy(&self, sha256: &str) -> Result<(), StoreError> {
+        match &self.bucket {
+            Some(bucket) => bucket.remove(sha256).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tries a bucket: whether a small object can be written, read and removed. The name is this try's own, so that two tries at once do
+    /// not remove each other's.
     ///
     /// # Errors
     /// When it cannot.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        let Some(bucket) = &self.bucket else { return Ok(()) };
-        bucket.put("probe", b"coxa".to_vec()).await?;
-        bucket.get("probe").await?.ok_or_else(|| StoreError::Missing("probe".into()))?;
-        bucket.remove("probe").await
+    pub async fn try_bucket(url: &str) -> Result<(), StoreError> {
+        let (bucket, name) = (Bucket::open(url)?, format!("probe-{}", &crate::secret()[..16]));
+        bucket.put(&name, b"coxa".to_vec()).await?;
+        bucket.get(&name).await?.ok_or_else(|| StoreError::Missing(name.clone()))?;
+        bucket.remove(&name).await
     }
 
     fn place(&self, sha256: &str) -> PathBuf {
@@ -212,6 +227,8 @@ pub struct Incoming {
     path: Option<PathBuf>,
     file: tokio::fs::File,
     hash: Sha256,
+    /// That of the data set, where its beginning is known.
+    data_hash: Option<Sha256>,
     bytes: u64,
 }
 
@@ -223,8 +240,26 @@ impl Incoming {
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.file.write_all(bytes).await?;
         self.hash.update(bytes);
+        if let Some(data_hash) = &mut self.data_hash {
+            data_hash.update(bytes);
+        }
         self.bytes += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Begins the data set: what was written so far is ours.
+    pub fn begin_data(&mut self) {
+        self.data_hash = Some(Sha256::new());
+    }
+
+    /// SHA-256 of what was written since [`Incoming::begin_data`].
+    pub fn data_sha256(&self) -> Option<String> {
+        self.data_hash.clone().map(|hash| hex(&hash.finalize()))
+    }
+
+    /// How much was written.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Where it lies; readable after [`Incoming::flush`].
@@ -276,6 +311,7 @@ fn tempfile_in(folder: &Path) -> Result<(std::fs::File, PathBuf), StoreError> {
     Ok((file, path))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

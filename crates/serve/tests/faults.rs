@@ -31,6 +31,13 @@ pub struct Moody {
     taken: Arc<Mutex<Vec<String>>>,
 }
 
+impl Moody {
+    /// The UIDs of what it took, in their order.
+    pub fn taken(&self) -> Vec<String> {
+        self.taken.lock().unwrap().clone()
+    }
+}
+
 impl Handler for Moody {
     async fn store(&self, _: &Peer, request: &StoreRequest, data: &mut Data<'_>) -> Result<Status, DimseError> {
         while data.next().await?.is_some() {}
@@ -45,8 +52,12 @@ impl Handler for Moody {
 }
 
 pub async fn destination(moods: Vec<Mood>) -> (Moody, Destination) {
+    destination_at(moods, 0).await
+}
+
+async fn destination_at(moods: Vec<Mood>, port: u16) -> (Moody, Destination) {
     let moody = Moody { moods: Arc::new(moods), next: Arc::default(), taken: Arc::default() };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let policy = Policy {
         ae_title: "PACS".into(),
@@ -161,7 +172,10 @@ async fn one_that_is_down_gets_it_when_it_is_up() {
         assert!(begun.elapsed() < Duration::from_secs(60), "{status}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let listener = tokio::net::TcpSocket::new_v4().unwrap();
+    listener.set_reuseaddr(true).unwrap();
+    listener.bind(([127, 0, 0, 1], port).into()).unwrap();
+    let listener = listener.listen(16).unwrap();
     let silent = tokio::spawn(async move {
         // Accepts and says nothing.
         let mut held = Vec::new();
@@ -179,6 +193,11 @@ async fn one_that_is_down_gets_it_when_it_is_up() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     silent.abort();
+    drop(silent.await);
+    // It works again: the report is delivered, once, without anybody's help.
+    let (moody, _) = destination_at(Vec::new(), port).await;
+    assert_eq!(until(&node, "done").await["status"], "0000");
+    assert_eq!(moody.taken.lock().unwrap().len(), 1);
     node.stop().await;
 }
 
@@ -205,12 +224,21 @@ async fn a_database_that_is_locked_for_a_while_loses_nothing() {
         Some(python) => python,
         None => return,
     };
-    let script = "import sqlite3,sys,time\nc=sqlite3.connect(sys.argv[1],isolation_level=None)\nc.execute('BEGIN IMMEDIATE')\nprint('held',flush=True)\ntime.sleep(4)\nc.execute('ROLLBACK')";
-    let mut holder = python.args(["-c", script]).arg(&place).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let script = "import sqlite3,sys,time\nc=sqlite3.connect(sys.argv[1],isolation_level=None)\nc.execute('BEGIN IMMEDIATE')\nprint('held',flush=True)\ntime.sleep(float(sys.argv[2]))\nc.execute('ROLLBACK')";
+    // A minute, where a person asks for it: COXA_LOCKED_SECONDS=60.
+    let seconds = std::env::var("COXA_LOCKED_SECONDS").unwrap_or_else(|_| "4".to_owned());
+    let mut holder =
+        python.args(["-c", script]).arg(&place).arg(&seconds).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line).unwrap();
     assert_eq!(line, "held\n");
-    assert_eq!(node.store(&film).await, Status::SUCCESS);
+    let begun = Instant::now();
+    let mut patient = super::support::call(node.dicom.unwrap());
+    patient.deadlines = coxa_dimse::Deadlines { idle: Duration::from_secs(120), ..patient.deadlines };
+    let mut association = coxa_dimse::connect(&patient).await.unwrap();
+    assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
+    association.release().await.unwrap();
+    eprintln!("locked for {seconds} s: answered after {:.1} s", begun.elapsed().as_secs_f64());
     assert!(node.app.db.film_by_uid(&film.uid).await.unwrap().is_some());
     holder.wait().unwrap();
     node.stop().await;
@@ -261,7 +289,7 @@ async fn a_result_is_pushed_to_a_fhir_server_once_it_accepts() {
 }
 
 /// Serves a router with hyper, as axum's own server is not among the features.
-async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
+pub async fn serve(listener: tokio::net::TcpListener, router: axum::Router) {
     while let Ok((stream, _)) = listener.accept().await {
         let service = hyper_util::service::TowerToHyperService::new(router.clone());
         tokio::spawn(

@@ -51,6 +51,22 @@ async fn fhir(node: &Running, knee: &Film, hip: &Film) {
         let study = node.json(&format!("/fhir/DiagnosticReport?study=urn:oid:{}", row.attributes.study_uid)).await;
         assert_eq!(study["total"], 1);
     }
+    // Page by page, each report once, with the number of all.
+    let (mut next, mut seen) =
+        (Some("/fhir/DiagnosticReport?_count=2&_lastUpdated=ge2020-01-01T00:00:00Z".to_owned()), Vec::new());
+    while let Some(place) = next {
+        let page = node.json(&place).await;
+        assert_eq!(page["total"], 3, "{page}");
+        let entries = page["entry"].as_array().unwrap();
+        assert!(entries.len() <= 2);
+        seen.extend(entries.iter().map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()));
+        let link = page["link"].as_array().unwrap().iter().find(|link| link["relation"] == "next");
+        next = link.map(|link| link["url"].as_str().unwrap().to_owned());
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    let none = node.json("/fhir/DiagnosticReport?study=urn:oid:2.25.4711").await;
+    assert!(none["total"] == 0 && none["entry"].is_null(), "{none}");
     assert_eq!(node.get("/fhir/DiagnosticReport/4711").await.status(), 404);
 }
 

@@ -316,6 +316,7 @@ async fn a_nul_breaks_no_database() {
         let node = Running::start(|config| {
             config.roles = vec![NodeRole::Receive, NodeRole::Pages];
             config.database = url.clone();
+            config.objects = url.as_ref().map(|_| format!("file://{}", config.data.with_file_name("bucket").display()));
         })
         .await;
         let id = film(&node, "A", |_| {}, crate::pages::read(0.95)).await;

@@ -130,7 +130,10 @@ async fn two_reviewers_and_an_adjudicator_make_a_dataset() {
     let scene = scene(&[0.9, 0.1, 0.8, 0.2]).await;
     let labeling = scene.make("labels").await;
     let later = coxa_serve::db::now() + 1_000_000;
-    assert!(scene.node.app.db.done_before(later, 10).await.unwrap().is_empty(), "films of an open labeling stay");
+    assert!(
+        scene.node.app.db.done_before(later, &scene.node.app.config.node_name(), 10).await.unwrap().is_empty(),
+        "films of an open labeling stay"
+    );
     // Ann finds fractures on even places; Bob does too, but for place 2.
     for (reviewer, who) in [&scene.ann, &scene.bob].into_iter().enumerate() {
         for at in 0..4 {
@@ -207,7 +210,7 @@ async fn two_reviewers_and_an_adjudicator_make_a_dataset() {
     assert_eq!(decide(&scene.cat, labeling, &film, &[("label", "none")]).await.status(), 404);
     assert_eq!(scene.ann.get(&table("manifest.csv")).await.status(), 200);
     assert!(scene.ann.page(&format!("/labeling/{labeling}/next")).await.contains("This labeling is closed"));
-    assert_eq!(scene.node.app.db.done_before(later, 10).await.unwrap().len(), 4);
+    assert_eq!(scene.node.app.db.done_before(later, &scene.node.app.config.node_name(), 10).await.unwrap().len(), 4);
     scene.node.stop().await;
 }
 

@@ -1,10 +1,12 @@
 //! A node as its peers see it.
 
 mod audit;
+mod check;
 mod collections;
 mod dicomweb;
 mod faults;
 mod films;
+mod holes;
 mod hostile;
 mod labeling;
 mod language;

@@ -55,3 +55,35 @@ async fn one_node_receives_and_another_reads() {
     two.stop().await;
     receiver.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_only_sends_delivers_what_others_read() {
+    let Some(server) = postgres() else { return };
+    let (url, bucket) = (server.database("sending"), tempfile::tempdir().unwrap());
+    let objects = format!("file://{}", bucket.path().display());
+    let (moody, pacs) = super::faults::destination(Vec::new()).await;
+    let start = async |name: &str, roles: Vec<Role>| {
+        Running::start(|config| {
+            config.database = Some(url.clone());
+            config.objects = Some(objects.clone());
+            config.node = Some(name.into());
+            config.destinations = vec![pacs.clone()];
+            config.roles = roles;
+        })
+        .await
+    };
+    let reader = start("reader", vec![Role::Receive, Role::Read]).await;
+    let films: Vec<Film> = (0..3).map(|i| Film::knee(&format!("sent by another {i}"))).collect();
+    for film in &films {
+        assert_eq!(reader.store(film).await, Status::SUCCESS);
+    }
+    let sender = start("sender", vec![Role::Send]).await;
+    let begun = std::time::Instant::now();
+    while reader.app.db.destined(&["pacs".into()]).await.unwrap()[0].done < 3 {
+        assert!(begun.elapsed().as_secs() < 120, "not sent");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(moody.taken().len(), 3, "each once");
+    sender.stop().await;
+    reader.stop().await;
+}

@@ -15,7 +15,11 @@ const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
 
 /// Installed packages of npm; `None`, with a line, where they are absent.
 fn node_modules() -> Option<PathBuf> {
-    let place = std::env::var_os("COXA_NODE_MODULES").map(PathBuf::from).filter(|place| place.is_dir());
+    let named = std::env::var_os("COXA_NODE_MODULES").map(PathBuf::from);
+    let place = named.clone().filter(|place| place.is_dir());
+    if let (Some(named), None, true) = (&named, &place, coxa_testing::tools_are_required()) {
+        panic!("COXA_NODE_MODULES names {}, which is no folder, and COXA_E2E=1 requires it", named.display());
+    }
     if place.is_none() {
         coxa_testing::skip("COXA_NODE_MODULES names no packages of npm: scripts/foreign.sh installs them");
     }

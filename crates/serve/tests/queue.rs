@@ -200,17 +200,70 @@ async fn a_film_that_is_removed_takes_all_of_its_rows_and_no_file_of_another() {
             db.store_film(&NewFilm { sha256: shared.clone(), ..film(uid) }, &[(JobKind::Read, "")]).await.unwrap();
         }
         let job = db.claim_job(JobKind::Read, "w").await.unwrap().unwrap();
-        assert!(db.finish_reading(&job, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+        let pushed = Outcome { is_pushed: true, ..outcome() };
+        assert!(db.finish_reading(&job, &pushed, &[object("2.26.1", &["pacs"])]).await.unwrap());
+        // The same UID with other bytes, which came to another node.
+        let apart = NewFilm { sha256: "f".repeat(64), home: "there".into(), ..film("2.25.1") };
+        assert!(matches!(db.store_film(&apart, &[]).await.unwrap(), Stored::Conflict(_)));
         let future = coxa_serve::db::now() + 1_000_000;
-        assert!(db.done_before(future, 10).await.unwrap().is_empty(), "an object is still on its way");
+        let done = async || db.done_before(future, "here", 10).await.unwrap();
+        assert!(done().await.is_empty(), "an object is still on its way");
+        let send = db.claim_send("pacs", "here").await.unwrap().unwrap();
+        db.finish_send(&send, SendState::Failed(Outlook::Never), 0xC000, "cannot understand").await.unwrap();
+        let push = db.claim_job(JobKind::Fhir, "here").await.unwrap().unwrap();
+        assert!(db.finish_job(&push).await.unwrap());
+        assert!(done().await.is_empty(), "an object that was refused is a person's to look at");
+        assert_eq!(db.revive().await.unwrap(), 1);
         let send = db.claim_send("pacs", "here").await.unwrap().unwrap();
         db.finish_send(&send, SendState::Done, 0, "success").await.unwrap();
-        let done = db.done_before(future, 10).await.unwrap();
-        assert_eq!(done.len(), 1);
-        let files = db.remove_film(done[0].id).await.unwrap();
-        assert!(!files.contains(&shared) && files.len() == 1, "{files:?}");
+        db.in_bucket(job.film).await.unwrap();
+        let films = done().await;
+        assert_eq!(films.len(), 1);
+        assert!(db.done_before(future, "there", 10).await.unwrap().is_empty(), "the other node's films are its own");
+        let much_later = future + 2 * 86_400_000_000;
+        assert_eq!(db.done_before(much_later, "there", 10).await.unwrap().len(), 1, "unless it does not remove them");
+        db.remove_film(films[0].id).await.unwrap();
+        // Removed a second time, by another node, it changes nothing.
+        db.remove_film(films[0].id).await.unwrap();
         assert!(db.film_by_uid("2.26.1").await.unwrap().is_none());
         assert_eq!(db.readings(0, 0, 10).await.unwrap().len(), 1);
+        // Each node is left its own files, and the bucket whoever has it, until they are removed.
+        let result = object("2.26.1", &[]).attributes.sha256;
+        let left = async |node: &str, has_bucket| {
+            let mut left = db.leftovers(node, has_bucket, 10).await.unwrap();
+            left.sort_by_key(|one| (one.sha256.clone(), one.home.clone()));
+            left.into_iter().map(|one| (one.sha256, one.home)).collect::<Vec<_>>()
+        };
+        assert_eq!(left("here", false).await, [(result.clone(), "here".into()), (shared.clone(), "here".into())]);
+        assert_eq!(left("there", false).await, [("f".repeat(64), "there".into())]);
+        assert_eq!(left("third", true).await, [(shared.clone(), String::new())]);
+        assert!(db.is_named(&shared, "here").await.unwrap(), "another film has the same bytes");
+        assert!(!db.is_named(&result, "here").await.unwrap());
+        for leftover in db.leftovers("here", true, 10).await.unwrap() {
+            db.forget_leftover(&leftover).await.unwrap();
+        }
+        assert!(left("here", true).await.is_empty() && left("there", true).await.len() == 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_known_by_its_data_set_whatever_came_before_it() {
+    on_both("data_set", async |db| {
+        let (one, other) = ("a".repeat(64), "b".repeat(64));
+        let first = NewFilm { data_sha256: one.clone(), ..film("2.25.1") };
+        assert_eq!(db.known(&first).await.unwrap(), None);
+        let id = db.store_film(&first, &[]).await.unwrap().id();
+        // Another file meta information, the same film.
+        let again = NewFilm { sha256: "c".repeat(64), data_sha256: one, ..film("2.25.1") };
+        assert_eq!(db.known(&again).await.unwrap(), Some(Stored::Same(id)));
+        assert_eq!(db.store_film(&again, &[]).await.unwrap(), Stored::Same(id));
+        let changed = NewFilm { sha256: "d".repeat(64), data_sha256: other.clone(), ..film("2.25.1") };
+        assert_eq!(db.known(&changed).await.unwrap(), None, "its bytes are to be kept");
+        assert_eq!(db.store_film(&changed, &[]).await.unwrap(), Stored::Conflict(id));
+        let changed_again = NewFilm { sha256: "e".repeat(64), data_sha256: other, ..film("2.25.1") };
+        assert_eq!(db.known(&changed_again).await.unwrap(), Some(Stored::Conflict(id)), "kept apart once");
+        assert_eq!(db.conflicts(10).await.unwrap().len(), 1);
     })
     .await;
 }
@@ -237,6 +290,75 @@ async fn a_clock_that_was_set_back_holds_nothing_up() {
         assert!(db.finish_reading(&last, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
         let readings = db.readings(0, 0, 10).await.unwrap();
         assert!(readings.len() == 1 && readings[0].state == "read", "one result");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_kills_the_program_again_and_again_is_set_aside() {
+    on_both("poison", async |db| {
+        for uid in ["2.25.1", "2.25.2"] {
+            db.store_film(&film(uid), &[(JobKind::Read, "")]).await.unwrap();
+        }
+        let poison = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_eq!(poison.claim.lost, 0);
+        // The process ends with it in hand, and is started again.
+        db.reclaim("here").await.unwrap();
+        let again = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_eq!(
+            (again.film, again.claim.lost),
+            (poison.film, 1),
+            "at once, in case that the film was not the cause"
+        );
+        db.reclaim("here").await.unwrap();
+        let other = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_ne!(other.film, poison.film, "it holds up no other film");
+        assert!(db.finish_reading(&other, &outcome(), &[object("2.26.1", &["pacs"])]).await.unwrap());
+        for lost in 2..coxa_serve::db::LOST {
+            let next = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+            assert_eq!((next.film, next.claim.lost), (poison.film, lost));
+            db.reclaim("here").await.unwrap();
+        }
+        assert!(db.claim_job(JobKind::Read, "here").await.unwrap().is_none());
+        let dead = db.dead(10).await.unwrap();
+        assert!(dead.len() == 1 && dead[0].film == poison.film, "{dead:?}");
+        assert!(dead[0].error.contains("6 times the program ended"), "{}", dead[0].error);
+        assert_eq!(db.reading_of(poison.film).await.unwrap().unwrap().state, "failed");
+        // A person may try it again.
+        assert!(db.revive_one(dead[0].kind, dead[0].id).await.unwrap());
+        let revived = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        assert_eq!(revived.claim.lost, 0);
+        // A try that ended with an error was no loss.
+        db.reclaim("here").await.unwrap();
+        let failed = db.claim_job(JobKind::Read, "here").await.unwrap().unwrap();
+        db.fail_job(&failed, "busy", Outlook::AgainAlways).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+        assert_eq!(db.claim_job(JobKind::Read, "here").await.unwrap().unwrap().claim.lost, 0);
+        // The same for an object on its way.
+        for _ in 0..coxa_serve::db::LOST {
+            assert!(db.claim_send("pacs", "here").await.unwrap().is_some());
+            db.reclaim("here").await.unwrap();
+        }
+        assert!(db.claim_send("pacs", "here").await.unwrap().is_none());
+        assert_eq!(db.destined(&["pacs".into()]).await.unwrap()[0].dead, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_prolonged_while_work_goes_on() {
+    on_both_at("held", async |db, url| {
+        db.store_film(&film("2.25.1"), &[(JobKind::Read, "")]).await.unwrap();
+        let job = db.claim_job(JobKind::Read, "slow").await.unwrap().unwrap();
+        let mut raw = <sqlx::AnyConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        // Its end is almost there.
+        let until = coxa_serve::db::now() + 2_000_000;
+        sqlx::query("UPDATE job SET lease_until = $1").bind(until).execute(&mut raw).await.unwrap();
+        assert!(db.prolong(&job.claim).await.unwrap());
+        tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+        assert!(db.claim_job(JobKind::Read, "quick").await.unwrap().is_none(), "it is still the slow one's");
+        assert!(db.finish_reading(&job, &outcome(), &[]).await.unwrap());
+        assert!(!db.prolong(&job.claim).await.unwrap(), "what is done is held no more");
     })
     .await;
 }

@@ -66,11 +66,11 @@ async fn answers_are_stored_once_in_order_and_joined_to_the_truth_after_the_lock
     let (node, films, designer) = node(4).await;
     let text = design("unaided", 2, &films);
     let later = coxa_serve::db::now() + 1_000_000;
-    assert_eq!(node.app.db.done_before(later, 10).await.unwrap().len(), 4);
+    assert_eq!(node.app.db.done_before(later, &node.app.config.node_name(), 10).await.unwrap().len(), 4);
     let (study, links) = make(&designer, &text).await;
     assert_eq!(links.len(), 2);
     assert!(
-        node.app.db.done_before(later, 10).await.unwrap().is_empty(),
+        node.app.db.done_before(later, &node.app.config.node_name(), 10).await.unwrap().is_empty(),
         "retention leaves the films of an open study"
     );
     let readers = [join(&node, &links[0]).await, join(&node, &links[1]).await];
@@ -122,7 +122,11 @@ async fn answers_are_stored_once_in_order_and_joined_to_the_truth_after_the_lock
     }
     let query = coxa_serve::db::AuditQuery { action: "study_locked".into(), ..Default::default() };
     let entries = node.app.db.audit_after(&query, 0, 10).await.unwrap();
-    assert_eq!(node.app.db.done_before(later, 10).await.unwrap().len(), 4, "a locked study holds no film");
+    assert_eq!(
+        node.app.db.done_before(later, &node.app.config.node_name(), 10).await.unwrap().len(),
+        4,
+        "a locked study holds no film"
+    );
     let sealed = node.app.db.study(study).await.unwrap().unwrap().seal;
     assert!(entries.len() == 1 && entries[0].body.contains(&sealed));
     node.stop().await;

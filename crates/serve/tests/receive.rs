@@ -44,6 +44,203 @@ async fn another_film_with_a_taken_uid_is_kept_apart_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_the_same_whichever_way_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let drop = folder.path().join("drop");
+    std::fs::create_dir(&drop).unwrap();
+    let node = Running::start(|config| {
+        config.roles = vec![Role::Receive, Role::Pages];
+        config.watch = Watch { folders: vec![drop.clone()], every_seconds: 1 };
+    })
+    .await;
+    let film = Film::new("every way", 0);
+    // From the modality, from the archive with another title, by the web with a preamble, from a folder.
+    assert_eq!(node.store(&film).await, Status::SUCCESS);
+    let mut call = super::support::call(node.dicom.unwrap());
+    call.calling = "ARCHIVE".into();
+    let mut association = coxa_dimse::connect(&call).await.unwrap();
+    assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
+    association.release().await.unwrap();
+    let mut bytes = film.bytes.clone();
+    bytes[..128].fill(b'x');
+    let (status, answer) = stow(&node, &[&bytes]).await;
+    assert_eq!(status, 200, "{answer}");
+    std::fs::write(drop.join("film.dcm"), &film.bytes).unwrap();
+    let metrics = async || node.get("/metrics").await.text().await.unwrap();
+    let begun = std::time::Instant::now();
+    while !metrics().await.contains("kind=\"same\"} 3") {
+        assert!(begun.elapsed().as_secs() < 60, "{}", metrics().await);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(node.json("/api/v1/status").await["conflicts"].as_array().unwrap().len(), 0);
+    let data = node.folder.path().join("data");
+    assert_eq!(files(&data.join("films")), 1, "one file, that of the first way");
+    // The same pixels with another name is another film under its UID, and one file more, however often it comes.
+    for _ in 0..2 {
+        assert_eq!(node.store(&Film::new("every way", 9)).await, Status::SUCCESS);
+    }
+    assert_eq!(files(&data.join("films")), 2);
+    assert_eq!(node.json("/api/v1/status").await["conflicts"].as_array().unwrap().len(), 1);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_documents_and_bombs_are_kept_as_they_are() {
+    use std::io::Write as _;
+    let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
+    // A value of 20 MiB within the header, as an encapsulated document has it.
+    let film = Film::new("large", 0);
+    let pixels = film.data_set().windows(4).position(|tag| tag == [0xE0, 0x7F, 0x10, 0]).unwrap();
+    let (head, rest) = film.data_set().split_at(pixels);
+    let mut large = head.to_vec();
+    large.extend([0x42, 0, 0x11, 0, b'O', b'B', 0, 0]);
+    large.extend((20u32 << 20).to_le_bytes());
+    large.resize(large.len() + (20 << 20), 7);
+    large.extend(rest);
+    let mut association = node.association().await;
+    assert_eq!(association.store(&film.object(), &large[..]).await.unwrap(), Status::SUCCESS);
+    association.release().await.unwrap();
+    // 600 MiB of pixels in less than one: nobody inflates them to know whose they are.
+    let bomb = Film::new("bomb", 0);
+    let pixels = bomb.data_set().windows(4).position(|tag| tag == [0xE0, 0x7F, 0x10, 0]).unwrap();
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&bomb.data_set()[..pixels]).unwrap();
+    encoder.write_all(&[0xE0, 0x7F, 0x10, 0, b'O', b'W', 0, 0]).unwrap();
+    encoder.write_all(&(600u32 << 20).to_le_bytes()).unwrap();
+    (0..600).for_each(|_| encoder.write_all(&[0; 1 << 20]).unwrap());
+    let deflated = encoder.finish().unwrap();
+    let mut call = super::support::call(node.dicom.unwrap());
+    let syntax = "1.2.840.10008.1.2.1.99";
+    call.proposals = vec![coxa_dimse::Proposal::new(super::support::DX, &[syntax])];
+    let object = coxa_dimse::Object { transfer_syntax: syntax.into(), ..bomb.object() };
+    let mut association = coxa_dimse::connect(&call).await.unwrap();
+    assert_eq!(association.store(&object, &deflated[..]).await.unwrap(), Status::SUCCESS);
+    association.release().await.unwrap();
+    for film in [&film, &bomb] {
+        let kept = node.app.db.film_by_uid(&film.uid).await.unwrap().unwrap();
+        assert_eq!(
+            (kept.attributes.patient_id.as_str(), kept.attributes.rows),
+            ("SIM1", super::support::hip().height as i64)
+        );
+        assert!(kept.attributes.metadata.len() < 100_000);
+    }
+    node.stop().await;
+}
+
+/// A film's data set in a transfer syntax, as far as it can be written without an encoder of pictures: its pixels in a fragment, or bytes
+/// that are no picture.
+fn data_set_in(film: &Film, syntax: &str) -> Vec<u8> {
+    use dicom_encoding::TransferSyntaxIndex as _;
+    use std::io::Write as _;
+    let deflate = |bytes: &[u8]| {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    match syntax {
+        "1.2.840.10008.1.2.1" => return film.data_set().to_vec(),
+        "1.2.840.10008.1.2.1.99" => return deflate(film.data_set()),
+        "1.2.840.10008.1.2" | "1.2.840.10008.1.2.2" => {
+            let object = dicom_object::from_reader(&film.bytes[..]).unwrap().into_inner();
+            let syntax = dicom_transfer_syntax_registry::TransferSyntaxRegistry.get(syntax).unwrap();
+            let mut bytes = Vec::new();
+            object.write_dataset_with_ts(&mut bytes, syntax).unwrap();
+            return bytes;
+        }
+        _ => {}
+    }
+    let pixels = film.data_set().windows(4).position(|tag| tag == [0xE0, 0x7F, 0x10, 0]).unwrap();
+    let (head, rest) = film.data_set().split_at(pixels);
+    let mut frame = match syntax {
+        "1.2.840.10008.1.2.1.98" => rest[12..].to_vec(),
+        "1.2.840.10008.1.2.8.1" => deflate(&rest[12..]),
+        _ => b"no picture".to_vec(),
+    };
+    frame.resize(frame.len().next_multiple_of(2), 0);
+    let mut bytes = head.to_vec();
+    bytes.extend([0xE0, 0x7F, 0x10, 0, b'O', b'B', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+    bytes.extend([0xFE, 0xFF, 0, 0xE0, 0, 0, 0, 0, 0xFE, 0xFF, 0, 0xE0]);
+    bytes.extend((frame.len() as u32).to_le_bytes());
+    bytes.extend(frame);
+    bytes.extend([0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_accepted_syntax_is_stored_and_read_or_not_read_with_its_reason() {
+    let node = Running::start(|_| {}).await;
+    let syntaxes = coxa_serve::receive::dicom::transfer_syntaxes();
+    let mut films = Vec::new();
+    for (syntax, name) in syntaxes {
+        let film = Film::new(name, 0);
+        let mut call = super::support::call(node.dicom.unwrap());
+        call.proposals = vec![coxa_dimse::Proposal::new(super::support::DX, &[syntax])];
+        let object = coxa_dimse::Object { transfer_syntax: (*syntax).into(), ..film.object() };
+        let mut association = coxa_dimse::connect(&call).await.unwrap();
+        let status = association.store(&object, &data_set_in(&film, syntax)[..]).await.unwrap();
+        association.release().await.unwrap();
+        assert_eq!(status, Status::SUCCESS, "{name}");
+        films.push((film.uid, *name));
+    }
+    // A syntax that is not defined yet, by STOW-RS: associations accept the list alone.
+    let film = Film::new("a syntax of the future", 0);
+    let at = film.bytes.windows(20).position(|text| text == b"1.2.840.10008.1.2.1\0").unwrap();
+    let mut bytes = film.bytes.clone();
+    bytes[at..at + 20].copy_from_slice(b"1.2.840.10008.1.2.9\0");
+    let (status, answer) = stow(&node, &[&bytes]).await;
+    assert_eq!(status, 200, "{answer}");
+    films.push((film.uid, "of the future"));
+    let lines = node.done(films.len()).await;
+    let is_whole = |name: &str| name.contains("VR") || name.contains("Image Frame");
+    for (uid, name) in films {
+        let line = lines.iter().find(|line| line["sop_instance_uid"] == uid.as_str()).unwrap();
+        let state = line["state"].as_str().unwrap();
+        assert_eq!(state, if is_whole(name) { "read" } else { "not_read" }, "{name}: {line}");
+        assert!(is_whole(name) || !line["reason"].as_str().unwrap().is_empty(), "{line}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn films_that_are_kept_no_longer_leave_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = folder.path().join("bucket");
+    let node = Running::start(|config| {
+        config.objects = Some(format!("file://{}", bucket.display()));
+        config.limits.read_tries = 1;
+    })
+    .await;
+    let film = Film::knee("kept no longer");
+    assert_eq!(node.store(&film).await, Status::SUCCESS);
+    assert_eq!(node.store(&Film::new("kept no longer", 9)).await, Status::SUCCESS);
+    let (data, later) = (node.folder.path().join("data/films"), coxa_serve::db::now() + 1_000_000_000);
+    assert_eq!(files(&data), 2, "one under its UID, one apart");
+    let name = node.app.config.node_name();
+    let begun = std::time::Instant::now();
+    let row = loop {
+        // Copied, and read.
+        if let Some(film) = node.app.db.done_before(later, &name, 10).await.unwrap().first() {
+            break film.id;
+        }
+        assert!(begun.elapsed().as_secs() < 60);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    node.app.db.remove_film(row).await.unwrap();
+    // The bucket is away, and what it has is not forgotten.
+    let aside = folder.path().join("aside");
+    std::fs::rename(&bucket, &aside).unwrap();
+    std::fs::write(&bucket, "no folder").unwrap();
+    assert!(node.app.intake.tidy().await.is_err());
+    std::fs::remove_file(&bucket).unwrap();
+    std::fs::rename(&aside, &bucket).unwrap();
+    assert_eq!(files(&bucket), 1);
+    node.app.intake.tidy().await.unwrap();
+    assert_eq!((files(&data), files(&bucket)), (0, 0));
+    assert!(node.app.db.leftovers(&name, true, 10).await.unwrap().is_empty());
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_film_is_refused_and_leaves_nothing() {
     let node = Running::start(|config| config.roles = vec![Role::Receive, Role::Pages]).await;
     let film = Film::new("announced", 0);
@@ -60,6 +257,18 @@ async fn what_is_no_film_is_refused_and_leaves_nothing() {
     let mut huge = film.data_set()[..18].to_vec();
     huge.extend([0x08, 0, 0x08, 0, b'U', b'N', 0, 0, 0xF0, 0xFF, 0xFF, 0xFF]);
     assert_eq!(association.store(&film.object(), &huge[..]).await.unwrap(), Status::CANNOT_UNDERSTAND);
+    // An administrator sees each, and what to do.
+    for _ in 0..100 {
+        let refused = node.json("/api/v1/status").await["refused"].as_array().unwrap().clone();
+        if refused.len() >= 2 && refused.iter().map(|one| one["times"].as_i64().unwrap()).sum::<i64>() == 3 {
+            let is_told =
+                |one: &serde_json::Value| one["reason"].as_str().unwrap().starts_with("an object was not stored");
+            assert!(refused.iter().all(|one| is_told(one) && one["remedy"].as_str().unwrap().contains("at the peer")));
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(!node.json("/api/v1/status").await["refused"].as_array().unwrap().is_empty());
     // The association goes on, and a good film is stored.
     assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
     association.release().await.unwrap();
@@ -154,6 +363,11 @@ pub async fn stow_answers_for_each_part() {
     assert_eq!(stow(&node, &[b"garbage"]).await.0, 409);
     // A conflict.
     assert_eq!(stow(&node, &[&Film::new("stow one", 9).bytes]).await.0, 409);
+    // Another study's object than the address says: it is not stored at all.
+    let other = Film::new("stow elsewhere", 0);
+    let (status, answer) = stow_to(&node, "/dicom-web/studies/2.25.1", &[&other.bytes]).await;
+    assert_eq!((status, &answer["00081198"]["Value"][0]["00081197"]["Value"][0]), (409, &serde_json::json!(0xA900)));
+    assert!(node.app.db.film_by_uid(&other.uid).await.unwrap().is_none());
     // What is no multipart, one that ends in the middle, and one of another type.
     for (kind, body, status) in [
         ("application/dicom", one.bytes.clone(), 415),
@@ -179,6 +393,10 @@ pub async fn stow_answers_for_each_part() {
 
 /// Stores by STOW-RS; the status and the answer.
 pub async fn stow(node: &Running, parts: &[&[u8]]) -> (u16, serde_json::Value) {
+    stow_to(node, "/dicom-web/studies", parts).await
+}
+
+async fn stow_to(node: &Running, path: &str, parts: &[&[u8]]) -> (u16, serde_json::Value) {
     let mut body = Vec::new();
     for part in parts {
         body.extend_from_slice(b"--xyz\r\nContent-Type: application/dicom\r\n\r\n");
@@ -187,7 +405,7 @@ pub async fn stow(node: &Running, parts: &[&[u8]]) -> (u16, serde_json::Value) {
     }
     body.extend_from_slice(b"--xyz--\r\n");
     let answer = client()
-        .post(format!("{}/dicom-web/studies", node.http))
+        .post(format!("{}{path}", node.http))
         .header("content-type", "multipart/related; type=\"application/dicom\"; boundary=xyz")
         .body(body)
         .send()

@@ -215,7 +215,7 @@ async fn what_is_withheld_is_nowhere_until_it_is_opened() {
         assert!(db.finish_reading(&job, &outcome, &[]).await.unwrap(), "and the next worker does, once");
         assert_eq!(db.trial_counts(trial).await.unwrap().randomized, 3);
         let future = coxa_serve::db::now() + 1_000_000;
-        assert!(db.done_before(future, 10).await.unwrap().is_empty(), "retention leaves a trial's films");
+        assert!(db.done_before(future, "here", 10).await.unwrap().is_empty(), "retention leaves a trial's films");
         assert_eq!(db.unblind("P9", "?").await.unwrap(), Ended::NotThere);
         // Shown early: as if it had been read now.
         assert_eq!(db.unblind_film(first, "an operation depends on it").await.unwrap(), Ended::Done(vec![first]));

@@ -38,13 +38,28 @@ pub fn tool(program: &str) -> Option<Command> {
     None
 }
 
-/// A Python that has a package: `$COXA_PYTHON`, or else `python3`; `None`, having said so, where it lacks the package, which no
-/// distribution may have.
+/// A Python that has a package of `scripts/foreign/requirements.txt`: `$COXA_PYTHON`, or else `python3`; `None`, having said so, where it
+/// lacks the package. `scripts/foreign.sh` may not have reached PyPI; where it has, and so `COXA_PYTHON` is set, nothing may be missing.
+///
+/// # Panics
+/// Where no Python is installed and `COXA_E2E=1`, or `COXA_PYTHON` names one without the package then.
+#[track_caller]
+pub fn python(package: &str) -> Option<Command> {
+    let found = optional_python(package);
+    let is_named = std::env::var_os("COXA_PYTHON").is_some();
+    assert!(
+        found.is_some() || !is_named || !tools_are_required(),
+        "COXA_PYTHON has no {package}, and COXA_E2E=1 requires it: scripts/foreign.sh installs it"
+    );
+    found
+}
+
+/// The same of a package that is in no list, as it is too large for every test run.
 ///
 /// # Panics
 /// Where no Python is installed and `COXA_E2E=1`.
 #[track_caller]
-pub fn python(package: &str) -> Option<Command> {
+pub fn optional_python(package: &str) -> Option<Command> {
     let program = std::env::var("COXA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut probe = tool(&program)?;
     let found = probe.args(["-c", &format!("import {package}")]).stderr(Stdio::null()).status();

@@ -203,7 +203,7 @@ pub(super) fn header<'a>(part10: &'a Part10, file: &str) -> Result<&'a [u8], Rea
     Ok(&part10.dataset[..end])
 }
 
-fn encoding_of(uid: &str) -> Encoding {
+pub(super) fn encoding_of(uid: &str) -> Encoding {
     match uid {
         IMPLICIT_LITTLE => Encoding::ImplicitLittle,
         EXPLICIT_BIG => Encoding::ExplicitBig,
@@ -211,7 +211,7 @@ fn encoding_of(uid: &str) -> Encoding {
     }
 }
 
-fn error_of(stop: Stop, file: &str) -> ReadError {
+pub(super) fn error_of(stop: Stop, file: &str) -> ReadError {
     match stop {
         Stop::Truncated { what, at } => ReadError::Truncated {
             file: file.to_owned(),

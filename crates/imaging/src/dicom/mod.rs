@@ -10,6 +10,7 @@ mod part10;
 mod pixels;
 mod registry;
 mod shutter;
+mod stream;
 mod voi;
 mod walk;
 
@@ -22,6 +23,7 @@ use header::Header;
 use pixels::Samples;
 
 pub(crate) use part10::is_dicom;
+pub use stream::dicom_header_from;
 
 /// Patient's Name (0010,0010) of simulated films; of even length.
 pub const SIMULATED_NAME: &str = "SIMULATED^FILM";

@@ -51,16 +51,29 @@ fn bare_syntax(bytes: &[u8]) -> Option<&'static str> {
     (length <= 256 && length.is_multiple_of(2)).then_some(IMPLICIT_LITTLE)
 }
 
-/// Takes a DICOM file apart.
-pub(super) fn split<'a>(bytes: &'a [u8], file: &str) -> Result<Part10<'a>, ReadError> {
+/// What stands before a data set.
+pub(super) struct Shell {
+    /// Transfer Syntax UID as the file names it.
+    pub(super) transfer_syntax: String,
+    media_class: Option<String>,
+    /// Where the data set begins.
+    pub(super) data_at: usize,
+}
+
+/// Whether the data set is deflated.
+pub(super) fn is_deflated(transfer_syntax: &str) -> bool {
+    transfer_syntax == DEFLATED
+}
+
+/// Reads what stands before the data set; `bytes` may end within that.
+pub(super) fn shell(bytes: &[u8], file: &str) -> Result<Shell, ReadError> {
     let start = if bytes.get(128..132) == Some(b"DICM") {
         132
     } else if bytes.starts_with(b"DICM") {
         4
     } else {
         let transfer_syntax = bare_syntax(bytes).unwrap_or(IMPLICIT_LITTLE).to_owned();
-        let named_syntax = transfer_syntax.clone();
-        return Ok(Part10 { transfer_syntax, named_syntax, media_class: None, dataset: Cow::Borrowed(bytes) });
+        return Ok(Shell { transfer_syntax, media_class: None, data_at: 0 });
     };
     let meta = FileMeta::parse(bytes, start, file)?;
     let transfer_syntax = meta.transfer_syntax.ok_or_else(|| ReadError::MissingAttribute {
@@ -69,15 +82,19 @@ pub(super) fn split<'a>(bytes: &'a [u8], file: &str) -> Result<Part10<'a>, ReadE
         tag: "(0002,0010)".into(),
         hint: "without it the elements cannot be decoded; export the film again",
     })?;
-    let dataset = &bytes[meta.end..];
-    if transfer_syntax != DEFLATED {
-        let named_syntax = transfer_syntax.clone();
-        let dataset = Cow::Borrowed(dataset);
-        return Ok(Part10 { transfer_syntax, named_syntax, media_class: meta.media_class, dataset });
+    Ok(Shell { transfer_syntax, media_class: meta.media_class, data_at: meta.end })
+}
+
+/// Takes a DICOM file apart.
+pub(super) fn split<'a>(bytes: &'a [u8], file: &str) -> Result<Part10<'a>, ReadError> {
+    let Shell { transfer_syntax: named_syntax, media_class, data_at } = shell(bytes, file)?;
+    let dataset = &bytes[data_at..];
+    if !is_deflated(&named_syntax) {
+        let (transfer_syntax, dataset) = (named_syntax.clone(), Cow::Borrowed(dataset));
+        return Ok(Part10 { transfer_syntax, named_syntax, media_class, dataset });
     }
     let dataset = Cow::Owned(inflate(dataset, file)?);
-    let named_syntax = transfer_syntax;
-    Ok(Part10 { transfer_syntax: EXPLICIT_LITTLE.into(), named_syntax, media_class: meta.media_class, dataset })
+    Ok(Part10 { transfer_syntax: EXPLICIT_LITTLE.into(), named_syntax, media_class, dataset })
 }
 
 /// Inflates a deflated stream of at most [`MAX_FILE_BYTES`].

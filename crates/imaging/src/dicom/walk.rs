@@ -63,18 +63,57 @@ pub(super) fn walk<'a>(bytes: &'a [u8], encoding: Encoding, visitor: &mut dyn Vi
 /// Where the pixel data (group 7FE0) begin, or the end of the bytes, having checked the length of every element before it, at any
 /// depth: what a parser that trusts lengths may be given.
 pub(super) fn header_end(bytes: &[u8], encoding: Encoding) -> Result<usize, Stop> {
-    struct Nothing;
-    impl<'a> Visit<'a> for Nothing {
-        fn value(&mut self, _: Level, _: Tag, _: VR, _: &'a [u8]) -> Flow {
-            Flow::On
-        }
-        fn fragments(&mut self, _: Vec<&'a [u8]>) -> Flow {
-            Flow::On
-        }
-        fn again(&mut self, _: Level) {}
-    }
     let mut walk = Walk { bytes, visitor: &mut Nothing, done: false, depth: Depth::All };
     walk.elements(0, Some(bytes.len()), encoding, 0, Some(Level::Top))
+}
+
+/// Takes nothing.
+struct Nothing;
+
+impl<'a> Visit<'a> for Nothing {
+    fn value(&mut self, _: Level, _: Tag, _: VR, _: &'a [u8]) -> Flow {
+        Flow::On
+    }
+    fn fragments(&mut self, _: Vec<&'a [u8]>) -> Flow {
+        Flow::On
+    }
+    fn again(&mut self, _: Level) {}
+}
+
+/// What a data set goes on with, by the head of its first element, as [`header_end`] would see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// The pixel data.
+    Pixels,
+    /// A delimiter that was left over, of so many bytes.
+    Nothing(usize),
+    /// An element of so many bytes in all.
+    Value(usize),
+    /// A sequence of so many bytes in all.
+    Sequence(usize),
+    /// An element whose end is marked: [`open_end`] finds it.
+    Open,
+}
+
+/// Looks at the head of the first element.
+pub(super) fn first(bytes: &[u8], encoding: Encoding) -> Result<First, Stop> {
+    let head = Walk { bytes, visitor: &mut Nothing, done: false, depth: Depth::All }.head(0, bytes.len(), encoding)?;
+    let whole = |length: usize| head.value.checked_add(length).ok_or(Stop::Truncated { what: "an element", at: 0 });
+    match (head.tag, head.length) {
+        (tag, _) if matches!(tag.group(), 0x7FE0..0xFFFC) => Ok(First::Pixels),
+        (ITEM_END | SEQUENCE_END, Some(0)) => Ok(First::Nothing(head.value)),
+        (ITEM | ITEM_END | SEQUENCE_END, _) => Err(Stop::Malformed { at: 0 }),
+        (_, Some(length)) if is_sequence(&head, encoding) => Ok(First::Sequence(whole(length)?)),
+        (_, Some(length)) => Ok(First::Value(whole(length)?)),
+        (_, None) => Ok(First::Open),
+    }
+}
+
+/// Where a first element ends whose end is marked.
+pub(super) fn open_end(bytes: &[u8], encoding: Encoding) -> Result<usize, Stop> {
+    let mut walk = Walk { bytes, visitor: &mut Nothing, done: false, depth: Depth::All };
+    let head = walk.head(0, bytes.len(), encoding)?;
+    walk.undefined(&head, bytes.len(), encoding, 0, Some(Level::Top))
 }
 
 /// How deep a walk looks into sequences of defined length.

@@ -350,6 +350,14 @@ impl Config {
                     "another name than the one before",
                 ));
             }
+            let host = destination.host.trim_start_matches('[').trim_end_matches(']');
+            if host.parse::<std::net::IpAddr>().is_ok_and(crate::addresses::is_link_local) {
+                return Err(ConfigError::value(
+                    "destination.host",
+                    &destination.host,
+                    "a server's address, which is never link-local,",
+                ));
+            }
             if destination.sends.is_empty() {
                 return Err(ConfigError::value(
                     "destination.sends",
@@ -385,7 +393,27 @@ impl Config {
         if self.limits.associations == 0 || self.limits.http_connections == 0 || self.limits.object_mib == 0 {
             return Err(ConfigError::value("limits", 0, "at least 1"));
         }
+        self.is_shared_whole()?;
         self.is_closed()
+    }
+
+    /// Films lie on the disk of the node that received them: nodes that share the work reach them through a bucket alone.
+    fn is_shared_whole(&self) -> Result<(), ConfigError> {
+        let is_shared = self.database.as_deref().is_some_and(|url| url.starts_with("postgres"));
+        if !is_shared || self.objects.is_some() {
+            return Ok(());
+        }
+        let results_leave = !self.destinations.is_empty();
+        let is_split = self.has(Role::Receive) != self.has(Role::Read)
+            || results_leave && self.has(Role::Read) != self.has(Role::Send)
+            || !self.has(Role::Receive) && self.has(Role::Pages);
+        if !is_split {
+            return Ok(());
+        }
+        Err(ConfigError::Unsafe {
+            what: "roles are split among nodes that share a database, and there is no place for films that all of them reach".into(),
+            hint: "set objects to a bucket (s3://…, or file:///FOLDER of a shared disk), or give this node the roles receive, read and send",
+        })
     }
 
     /// Nothing listens beyond this machine without what makes that safe.
@@ -465,6 +493,28 @@ mod tests {
     }
 
     #[test]
+    fn split_roles_want_a_place_for_films() {
+        let shared = "database = \"postgres://coxa@db/coxa\"\n";
+        for (text, is_right) in [
+            ("", true),
+            ("roles = [\"receive\", \"read\", \"send\"]", true),
+            ("roles = [\"receive\", \"pages\"]", false),
+            ("roles = [\"read\"]", false),
+            ("roles = [\"pages\"]", false),
+            ("roles = [\"receive\", \"pages\"]\nobjects = \"s3://films\"", true),
+        ] {
+            assert_eq!(of(&format!("{shared}{text}")).is_ok(), is_right, "{text}");
+        }
+        assert!(of("roles = [\"receive\", \"pages\"]").is_ok(), "alone it may wait for a reader");
+    }
+
+    #[test]
+    fn the_settings_of_a_container_are_safe_ones() {
+        let config = of(include_str!("../../../../deploy/container.toml")).unwrap();
+        assert!(config.dicom.ip().is_unspecified() && config.http.ip().is_loopback());
+    }
+
+    #[test]
     fn a_destination_gets_what_viewers_show_unless_it_says() {
         let config = of(
             "[[destination]]\nname = \"pacs\"\nae_title = \"ORTHANC\"\nhost = \"127.0.0.1\"\nport = 4242\n\
@@ -486,6 +536,7 @@ mod tests {
             ("[network]\nprecision = \"f64\"", "f32, bf16 or int8"),
             ("[network]\nthreshold = 2.0", "from 0 to 1"),
             ("[fhir]\npush = \"http://169.254.169.254/fhir\"", "link-local"),
+            ("[[destination]]\nname = \"a\"\nae_title = \"A\"\nhost = \"[fe80::1]\"\nport = 104", "link-local"),
             ("[fhir]\npush = \"ftp://host/fhir\"", "http:// or https://"),
             ("[people]\naddress = \"http://coxa.example\"", "https://HOST"),
             ("[people]\naddress = \"https://coxa.example/path\"", "https://HOST"),

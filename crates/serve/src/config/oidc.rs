@@ -147,5 +147,5 @@ pub(crate) fn may_be_called(url: &reqwest::Url) -> bool {
     let is_loopback = host.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
     let is_encrypted = url.scheme() == "https" || url.scheme() == "http" && is_loopback;
     let has_password = !url.username().is_empty() || url.password().is_some();
-    is_encrypted && !host.is_empty() && !has_password && !address.is_some_and(crate::push::is_link_local)
+    is_encrypted && !host.is_empty() && !has_password && !address.is_some_and(crate::addresses::is_link_local)
 }

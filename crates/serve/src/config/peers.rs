@@ -97,7 +97,7 @@ impl Fhir {
             return wrong("http:// or https://");
         }
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        if host.parse::<IpAddr>().is_ok_and(crate::push::is_link_local) {
+        if host.parse::<IpAddr>().is_ok_and(crate::addresses::is_link_local) {
             return wrong("a server's address: this one is link-local");
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! Work that waits in rows: it is leased to one worker at a time, tried again with a pause, and set aside for a person where that does
 //! not help.
 //!
-//! A lease ends by itself, so that what a killed process had in hand is done by another; whoever finishes late finds that the
-//! row is no longer his, and his transaction does nothing. A clock that was set back makes moments lie in the future: what is further
+//! A worker prolongs its lease while it works ([`Held`]). A lease that is not prolonged ends by itself, so that what a killed process had in
+//! hand is done by another; whoever finishes late finds that the row is no longer his, and his transaction does nothing. A row that was lost
+//! with its process [`LOST`] times may be what kills processes, and is set aside for a person. A clock that was set back makes moments lie in the future: what is further
 //! ahead than any pause or lease can be counts as due.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -14,6 +15,9 @@ use super::{Database, DbError, Dialect, now};
 
 /// How long a worker may be silent about what it has in hand.
 pub const LEASE: Duration = Duration::from_secs(120);
+/// How often a row may be in the hand of a process that ends before it is set aside: more often than chance has it where a machine loses its
+/// power again and again.
+pub const LOST: i64 = 6;
 /// The longest pause before the next try.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -26,6 +30,31 @@ pub struct Claim {
     pub(super) owner: String,
     /// Tries so far, this one included.
     pub attempts: i64,
+    /// How often a process ended with it in hand.
+    pub lost: i64,
+}
+
+impl Claim {
+    /// Why it is set aside rather than tried once more; `None` where it may be tried.
+    pub(super) fn is_fatal(&self) -> Option<String> {
+        (self.lost >= LOST).then(|| {
+            format!(
+                "{} times the program ended while it worked on this (out of memory, a crash, or stopped by force): look at its log, then \
+                 try again",
+                self.lost
+            )
+        })
+    }
+}
+
+/// Prolongs a lease until it is dropped.
+#[derive(Debug)]
+pub struct Held(tokio::task::JoinHandle<()>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What a job does.
@@ -99,19 +128,26 @@ impl Database {
     /// When the database fails.
     pub async fn claim_job(&self, kind: JobKind, node: &str) -> Result<Option<Job>, DbError> {
         let queue = Queue { table: "job", which: "kind = $5 AND (home = '' OR home = $6)", order: "run_at, id" };
-        let Some(claim) = self.claim(&queue, node, &[kind.as_str(), node]).await? else { return Ok(None) };
-        let row = sqlx::query("SELECT film_id FROM job WHERE id = $1").bind(claim.id).fetch_one(&self.write).await?;
-        Ok(Some(Job { film: row.try_get(0)?, claim }))
+        loop {
+            let Some(claim) = self.claim(&queue, node, &[kind.as_str(), node]).await? else { return Ok(None) };
+            let row =
+                sqlx::query("SELECT film_id FROM job WHERE id = $1").bind(claim.id).fetch_one(&self.write).await?;
+            let job = Job { film: row.try_get(0)?, claim };
+            let Some(why) = job.claim.is_fatal() else { return Ok(Some(job)) };
+            tracing::error!(job = job.claim.id, "a job is set aside: {why}");
+            self.fail_job(&job, &why, Outlook::Never).await?;
+        }
     }
 
     pub(super) async fn claim(&self, queue: &Queue, node: &str, texts: &[&str]) -> Result<Option<Claim>, DbError> {
         let skip = if self.dialect == Dialect::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
         let Queue { table, which, order } = queue;
         let sql = format!(
-            "UPDATE {table} SET state = 'leased', lease_owner = $1, lease_until = $2, attempts = attempts + 1 WHERE id = (\
+            "UPDATE {table} SET state = 'leased', lease_owner = $1, lease_until = $2, attempts = attempts + 1, \
+             lost = lost + CASE WHEN state = 'leased' THEN 1 ELSE 0 END WHERE id = (\
              SELECT id FROM {table} WHERE {which} AND (\
              (state = 'due' AND (run_at <= $3 OR run_at > $4)) OR (state = 'leased' AND (lease_until < $3 OR lease_until > $4))) \
-             ORDER BY {order} LIMIT 1 {skip}) RETURNING id, attempts"
+             ORDER BY {order} LIMIT 1 {skip}) RETURNING id, attempts, lost"
         );
         let (now, owner) = (now(), format!("{node}/{}", nonce()));
         let mut query = sqlx::query(AssertSqlSafe(sql))
@@ -123,7 +159,29 @@ impl Database {
             query = query.bind((*text).to_owned());
         }
         let Some(row) = query.fetch_optional(&self.write).await? else { return Ok(None) };
-        Ok(Some(Claim { table: queue.table, id: row.try_get(0)?, owner, attempts: row.try_get(1)? }))
+        Ok(Some(Claim {
+            table: queue.table,
+            id: row.try_get(0)?,
+            owner,
+            attempts: row.try_get(1)?,
+            lost: row.try_get(2)?,
+        }))
+    }
+
+    /// Prolongs a lease while a worker has the row in hand, however long a destination or a disk takes.
+    pub fn hold(&self, runtime: &tokio::runtime::Handle, claim: &Claim) -> Held {
+        let (db, claim) = (self.clone(), claim.clone());
+        Held(runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(LEASE / 3).await;
+                match db.prolong(&claim).await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    // The next time comes before the lease ends.
+                    Err(error) => tracing::warn!("a lease could not be prolonged: {error}"),
+                }
+            }
+        }))
     }
 
     /// Prolongs a lease; `false` where it has gone to another.
@@ -139,19 +197,20 @@ impl Database {
         Ok(query.execute(&self.write).await?.rows_affected() == 1)
     }
 
-    /// Frees what a node had leased, when it starts: the process that had it is no more.
+    /// Frees what a node had leased, when it starts: the process that had it is no more. What was lost before goes behind all that waits, so
+    /// that a film which kills the process holds up no other.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn reclaim(&self, node: &str) -> Result<(), DbError> {
         for table in ["job", "send", "commitment"] {
             let sql = format!(
-                "UPDATE {table} SET state = 'due', run_at = 0, lease_owner = '', lease_until = 0 \
-                 WHERE state = 'leased' AND SUBSTR(lease_owner, 1, $1) = $2"
+                "UPDATE {table} SET state = 'due', run_at = CASE WHEN lost > 0 THEN $3 ELSE 0 END, lost = lost + 1, lease_owner = '', \
+                 lease_until = 0 WHERE state = 'leased' AND SUBSTR(lease_owner, 1, $1) = $2"
             );
             let owner = format!("{node}/");
             let length = i32::try_from(owner.chars().count()).unwrap_or(i32::MAX);
-            sqlx::query(AssertSqlSafe(sql)).bind(length).bind(owner).execute(&self.write).await?;
+            sqlx::query(AssertSqlSafe(sql)).bind(length).bind(owner).bind(now()).execute(&self.write).await?;
         }
         Ok(())
     }
@@ -187,7 +246,7 @@ impl Database {
         let pause = outlook.pause(job.claim.attempts);
         let mut transaction = self.begin().await?;
         let changed = sqlx::query(
-            "UPDATE job SET state = $1, run_at = $2, error = $3, lease_owner = '', lease_until = 0 \
+            "UPDATE job SET state = $1, run_at = $2, error = $3, lost = 0, lease_owner = '', lease_until = 0 \
              WHERE id = $4 AND lease_owner = $5 AND state = 'leased'",
         )
         .bind(if pause.is_some() { "due" } else { "dead" })
@@ -218,12 +277,13 @@ impl Database {
         )
         .execute(&mut *transaction)
         .await?;
-        let jobs = sqlx::query("UPDATE job SET state = 'due', run_at = 0, attempts = 0 WHERE state = 'dead'")
+        let jobs = sqlx::query("UPDATE job SET state = 'due', run_at = 0, attempts = 0, lost = 0 WHERE state = 'dead'")
             .execute(&mut *transaction)
             .await?;
-        let sends = sqlx::query("UPDATE send SET state = 'due', run_at = 0, attempts = 0 WHERE state = 'dead'")
-            .execute(&mut *transaction)
-            .await?;
+        let sends =
+            sqlx::query("UPDATE send SET state = 'due', run_at = 0, attempts = 0, lost = 0 WHERE state = 'dead'")
+                .execute(&mut *transaction)
+                .await?;
         transaction.commit().await?;
         Ok(jobs.rows_affected() + sends.rows_affected())
     }

@@ -70,7 +70,7 @@ impl Database {
             Err(explained) => {
                 let pause = Outlook::AgainAlways.pause(claim.attempts).unwrap_or_default();
                 sqlx::query(
-                    "UPDATE commitment SET state = 'due', run_at = $1, explained = $2, lease_owner = '', lease_until = 0 \
+                    "UPDATE commitment SET state = 'due', run_at = $1, explained = $2, lost = 0, lease_owner = '', lease_until = 0 \
                      WHERE id = $3 AND lease_owner = $4 AND state = 'leased'",
                 )
                 .bind(now() + span(pause))

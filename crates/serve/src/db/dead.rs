@@ -84,9 +84,11 @@ impl Database {
     pub async fn revive_one(&self, kind: DeadKind, id: i64) -> Result<bool, DbError> {
         let mut transaction = self.begin().await?;
         let sql = match kind {
-            DeadKind::Job => "UPDATE job SET state = 'due', run_at = 0, attempts = 0 WHERE id = $1 AND state = 'dead'",
+            DeadKind::Job => {
+                "UPDATE job SET state = 'due', run_at = 0, attempts = 0, lost = 0 WHERE id = $1 AND state = 'dead'"
+            }
             DeadKind::Send => {
-                "UPDATE send SET state = 'due', run_at = 0, attempts = 0 WHERE id = $1 AND state = 'dead'"
+                "UPDATE send SET state = 'due', run_at = 0, attempts = 0, lost = 0 WHERE id = $1 AND state = 'dead'"
             }
         };
         let revived = sqlx::query(sql).bind(id).execute(&mut *transaction).await?.rows_affected() == 1;

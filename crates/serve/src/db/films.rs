@@ -16,6 +16,9 @@ pub struct NewFilm {
     pub series_uid: String,
     /// Of the file as it is kept.
     pub sha256: String,
+    /// Of its data set alone; empty where that is not known.
+    #[serde(default)]
+    pub data_sha256: String,
     pub bytes: u64,
     /// The node on whose disk it lies.
     pub home: String,
@@ -116,7 +119,7 @@ pub struct Film {
 }
 
 pub(super) const COLUMNS: &str = "id, kind, state, received_at, in_bucket, sop_instance_uid, sop_class_uid, transfer_syntax, study_uid, \
-     series_uid, sha256, bytes, home, source, patient_name, patient_id, patient_birth_date, patient_sex, accession_number, study_id, \
+     series_uid, sha256, data_sha256, bytes, home, source, patient_name, patient_id, patient_birth_date, patient_sex, accession_number, study_id, \
      study_date, study_time, study_description, referring_physician, modality, series_number, series_description, instance_number, \
      body_part, view_position, laterality, image_rows, image_columns, metadata";
 
@@ -184,58 +187,13 @@ impl Database {
         Ok(())
     }
 
-    /// Films that came before a moment and are done with, the oldest first: those that retention removes. Films of an open trial stay
-    /// until its rows are frozen, those of an open reader study until it is locked, those of an open labeling until it is closed.
+    /// What became of an object before it is kept: `None` where it is new, or new under its UID.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn done_before(&self, moment: i64, most: i64) -> Result<Vec<Film>, DbError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM instance AS film WHERE kind = 'film' AND received_at < $1 AND state IN ('read', 'not_read') AND NOT EXISTS (\
-             SELECT 1 FROM send JOIN instance AS result ON result.id = send.object_id \
-             WHERE result.film_id = film.id AND send.state IN ('due', 'leased')) AND NOT EXISTS (\
-             SELECT 1 FROM trial_film JOIN trial_patient ON trial_patient.id = trial_film.patient JOIN trial ON trial.id = trial_patient.trial_id \
-             WHERE trial_film.film_id = film.id AND trial.closed_at = 0) AND NOT EXISTS (\
-             SELECT 1 FROM study_film JOIN study ON study.id = study_film.study_id \
-             WHERE study_film.film_id = film.id AND study.locked_at = 0) AND NOT EXISTS (\
-             SELECT 1 FROM labeling_film JOIN labeling ON labeling.id = labeling_film.labeling_id \
-             WHERE labeling_film.film_id = film.id AND labeling.closed_at = 0) ORDER BY received_at LIMIT $2"
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(moment).bind(most).fetch_all(&self.read).await?;
-        rows.iter().map(of_row).collect()
-    }
-
-    /// Removes a film's row with all that belongs to it; the hashes of the files that no row names any more.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn remove_film(&self, id: i64) -> Result<Vec<String>, DbError> {
-        let mut transaction = self.begin().await?;
-        let rows = sqlx::query(
-            "SELECT sha256 FROM instance WHERE id = $1 OR film_id = $1 UNION SELECT sha256 FROM conflict WHERE film_id = $1",
-        )
-        .bind(id)
-        .fetch_all(&mut *transaction)
-        .await?;
-        let mut hashes: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        sqlx::query("DELETE FROM instance WHERE id = $1").bind(id).execute(&mut *transaction).await?;
-        let mut kept = Vec::new();
-        for hash in &hashes {
-            let row = sqlx::query(
-                "SELECT (SELECT COUNT(*) FROM instance WHERE sha256 = $1) \
-                 + (SELECT COUNT(*) FROM conflict WHERE sha256 = $1) \
-                 + (SELECT COUNT(*) FROM labeling_film WHERE sha256 = $1 AND film_id = 0)",
-            )
-            .bind(hash.clone())
-            .fetch_one(&mut *transaction)
-            .await?;
-            if row.try_get::<i64, _>(0)? > 0 {
-                kept.push(hash.clone());
-            }
-        }
-        transaction.commit().await?;
-        hashes.retain(|hash| !kept.contains(hash));
-        Ok(hashes)
+    pub async fn known(&self, film: &NewFilm) -> Result<Option<Stored>, DbError> {
+        let mut connection = self.read.acquire().await?;
+        known(&mut connection, film).await
     }
 
     /// Objects that came with another's UID: the UID's row, hash, moment and source, the latest first.
@@ -262,9 +220,9 @@ pub(super) async fn insert(
         "INSERT INTO instance (kind, film_id, sop_instance_uid, sop_class_uid, transfer_syntax, study_uid, series_uid, sha256, bytes, home, \
          received_at, source, state, patient_name, patient_id, patient_birth_date, patient_sex, accession_number, study_id, study_date, \
          study_time, study_description, referring_physician, modality, series_number, series_description, instance_number, body_part, \
-         view_position, laterality, image_rows, image_columns, metadata) \
+         view_position, laterality, image_rows, image_columns, metadata, data_sha256) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, \
-         $27, $28, $29, $30, $31, $32, $33) ON CONFLICT (sop_instance_uid) DO NOTHING RETURNING id",
+         $27, $28, $29, $30, $31, $32, $33, $34) ON CONFLICT (sop_instance_uid) DO NOTHING RETURNING id",
     )
     .bind(kind.to_owned())
     .bind(of)
@@ -299,6 +257,7 @@ pub(super) async fn insert(
     .bind(film.rows)
     .bind(film.columns)
     .bind(film.metadata.clone())
+    .bind(film.data_sha256.clone())
     .fetch_optional(connection)
     .await?;
     row.map(|row| row.try_get(0)).transpose().map_err(DbError::from)
@@ -320,17 +279,16 @@ pub(super) async fn enqueue(connection: &mut AnyConnection, kind: JobKind, id: i
 
 /// An object whose UID is taken: the same one again, or another that is kept apart.
 async fn held_apart(connection: &mut AnyConnection, film: &NewFilm) -> Result<Stored, DbError> {
-    let row = sqlx::query("SELECT id, sha256, kind FROM instance WHERE sop_instance_uid = $1")
+    if let Some(stored) = known(connection, film).await? {
+        return Ok(stored);
+    }
+    let row = sqlx::query("SELECT id FROM instance WHERE sop_instance_uid = $1")
         .bind(film.sop_instance_uid.clone())
         .fetch_one(&mut *connection)
         .await?;
-    let (id, sha256): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-    // A result of ours that a PACS sends back may have been changed on the way; it is no film.
-    if sha256 == film.sha256 || row.try_get::<String, _>(2)? != "film" {
-        return Ok(Stored::Same(id));
-    }
+    let id: i64 = row.try_get(0)?;
     sqlx::query(
-        "INSERT INTO conflict (film_id, sha256, bytes, received_at, source) VALUES ($1, $2, $3, $4, $5) \
+        "INSERT INTO conflict (film_id, sha256, bytes, received_at, source, data_sha256, home) VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (film_id, sha256) DO NOTHING",
     )
     .bind(id)
@@ -338,9 +296,38 @@ async fn held_apart(connection: &mut AnyConnection, film: &NewFilm) -> Result<St
     .bind(film.bytes as i64)
     .bind(now())
     .bind(film.source.clone())
+    .bind(film.data_sha256.clone())
+    .bind(film.home.clone())
     .execute(connection)
     .await?;
     Ok(Stored::Conflict(id))
+}
+
+/// An object that is here already, with the UID's film or apart from it: what counts is the data set, as the file meta information before
+/// it names the way that it came.
+async fn known(connection: &mut AnyConnection, film: &NewFilm) -> Result<Option<Stored>, DbError> {
+    let row = sqlx::query("SELECT id, kind, sha256, data_sha256 FROM instance WHERE sop_instance_uid = $1")
+        .bind(film.sop_instance_uid.clone())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let is_same = |row: &AnyRow| -> Result<bool, DbError> {
+        let (sha256, data): (String, String) = (row.try_get("sha256")?, row.try_get("data_sha256")?);
+        let is_file = !film.sha256.is_empty() && sha256 == film.sha256;
+        Ok(is_file || !film.data_sha256.is_empty() && data == film.data_sha256)
+    };
+    let id: i64 = row.try_get("id")?;
+    // A result of ours that a PACS sends back may have been changed on the way; it is no film.
+    if is_same(&row)? || row.try_get::<String, _>("kind")? != "film" {
+        return Ok(Some(Stored::Same(id)));
+    }
+    let apart = sqlx::query("SELECT sha256, data_sha256 FROM conflict WHERE film_id = $1").bind(id);
+    for row in apart.fetch_all(connection).await? {
+        if is_same(&row)? {
+            return Ok(Some(Stored::Conflict(id)));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn of_row(row: &AnyRow) -> Result<Film, DbError> {
@@ -358,6 +345,7 @@ pub(super) fn of_row(row: &AnyRow) -> Result<Film, DbError> {
             study_uid: text("study_uid")?,
             series_uid: text("series_uid")?,
             sha256: text("sha256")?,
+            data_sha256: text("data_sha256")?,
             bytes: row.try_get::<i64, _>("bytes")? as u64,
             home: text("home")?,
             source: text("source")?,

@@ -1,6 +1,8 @@
 //! The schema, as the steps that lead to it. A step that was released is never changed; a new one is added.
 
-use sqlx::{AssertSqlSafe, Row as _};
+use std::path::Path;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 
 use super::{Database, DbError, Dialect};
 
@@ -19,6 +21,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/010.sql"),
     include_str!("schema/011.sql"),
     include_str!("schema/012.sql"),
+    include_str!("schema/013.sql"),
 ];
 
 const SQLITE_APPEND_ONLY: &str = "\
@@ -33,6 +36,30 @@ const POSTGRES_APPEND_ONLY: &str = "\
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310593858)";
 
 impl Database {
+    /// Sees whether a database answers and what its schema is, and changes nothing of it: it may be in use, by an earlier version too.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or is a later program's.
+    pub async fn look(url: &str) -> Result<SchemaFound, DbError> {
+        sqlx::any::install_default_drivers();
+        let url = match Dialect::of(url)? {
+            Dialect::Sqlite => {
+                let place = url.split('?').next().unwrap_or_default();
+                let file = place.trim_start_matches("sqlite:").trim_start_matches("//");
+                let file = file.replace("%23", "#").replace("%3f", "?").replace("%25", "%");
+                if !Path::new(&file).exists() {
+                    return Ok(SchemaFound::None);
+                }
+                format!("{place}?mode=ro")
+            }
+            Dialect::Postgres => url.to_owned(),
+        };
+        let mut connection = AnyConnection::connect(&url).await?;
+        let found = schema_found(&mut connection).await;
+        connection.close().await?;
+        found
+    }
+
     pub(super) async fn migrate(&self) -> Result<(), DbError> {
         let mut transaction = self.begin().await?;
         if self.dialect == Dialect::Postgres {
@@ -56,6 +83,38 @@ impl Database {
         transaction.commit().await?;
         Ok(())
     }
+}
+
+/// How far a database's schema has come, seen without changing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaFound {
+    /// There is none yet: the next start makes it.
+    None,
+    /// It is of an earlier version: the next start brings it up to date.
+    Earlier,
+    /// It is what this program works with.
+    Current,
+}
+
+/// How far a schema has come, over a connection that only reads.
+async fn schema_found(connection: &mut AnyConnection) -> Result<SchemaFound, DbError> {
+    let row = match sqlx::query("SELECT COALESCE(MAX(step), 0) FROM schema_step").fetch_one(connection).await {
+        Ok(row) => row,
+        // The database answers, and has no such table.
+        Err(sqlx::Error::Database(error)) if is_missing_table(&*error) => return Ok(SchemaFound::None),
+        Err(error) => return Err(error.into()),
+    };
+    let (found, known) = (row.try_get::<i64, _>(0)?, STEPS.len() as i64);
+    match found.cmp(&known) {
+        std::cmp::Ordering::Greater => Err(DbError::Newer { found, known }),
+        std::cmp::Ordering::Equal => Ok(SchemaFound::Current),
+        std::cmp::Ordering::Less => Ok(SchemaFound::Earlier),
+    }
+}
+
+/// PostgreSQL's code of an undefined table; SQLite has words alone.
+fn is_missing_table(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code == "42P01") || error.message().contains("no such table")
 }
 
 /// A step in the words of a database.

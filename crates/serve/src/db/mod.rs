@@ -21,6 +21,7 @@ mod people;
 mod publish;
 mod refusals;
 mod results;
+mod retention;
 mod reviews;
 mod search;
 mod sessions;
@@ -40,11 +41,12 @@ use sqlx::{AnyPool, Row as _};
 
 pub use allowed::AllowedPeer;
 pub use audit::{AuditQuery, AuditRow};
-pub use claims::{Claim, Job, JobKind, LEASE, Outlook};
+pub use claims::{Claim, Held, Job, JobKind, LEASE, LOST, Outlook};
 pub use commitments::Commitment;
 pub use dead::{Dead, DeadKind};
 pub use films::{Film, FilmState, NewFilm, Stored};
 pub use labelings::{Labeling, LabelingFilm, LabelingReviewer, NewItem, NewLabeling, StoredDecision};
+pub use migrations::SchemaFound;
 pub use monitor::{Baseline, Calibration, Labeled, NewCalibration, Use, Watched};
 pub use objects::{Destined, NewObject, ObjectKind, Send, SendState};
 pub use oidc::{Flow, NewFlow, NewLinked};
@@ -52,6 +54,7 @@ pub use people::{Account, Changed, NewPerson};
 pub use publish::Outcome;
 pub use refusals::SeenRefusal;
 pub use results::{Reading, Sent};
+pub use retention::Leftover;
 pub use reviews::{NewReview, Review, Verdict};
 pub use search::{Contents, FilmQuery, Level};
 pub use sessions::{NewSession, SEEN, SeenSession, Session};
@@ -99,6 +102,18 @@ pub enum Dialect {
     Postgres,
 }
 
+impl Dialect {
+    fn of(url: &str) -> Result<Self, DbError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" | "postgresql" if cfg!(feature = "postgres") => Ok(Self::Postgres),
+            "postgres" | "postgresql" => Err(DbError::NoPostgres),
+            _ => Err(DbError::Kind(scheme.to_owned())),
+        }
+    }
+}
+
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -114,13 +129,7 @@ impl Database {
     /// When it cannot be reached, or is a later program's.
     pub async fn open(url: &str) -> Result<Self, DbError> {
         sqlx::any::install_default_drivers();
-        let scheme = url.split(':').next().unwrap_or_default();
-        let dialect = match scheme {
-            "sqlite" => Dialect::Sqlite,
-            "postgres" | "postgresql" if cfg!(feature = "postgres") => Dialect::Postgres,
-            "postgres" | "postgresql" => return Err(DbError::NoPostgres),
-            _ => return Err(DbError::Kind(scheme.to_owned())),
-        };
+        let dialect = Dialect::of(url)?;
         let options = AnyConnectOptions::from_str(url)?;
         let pool = |most: u32| {
             AnyPoolOptions::new().max_connections(most).acquire_timeout(BUSY).after_connect(move |connection, _| {

@@ -100,11 +100,17 @@ impl Database {
     pub async fn claim_send(&self, destination: &str, node: &str) -> Result<Option<Send>, DbError> {
         let which = "destination = $5 AND object_id IN (SELECT id FROM instance WHERE home = $6 OR in_bucket = 1)";
         let queue = Queue { table: "send", which, order: "priority DESC, run_at, id" };
-        let Some(claim) = self.claim(&queue, node, &[destination, node]).await? else { return Ok(None) };
-        let row = sqlx::query("SELECT object_id FROM send WHERE id = $1").bind(claim.id).fetch_one(&self.write).await?;
-        // A row that retention has just removed is not there to be sent.
-        let Some(object) = self.film(row.try_get(0)?).await? else { return Ok(None) };
-        Ok(Some(Send { claim, object }))
+        loop {
+            let Some(claim) = self.claim(&queue, node, &[destination, node]).await? else { return Ok(None) };
+            let row =
+                sqlx::query("SELECT object_id FROM send WHERE id = $1").bind(claim.id).fetch_one(&self.write).await?;
+            // A row that retention has just removed is not there to be sent.
+            let Some(object) = self.film(row.try_get(0)?).await? else { return Ok(None) };
+            let send = Send { claim, object };
+            let Some(why) = send.claim.is_fatal() else { return Ok(Some(send)) };
+            tracing::error!(%destination, "an object is set aside: {why}");
+            self.finish_send(&send, SendState::Failed(Outlook::Never), -1, &why).await?;
+        }
     }
 
     /// Ends a try to send; `true` where there is no further one.
@@ -130,7 +136,7 @@ impl Database {
             SendState::Failed(outlook) => {
                 let pause = outlook.pause(send.claim.attempts);
                 sqlx::query(
-                    "UPDATE send SET state = $1, run_at = $2, lease_owner = '', lease_until = 0 \
+                    "UPDATE send SET state = $1, run_at = $2, lost = 0, lease_owner = '', lease_until = 0 \
                      WHERE id = $3 AND lease_owner = $4 AND state = 'leased'",
                 )
                 .bind(if pause.is_some() { "due" } else { "dead" })

@@ -1,7 +1,7 @@
 //! Associations that were refused: the same peer's for the same reason are one row that counts.
 
 use coxa_dimse::Refusal;
-use sqlx::Row as _;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Database, DbError, micros};
 
@@ -37,14 +37,10 @@ pub struct SeenRefusal {
     pub times: i64,
 }
 
-impl Database {
-    /// Notes a refusal.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn note_refusal(&self, refusal: &Refusal) -> Result<(), DbError> {
+impl From<&Refusal> for SeenRefusal {
+    fn from(refusal: &Refusal) -> Self {
         let at = micros(refusal.at);
-        self.note(&SeenRefusal {
+        Self {
             id: 0,
             calling: refusal.calling.clone(),
             called: refusal.called.clone(),
@@ -57,40 +53,24 @@ impl Database {
             first_at: at,
             last_at: at,
             times: 1,
-        })
-        .await
+        }
     }
+}
 
-    /// Notes something that was refused: an association, or a request on one.
+impl Database {
+    /// Notes what was refused: associations, and requests on them.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn note(&self, refused: &SeenRefusal) -> Result<(), DbError> {
-        sqlx::query(
-            "INSERT INTO refusal (calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times, \
-             is_allowable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 1, $9) \
-             ON CONFLICT (calling, called, address, reason) DO UPDATE SET last_at = excluded.last_at, times = refusal.times + 1, \
-             asked = excluded.asked, remedy = excluded.remedy, implementation = excluded.implementation, \
-             is_allowable = excluded.is_allowable",
-        )
-        .bind(refused.calling.clone())
-        .bind(refused.called.clone())
-        .bind(refused.address.clone())
-        .bind(refused.reason.clone())
-        .bind(refused.asked.clone())
-        .bind(refused.implementation.clone())
-        .bind(refused.remedy.clone())
-        .bind(refused.last_at)
-        .bind(i64::from(refused.is_allowable))
-        .execute(&self.write)
-        .await?;
-        sqlx::query(
-            "DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY last_at DESC LIMIT 100 OFFSET $1)",
-        )
-        .bind(MOST)
-        .execute(&self.write)
-        .await?;
-        Ok(())
+    /// When the database fails; nothing of it is noted then.
+    pub async fn note_refusals(&self, refused: &[SeenRefusal]) -> Result<(), DbError> {
+        let mut transaction = self.begin().await?;
+        for one in refused {
+            note(&mut transaction, one).await?;
+        }
+        let surplus =
+            "DELETE FROM refusal WHERE id IN (SELECT id FROM refusal ORDER BY last_at DESC LIMIT $1 OFFSET $2)";
+        sqlx::query(surplus).bind(100 + refused.len() as i64).bind(MOST).execute(&mut *transaction).await?;
+        transaction.commit().await
     }
 
     /// Refusals, the latest first.
@@ -123,4 +103,28 @@ impl Database {
         };
         rows.iter().map(seen).collect()
     }
+}
+
+async fn note(connection: &mut AnyConnection, refused: &SeenRefusal) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO refusal (calling, called, address, reason, asked, implementation, remedy, first_at, last_at, times, \
+         is_allowable) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT (calling, called, address, reason) DO UPDATE SET last_at = excluded.last_at, \
+         times = refusal.times + excluded.times, asked = excluded.asked, remedy = excluded.remedy, \
+         implementation = excluded.implementation, is_allowable = excluded.is_allowable",
+    )
+    .bind(refused.calling.clone())
+    .bind(refused.called.clone())
+    .bind(refused.address.clone())
+    .bind(refused.reason.clone())
+    .bind(refused.asked.clone())
+    .bind(refused.implementation.clone())
+    .bind(refused.remedy.clone())
+    .bind(refused.first_at)
+    .bind(refused.last_at)
+    .bind(refused.times)
+    .bind(i64::from(refused.is_allowable))
+    .execute(connection)
+    .await?;
+    Ok(())
 }

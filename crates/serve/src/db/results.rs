@@ -1,6 +1,6 @@
 //! Results of films: written in one transaction with their objects and the rows of the sending queue.
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::claims::finish;
 use super::publish::{Outcome, publish};
@@ -117,6 +117,28 @@ impl Database {
         Ok(self.readings(0, film - 1, 1).await?.into_iter().find(|reading| reading.film == film))
     }
 
+    /// The films with a report that was made at a moment or after it, of a study where one is named: those after a row, in the order of
+    /// their rows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reports(&self, since: i64, study: Option<&str>, after: i64, most: i64) -> Result<Vec<i64>, DbError> {
+        let sql = format!("SELECT film.id {REPORTS} AND film.id > $3 ORDER BY film.id LIMIT $4");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(since).bind(study.unwrap_or_default().to_owned());
+        let rows = query.bind(after).bind(most).fetch_all(&self.read).await?;
+        rows.iter().map(|row| row.try_get(0).map_err(DbError::from)).collect()
+    }
+
+    /// How many films [`Database::reports`] has in all.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_reports(&self, since: i64, study: Option<&str>) -> Result<i64, DbError> {
+        let sql = format!("SELECT COUNT(*) {REPORTS}");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(since).bind(study.unwrap_or_default().to_owned());
+        Ok(query.fetch_one(&self.read).await?.try_get(0)?)
+    }
+
     async fn sent(&self, film: i64) -> Result<Vec<Sent>, DbError> {
         let rows = sqlx::query(
             "SELECT send.destination, instance.kind, send.state, send.status, send.explained FROM send \
@@ -137,6 +159,10 @@ impl Database {
         rows.iter().map(sent).collect()
     }
 }
+
+/// Without a study, `$2` is empty.
+const REPORTS: &str = "FROM reading JOIN instance AS film ON film.id = reading.film_id WHERE reading.read_at >= $1 AND reading.read_at > 0 \
+     AND ($2 = '' OR film.study_uid = $2)";
 
 const READINGS: &str = "SELECT film.id, film.sop_instance_uid, film.state, film.received_at, COALESCE(job.error, '') AS error, \
      COALESCE(reading.read_at, 0) AS read_at, COALESCE(reading.model, '') AS model, COALESCE(reading.prediction, '') AS prediction, \

@@ -17,7 +17,7 @@ use super::error::HttpError;
 use crate::db::{Film, Reading};
 
 const SNOMED: &str = "http://snomed.info/sct";
-/// Reports of one search's answer.
+/// The most reports of a page.
 const PAGE: i64 = 200;
 
 /// `GET /fhir/metadata`.
@@ -41,6 +41,11 @@ pub(super) struct Asked {
     study: Option<String>,
     #[serde(rename = "_lastUpdated")]
     last_updated: Option<String>,
+    #[serde(rename = "_count")]
+    count: Option<i64>,
+    /// The last report of the page before: only links have it.
+    #[serde(rename = "_after")]
+    after: Option<i64>,
 }
 
 /// `GET /fhir/DiagnosticReport?study=urn:oid:…` or `?_lastUpdated=ge…`.
@@ -52,23 +57,54 @@ pub(super) async fn search(State(app): Shared, Query(asked): Query<Asked>) -> Re
             .map(jiff::Timestamp::as_microsecond)
             .map_err(|_| HttpError::bad("_lastUpdated wants ge and a moment: ge2026-01-31T12:00:00Z"))?,
     };
+    let (study, page) = (asked.study.as_deref().map(|study| study.trim_start_matches("urn:oid:")), asked.page());
+    let total = app.db.count_reports(since, study).await?;
+    // One more than the page has says whether another one follows.
+    let mut films =
+        if page == 0 { Vec::new() } else { app.db.reports(since, study, asked.after.unwrap_or(0), page + 1).await? };
+    let has_more = films.len() as i64 > page;
+    films.truncate(usize::try_from(page).unwrap_or_default());
     let mut entries = Vec::new();
-    let (mut after, study) = (0, asked.study.as_deref().map(|study| study.trim_start_matches("urn:oid:").to_owned()));
-    loop {
-        let readings = app.db.readings(since, after, PAGE).await?;
-        let Some(last) = readings.last() else { break };
-        after = last.film;
-        for reading in readings.iter().filter(|reading| reading.read_at > 0) {
-            let Some(film) = app.db.film(reading.film).await? else { continue };
-            if study.as_ref().is_none_or(|study| *study == film.attributes.study_uid) {
-                entries.push(json!({ "fullUrl": format!("urn:coxa:DiagnosticReport/{}", film.id), "resource": report_of(&film, reading) }));
-            }
-        }
-        if entries.len() as i64 >= PAGE {
-            break;
+    for id in &films {
+        // One that retention has just removed is in no answer.
+        let (Some(film), Some(reading)) = (app.db.film(*id).await?, app.db.reading_of(*id).await?) else { continue };
+        let full = format!("urn:coxa:DiagnosticReport/{id}");
+        let resource = report_of(&film, &reading);
+        entries.push(json!({ "fullUrl": full, "resource": resource, "search": { "mode": "match" } }));
+    }
+    let mut links = vec![json!({ "relation": "self", "url": asked.place(asked.after) })];
+    if let (true, Some(last)) = (has_more, films.last()) {
+        links.push(json!({ "relation": "next", "url": asked.place(Some(*last)) }));
+    }
+    let mut bundle = json!({ "resourceType": "Bundle", "type": "searchset", "total": total, "link": links });
+    // FHIR has no empty lists.
+    if !entries.is_empty() {
+        bundle["entry"] = json!(entries);
+    }
+    Ok(fhir(&bundle))
+}
+
+impl Asked {
+    /// How many reports a page has.
+    fn page(&self) -> i64 {
+        self.count.unwrap_or(PAGE).clamp(0, PAGE)
+    }
+
+    /// The address of a page of the same search, relative to this server's root.
+    fn place(&self, after: Option<i64>) -> String {
+        let given = [
+            ("study", self.study.clone()),
+            ("_lastUpdated", self.last_updated.clone()),
+            ("_count", self.count.map(|count| count.to_string())),
+            ("_after", after.map(|after| after.to_string())),
+        ];
+        let path = "/fhir/DiagnosticReport";
+        let given: Vec<_> = given.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect();
+        match reqwest::Url::parse_with_params(&format!("http://node{path}"), given) {
+            Ok(url) => url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")),
+            Err(_) => path.to_owned(),
         }
     }
-    Ok(fhir(&json!({ "resourceType": "Bundle", "type": "searchset", "total": entries.len(), "entry": entries })))
 }
 
 /// `GET /fhir/DiagnosticReport/{id}`.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::app::{App, Shared};
 use super::error::HttpError;
 use crate::db::{Film, Stored};
-use crate::receive::IntakeError;
+use crate::receive::{Announced, IntakeError};
 
 /// The most objects of one request.
 const MOST: usize = 1000;
@@ -76,16 +76,17 @@ async fn take(
 
 impl Answer {
     async fn note(&mut self, app: &App, mut part: multer::Field<'_>, study: Option<&str>) -> Result<(), HttpError> {
+        let announced = Announced { study: study.map(str::to_owned), ..Announced::default() };
         let result = async {
             let mut incoming = app.intake.begin().await?;
             loop {
                 match part.chunk().await {
-                    Ok(Some(piece)) => incoming.write(&piece).await?,
+                    Ok(Some(piece)) => app.intake.write(&mut incoming, &piece).await?,
                     Ok(None) => break,
                     Err(error) => return Ok(Err(broken(&error))),
                 }
             }
-            Ok(Ok(app.intake.finish(incoming, None, "stow").await?))
+            Ok(Ok(app.intake.finish(incoming, announced, "stow").await?))
         };
         let stored: Stored = match result.await {
             Ok(Ok(stored)) => stored,
@@ -96,9 +97,8 @@ impl Answer {
             }
         };
         let Some(film) = app.db.film(stored.id()).await? else { return Ok(()) };
-        match (stored, study) {
-            (Stored::Conflict(_), _) => self.fail(Some(&film), 0x0111),
-            (_, Some(study)) if film.attributes.study_uid != study => self.fail(Some(&film), 0xA900),
+        match stored {
+            Stored::Conflict(_) => self.fail(Some(&film), 0x0111),
             _ => self.stored.push(Value::Object(reference(&film))),
         }
         Ok(())
@@ -107,7 +107,12 @@ impl Answer {
     fn refuse(&mut self, error: &IntakeError) {
         tracing::warn!("not stored: {error}");
         self.is_full |= error.is_passing();
-        self.fail(None, if error.is_passing() { 0xA700 } else { 0xC000 });
+        let reason = match error {
+            error if error.is_passing() => 0xA700,
+            IntakeError::Mismatch(_) => 0xA900,
+            _ => 0xC000,
+        };
+        self.fail(None, reason);
     }
 
     fn fail(&mut self, film: Option<&Film>, reason: u16) {

@@ -145,6 +145,33 @@ mod tests {
                 "127.0.0.1:1",
             ),
             ("C000H (cannot understand the object)", "C000H"),
+            (
+                "3 times the program ended while it worked on this (out of memory, a crash, or stopped by force): look at its log, then try again",
+                "3",
+            ),
+            ("MODALITY asked for no SOP class that is taken here", "MODALITY"),
+            ("MODALITY offered no transfer syntax that is taken here", "MODALITY"),
+            ("a peer showed no certificate", ""),
+            ("a peer showed a certificate that cannot be trusted here", ""),
+            ("a peer did not begin with TLS", ""),
+            ("a peer declined this node's certificate or TLS", ""),
+            ("TLS failed: peer is incompatible", "peer is incompatible"),
+            ("an object was not stored: the data set cannot be parsed", "the data set cannot be parsed"),
+            ("send films (CR, DX) and what the conformance statement lists: other SOP classes are not taken here", ""),
+            (
+                "switch Explicit VR Little Endian or another transfer syntax of the conformance statement on at the peer",
+                "",
+            ),
+            (
+                "add the authority of the peer's certificate to the file of [tls] authorities, or renew the certificate at the peer",
+                "",
+            ),
+            (
+                "give the peer the authority of this node's certificate, and check that both know a common TLS version",
+                "",
+            ),
+            ("announce the object with its own UIDs at the peer", ""),
+            ("look at the object at the peer, and send it again from its source", ""),
             ("C-ECHO was answered with 0122H (the SOP class is not supported)", "0122H"),
             (
                 "did you mean COXA? Set the called AE title to COXA at the peer, or this node's to KOXA by `--ae-title KOXA`",

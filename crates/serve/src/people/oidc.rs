@@ -166,7 +166,7 @@ impl Provider {
         let http = match &known.http {
             Some(http) => http.clone(),
             None => {
-                let made = push::client().map_err(|error| Failure::Provider(error.to_string()))?;
+                let made = push::client().map_err(Failure::Provider)?;
                 known.http.insert(made).clone()
             }
         };

@@ -70,8 +70,17 @@ impl Vault {
         if configured.is_none() {
             write_secret(&file, format!("{}\n", crate::secret()).as_bytes()).map_err(failed)?;
         }
-        let text = std::fs::read_to_string(&file).map_err(failed)?;
-        Self::of(text.trim(), &file)
+        Self::read(&file)
+    }
+
+    /// The key in a file that is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds no such key.
+    pub(crate) fn read(file: &Path) -> Result<Self, VaultError> {
+        let failed = |source| VaultError::File { file: file.to_owned(), source };
+        let text = std::fs::read_to_string(file).map_err(failed)?;
+        Self::of(text.trim(), file)
             .ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidData, "64 hexadecimal digits are needed")))
     }
 

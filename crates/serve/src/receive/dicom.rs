@@ -10,6 +10,7 @@ use coxa_dimse::{
     Data, Deadlines, DimseError, Handler, Limits, Offer, Peer, Permission, Policy, Refusal, Status, StoreRequest,
 };
 
+use super::refusals::Refusals;
 use super::{Announced, Intake, IntakeError};
 use crate::config::Config;
 use crate::db::{Database, SeenRefusal};
@@ -43,6 +44,8 @@ const SYNTAXES: &[(&str, &str)] = &[
     ("1.2.840.10008.1.2", "Implicit VR Little Endian"),
     ("1.2.840.10008.1.2.2", "Explicit VR Big Endian"),
     ("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian"),
+    ("1.2.840.10008.1.2.1.98", "Encapsulated Uncompressed Explicit VR Little Endian"),
+    ("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression"),
     ("1.2.840.10008.1.2.4.90", "JPEG 2000, lossless only"),
     ("1.2.840.10008.1.2.4.201", "HTJ2K, lossless only"),
     ("1.2.840.10008.1.2.4.202", "HTJ2K, lossless RPCL"),
@@ -108,43 +111,40 @@ pub struct Receiver {
     intake: Intake,
     db: Database,
     asked: Arc<tokio::sync::Notify>,
-    runtime: tokio::runtime::Handle,
+    refusals: Arc<Refusals>,
     metrics: Arc<crate::metrics::Metrics>,
 }
 
 impl Receiver {
-    /// A receiver that stores by an intake; `asked` is woken when storage commitment was asked for.
+    /// A receiver that stores by an intake; `asked` is woken when storage commitment was asked for, and `refusals` gets what is refused.
     pub fn new(
         config: Config,
         intake: Intake,
         db: Database,
         asked: Arc<tokio::sync::Notify>,
+        refusals: Arc<Refusals>,
         metrics: Arc<crate::metrics::Metrics>,
     ) -> Self {
-        Self { config, intake, db, asked, runtime: tokio::runtime::Handle::current(), metrics }
+        Self { config, intake, db, asked, refusals, metrics }
     }
 
-    /// A peer that cannot be answered is refused at once, and an administrator sees why.
-    async fn refuse_commitment(&self, peer: &Peer, remedy: String) -> Status {
+    /// Keeps a request that was refused on an association that was not.
+    fn refuse(&self, peer: &Peer, reason: String, asked: &str, remedy: String) {
         let at = crate::db::now();
-        let refused = SeenRefusal {
+        self.refusals.add(SeenRefusal {
             id: 0,
             calling: peer.ae_title.clone(),
             called: peer.called.clone(),
-            address: peer.address.ip().to_string(),
-            reason: format!("{} asked for storage commitment, but where to answer is not known", peer.ae_title),
-            asked: STORAGE_COMMITMENT.to_owned(),
+            address: peer.address.ip().to_canonical().to_string(),
+            reason,
+            asked: asked.to_owned(),
             implementation: format!("{} {}", peer.implementation.0, peer.implementation.1),
             remedy,
             is_allowable: false,
             first_at: at,
             last_at: at,
             times: 1,
-        };
-        if let Err(error) = self.db.note(&refused).await {
-            tracing::error!("a refusal could not be noted: {error}");
-        }
-        Status::NOT_AUTHORIZED
+        });
     }
 
     async fn take(
@@ -161,14 +161,19 @@ impl Receiver {
         if let Err(error) = incoming.write(&preamble).await {
             return Ok(Err(error.into()));
         }
+        incoming.begin_data();
         while let Some(piece) = data.next().await? {
-            if let Err(error) = incoming.write(&piece).await {
-                return Ok(Err(error.into()));
+            if let Err(error) = self.intake.write(&mut incoming, &piece).await {
+                return Ok(Err(error));
             }
         }
-        let announced = Announced { sop_class: request.sop_class.clone(), sop_instance: request.sop_instance.clone() };
+        let announced = Announced {
+            sop_class: Some(request.sop_class.clone()),
+            sop_instance: Some(request.sop_instance.clone()),
+            study: None,
+        };
         let source = format!("{}@{}", peer.ae_title, peer.address.ip());
-        Ok(self.intake.finish(incoming, Some(announced), &source).await.map(drop))
+        Ok(self.intake.finish(incoming, announced, &source).await.map(drop))
     }
 }
 
@@ -179,6 +184,14 @@ impl Handler for Receiver {
             Err(error) => {
                 tracing::warn!(peer = %peer.ae_title, instance = %Redacted(request.sop_instance.as_str()), "not stored: {error}");
                 self.metrics.not_stored.inc();
+                if !error.is_passing() {
+                    let remedy = match error {
+                        IntakeError::Mismatch(_) => "announce the object with its own UIDs at the peer",
+                        _ => "look at the object at the peer, and send it again from its source",
+                    };
+                    let reason = format!("an object was not stored: {error}");
+                    self.refuse(peer, reason, request.sop_class.as_str(), remedy.to_owned());
+                }
                 // What is left of the data set is read by the association before the answer.
                 Ok(status_of(&error))
             }
@@ -191,7 +204,10 @@ impl Handler for Receiver {
             Err(invalid) => return invalid.status,
         };
         if let Err(remedy) = crate::commit::answerable(&self.config, &peer.ae_title) {
-            return self.refuse_commitment(peer, remedy).await;
+            // At once, as no answer could reach it later.
+            let reason = format!("{} asked for storage commitment, but where to answer is not known", peer.ae_title);
+            self.refuse(peer, reason, STORAGE_COMMITMENT, remedy);
+            return Status::NOT_AUTHORIZED;
         }
         let references: Vec<_> = request
             .references
@@ -213,12 +229,7 @@ impl Handler for Receiver {
     fn refused(&self, refusal: Refusal) {
         self.metrics.refused.inc();
         tracing::warn!(address = %refusal.address, "association refused: {refusal}; {}", refusal.remedy());
-        let db = self.db.clone();
-        self.runtime.spawn(async move {
-            if let Err(error) = db.note_refusal(&refusal).await {
-                tracing::error!("a refusal could not be noted: {error}");
-            }
-        });
+        self.refusals.add((&refusal).into());
     }
 
     fn ended(&self, peer: SocketAddr, error: DimseError) {

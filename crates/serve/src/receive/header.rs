@@ -1,9 +1,9 @@
 //! An object's header as the database keeps it: the attributes that are looked up, and all of them as DICOM JSON.
 
 use coxa_dimse::Uid;
-use coxa_imaging::{ReadError, dicom_header};
+use coxa_imaging::{DicomHeader, ReadError, dicom_header, dicom_header_from};
 use dicom_core::Tag;
-use dicom_dictionary_std::tags;
+use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::TransferSyntaxIndex as _;
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
@@ -43,10 +43,30 @@ pub enum HeaderError {
 /// # Errors
 /// When it is no DICOM file or a damaged one: every length was checked before the parser sees it.
 pub fn parse(bytes: &[u8]) -> Result<(String, InMemDicomObject), HeaderError> {
-    let header = dicom_header(bytes, "the object").map_err(HeaderError::Malformed)?;
-    let syntax = TransferSyntaxRegistry.get(&header.encoding).ok_or(HeaderError::Unparsable)?;
-    let object = InMemDicomObject::read_dataset_with_ts(header.dataset.as_slice(), syntax)
-        .map_err(|_| HeaderError::Unparsable)?;
+    parsed(dicom_header(bytes, "the object").map_err(HeaderError::Malformed)?)
+}
+
+/// The same of a file that is read from its beginning, without values that the database does not keep, and the byte at which its data set
+/// begins. However large the file is, and whatever it would inflate to, it costs a few MiB.
+///
+/// # Errors
+/// As [`parse`], and the system's reason where the file cannot be read.
+pub fn parse_from(reader: impl std::io::Read) -> Result<(String, InMemDicomObject, u64), HeaderError> {
+    let (header, data_at) = dicom_header_from(reader, "the object").map_err(|error| match error {
+        ReadError::Io { source, .. } => HeaderError::Disk(source),
+        error => HeaderError::Malformed(error),
+    })?;
+    let (transfer_syntax, object) = parsed(header)?;
+    Ok((transfer_syntax, object, data_at))
+}
+
+fn parsed(header: DicomHeader) -> Result<(String, InMemDicomObject), HeaderError> {
+    let known = TransferSyntaxRegistry.get(&header.encoding);
+    // Every syntax that is yet to come encodes its header like this one (PS3.5, A.4).
+    let syntax = known.or_else(|| TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN));
+    let object =
+        InMemDicomObject::read_dataset_with_ts(header.dataset.as_slice(), syntax.ok_or(HeaderError::Unparsable)?)
+            .map_err(|_| HeaderError::Unparsable)?;
     Ok((header.transfer_syntax, object))
 }
 

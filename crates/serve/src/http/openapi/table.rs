@@ -231,6 +231,8 @@ pub(super) const TABLE: &[Described] = &[
         &[
             query("study", Kind::Text, "`urn:oid:` and a Study Instance UID."),
             query("_lastUpdated", Kind::Since, "`ge` and a moment: `ge2026-01-31T12:00:00Z`."),
+            query("_count", Kind::Number(200), "The most reports of a page."),
+            query("_after", Kind::Number(i64::MAX), "Where a page begins: the link `next` of the page before has it."),
         ],
         &[answer(200, "A Bundle of DiagnosticReports.", FHIR), BAD],
     ),
