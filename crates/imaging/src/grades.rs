@@ -89,7 +89,8 @@ fn shown(brightness: f64) -> u8 {
 mod tests {
     use super::*;
 
-    const NONE: &[(usize, fn(f64) -> f64)] = &[];
+    type Window = (usize, fn(f64) -> f64);
+    const NONE: &[Window] = &[];
 
     #[test]
     fn each_window_has_its_own_display() {

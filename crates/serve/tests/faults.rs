@@ -232,13 +232,11 @@ async fn a_database_that_is_locked_for_a_while_loses_nothing() {
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line).unwrap();
     assert_eq!(line, "held\n");
-    let begun = Instant::now();
     let mut patient = super::support::call(node.dicom.unwrap());
     patient.deadlines = coxa_dimse::Deadlines { idle: Duration::from_secs(120), ..patient.deadlines };
     let mut association = coxa_dimse::connect(&patient).await.unwrap();
     assert_eq!(association.store(&film.object(), film.data_set()).await.unwrap(), Status::SUCCESS);
     association.release().await.unwrap();
-    eprintln!("locked for {seconds} s: answered after {:.1} s", begun.elapsed().as_secs_f64());
     assert!(node.app.db.film_by_uid(&film.uid).await.unwrap().is_some());
     holder.wait().unwrap();
     node.stop().await;
