@@ -180,7 +180,10 @@ fn samples_of_each_target() {
     };
     assert_eq!(targets(&Target::Fracture), (vec![1, 0], "absent present".to_owned()));
     assert_eq!(targets(&Target::BodyPart), (vec![1, 0], "ankle wrist".to_owned()));
-    assert_eq!(targets(&Target::FractureType), (vec![2, 0], "none femoral_neck trochanteric subtrochanteric".to_owned()));
+    assert_eq!(
+        targets(&Target::FractureType),
+        (vec![2, 0], "none femoral_neck trochanteric subtrochanteric".to_owned())
+    );
     assert_eq!(targets(&Target::Column("scanner".to_owned())), (vec![1, 0], "X1 X2".to_owned()));
     let missing = samples(&dataset, &Target::Column("weight".to_owned()));
     assert!(matches!(missing, Err(CohortError::NoSamples { .. })));
