@@ -13,7 +13,7 @@ use crate::bones::fracture::{Fracture, Fragment};
 use crate::bones::surfaces::BoneSurfaces;
 use crate::film::beam::{Exposure, expose};
 use crate::film::display::{Development, develop, store};
-use crate::film::options::{FilmKind, FilmOptions};
+use crate::film::options::{FilmKind, FilmOptions, Proportions};
 use crate::film::scene::Scene;
 use crate::film::truth::{FilmTruth, HipOnFilm, SimulatedFilm, SimulatedFracture};
 use crate::geometry::{Rigid, Vec3, smoothstep, v};
@@ -124,11 +124,12 @@ pub fn kind_of(seed: u64, index: u64, options: &FilmOptions) -> Option<FractureT
     let rng = &mut stream(seed, index, Stream::Class);
     match options.kind {
         FilmKind::Random => {
+            let shares = Proportions::default();
             let kinds = [
-                (None, 0.5),
-                (Some(FractureType::FemoralNeck), 0.25),
-                (Some(FractureType::Trochanteric), 0.22),
-                (Some(FractureType::Subtrochanteric), 0.03),
+                (None, shares.normal),
+                (Some(FractureType::FemoralNeck), shares.femoral_neck),
+                (Some(FractureType::Trochanteric), shares.trochanteric),
+                (Some(FractureType::Subtrochanteric), shares.subtrochanteric),
             ];
             choose(rng, &kinds)
         }

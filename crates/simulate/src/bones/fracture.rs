@@ -111,7 +111,7 @@ fn crack(rng: &mut FilmRng) -> f32 {
 
 /// Height of a fracture surface's steps, millimeters: where fragments still touch, front and back of the bone break along nearly one
 /// line, else the line is smeared and not seen.
-fn roughness(rng: &mut FilmRng, severity: Severity, most: f32) -> f32 {
+fn step_height(rng: &mut FilmRng, severity: Severity, most: f32) -> f32 {
     match severity {
         Severity::Hairline | Severity::Impacted => uniform(rng, 0.5, 1.8),
         Severity::Partial | Severity::Complete => uniform(rng, 1.2, most),
@@ -216,7 +216,7 @@ impl Fracture {
             center,
             normal,
             noise,
-            rough: roughness(rng, severity, 3.8),
+            rough: step_height(rng, severity, 3.8),
             curl: uniform(rng, -0.02, 0.02),
             gap,
             proximal,
@@ -341,7 +341,7 @@ impl Fracture {
             center,
             normal,
             noise,
-            rough: roughness(rng, severity, 5.0),
+            rough: step_height(rng, severity, 5.0),
             curl: uniform(rng, -0.012, 0.012),
             gap,
             proximal,

@@ -9,5 +9,7 @@ mod rows;
 mod spec;
 mod write;
 
-pub use spec::{DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient, Proportions};
+pub use spec::{DatasetSpec, FilmFormat, FilmSet, FilmsPerPatient};
 pub use write::write;
+
+pub use crate::film::options::Proportions;

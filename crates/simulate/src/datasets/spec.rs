@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::film::options::Domain;
+use crate::film::options::{Domain, Proportions};
 
 /// Which films.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,25 +20,6 @@ pub enum FilmFormat {
     Dicom,
     /// 8-bit gray PNG of the display values.
     Png,
-}
-
-/// Shares of the classes of pelvic films; they need not sum to one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Proportions {
-    /// No fracture.
-    pub normal: f32,
-    /// Fracture of the femoral neck.
-    pub femoral_neck: f32,
-    /// Trochanteric fracture.
-    pub trochanteric: f32,
-    /// Fracture below the trochanters.
-    pub subtrochanteric: f32,
-}
-
-impl Default for Proportions {
-    fn default() -> Self {
-        Self { normal: 0.5, femoral_neck: 0.25, trochanteric: 0.22, subtrochanteric: 0.03 }
-    }
 }
 
 /// The dataset to write.

@@ -3,7 +3,7 @@
 /// Which class of film is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FilmKind {
-    /// Half normal, a quarter with a fracture of the neck, the others of the trochanters or, seldom, below them.
+    /// By the shares of [`Proportions::default`].
     #[default]
     Random,
     /// No fracture.
@@ -14,6 +14,25 @@ pub enum FilmKind {
     Trochanteric,
     /// A fracture below the trochanters.
     Subtrochanteric,
+}
+
+/// Shares of the classes of pelvic films; they need not sum to one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Proportions {
+    /// No fracture.
+    pub normal: f32,
+    /// Fracture of the femoral neck.
+    pub femoral_neck: f32,
+    /// Trochanteric fracture.
+    pub trochanteric: f32,
+    /// Fracture below the trochanters.
+    pub subtrochanteric: f32,
+}
+
+impl Default for Proportions {
+    fn default() -> Self {
+        Self { normal: 0.5, femoral_neck: 0.25, trochanteric: 0.22, subtrochanteric: 0.03 }
+    }
 }
 
 /// How far the simulated world is varied beyond the ordinary film. Each knob is a factor or probability in `0..=1`.
