@@ -46,7 +46,7 @@ pub(crate) fn draw_pelvis(scene: &mut Scene, patient: &Patient, surfaces: Option
     let [outer, inner] = template.lumbar.each_ref().map(in_place);
     scene.add(&outer, Material::Cortex, 1.0);
     scene.add(&inner, Material::Cortex, -1.0);
-    scene.add(&inner, Material::Spongy, 2.4 * fit.fraction);
+    scene.add(&inner, Material::Spongy, 3.1 * fit.fraction);
 }
 
 /// A bone of the pelvis with its spongy inside; `side` for a hip bone, whose trabeculae have directions.
@@ -59,7 +59,7 @@ fn draw_spongy(scene: &mut Scene, patient: &Patient, [outer, inner]: &[Mesh; 2],
     let mirror = if side == Some(Side::Right) { -1.0 } else { 1.0 };
     let middle = if side.is_some() { fit.half_distance } else { 0.0 };
     let salt = [offset[0] + 131.0 * mirror, offset[1] - 57.0 * mirror];
-    let grain = 0.26 * patient.relief[0].trabeculae.powf(0.8) * (fit.fraction / 0.08).sqrt();
+    let grain = 0.22 * patient.relief[0].trabeculae.powf(0.8) * (fit.fraction / 0.08).sqrt();
     let [x0, y0, x1, y1] = raster_bounds(inner, |p| camera.project(p), camera.width, camera.height);
     // Density and texture are taken once for about a film pixel of the whole pelvis.
     let block = ((0.8 / camera.spacing).round() as usize).max(1);

@@ -94,7 +94,7 @@ struct Texture {
 
 impl Texture {
     fn new(rng: &mut FilmRng, offset: [f32; 2]) -> Self {
-        Self { offset, bundles: uniform(rng, 1.5, 6.0), lobules: uniform(rng, 1.0, 4.5), grain: uniform(rng, 2.0, 7.0) }
+        Self { offset, bundles: uniform(rng, 1.5, 6.0), lobules: uniform(rng, 1.0, 4.5), grain: uniform(rng, 1.0, 3.2) }
     }
 
     /// Millimeters of fat more or less at a point, for the thickness of fat and lean tissue there.

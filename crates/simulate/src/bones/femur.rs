@@ -342,10 +342,10 @@ impl FemurShape {
         let trochanter = smoothstep(-4.0, 10.0, q.x) * smoothstep(-40.0, -10.0, q.y);
         let head = smoothstep(1.05, 0.8, p.length() / self.head_radius);
         let left = self.left();
-        let bone = 0.1 + 0.02 * self.singh - 0.035 * trochanter
-            + 0.06 * head
-            + 0.1 * compressive * left[0]
-            + 0.085 * tensile * left[1]
+        let bone = 0.085 + 0.02 * self.singh - 0.035 * trochanter
+            + 0.015 * head
+            + 0.075 * compressive * left[0]
+            + 0.065 * tensile * left[1]
             + 0.045 * secondary * left[2]
             + 0.055 * trochanteric * left[3];
         let bone = bone * canal * self.density;

@@ -106,7 +106,7 @@ fn displace(pivot: Vec3, external: f32, varus: f32, flexion: f32, shift: Vec3) -
 /// Width of the gap of a fracture without displacement, millimeters: a lucent line where bone at its edges is crushed or has gone, a
 /// dense one where the fragments are impacted.
 fn crack(rng: &mut FilmRng) -> f32 {
-    if chance(rng, 0.55) { uniform(rng, 1.0, 2.8) } else { uniform(rng, -3.5, -1.2) }
+    if chance(rng, 0.55) { uniform(rng, 1.4, 3.2) } else { uniform(rng, -4.0, -1.8) }
 }
 
 /// Height of a fracture surface's steps, millimeters: where fragments still touch, front and back of the bone break along nearly one
@@ -134,10 +134,10 @@ impl Fracture {
         let severity = choose(
             rng,
             &[
-                (Severity::Impacted, 0.17),
-                (Severity::Hairline, 0.15),
-                (Severity::Partial, 0.3),
-                (Severity::Complete, 0.38),
+                (Severity::Impacted, 0.15),
+                (Severity::Hairline, 0.1),
+                (Severity::Partial, 0.33),
+                (Severity::Complete, 0.42),
             ],
         );
         let k = shape.scale();
@@ -153,7 +153,7 @@ impl Fracture {
             .direction(axis);
         let (proximal, distal, gap) = match severity {
             Severity::Hairline => {
-                let slip = v(uniform(rng, -1.0, 1.0), uniform(rng, -1.0, 1.5), 0.0);
+                let slip = v(uniform(rng, -1.5, 1.5), uniform(rng, -1.0, 2.2), 0.0);
                 (Rigid::rotate(center, v(0.0, 0.0, 1.0), uniform(rng, -4.0, 4.0)), Rigid::translate(slip), crack(rng))
             }
             Severity::Impacted => {
@@ -232,10 +232,10 @@ impl Fracture {
         let severity = choose(
             rng,
             &[
-                (Severity::Hairline, 0.17),
-                (Severity::Impacted, 0.1),
-                (Severity::Partial, 0.38),
-                (Severity::Complete, 0.35),
+                (Severity::Hairline, 0.1),
+                (Severity::Impacted, 0.12),
+                (Severity::Partial, 0.4),
+                (Severity::Complete, 0.38),
             ],
         );
         // 31-A1/A2: from the greater to the lesser trochanter; 31-A3: reverse oblique or transverse. 32: spiral, oblique or

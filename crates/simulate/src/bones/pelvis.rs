@@ -90,7 +90,7 @@ impl PelvisFit {
             depth: 1.0 + normal(rng, 0.0, 0.05 * s),
             arch: 8.0 * female - 4.0 + normal(rng, 0.0, 3.0 * s),
             pubis: 12.0 * female - 6.0 + normal(rng, 0.0, 3.0 * s),
-            fraction: (0.11 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.025)).clamp(0.04, 0.22),
+            fraction: (0.085 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.03, 0.2),
             waves,
             asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
         }

@@ -59,7 +59,7 @@ impl Exposure {
         let high = 0.15 + 0.35 * hard;
         Self {
             spectrum: [low, 1.0 - low - high, high],
-            photons: 0.5e6 * (variation * normal(rng, 0.0, 0.9)).exp(),
+            photons: 2.5e6 * (variation * normal(rng, 0.0, 0.9)).exp(),
             scatter: uniform(rng, 0.15, 0.35 + 0.7 * variation),
             blur_mm: uniform(rng, 0.08, 0.2 + 0.25 * variation),
             slope: [normal(rng, 0.0, 0.06 * variation), normal(rng, 0.0, 0.06 * variation)],

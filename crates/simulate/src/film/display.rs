@@ -58,9 +58,9 @@ impl Development {
     pub fn draw(rng: &mut FilmRng, variation: f32) -> Self {
         let modern = chance(rng, 0.7);
         let s = variation;
-        let fine = if modern { uniform(rng, 0.2, 0.5 + 0.9 * s) } else { uniform(rng, 0.0, 0.5) };
+        let fine = if modern { uniform(rng, 0.2, 0.5 + 0.6 * s) } else { uniform(rng, 0.0, 0.5) };
         let medium = if modern { uniform(rng, 0.2, 0.6 + 0.6 * s) } else { uniform(rng, 0.0, 0.25) };
-        let equalize = if modern { uniform(rng, 0.75, 0.95 + 0.05 * s) } else { uniform(rng, 0.4 - 0.4 * s, 0.8) };
+        let equalize = if modern { uniform(rng, 0.75, 0.95 + 0.05 * s) } else { uniform(rng, 0.5 - 0.25 * s, 0.8) };
         let mut collimation = [0.0; 4];
         for edge in &mut collimation {
             if chance(rng, 0.15) {
@@ -72,11 +72,11 @@ impl Development {
             collimation[if chance(rng, 0.3) { 1 } else { 3 }] = uniform(rng, 0.04, 0.24);
         }
         Self {
-            range: [uniform(rng, 0.01, 0.04 + 0.1 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
+            range: [uniform(rng, 0.01, 0.04 + 0.05 * s), uniform(rng, 0.99 - 0.01 * s, 0.9999)],
             body_from: 0.5,
-            base: if chance(rng, 0.3) { uniform(rng, 0.0, 0.12) } else { 0.0 },
-            ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.3 * s, 1.0) },
-            gamma: (normal(rng, 0.56, 0.25 * s)).exp(),
+            base: if chance(rng, 0.2) { uniform(rng, 0.0, 0.1) } else { 0.0 },
+            ceiling: if chance(rng, 0.3) { 1.0 } else { uniform(rng, 0.85 - 0.2 * s, 1.0) },
+            gamma: (normal(rng, 0.62, 0.18 * s)).exp(),
             sigmoid: uniform(rng, 0.0, 0.3 + 0.6 * s),
             fine: [fine, uniform(rng, 1.0, 4.0)],
             medium: [medium, uniform(rng, 6.0, 20.0)],
