@@ -65,9 +65,8 @@ const look = (page, name) => shared.look(page, name, { folder, faults, sizes: SI
   await page.keyboard.press('Enter');
   await decided(/Regions become black/, 'the regions are not accepted');
   await page.locator('a[rel=next]').click();
-  await page.waitForURL(/films\/2$/);
+  await page.waitForURL(/films\/2$/, { waitUntil: 'networkidle' });
 
-  await context.clearCookies();
   await browser.close();
   if (faults.length) throw new Error(faults.join('\n'));
 })().catch((error) => { console.error(String(error)); process.exit(1); });

@@ -54,7 +54,6 @@ const look = (page, name) => shared.look(page, name, { folder, faults, sizes: SI
   must(/used before/.test(await page.locator('#calibrations').innerText()), 'the calibration is not taken back');
 
   await page.goto(`${url}/monitoring?period=all&source=XR1`);
-  await context.clearCookies();
   await browser.close();
   const real = faults.filter((fault) => !/status of 400/.test(fault));
   if (real.length) throw new Error(real.join('\n'));
