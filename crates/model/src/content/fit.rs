@@ -106,9 +106,9 @@ pub(crate) fn fit(inputs: &[f32], examples: &[Example], fitted_on: &str) -> Resu
     };
     let lowest = quantile(&sorted(&is_accepted, |look| look.over_parts), LOWEST_ACCEPTED);
     let highest = quantile(&sorted(&is_part, |look| look.over_parts), 1.0 - HIGHEST_REFUSED);
-    // Halfway: films of another hospital differ from both.
-    gate.margin_over_parts = rounded((lowest + highest) / 2.0);
-    // No more than 0, as a film has a fault only if that is likelier than none: films of other hospitals look a little faulty.
+    // Both are no more than 0, as a film shows another part, or has a fault, only if that is likelier: films of other hospitals look a
+    // little like either.
+    gate.margin_over_parts = rounded(((lowest + highest) / 2.0).min(0.0));
     let sound = quantile(&sorted(&is_accepted, |look| look.over_faults), LOWEST_ACCEPTED);
     gate.margin_over_faults = rounded(sound.min(0.0));
     gate.most_distance = rounded(DISTANCE_MARGIN * quantile(&sorted(&is_accepted, |look| look.distance), 0.99));

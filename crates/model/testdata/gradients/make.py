@@ -1,6 +1,6 @@
 """Every parameter's gradient of the shipped network on four simulated films, from PyTorch in f64.
 
-The films are `coxa simulate pelvis --n 4 --size 128 --seed 88 --close-up 1 --format png`, letterboxed by hand to 128×128. Writes
+The films are `coxa simulate pelvis --n 4 --size 128 --seed 93 --close-up 1 --format png`, letterboxed by hand to 128×128. Writes
 expected.json: for each tensor the norm of its gradient and its dot product with two vectors that tests/gradients.rs makes alike. Beside
 them stands how far PyTorch's own f32 and its bfloat16 (autocast) lie from its f64. Needs torch, torchvision, safetensors and pillow.
 """

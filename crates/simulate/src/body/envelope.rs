@@ -45,8 +45,8 @@ impl BodyShape {
     #[must_use]
     pub fn draw(rng: &mut FilmRng, half_distance: f32, female: f32, age: f32, variation: f32) -> Self {
         let s = 0.4 + 0.6 * variation;
-        let corpulence = normal(rng, 0.15, 0.4 * s).clamp(-0.6, 1.6);
-        let hips = half_distance + 82.0 + 27.0 * corpulence + 6.0 * female;
+        let corpulence = normal(rng, 0.05, 0.4 * s).clamp(-0.6, 1.6);
+        let hips = half_distance + 80.0 + 27.0 * corpulence + 6.0 * female;
         let old = smoothstep(55.0, 90.0, age);
         let overhangs = corpulence > 0.4 && chance(rng, 0.6);
         Self {
@@ -262,7 +262,7 @@ impl Form {
         let mut layers = [0.0; LAYERS];
         let mut outside = [0.0; 2];
         for (layer, sum) in layers.iter_mut().enumerate() {
-            let mut all: Option<[f32; 2]> = level.heights(layer, p.x, 0.08);
+            let mut all: Option<[f32; 2]> = level.heights(layer, p.x, 0.25);
             for (level, off, z) in &thighs {
                 let Some([front, back]) = level.heights(layer, *off, 0.3) else { continue };
                 let here = [front + z, back - z];

@@ -121,23 +121,11 @@ pub(crate) fn pelvis_with(
 /// Which fracture a film has, or none.
 #[must_use]
 pub fn kind_of(seed: u64, index: u64, options: &FilmOptions) -> Option<FractureType> {
-    let rng = &mut stream(seed, index, Stream::Class);
-    match options.kind {
-        FilmKind::Random => {
-            let shares = Proportions::default();
-            let kinds = [
-                (None, shares.normal),
-                (Some(FractureType::FemoralNeck), shares.femoral_neck),
-                (Some(FractureType::Trochanteric), shares.trochanteric),
-                (Some(FractureType::Subtrochanteric), shares.subtrochanteric),
-            ];
-            choose(rng, &kinds)
-        }
-        FilmKind::Normal => None,
-        FilmKind::FemoralNeck => Some(FractureType::FemoralNeck),
-        FilmKind::Trochanteric => Some(FractureType::Trochanteric),
-        FilmKind::Subtrochanteric => Some(FractureType::Subtrochanteric),
-    }
+    let kind = match options.kind {
+        FilmKind::Random => choose(&mut stream(seed, index, Stream::Class), &Proportions::default().kinds()),
+        kind => kind,
+    };
+    kind.fracture()
 }
 
 /// The landmarks, with the bones unbroken.

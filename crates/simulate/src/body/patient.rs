@@ -94,13 +94,13 @@ impl Patient {
         let pelvis_scale = 23.8 * scale / 22.0;
         let pelvis = PelvisFit::draw(rng, pelvis_scale, female, age, variation);
         let body = BodyShape::draw(rng, pelvis.half_distance, female, age, variation);
-        let version = normal(rng, 12.0, 8.0);
-        let both = normal(rng, 15.0, 13.0 * s);
+        let version = normal(rng, 13.0, 6.0);
+        let both = normal(rng, 8.0, 9.0 * s);
         let legs = [0, 1].map(|_| {
             let alone =
-                if chance(rng, 0.2 * variation) { uniform(rng, -10.0, 48.0) } else { normal(rng, 0.0, 7.0 * s) };
+                if chance(rng, 0.15 * variation) { uniform(rng, -10.0, 40.0) } else { normal(rng, 0.0, 5.0 * s) };
             let spread =
-                if chance(rng, 0.16 * variation) { uniform(rng, 0.0, 30.0) } else { normal(rng, -8.0, 4.5 * s) };
+                if chance(rng, 0.1 * variation) { uniform(rng, 0.0, 25.0) } else { normal(rng, -4.0, 4.0 * s) };
             LegPose {
                 rotation: (version + both + alone).clamp(-30.0, 75.0),
                 abduction: spread,

@@ -34,6 +34,8 @@ pub struct PelvisShape {
     pub cavity: f32,
     /// Inclination and anteversion of the acetabular opening, degrees.
     pub opening: [f32; 2],
+    /// How far the rim of the wall in front and of that behind lies beyond the plane of the opening, millimeters.
+    pub walls: [f32; 2],
     /// Lateral overhang of the roof (osteophytes), millimeters.
     pub overhang: f32,
     /// Cortical thickness over that of a healthy adult.
@@ -88,9 +90,9 @@ impl PelvisFit {
             half_distance: (84.5 + 1.5 * female) * (0.4 + 0.6 * scale) * (1.0 + normal(rng, 0.0, 0.03 * s)),
             wing: [1.0 + 0.03 * female + normal(rng, 0.0, 0.07 * s), 1.0 + normal(rng, 0.0, 0.06 * s)],
             depth: 1.0 + normal(rng, 0.0, 0.05 * s),
-            arch: 8.0 * female - 4.0 + normal(rng, 0.0, 3.0 * s),
+            arch: 8.0 * female - 5.0 + normal(rng, 0.0, 4.0 * s),
             pubis: 12.0 * female - 6.0 + normal(rng, 0.0, 3.0 * s),
-            fraction: (0.085 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.03, 0.2),
+            fraction: (0.08 * (1.0 - 0.45 * aging) + normal(rng, 0.0, 0.02)).clamp(0.03, 0.2),
             waves,
             asymmetry: v(normal(rng, 0.0, 1.5 * s), normal(rng, 0.0, 2.0 * s), normal(rng, 0.0, 2.0 * s)),
         }
@@ -148,6 +150,7 @@ impl PelvisShape {
         Self {
             cavity: 22.0 + uniform(rng, 2.0, 4.3),
             opening: [normal(rng, 41.0, 4.5), normal(rng, 15.0, 5.5)],
+            walls: [uniform(rng, -8.0, -1.0), uniform(rng, -6.0, 4.0)],
             overhang: uniform(rng, -3.0, 2.5),
             cortex: uniform(rng, 0.55, 1.2),
             symphysis: uniform(rng, 1.2, 3.4),
@@ -204,11 +207,11 @@ impl PelvisShape {
             node(-65.0, -38.5, 10.0, 5.2),   // 35 inferior ramus
             node(-57.0, -44.0, -2.0, 6.0),   // 36 inferior ramus
             node(-48.0, -47.0, -13.0, 7.4),  // 37 ischial ramus
-            node(-36.0, -48.5, -28.0, 9.5),  // 38 tuberosity, front
-            node(-24.0, -43.0, -40.0, 11.0), // 39 tuberosity
-            node(-19.0, -29.0, -43.0, 12.0), // 40 tuberosity, top
-            node(-17.0, -15.0, -37.0, 12.0), // 41 ischium
-            node(-17.0, 4.0, -33.0, 11.5),   // 42 posterior column
+            node(-38.0, -48.5, -28.0, 9.5),  // 38 tuberosity, front
+            node(-27.5, -43.0, -40.0, 11.0), // 39 tuberosity
+            node(-23.0, -29.0, -43.0, 12.0), // 40 tuberosity, top
+            node(-20.5, -15.0, -37.0, 12.0), // 41 ischium
+            node(-18.0, 4.0, -33.0, 11.5),   // 42 posterior column
             node(-14.5, 22.0, -30.0, 10.0),  // 43 posterior column, top
             node(-27.0, 2.0, -40.0, 6.0),    // 44 ischial spine's foot
             node(-33.0, 0.0, -49.0, 2.8),    // 45 ischial spine
@@ -216,7 +219,7 @@ impl PelvisShape {
             node(-29.5, -6.0, 2.0, 2.6),     // 47 plate
             node(-28.5, -18.0, -10.0, 4.0),  // 48 plate, low
             node(-31.0, 0.0, 13.0, 3.4),     // 49 plate, front
-            node(-14.0, -23.0, -18.0, 6.0),  // 50 lower rim, back
+            node(-17.0, -23.0, -18.0, 6.0),  // 50 lower rim, back
             node(-35.0, -9.0, 17.0, 4.6),    // 51 obturator crest
             node(-26.0, -6.0, -26.0, 6.0),   // 52 posterior column, medial
             node(41.5, 92.0, 32.0, 5.2),     // 53 crest, between
@@ -337,34 +340,47 @@ impl PelvisShape {
         if q.length() > self.cavity + 26.0 {
             return d;
         }
-        let cavity = q.length() - self.cavity;
-        let fossa = (q - v(-8.5, -5.0, 0.0)).length() - 17.3;
-        let notch = {
-            let (a, b) = (v(-8.0, -16.0, 5.0), v(-12.0, -38.0, 10.0));
-            let t = ((q - a).dot(b - a) / (b - a).dot(b - a)).clamp(0.0, 1.0);
-            (q - a.lerp(b, t)).length() - 5.5
-        };
         // Beyond the rim, only bone near the head is removed; the columns stay.
         let rim = self.within_rim(q).max(q.length() - self.cavity - 9.0);
         // The walls thin out towards their edges, which are therefore faint.
         let walled = smooth_max(d, -rim, 9.0);
-        smooth_max(walled, -cavity.min(fossa).min(notch), 2.0)
+        let depth = q.length() - self.cavity;
+        let too_thick = (0.85 * (depth - 1.0) - 0.5 * self.within_rim(q).max(0.0))
+            .min(7.0 - depth)
+            .min(30.0 * (0.75 - q.y / q.length().max(1.0)));
+        let walled = smooth_max(walled, too_thick, 6.0);
+        smooth_max(walled, -self.hollow(q), 2.0)
     }
 
-    /// How far a point, from the hip's center, lies inward of the plane of the opening; the wall in front ends 3 mm short of that plane.
+    /// Signed distance of a point, from the hip's center, to the hollow of the socket: cavity, fossa and its notch.
+    fn hollow(&self, q: Vec3) -> f32 {
+        let cavity = q.length() - self.cavity;
+        let fossa = (q - v(-8.5, -5.0, 0.0)).length() - 17.3;
+        let notch = {
+            let (a, b) = (v(-8.0, -16.0, 5.0), v(-10.5, -28.0, 9.0));
+            let t = ((q - a).dot(b - a) / (b - a).dot(b - a)).clamp(0.0, 1.0);
+            (q - a.lerp(b, t)).length() - 5.5
+        };
+        cavity.min(fossa).min(notch)
+    }
+
+    /// How far a point, from the hip's center, lies inward of the socket's rim.
     fn within_rim(&self, q: Vec3) -> f32 {
         let (i, a) = (self.opening[0].to_radians(), self.opening[1].to_radians());
         let outwards = v(i.cos() * a.cos(), -i.sin() * a.cos(), a.sin());
-        let front = smoothstep(-2.0, 12.0, q.z) * smoothstep(20.0, 8.0, q.y);
-        0.6 * self.overhang - 3.0 * front - q.dot(outwards)
+        let low = smoothstep(22.0, 4.0, q.y);
+        let walls = self.walls[0] * smoothstep(-2.0, 14.0, q.z) + self.walls[1] * smoothstep(2.0, -14.0, q.z);
+        0.6 * self.overhang + walls * low - q.dot(outwards)
     }
 
     /// Cortical thickness of the hip bone at a point, millimeters.
     fn thickness(&self, p: Vec3) -> f32 {
         let q = p - self.hip();
-        let near_socket = smoothstep(6.0, 1.5, (q.length() - self.cavity).abs());
+        let near_socket = smoothstep(6.0, 1.5, self.hollow(q).abs());
         let direction = q.unit();
-        let roof = smoothstep(0.45, 0.85, direction.y) * smoothstep(-0.6, 0.0, direction.x);
+        let roof = smoothstep(0.45, 0.85, direction.y)
+            * smoothstep(-0.6, 0.0, direction.x)
+            * (1.0 - 0.7 * smoothstep(-0.1, 0.5, direction.x));
         let brim = {
             let line = [v(-18.0, 60.0, -30.0), v(-21.0, 36.0, -4.0), v(-28.0, 18.0, 12.0), v(-52.0, -8.0, 34.0)];
             let mut least = f32::MAX;
@@ -376,11 +392,11 @@ impl PelvisShape {
             smoothstep(13.0, 4.0, least)
         };
         let plate = smoothstep(-26.0, -29.0, q.x) * smoothstep(-30.0, -20.0, q.y) * smoothstep(30.0, 15.0, q.y);
-        let base = 0.72 - 0.15 * smoothstep(45.0, 90.0, p.y);
+        let base = 0.42 - 0.05 * smoothstep(45.0, 90.0, p.y);
         // The edges of the walls are thin, but for the roof's.
-        let edge = smoothstep(8.0, 2.0, self.within_rim(q).abs()) * smoothstep(0.8, 0.5, direction.y);
-        let thick = base + near_socket * (0.65 * roof - 0.4 * (1.0 - roof)) + 0.35 * brim.max(plate);
-        thick * (1.0 - 0.65 * near_socket * edge) * self.cortex
+        let edge = smoothstep(14.0, 2.0, self.within_rim(q).abs()) * smoothstep(0.8, 0.5, direction.y);
+        let thick = base + near_socket * (0.6 * roof - 0.3 * (1.0 - roof)) + 0.25 * brim.max(plate);
+        thick * (1.0 - 0.8 * smoothstep(14.0, 5.0, q.length() - self.cavity) * edge) * self.cortex
     }
 
     /// The outer surface of the left hip bone and the inner surface of its cortex.
@@ -420,9 +436,8 @@ pub fn hip_bone_density(p: [f32; 2]) -> f32 {
         let t = ((to[0] * d[0] + to[1] * d[1]) / (d[0] * d[0] + d[1] * d[1])).clamp(0.0, 1.0);
         (-((to[0] - t * d[0]).powi(2) + (to[1] - t * d[1]).powi(2)) / (width * width)).exp()
     };
-    1.0 + 1.1 * spot(-2.0, 34.0, 22.0, 18.0)
-        + 0.9 * along([-8.0, 34.0], [-30.0, 84.0], 16.0)
-        + 0.25 * along([-24.0, 10.0], [-22.0, -40.0], 12.0)
+    1.0 + 1.4 * spot(-2.0, 34.0, 24.0, 20.0) + 1.1 * along([-8.0, 34.0], [-30.0, 84.0], 16.0)
+        - 0.15 * spot(-26.0, -35.0, 20.0, 20.0)
         - 0.4 * spot(4.0, 98.0, 22.0, 24.0)
         - 0.2 * spot(-50.0, -20.0, 25.0, 25.0)
 }

@@ -56,7 +56,7 @@ impl Relief {
         let trabeculae = uniform(rng, -2.1, -0.6).exp();
         let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.15) } else { 0.0 };
         let grain = uniform(rng, -2.5, -1.5).exp();
-        let strength = uniform(rng, 0.3, 1.3);
+        let strength = uniform(rng, 0.15, 1.0);
         let person = Self::draw(rng, strength, shapes[0].greater);
         shapes.map(|shape| {
             let mut own = person;

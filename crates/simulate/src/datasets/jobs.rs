@@ -77,15 +77,8 @@ pub(super) fn jobs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
     if spec.patients == FilmsPerPatient::Pairs {
         return pairs(spec);
     }
-    let p = spec.proportions;
     let kinds: Vec<(Subject, f32)> = match spec.what {
-        FilmSet::Pelvis => [
-            (Subject::Pelvis(FilmKind::Normal), p.normal),
-            (Subject::Pelvis(FilmKind::FemoralNeck), p.femoral_neck),
-            (Subject::Pelvis(FilmKind::Trochanteric), p.trochanteric),
-            (Subject::Pelvis(FilmKind::Subtrochanteric), p.subtrochanteric),
-        ]
-        .into(),
+        FilmSet::Pelvis => spec.proportions.kinds().map(|(kind, share)| (Subject::Pelvis(kind), share)).into(),
         FilmSet::Limbs => limbs::PARTS.into_iter().map(|part| (Subject::Limb(part), 1.0)).collect(),
     };
     let mut subjects: Vec<Subject> = counts(&kinds.iter().map(|k| k.1).collect::<Vec<_>>(), spec.n)
@@ -104,15 +97,15 @@ fn pairs(spec: &DatasetSpec) -> Result<Vec<Job>, SimulateError> {
     if spec.what != FilmSet::Pelvis || !spec.n.is_multiple_of(2) {
         return wrong("pairs", format!("{} films of {:?}", spec.n, spec.what), "an even number of pelvic films");
     }
-    let p = spec.proportions;
-    let shares = [p.femoral_neck, p.trochanteric, p.subtrochanteric];
+    let [_, fractures @ ..] = spec.proportions.kinds();
+    let shares = fractures.map(|(_, share)| share);
     if shares.iter().sum::<f32>() <= 0.0 {
         return wrong("the proportions", format!("{shares:?}"), "a kind of fracture, for pairs");
     }
     let mut kinds: Vec<FilmKind> = counts(&shares, spec.n / 2)
         .into_iter()
-        .zip([FilmKind::FemoralNeck, FilmKind::Trochanteric, FilmKind::Subtrochanteric])
-        .flat_map(|(n, kind)| std::iter::repeat_n(kind, n))
+        .zip(fractures)
+        .flat_map(|(n, (kind, _))| std::iter::repeat_n(kind, n))
         .collect();
     let rng = &mut stream(spec.seed, u64::MAX, Stream::Class);
     kinds.shuffle(rng);
@@ -142,8 +135,7 @@ fn check(spec: &DatasetSpec) -> Result<(), SimulateError> {
             return wrong(name, value.to_string(), "0 to 1");
         }
     }
-    let p = spec.proportions;
-    let shares = [p.normal, p.femoral_neck, p.trochanteric, p.subtrochanteric];
+    let shares = spec.proportions.kinds().map(|(_, share)| share);
     let usable = shares.iter().all(|x| x.is_finite() && *x >= 0.0) && shares.iter().sum::<f32>() > 0.0;
     if spec.what == FilmSet::Pelvis && !usable {
         let shown = shares.map(|share| share.to_string()).join(",");

@@ -1,5 +1,7 @@
 //! Which film to make.
 
+use coxa_schema::FractureType;
+
 /// Which class of film is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FilmKind {
@@ -16,6 +18,19 @@ pub enum FilmKind {
     Subtrochanteric,
 }
 
+impl FilmKind {
+    /// The fracture of a film of this kind; that of [`FilmKind::Random`] is not decided yet.
+    #[must_use]
+    pub(crate) fn fracture(self) -> Option<FractureType> {
+        match self {
+            Self::Random | Self::Normal => None,
+            Self::FemoralNeck => Some(FractureType::FemoralNeck),
+            Self::Trochanteric => Some(FractureType::Trochanteric),
+            Self::Subtrochanteric => Some(FractureType::Subtrochanteric),
+        }
+    }
+}
+
 /// Shares of the classes of pelvic films; they need not sum to one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Proportions {
@@ -27,6 +42,19 @@ pub struct Proportions {
     pub trochanteric: f32,
     /// Fracture below the trochanters.
     pub subtrochanteric: f32,
+}
+
+impl Proportions {
+    /// Each kind of film with its share, that without a fracture first.
+    #[must_use]
+    pub(crate) fn kinds(&self) -> [(FilmKind, f32); 4] {
+        [
+            (FilmKind::Normal, self.normal),
+            (FilmKind::FemoralNeck, self.femoral_neck),
+            (FilmKind::Trochanteric, self.trochanteric),
+            (FilmKind::Subtrochanteric, self.subtrochanteric),
+        ]
+    }
 }
 
 impl Default for Proportions {

@@ -21,6 +21,10 @@ const SHAFT_WIDTH: [f32; 2] = [0.8, 1.7];
 /// Standard deviation of the Gaussian that texture is finer than, head radii.
 const FINE: f32 = 0.08;
 
+/// Turns between which the head's outline crosses neither acetabulum nor neck: below it, and beside the acetabulum.
+const BELOW: [f32; 2] = [-1.9, -2.74];
+const BESIDE: [f32; 2] = [1.0, 1.4];
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
@@ -31,7 +35,7 @@ pub struct Descriptor {
 }
 
 /// How many there are.
-pub const COUNT: usize = 11;
+pub const COUNT: usize = 16;
 
 /// The descriptors in the order of the tables.
 pub const DESCRIPTORS: [Descriptor; COUNT] = [
@@ -39,9 +43,14 @@ pub const DESCRIPTORS: [Descriptor; COUNT] = [
     descriptor("widest level of the trochanter, below the head's center", "head radii"),
     descriptor("lowest point of the ischium, below the head's center", "head radii"),
     descriptor("width of the shaft", "head radii"),
+    descriptor("middle of the shaft, to the side of the head's center", "head radii"),
     descriptor("canal over cortex", "of the cortex's contrast"),
+    descriptor("middle of the head over soft tissue", "of the cortex's contrast"),
+    descriptor("neck over soft tissue", "of the cortex's contrast"),
+    descriptor("ilium over soft tissue", "of the cortex's contrast"),
     descriptor("roof of the acetabulum", "of the cortex's contrast"),
     descriptor("outline of the head below, over its neighbors", "of the cortex's contrast"),
+    descriptor("outline of the head to the side, over its neighbors", "of the cortex's contrast"),
     descriptor("texture of the trochanter", "of the cortex's contrast"),
     descriptor("texture of the ilium", "of the cortex's contrast"),
     descriptor("texture of soft tissue", "of the cortex's contrast"),
@@ -58,6 +67,7 @@ pub fn describe(plane: &Plane, hip: &HipOnFilm) -> [Option<f64>; COUNT] {
     let Some(shaft) = view.shaft() else { return [None; COUNT] };
     let fine = view.fine();
     let per_cortex = |value: Option<f32>| value.map(|value| value / shaft.contrast);
+    let over_soft = |place: Local| per_cortex(view.mean(place, [0.12, 0.12]).map(|mean| mean - shaft.soft));
     let texture = |center: Local| per_cortex(fine.deviation(center, 0.35));
     let (shoulder, widest) = view.trochanter(&shaft).unzip();
     let beside = shaft.lateral + 0.55;
@@ -66,9 +76,14 @@ pub fn describe(plane: &Plane, hip: &HipOnFilm) -> [Option<f64>; COUNT] {
         widest,
         view.ischium(&shaft),
         Some(shaft.lateral - shaft.medial),
+        Some(0.5 * (shaft.lateral + shaft.medial)),
         Some(shaft.canal / shaft.contrast),
+        over_soft([0.2, 0.2]),
+        over_soft([0.85, 0.55]),
+        over_soft([-0.1, -1.9]),
         per_cortex(view.roof()),
-        per_cortex(view.outline()),
+        per_cortex(view.outline(BELOW)),
+        per_cortex(view.outline(BESIDE)),
         texture([1.6, 1.25]),
         texture([-0.1, -1.9]),
         texture([beside, 2.9]),
@@ -86,6 +101,8 @@ struct Shaft {
     contrast: f32,
     /// The canal over the same.
     canal: f32,
+    /// The soft tissue beside it, gray levels.
+    soft: f32,
 }
 
 /// The film seen in the hip's frame.
@@ -163,7 +180,7 @@ impl View {
         let soft = 0.5 * (band(medial - 0.3, 0.1)? + band(lateral + 0.3, 0.1)?);
         let contrast = 0.5 * (peak(medial)? + peak(lateral - width * 0.4)?) - soft;
         let canal = band(0.5 * (medial + lateral), 0.12 * width)? - soft;
-        (contrast > 4.0).then_some(Shaft { medial, lateral, contrast, canal })
+        (contrast > 4.0).then_some(Shaft { medial, lateral, contrast, canal, soft })
     }
 
     /// The lateral outline of the femur from the shaft upward: levels in steps of 0.05, and how far to the side it lies. It ends where
@@ -229,14 +246,14 @@ impl View {
         middle((-2..=5).filter_map(|i| ridge(i as f32 * 0.12)))
     }
 
-    /// How much the head's outline stands out, below and to the side, where it crosses neither acetabulum nor neck.
-    fn outline(&self) -> Option<f32> {
+    /// How much the head's outline stands out between two turns from its top, positive to the side.
+    fn outline(&self, [from, to]: [f32; 2]) -> Option<f32> {
         let ridge = |turn: f32| {
             let along = |r: f32| self.mean([r * turn.sin(), -r * turn.cos()], [0.05, 0.05]);
             let peak = [0.92, 0.96, 1.0, 1.04].into_iter().filter_map(along).fold(f32::MIN, f32::max);
             Some(peak - 0.5 * (along(0.78)? + along(1.18)?))
         };
-        middle((0..8).filter_map(|i| ridge(-1.9 - 0.12 * i as f32)))
+        middle((0..8).filter_map(|i| ridge(from + (to - from) * i as f32 / 7.0)))
     }
 
     /// The soft tissue beside the shaft over that farther to the side.

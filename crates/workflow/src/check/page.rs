@@ -32,6 +32,11 @@ fn page(check: &Check) -> Result<Page, WorkflowError> {
     let looks = vec![
         picture(pictures::hips(&real, 2)?, "Real hips without a fracture, at one scale; left ones are mirrored."),
         picture(pictures::hips(&simulated, 2)?, "Simulated hips without a fracture, at the same scale."),
+        picture(
+            pictures::means(&real, &simulated)?,
+            "The mean of all real hips, that of all simulated ones, and the first less the second: where that is light, real hips are \
+             brighter than what surrounds it, and where it is dark, simulated ones. Hips that lie alike make it sharp.",
+        ),
     ];
     let mut exchange = vec![
         Block::Text(

@@ -101,6 +101,8 @@ fn the_shaft_is_measured() {
         measured[place].unwrap()
     };
     assert!((of("width of the shaft") - 1.3).abs() < 0.12, "{measured:?}");
+    assert!((of("middle of the shaft, to the side of the head's center") - 1.15).abs() < 0.06, "{measured:?}");
+    assert!(of("neck over soft tissue").abs() < 0.02, "{measured:?}");
     assert!((of("canal over cortex") - 1.0 / 3.0).abs() < 0.04, "{measured:?}");
     assert!(of("loss of soft tissue toward the side").abs() < 0.02, "{measured:?}");
     assert!(of("texture of soft tissue") < 0.01, "{measured:?}");
