@@ -9,8 +9,8 @@
 //! pose (VSDFullBodyBoneModels v2, Fischer 2023) and of three of LibHip (Moshfeghifar et al. 2022), in radii of the head from its
 //! center, with the shaft vertical: offset 1.95 ± 0.2, tip of the greater trochanter 0.45 ± 0.2 above, its widest level 0.85
 //! below, upper edge of the neck at the center's level, tip of the lesser trochanter 2.1 ± 0.2 below and 1.1 behind, shaft 1.3
-//! wide and 1.2 deep. On 54 frontal films of real hips without a fracture the shaft's middle lies 1.25 ± 0.25 beside the head's center
-//! (docs/experiments/029): necks here are a little shorter and steeper than those means, and differ less.
+//! wide and 1.2 deep. On frontal films of real hips without a fracture the shaft's middle lies 1.18 beside the head's center (quartiles
+//! 1.05 to 1.40; docs/experiments/029): necks here are a little shorter and steeper than those means, and differ less.
 
 use rand::SeedableRng;
 

@@ -337,17 +337,17 @@ impl PelvisShape {
     /// Carves the socket: cavity, fossa with its notch, and the thin walls beyond the plane of the opening.
     fn carve(&self, d: f32, p: Vec3) -> f32 {
         let q = p - self.hip();
-        if q.length() > self.cavity + 26.0 {
+        let length = q.length();
+        if length > self.cavity + 26.0 {
             return d;
         }
+        let (depth, inward) = (length - self.cavity, self.within_rim(q));
         // Beyond the rim, only bone near the head is removed; the columns stay.
-        let rim = self.within_rim(q).max(q.length() - self.cavity - 9.0);
+        let rim = inward.max(depth - 9.0);
         // The walls thin out towards their edges, which are therefore faint.
         let walled = smooth_max(d, -rim, 9.0);
-        let depth = q.length() - self.cavity;
-        let too_thick = (0.85 * (depth - 1.0) - 0.5 * self.within_rim(q).max(0.0))
-            .min(7.0 - depth)
-            .min(30.0 * (0.75 - q.y / q.length().max(1.0)));
+        let too_thick =
+            (0.85 * (depth - 1.0) - 0.5 * inward.max(0.0)).min(7.0 - depth).min(30.0 * (0.75 - q.y / length.max(1.0)));
         let walled = smooth_max(walled, too_thick, 6.0);
         smooth_max(walled, -self.hollow(q), 2.0)
     }

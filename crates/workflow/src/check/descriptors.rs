@@ -21,6 +21,8 @@ const SHAFT_WIDTH: [f32; 2] = [0.8, 1.7];
 /// Standard deviation of the Gaussian that texture is finer than, head radii.
 const FINE: f32 = 0.08;
 
+/// In the ilium above the joint.
+const ILIUM: Local = [-0.1, -1.9];
 /// Turns between which the head's outline crosses neither acetabulum nor neck: below it, and beside the acetabulum.
 const BELOW: [f32; 2] = [-1.9, -2.74];
 const BESIDE: [f32; 2] = [1.0, 1.4];
@@ -80,12 +82,12 @@ pub fn describe(plane: &Plane, hip: &HipOnFilm) -> [Option<f64>; COUNT] {
         Some(shaft.canal / shaft.contrast),
         over_soft([0.2, 0.2]),
         over_soft([0.85, 0.55]),
-        over_soft([-0.1, -1.9]),
+        over_soft(ILIUM),
         per_cortex(view.roof()),
         per_cortex(view.outline(BELOW)),
         per_cortex(view.outline(BESIDE)),
         texture([1.6, 1.25]),
-        texture([-0.1, -1.9]),
+        texture(ILIUM),
         texture([beside, 2.9]),
         per_cortex(view.loss(&shaft)),
     ]

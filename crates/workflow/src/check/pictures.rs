@@ -1,4 +1,4 @@
-//! Pictures of a check: hips at one scale, and what was pasted.
+//! Pictures of a check: hips at one scale, their means, and what was pasted.
 
 use coxa_imaging::encode::{EncodeError, png_gray8_to_vec};
 use coxa_simulate::film::beam::gaussian_blur;
