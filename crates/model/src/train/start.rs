@@ -56,13 +56,20 @@ fn of_bundle(
     let parameters = match (same, context.stage.localization) {
         (false, _) => weights::with_fresh_head(parameters, outputs, context.seed())?,
         (true, None) => parameters.clone(),
-        // A finding covers a smaller share of a larger input, and its cells must say as much all the same.
+        // A finding covers a smaller share of a larger square, and its cells must say as much all the same.
         (true, Some(_)) => {
-            let ratio = context.stage.input_size as f32 / card.input.size as f32;
-            weights::with_scaled_head(parameters, ratio * ratio)?
+            let (stage, before) = (context.stage, (card.window, card.input.size));
+            let ratio = cells_read(stage.window, stage.input_size) / cells_read(before.0, before.1);
+            weights::with_scaled_head(parameters, ratio)?
         }
     };
     Ok((parameters, card.simulated(), !same))
+}
+
+/// Cells of the map whose mean a logit is: those of the window, or of the whole input of `size` pixels.
+fn cells_read(window: Option<usize>, size: usize) -> f32 {
+    let side = size / 32;
+    window.unwrap_or(side).min(side).pow(2) as f32
 }
 
 /// What the start of a stage was trained on, which the stage's network has seen too.
@@ -72,5 +79,17 @@ pub(super) fn seen_by_start(start: &Start, previous: Option<&Bundle>) -> Seen {
         // A folder that is gone since the run began takes its list with it.
         (Start::Bundle(folder), _) => Bundle::load(folder).map_or_else(|_| Seen::default(), |b| b.seen().clone()),
         _ => Seen::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cells_read;
+
+    #[test]
+    fn a_window_reads_as_many_cells_as_a_whole_input_of_its_size() {
+        assert_eq!(cells_read(Some(5), 256), cells_read(None, 160));
+        assert_eq!(cells_read(None, 512), 256.0);
+        assert_eq!(cells_read(Some(9), 160), 25.0);
     }
 }

@@ -86,7 +86,7 @@ impl FemurShape {
             cortex: 1.0,
             density: 1.0,
             singh: 1.0,
-            greater: 1.08 + normal(rng, 0.0, 0.06),
+            greater: 1.03 + normal(rng, 0.0, 0.06),
             lesser: 0.9 + normal(rng, 0.0, 0.13),
             crest: uniform(rng, 0.55, 1.15),
             bow: uniform(rng, 2.0, 16.0),
@@ -320,15 +320,16 @@ impl FemurShape {
             + (1.0 - medial) * smoothstep(0.0, -self.flare, q.y))
             * (1.0 - 0.85 * medial * off);
         // Thinner on the neck, and a plate on the head that no film shows as a line.
-        let shell = 0.3 - 0.2 * smoothstep(-15.0, 15.0, q.y) - 0.15 * smoothstep(0.5, 0.8, s);
+        let shell = 0.36 - 0.12 * smoothstep(-15.0, 15.0, q.y) - 0.22 * smoothstep(0.5, 0.8, s);
         let base = shell + (wall - shell) * grown;
         // The neck is thick below (calcar) and thin above.
         let across = p.dot(v(n.y, -n.x, 0.0)) / k;
-        let on_neck = smoothstep(0.0, 0.22, s) * smoothstep(0.85, 0.35, s);
+        let on_neck = smoothstep(0.0, 0.22, s) * smoothstep(0.95, 0.4, s);
         let calcar = 2.4 * on_neck * smoothstep(-6.0, -15.0, across);
         let above = 0.35 * on_neck * smoothstep(4.0, 12.0, across);
         // The head's shell is faint where the acetabulum covers it.
-        let crown = 0.04 * smoothstep(-15.0, 5.0, p.x / k) * smoothstep(0.72, 0.92, s);
+        let crown = (0.04 * smoothstep(-15.0, 5.0, p.x / k) + 0.05 * smoothstep(-2.0, -14.0, p.y / k))
+            * smoothstep(0.72, 0.92, s);
         k * (base.max(shell + calcar) + above + crown).max(0.08)
     }
 
@@ -343,11 +344,9 @@ impl FemurShape {
         let [compressive, tensile, secondary, trochanteric] = self.bands(p);
         let canal = smoothstep(-70.0, -14.0, q.y);
         let trochanter = smoothstep(-4.0, 10.0, q.x) * smoothstep(-40.0, -10.0, q.y);
-        let head = smoothstep(1.05, 0.8, p.length() / self.head_radius);
         let left = self.left();
-        let bone = 0.075 + 0.02 * self.singh - 0.035 * trochanter
-            + 0.005 * head
-            + 0.06 * compressive * left[0]
+        let bone = 0.072 + 0.02 * self.singh - 0.025 * trochanter
+            + 0.075 * compressive * left[0]
             + 0.05 * tensile * left[1]
             + 0.045 * secondary * left[2]
             + 0.055 * trochanteric * left[3];

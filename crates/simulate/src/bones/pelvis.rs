@@ -349,7 +349,7 @@ impl PelvisShape {
         let too_thick =
             (0.85 * (depth - 1.0) - 0.5 * inward.max(0.0)).min(7.0 - depth).min(30.0 * (0.75 - q.y / length.max(1.0)));
         let walled = smooth_max(walled, too_thick, 6.0);
-        smooth_max(walled, -self.hollow(q), 2.0)
+        smooth_max(walled, -self.hollow(q), 3.0)
     }
 
     /// Signed distance of a point, from the hip's center, to the hollow of the socket: cavity, fossa and its notch.
@@ -361,7 +361,7 @@ impl PelvisShape {
             let t = ((q - a).dot(b - a) / (b - a).dot(b - a)).clamp(0.0, 1.0);
             (q - a.lerp(b, t)).length() - 5.5
         };
-        cavity.min(fossa).min(notch)
+        -smooth_max(-cavity, smooth_max(-fossa, -notch, 4.0), 4.0)
     }
 
     /// How far a point, from the hip's center, lies inward of the socket's rim.
@@ -392,11 +392,11 @@ impl PelvisShape {
             smoothstep(13.0, 4.0, least)
         };
         let plate = smoothstep(-26.0, -29.0, q.x) * smoothstep(-30.0, -20.0, q.y) * smoothstep(30.0, 15.0, q.y);
-        let base = 0.42 - 0.05 * smoothstep(45.0, 90.0, p.y);
+        let base = 0.48 - 0.06 * smoothstep(45.0, 90.0, p.y);
         // The edges of the walls are thin, but for the roof's.
         let edge = smoothstep(14.0, 2.0, self.within_rim(q).abs()) * smoothstep(0.8, 0.5, direction.y);
         let thick = base + near_socket * (0.6 * roof - 0.3 * (1.0 - roof)) + 0.25 * brim.max(plate);
-        thick * (1.0 - 0.8 * smoothstep(14.0, 5.0, q.length() - self.cavity) * edge) * self.cortex
+        thick * (1.0 - 0.9 * smoothstep(14.0, 5.0, q.length() - self.cavity) * edge) * self.cortex
     }
 
     /// The outer surface of the left hip bone and the inner surface of its cortex.
@@ -436,7 +436,10 @@ pub fn hip_bone_density(p: [f32; 2]) -> f32 {
         let t = ((to[0] * d[0] + to[1] * d[1]) / (d[0] * d[0] + d[1] * d[1])).clamp(0.0, 1.0);
         (-((to[0] - t * d[0]).powi(2) + (to[1] - t * d[1]).powi(2)) / (width * width)).exp()
     };
-    1.0 + 1.4 * spot(-2.0, 34.0, 24.0, 20.0) + 1.1 * along([-8.0, 34.0], [-30.0, 84.0], 16.0)
+    let r = p[0].hypot(p[1]);
+    // Below the joint's surface, where it bears.
+    let subchondral = (-((r - 27.0) / 4.5).powi(2)).exp() * smoothstep(0.3, 0.75, p[1] / r.max(1.0));
+    1.0 + 1.0 * spot(-2.0, 36.0, 24.0, 22.0) + 0.3 * subchondral + 1.1 * along([-8.0, 34.0], [-30.0, 84.0], 16.0)
         - 0.15 * spot(-26.0, -35.0, 20.0, 20.0)
         - 0.4 * spot(4.0, 98.0, 22.0, 24.0)
         - 0.2 * spot(-50.0, -20.0, 25.0, 25.0)

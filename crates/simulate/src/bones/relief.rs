@@ -53,9 +53,9 @@ impl Relief {
     /// Draws the relief of a person's femora, and with small differences that of each, right then left.
     #[must_use]
     pub fn draw_both(rng: &mut FilmRng, shapes: &[FemurShape; 2]) -> [Self; 2] {
-        let trabeculae = uniform(rng, -2.1, -0.6).exp();
-        let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.15) } else { 0.0 };
-        let grain = uniform(rng, -2.5, -1.5).exp();
+        let trabeculae = uniform(rng, -1.8, 0.1).exp();
+        let network = if chance(rng, 0.7) { uniform(rng, 0.0, 0.3) } else { 0.0 };
+        let grain = uniform(rng, -2.2, -1.2).exp();
         let strength = uniform(rng, 0.15, 1.0);
         let person = Self::draw(rng, strength, shapes[0].greater);
         shapes.map(|shape| {
