@@ -21,7 +21,7 @@ fn tidy(size: usize) -> FilmOptions {
 #[test]
 fn the_finder_finds_simulated_hips() {
     let options = tidy(384);
-    let finder = Finder::learn(&simulated_films(71, 24, &options));
+    let finder = Finder::learn(&simulated_films(71, 48, &options));
     let films = simulated_films(72, 12, &options);
     let mut errors = Vec::new();
     for known in hips_of(&films) {
