@@ -1,5 +1,6 @@
 //! The weights that a stage starts from.
 
+use coxa_engine::architecture::STRIDE;
 use coxa_engine::{Architecture, Parameters};
 
 use super::context::Context;
@@ -58,9 +59,9 @@ fn of_bundle(
         (true, None) => parameters.clone(),
         // A finding covers a smaller share of a larger square, and its cells must say as much all the same.
         (true, Some(_)) => {
-            let (stage, before) = (context.stage, (card.window, card.input.size));
-            let ratio = cells_read(stage.window, stage.input_size) / cells_read(before.0, before.1);
-            weights::with_scaled_head(parameters, ratio)?
+            let stage = context.stage;
+            let before = cells_read(card.window, card.input.size);
+            weights::with_scaled_head(parameters, cells_read(stage.window, stage.input_size) / before)?
         }
     };
     Ok((parameters, card.simulated(), !same))
@@ -68,7 +69,7 @@ fn of_bundle(
 
 /// Cells of the map whose mean a logit is: those of the window, or of the whole input of `size` pixels.
 fn cells_read(window: Option<usize>, size: usize) -> f32 {
-    let side = size / 32;
+    let side = size / STRIDE;
     window.unwrap_or(side).min(side).pow(2) as f32
 }
 

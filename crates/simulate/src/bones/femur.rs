@@ -327,7 +327,7 @@ impl FemurShape {
         let on_neck = smoothstep(0.0, 0.22, s) * smoothstep(0.95, 0.4, s);
         let calcar = 2.4 * on_neck * smoothstep(-6.0, -15.0, across);
         let above = 0.35 * on_neck * smoothstep(4.0, 12.0, across);
-        // The head's shell is faint where the acetabulum covers it.
+        // The head's shell is faint where the acetabulum covers it, and seen below.
         let crown = (0.04 * smoothstep(-15.0, 5.0, p.x / k) + 0.05 * smoothstep(-2.0, -14.0, p.y / k))
             * smoothstep(0.72, 0.92, s);
         k * (base.max(shell + calcar) + above + crown).max(0.08)

@@ -10,7 +10,7 @@ use super::finder::Finder;
 use super::hip::{HipFrame, Plane};
 use super::moves::{hips_of, moves};
 use super::paste::{PARTS, paste};
-use super::{Check, Checked, descriptors, page};
+use super::{Check, Checked, LESSONS, descriptors, page};
 use crate::Unobserved;
 
 fn tidy(size: usize) -> FilmOptions {
@@ -21,7 +21,7 @@ fn tidy(size: usize) -> FilmOptions {
 #[test]
 fn the_finder_finds_simulated_hips() {
     let options = tidy(384);
-    let finder = Finder::learn(&simulated_films(71, 48, &options));
+    let finder = Finder::learn(&simulated_films(71, LESSONS, &options));
     let films = simulated_films(72, 12, &options);
     let mut errors = Vec::new();
     for known in hips_of(&films) {
