@@ -119,8 +119,14 @@ fn a_threshold_and_a_window_are_settled_on_labeled_films() {
     let card = run(&["model", "info", text(&windows)]);
     let card = String::from_utf8_lossy(&card.stdout);
     assert!(card.contains("window of 1×1 cells") && card.contains("chosen on 8 simulated films"), "{card}");
-    // The window stays where none is given; 0 is the whole film again.
-    succeed(&settle(&windows, &whole, &["--window", "0"]));
+    // The window stays where none is given; 0 is the whole film again. So do mirror images.
+    let mirror = folder.path().join("mirror");
+    succeed(&settle(&windows, &mirror, &["--mirror"]));
+    let card = run(&["model", "info", text(&mirror)]);
+    let card = String::from_utf8_lossy(&card.stdout);
+    assert!(card.contains("window of 1×1 cells of 32 pixels, with the mirror image"), "{card}");
+    assert_ne!(probabilities(&read(&mirror)), probabilities(&after));
+    succeed(&settle(&mirror, &whole, &["--window", "0", "--mirror=false"]));
     assert_eq!(probabilities(&read(&whole)), before);
     assert!(settle(&bundle, &whole, &[]).status.code() == Some(1), "it exists");
     let none = folder.path().join("none");

@@ -25,9 +25,12 @@ pub(crate) fn temperature(logits: &[f32], positive: &[bool]) -> Result<f64, Stri
 /// # Errors
 /// Why there are none, in words; a slope that is not above 0 among them.
 pub(crate) fn line(logits: &[f32], positive: &[bool]) -> Result<[f32; 2], String> {
-    let probabilities: Vec<f64> = logits.iter().map(|logit| probability(*logit, 1.0)).collect();
+    // Beyond a logit of 37 a probability is 1, and all films are alike: the line is fitted on logits within 8, and its slope taken back.
+    let most = logits.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
+    let divisor = f64::from(most / 8.0).max(1.0);
+    let probabilities: Vec<f64> = logits.iter().map(|logit| probability(*logit, divisor)).collect();
     let found = calibration::recalibration(&probabilities, positive, Level::P95).map_err(|error| error.to_string())?;
-    let (slope, intercept) = (found.slope.value, found.intercept.value);
+    let (slope, intercept) = (found.slope.value / divisor, found.intercept.value);
     if slope > 0.0 { Ok([slope as f32, intercept as f32]) } else { Err(format!("the slope is {slope}")) }
 }
 
@@ -122,6 +125,10 @@ mod tests {
         let positive = [true, true, true, false, false, false, false, true];
         let [slope, intercept] = line(&logits, &positive).unwrap();
         assert!((slope - 1.0 / 3.0).abs() < 1e-5 && (intercept + 4.0 / 3.0).abs() < 1e-4, "{slope} {intercept}");
+        // Of logits so far out that every probability is 1 it is the same line.
+        let far = logits.map(|logit| 40.0 * logit + 100.0);
+        let [steep, shifted] = line(&far, &positive).unwrap();
+        assert!((40.0 * steep - slope).abs() < 1e-5 && (shifted + 100.0 * steep - intercept).abs() < 1e-4);
         assert!(line(&logits, &positive.map(|positive| !positive)).is_err());
         assert!(line(&logits[..3], &positive[..3]).is_err());
     }

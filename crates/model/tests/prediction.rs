@@ -105,6 +105,26 @@ fn a_threshold_of_the_options_takes_the_place_of_the_bundles() {
 }
 
 #[test]
+fn a_film_and_its_mirror_image_are_read_alike_where_the_bundle_reads_both() {
+    let turned = |film: &Radiograph| {
+        let values = film.pixels().chunks_exact(SIDE).flat_map(|row| row.iter().rev().copied()).collect();
+        Radiograph::from_display(SIDE, SIDE, values).unwrap()
+    };
+    for window in [None, Some(2)] {
+        let plain = &mut detector(&bundle(0.0, |card| card.window = window));
+        let both = &mut detector(&bundle(0.0, |card| (card.window, card.mirror) = (window, true)));
+        let (straight, mirrored) = (logit_of(plain, film(1)), logit_of(plain, turned(&film(1))));
+        assert!(straight != mirrored);
+        let ((a, map), (b, back)) = (found(both, film(1)), found(both, turned(&film(1))));
+        assert_eq!(a.logit(), b.logit());
+        assert!((a.logit().unwrap() - 0.5 * (straight + mirrored)).abs() < 1e-5);
+        let (map, back) = (map_of(&map), map_of(&back));
+        let rows = map.values.chunks_exact(map.columns).zip(back.values.chunks_exact(map.columns));
+        assert!(rows.into_iter().all(|(row, other)| row.iter().eq(other.iter().rev())));
+    }
+}
+
+#[test]
 fn the_map_before_its_relu_sums_to_the_logit_less_the_bias() {
     // With a classifier of no negative weight the ReLU takes nothing away.
     let mut parameters = Parameters::initialize(&Architecture::new(1), 2);

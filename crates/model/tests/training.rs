@@ -453,12 +453,13 @@ fn a_network_that_reads_by_windows_is_read_as_it_was_trained() {
     let mut by_mean = one_stage(&place.data);
     by_mean.stages[0].input_size = 64;
     let mut by_window = by_mean.clone();
-    by_window.stages[0].window = Some(1);
+    // And with mirror images, which training does not see.
+    (by_window.stages[0].window, by_window.stages[0].mirror) = (Some(1), true);
     let [mean, window] = [&by_mean, &by_window].map(|recipe| train(recipe, &options, &mut Quiet).unwrap());
     assert!(weights_of(&mean).parameters() != weights_of(&window).parameters());
-    assert_eq!(weights_of(&mean).card().window, None);
+    assert_eq!((weights_of(&mean).card().window, weights_of(&mean).card().mirror), (None, false));
     let bundle = weights_of(&window);
-    assert_eq!(bundle.card().window, Some(1));
+    assert_eq!((bundle.card().window, bundle.card().mirror), (Some(1), true));
     // What the run says of its validation films is what a user finds, and not what the mean over the films gives.
     let mut detector =
         Detector::new(&bundle, &DetectorOptions { gate: GateRule::Disabled, ..Default::default() }).unwrap();

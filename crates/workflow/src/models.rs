@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use coxa_cohort::{Dataset, Target};
 use coxa_imaging::Radiograph;
 use coxa_model::recipe::ThresholdRule;
-use coxa_model::tune::{LabeledFilm, Reading, Settling, adapt, measure_int8, settle};
-use coxa_model::{Bundle, Detector, DetectorOptions, ModelError, Precision};
+use coxa_model::tune::{LabeledFilm, Settling, adapt, measure_int8, settle};
+use coxa_model::{Bundle, Detector, DetectorOptions, ModelError, Precision, Reading};
 use coxa_simulate::{FilmOptions, display8};
 
 use crate::{WorkEvent, WorkObserver, WorkflowError};
@@ -145,6 +145,8 @@ pub struct Settlement<'a> {
     pub rule: ThresholdRule,
     /// Cells on each side of the window that films are read by; 0 for the whole film, the bundle's own unless given.
     pub window: Option<usize>,
+    /// Whether films are read together with their mirror images; as the bundle says, unless given.
+    pub mirror: Option<bool>,
     /// Pixels on each side of the network's input, the bundle's own unless given.
     pub size: Option<usize>,
     /// Whether the network's output is calibrated on the films.
@@ -171,12 +173,14 @@ pub fn settle_bundle(request: &Settlement<'_>, observer: &mut dyn WorkObserver) 
         let film = coxa_imaging::read(&sample.image)?;
         Ok(LabeledFilm { film, is_positive: sample.target == 1, patient: sample.patient })
     });
+    let own = Reading::of(bundle.card());
     let window = match request.window {
         Some(0) => None,
         Some(window) => Some(window),
-        None => bundle.card().window,
+        None => own.window,
     };
-    let reading = Reading { size: request.size.unwrap_or(bundle.card().input.size), window };
+    let reading =
+        Reading { size: request.size.unwrap_or(own.size), window, mirror: request.mirror.unwrap_or(own.mirror) };
     let settling = Settling { rule: request.rule, reading, calibrate: request.calibrate };
     let settled = settle(&bundle, films, settling, &words, || {
         done += 1;

@@ -111,6 +111,10 @@ enum Action {
         /// says].
         #[arg(long, value_name = "CELLS")]
         window: Option<usize>,
+        /// Read films together with their mirror images, which takes twice as long and errs less; `--mirror=false` without [default: as the
+        /// bundle says].
+        #[arg(long, value_name = "YES", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        mirror: Option<bool>,
         /// Read films at this input size in pixels: a network that was trained on patches can read whole films by windows of the patches'
         /// size [default: as the bundle says].
         #[arg(long)]
@@ -187,14 +191,22 @@ impl Model {
                 println!("{} {}", out.display(), adapted.short_hash());
                 Ok(Outcome::Done)
             }
-            Action::Settle { bundle, data, sensitivity, specificity, calibrate, window, image_size, out } => {
+            Action::Settle { bundle, data, sensitivity, specificity, calibrate, window, mirror, image_size, out } => {
                 let rule = match (sensitivity, specificity) {
                     (Some(at_least), _) => ThresholdRule::Sensitivity { at_least },
                     (None, Some(at_least)) => ThresholdRule::Specificity { at_least },
                     (None, None) => ThresholdRule::Youden {},
                 };
-                let request =
-                    Settlement { bundle: &bundle, data: &data, rule, window, size: image_size, calibrate, out: &out };
+                let request = Settlement {
+                    bundle: &bundle,
+                    data: &data,
+                    rule,
+                    window,
+                    mirror,
+                    size: image_size,
+                    calibrate,
+                    out: &out,
+                };
                 let settled = settle_bundle(&request, &mut Screen::default())?;
                 let threshold = &settled.card().threshold;
                 eprintln!(
@@ -276,8 +288,11 @@ fn describe(bundle: &Bundle) {
         rule_words(card.threshold.rule),
         card.threshold.chosen_on
     );
-    if let Some(window) = card.window {
-        println!("  reading     by the most telling window of {window}×{window} cells of 32 pixels");
+    let by = card.window.map(|window| format!("by the most telling window of {window}×{window} cells of 32 pixels"));
+    let with = card.mirror.then(|| "with the mirror image".to_owned());
+    let reading: Vec<String> = by.into_iter().chain(with).collect();
+    if !reading.is_empty() {
+        println!("  reading     {}", reading.join(", "));
     }
     println!("  origin      {}", card.origin);
     if let Some(int8) = bundle.int8() {

@@ -2,6 +2,7 @@
 
 mod calibration;
 mod convolution;
+mod mirror;
 mod network;
 mod pass;
 mod predictor;

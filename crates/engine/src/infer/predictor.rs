@@ -4,7 +4,7 @@ use super::calibration::Ranges;
 use super::network::{Arithmetic, Network};
 use super::pass::Pass;
 use super::workspace::Workspace;
-use crate::architecture::{LARGEST_SIZE, STRIDE};
+use crate::architecture::{FEATURES, LARGEST_SIZE, STRIDE};
 use crate::cpu::{Isa, cpu};
 use crate::error::EngineError;
 use crate::kernels::Format;
@@ -51,13 +51,15 @@ pub struct Output {
     /// is the logit without the bias, until [`Output::read_by_window`] makes it that of a part.
     pub maps: Vec<f32>,
     /// The mean of each channel of the last feature map, after its normalization and ReLU, over each quarter of the image, [images ×
-    /// [`QUARTERS`] × [`FEATURES`](crate::architecture::FEATURES)]: top left, top right, bottom left, bottom right. Of an odd number of
+    /// [`QUARTERS`] × [`FEATURES`]]: top left, top right, bottom left, bottom right. Of an odd number of
     /// rows or columns the middle one is in both halves.
     pub features: Vec<f32>,
 }
 
 /// Quarters of an image in [`Output::features`].
 pub const QUARTERS: usize = 4;
+/// Values of [`Output::features`] for each image.
+pub(super) const FEATURES_PER_IMAGE: usize = QUARTERS * FEATURES;
 
 /// The inference network: weights packed once, memory used again from call to call.
 #[derive(Debug)]

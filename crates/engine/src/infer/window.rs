@@ -1,6 +1,6 @@
 //! A film read by its most telling window: the mean of the class activation map over the square of cells where it is greatest.
 
-use super::predictor::Output;
+use super::predictor::{FEATURES_PER_IMAGE, Output};
 
 /// A square of a map's cells.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,9 +66,6 @@ impl Output {
         }
     }
 }
-
-/// Values of [`Output::features`] for each image.
-const FEATURES_PER_IMAGE: usize = super::QUARTERS * crate::architecture::FEATURES;
 
 #[cfg(test)]
 mod tests {

@@ -41,6 +41,9 @@ pub struct Card {
     /// ([`coxa_engine::Output::read_by_window`]); the whole map's mean, if `None`. For two classes only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<usize>,
+    /// Whether a film is read together with its mirror image ([`coxa_engine::Output::join_mirrored`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
     /// What a Grad-CAM value means.
     pub cam: CamSpec,
     /// Research use only.
@@ -160,6 +163,7 @@ impl Card {
             threshold: operating_point::fixed(0.5),
             temperature: 1.0,
             window: None,
+            mirror: false,
             cam: CamSpec::nominal(size),
             intended_use: INTENDED_USE.into(),
             data: None,

@@ -32,6 +32,7 @@ use crate::backends::{InferExecutor, calibrated_executor, infer_executor, ranged
 use crate::bundle::{self, Bundle, Card};
 use crate::content::ContentGate;
 use crate::numbers::{extend_scaled, of_films, probability};
+use crate::reading::Reading;
 use crate::{Backend, ModelError};
 
 /// A bundle that is ready for films.
@@ -239,11 +240,8 @@ impl Detector {
             extend_scaled(&mut self.images, input);
             n += 1;
         }
-        let mut output = self.executor.run(&self.images, n, self.size)?;
-        if let Some(window) = self.card.window {
-            output.read_by_window(window);
-        }
-        Ok(output)
+        let (reading, executor) = (Reading { size: self.size, ..Reading::of(&self.card) }, &mut self.executor);
+        reading.read(&mut self.images, n, |images, n| executor.run(images, n, reading.size))
     }
 
     fn detection(&self, admitted: Admitted, logit: f32, map: &[f32], side: usize) -> Detection {

@@ -94,6 +94,10 @@ pub struct Stage {
     /// the whole film, unless given. 1 or more, for a target of two classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<usize>,
+    /// Whether films are read together with their mirror images (see `coxa_engine::Output::join_mirrored`) in validation and afterwards;
+    /// training sees each film as it is augmented.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
     /// Whether the class activation map is taught where the data set's boxes are; for the target `fracture` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub localization: Option<LocalizationLoss>,

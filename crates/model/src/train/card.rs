@@ -73,6 +73,7 @@ pub(super) fn card(finished: &Finished<'_>) -> Result<Card, ModelError> {
         threshold,
         temperature,
         window: stage.window,
+        mirror: stage.mirror,
         cam,
         intended_use: INTENDED_USE.into(),
         data: Some(DataSummary {

@@ -13,6 +13,7 @@ use super::plan::Plan;
 use super::progress::{Control, Event, Observer};
 use crate::ModelError;
 use crate::numbers::probability;
+use crate::reading::Reading;
 use crate::recipe::Stage;
 use crate::settle::{binary_loss, softmax_loss};
 
@@ -46,11 +47,8 @@ impl Validation {
         let mut peaks = Vec::new();
         let whole = films.with_batches(&plan, 0, |next| -> Result<bool, ModelError> {
             while let Some(batch) = next() {
-                let Batch { images, targets: truth, .. } = batch?;
-                let mut output = run(&images, truth.len())?;
-                if let Some(window) = stage.window {
-                    output.read_by_window(window);
-                }
+                let Batch { mut images, targets: truth, .. } = batch?;
+                let output = Reading::of_stage(stage).read(&mut images, truth.len(), &mut *run)?;
                 logits.extend(output.logits);
                 if n_classes == 2 {
                     let cells = output.map_side * output.map_side;

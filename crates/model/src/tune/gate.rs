@@ -6,7 +6,7 @@ use coxa_imaging::Radiograph;
 
 use super::outputs::Outputs;
 use crate::content::{ContentGate, Example, INPUTS, fit, inputs};
-use crate::{Bundle, ModelError};
+use crate::{Bundle, ModelError, Reading};
 
 /// Films of known contents on their way to a [`ContentGate`]: what the network makes of them, in the order in which they are taken.
 pub struct FilmFeatures {
@@ -21,7 +21,9 @@ impl FilmFeatures {
     /// # Errors
     /// When the engine refuses.
     pub fn new(bundle: &Bundle, threads: Option<usize>) -> Result<Self, ModelError> {
-        let outputs = Outputs::new(bundle.parameters(), &bundle.card().input, threads)?;
+        // The features are those of the film as it is: a mirror image would be read for nothing.
+        let reading = Reading { mirror: false, ..Reading::of(bundle.card()) };
+        let outputs = Outputs::new(bundle.parameters(), reading, bundle.card().input.fit, threads)?;
         Ok(FilmFeatures { outputs, inputs: Vec::new() })
     }
 

@@ -12,4 +12,4 @@ pub use adapt::adapt;
 pub use average::average;
 pub use gate::FilmFeatures;
 pub use int8::measure_int8;
-pub use settle::{LabeledFilm, Reading, Settling, settle};
+pub use settle::{LabeledFilm, Settling, settle};

@@ -4,9 +4,8 @@ use coxa_engine::{Output, Parameters};
 use coxa_imaging::{Fit, Radiograph, preprocess};
 
 use crate::backends::{Backend, InferExecutor, infer_executor, threads_or_all};
-use crate::bundle::InputSpec;
 use crate::numbers::extend_scaled;
-use crate::{ModelError, Precision};
+use crate::{ModelError, Precision, Reading};
 
 /// Films that go through the network at once.
 const BATCH: usize = 4;
@@ -14,20 +13,25 @@ const BATCH: usize = 4;
 /// A network in f32, and the films that wait for it.
 pub(super) struct Outputs {
     network: Box<dyn InferExecutor>,
-    size: usize,
+    reading: Reading,
     fit: Fit,
     waiting: Vec<f32>,
     n_waiting: usize,
 }
 
 impl Outputs {
-    /// By these parameters, on films prepared so.
+    /// By these parameters, on films that fill the square so and are read so.
     ///
     /// # Errors
     /// When the engine refuses.
-    pub fn new(parameters: &Parameters, input: &InputSpec, threads: Option<usize>) -> Result<Self, ModelError> {
+    pub fn new(
+        parameters: &Parameters,
+        reading: Reading,
+        fit: Fit,
+        threads: Option<usize>,
+    ) -> Result<Self, ModelError> {
         let network = infer_executor(Backend::Cpu, parameters, Precision::F32, threads_or_all(threads))?;
-        Ok(Outputs { network, size: input.size, fit: input.fit, waiting: Vec::new(), n_waiting: 0 })
+        Ok(Outputs { network, reading, fit, waiting: Vec::new(), n_waiting: 0 })
     }
 
     /// Takes in a film; header and size count for nothing here. Gives the outputs of this one and those that waited, when they are enough.
@@ -35,7 +39,7 @@ impl Outputs {
     /// # Errors
     /// When the network fails.
     pub fn take(&mut self, film: &Radiograph) -> Result<Option<Output>, ModelError> {
-        extend_scaled(&mut self.waiting, &preprocess(film, self.size, self.fit));
+        extend_scaled(&mut self.waiting, &preprocess(film, self.reading.size, self.fit));
         self.n_waiting += 1;
         if self.n_waiting == BATCH { self.rest() } else { Ok(None) }
     }
@@ -48,7 +52,9 @@ impl Outputs {
         if self.n_waiting == 0 {
             return Ok(None);
         }
-        let output = self.network.run(&self.waiting, self.n_waiting, self.size)?;
+        let (reading, network) = (self.reading, &mut self.network);
+        let output =
+            reading.read(&mut self.waiting, self.n_waiting, |images, n| network.run(images, n, reading.size))?;
         self.waiting.clear();
         self.n_waiting = 0;
         Ok(Some(output))

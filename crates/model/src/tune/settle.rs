@@ -6,7 +6,7 @@ use super::outputs::Outputs;
 use crate::bundle::ValidationScores;
 use crate::numbers::probability;
 use crate::recipe::ThresholdRule;
-use crate::{Bundle, ModelError, settle};
+use crate::{Bundle, ModelError, Reading, settle};
 
 /// A film with its truth.
 #[derive(Debug)]
@@ -17,15 +17,6 @@ pub struct LabeledFilm {
     pub is_positive: bool,
     /// Whose it is.
     pub patient: String,
-}
-
-/// How a network reads films.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
-    /// Pixels on each side of the network's input: a network that was trained on patches of whole films can read these.
-    pub size: usize,
-    /// By the most telling window of so many cells; by the mean over the whole film, if `None`.
-    pub window: Option<usize>,
 }
 
 /// What is settled, and how.
@@ -54,17 +45,14 @@ pub fn settle(
 ) -> Result<Bundle, ModelError> {
     let Settling { rule, reading, calibrate } = settling;
     let mut card = bundle.card().clone();
-    (card.input.size, card.window) = (reading.size, reading.window);
+    (card.input.size, card.window, card.mirror) = (reading.size, reading.window, reading.mirror);
     // Before the films are read, which takes minutes.
     let asked = |reason: String| format!("the rule: {reason}");
     rule.check().map_err(asked).and_then(|()| card.check()).map_err(ModelError::Setting)?;
     let (mut positive, mut patients) = (Vec::new(), Vec::new());
     let (mut logits, mut peaks) = (Vec::new(), Vec::new());
-    let mut outputs = Outputs::new(bundle.parameters(), &card.input, None)?;
-    let mut take = |mut output: coxa_engine::Output| {
-        if let Some(window) = reading.window {
-            output.read_by_window(window);
-        }
+    let mut outputs = Outputs::new(bundle.parameters(), reading, card.input.fit, None)?;
+    let mut take = |output: coxa_engine::Output| {
         let cells = output.map_side * output.map_side;
         peaks.extend(output.maps.chunks_exact(cells).map(|map| map.iter().copied().fold(0.0, f32::max)));
         logits.extend(output.logits);
