@@ -7,7 +7,7 @@ use coxa_simulate::HipOnFilm;
 use coxa_simulate::film::beam::gaussian_blur;
 
 use super::hip::{HipFrame, Local, Plane};
-use super::moves::quantile;
+use super::quantile::quantile;
 
 /// Pixels a head radius.
 const RADIUS: f32 = 20.0;
@@ -92,6 +92,11 @@ pub fn describe(plane: &Plane, hip: &HipOnFilm) -> [Option<f64>; COUNT] {
         per_cortex(view.loss(&shaft)),
     ]
     .map(|value| value.map(f64::from))
+}
+
+/// The borders of the shaft below the lesser trochanter in the hip's frame, medial and lateral; `None` where the film does not show them.
+pub fn shaft_borders(plane: &Plane, hip: &HipOnFilm) -> Option<[f32; 2]> {
+    View::new(plane, hip).shaft().map(|shaft| [shaft.medial, shaft.lateral])
 }
 
 /// The shaft at its level.

@@ -17,6 +17,7 @@ pub mod moves;
 pub mod page;
 pub mod paste;
 mod pictures;
+mod quantile;
 mod ridge;
 pub mod table;
 #[cfg(test)]
@@ -34,7 +35,8 @@ use crate::{Failure, WorkEvent, WorkObserver, WorkflowError};
 use descriptors::{DESCRIPTORS, describe};
 use films::{Half, RealFilm, half_of, normal_files, read_films, simulated_films};
 use finder::Finder;
-use moves::{FilmHip, HipFilm, Moves, hips_of, logit, moves, quantile};
+use moves::{FilmHip, HipFilm, Moves, hips_of, logit, moves};
+use quantile::quantile;
 use table::hip_table;
 
 /// What is checked.

@@ -4,8 +4,10 @@ use coxa_imaging::Radiograph;
 use coxa_model::{Control, Detector, ModelError};
 use coxa_simulate::HipOnFilm;
 
+use super::descriptors::shaft_borders;
 use super::hip::{HipFrame, Plane};
-use super::paste::{PARTS, paste};
+use super::paste::{Bend, PARTS, paste};
+use super::quantile::quantile;
 use crate::{WorkEvent, WorkObserver, WorkflowError};
 
 /// A film without a fracture, and where its hips lie.
@@ -35,6 +37,16 @@ pub fn hips_of(films: &[HipFilm]) -> Vec<FilmHip<'_>> {
 }
 
 impl FilmHip<'_> {
+    /// The film's values and the hip on them.
+    pub fn place(&self) -> (&Plane, &HipOnFilm) {
+        (&self.film.plane, self.hip)
+    }
+
+    /// The borders of the shaft in the hip's frame; `None` where they are not clear.
+    pub fn shaft(&self) -> Option<[f32; 2]> {
+        shaft_borders(&self.film.plane, self.hip)
+    }
+
     /// Whether the film shows the hip from above the acetabulum to the shaft below the lesser trochanter.
     fn is_whole(&self) -> bool {
         let plane = &self.film.plane;
@@ -59,15 +71,6 @@ impl Moves {
     pub fn quantile(&self, q: f64) -> Option<f64> {
         quantile(&self.values, q)
     }
-}
-
-/// The quantile `q` (0..=1), linear between neighboring order statistics; `None` of nothing.
-pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let place = q * (sorted.len().checked_sub(1)? as f64);
-    let (low, part) = (place as usize, place.fract());
-    Some(sorted[low] + part * (sorted[(low + 1).min(sorted.len() - 1)] - sorted[low]))
 }
 
 /// The network's own output for a film.
@@ -101,6 +104,7 @@ pub fn moves(
         if observer.on(&WorkEvent::Steps { what, done: i, total }) != Control::Continue {
             return Err(WorkflowError::Stopped("the check".to_owned()));
         }
+        let shaft = donor.shaft();
         for k in 0..each.min(films.len()) {
             let n = (i * each + k) % films.len();
             let target = &films[n];
@@ -112,9 +116,9 @@ pub fn moves(
                 None => logit(detector, &target.film.plane)?,
             };
             before[n] = Some(own);
+            let bend = Bend::between(target.shaft(), shaft);
             for (part, moves) in PARTS.iter().zip(&mut all) {
-                let pasted = paste(&target.film.plane, target.hip, &donor.film.plane, donor.hip, part);
-                if let Some(pasted) = pasted {
+                if let Some(pasted) = paste(target.place(), donor.place(), bend, part) {
                     moves.values.push(logit(detector, &pasted)? - own);
                 }
             }

@@ -67,6 +67,36 @@ pub const PARTS: [Part; 12] = [
     band("only what is coarser than 8 px", Band::Coarser(8.0)),
 ];
 
+/// How a donor is bent so that its shaft lies on the receiving film's: a step between two shafts would be a fracture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bend {
+    /// The middle of the shaft in the frame of the film that receives it, and in the donor's.
+    middle: [f32; 2],
+    /// The donor's width over the receiving film's.
+    ratio: f32,
+}
+
+/// Levels between which the bend sets in: below the neck, and where the shaft begins.
+const BENT: [f32; 2] = [0.6, 2.6];
+
+impl Bend {
+    /// None at all.
+    pub const NONE: Bend = Bend { middle: [0.0; 2], ratio: 1.0 };
+
+    /// From the borders of both shafts, the receiving film's first; none where either is not known.
+    pub fn between(own: Option<[f32; 2]>, donor: Option<[f32; 2]>) -> Self {
+        let (Some(own), Some(donor)) = (own, donor) else { return Self::NONE };
+        let [middle, width] = [|b: [f32; 2]| 0.5 * (b[0] + b[1]), |b: [f32; 2]| b[1] - b[0]];
+        Bend { middle: [middle(own), middle(donor)], ratio: width(donor) / width(own) }
+    }
+
+    /// Where in the donor's frame that lies which is to stand at a point of the receiving film's.
+    fn at(&self, [u, v]: Local) -> Local {
+        let straight = self.middle[1] + (u - self.middle[0]) * self.ratio;
+        [u + (straight - u) * smoothstep(BENT[0], BENT[1], v), v]
+    }
+}
+
 /// Width of the soft edge in head radii.
 const EDGE: f32 = 0.6;
 
@@ -109,7 +139,12 @@ struct Window {
 
 impl Window {
     /// `None` where either film shows too little of the part.
-    fn new(film: &Plane, hip: &HipOnFilm, donor: &Plane, donor_hip: &HipOnFilm, part: &Part) -> Option<Self> {
+    fn new(
+        (film, hip): (&Plane, &HipOnFilm),
+        (donor, donor_hip): (&Plane, &HipOnFilm),
+        bend: Bend,
+        part: &Part,
+    ) -> Option<Self> {
         let [u0, u1, v0, v1] = part.bounds();
         let corners = [hip.on_film([u0, v0]), hip.on_film([u1, v1])];
         let range = |a: f32, b: f32, n: usize| {
@@ -130,7 +165,7 @@ impl Window {
             let local = hip.local([x as f32 + 0.5, y as f32 + 0.5]);
             let weight = part.weight(local);
             let own = film.values[y * film.width + x];
-            let value = donor.mean_at(donor_hip.on_film(local), scale);
+            let value = donor.mean_at(donor_hip.on_film(bend.at(local)), scale);
             wanted += weight;
             shown += if value.is_some() { weight } else { 0.0 };
             window.own.push(own);
@@ -183,9 +218,9 @@ impl Window {
     }
 }
 
-/// A film with a part of another film's hip in place of its own. `None` where either film shows too little of the part.
-pub fn paste(film: &Plane, hip: &HipOnFilm, donor: &Plane, donor_hip: &HipOnFilm, part: &Part) -> Option<Plane> {
-    let mut window = Window::new(film, hip, donor, donor_hip, part)?;
+/// A film with a part of another film's hip, bent, in place of its own. `None` where either film shows too little of the part.
+pub fn paste((film, hip): (&Plane, &HipOnFilm), donor: (&Plane, &HipOnFilm), bend: Bend, part: &Part) -> Option<Plane> {
+    let mut window = Window::new((film, hip), donor, bend, part)?;
     window.match_tone();
     let mixed = window.mixed(part.band);
     let mut pasted = film.clone();

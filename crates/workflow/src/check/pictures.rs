@@ -5,7 +5,7 @@ use coxa_simulate::film::beam::gaussian_blur;
 
 use super::hip::{HipFrame, Local, Plane};
 use super::moves::FilmHip;
-use super::paste::{PARTS, paste};
+use super::paste::{Bend, PARTS, paste};
 
 /// Pixels a head radius on the page.
 const RADIUS: f32 = 38.0;
@@ -85,8 +85,9 @@ pub(super) fn hips(hips: &[FilmHip<'_>], rows: usize) -> Result<Vec<u8>, EncodeE
 /// A picture that cannot be encoded.
 pub(super) fn pasted(film: &FilmHip<'_>, donor: &FilmHip<'_>) -> Result<Vec<u8>, EncodeError> {
     let mut tiles = vec![tile(&film.film.plane, film.hip), tile(&donor.film.plane, donor.hip)];
+    let bend = Bend::between(film.shaft(), donor.shaft());
     for part in &PARTS {
-        let plane = paste(&film.film.plane, film.hip, &donor.film.plane, donor.hip, part);
+        let plane = paste(film.place(), donor.place(), bend, part);
         tiles.extend(plane.map(|plane| tile(&plane, film.hip)));
     }
     Sheet { columns: COLUMNS, tiles }.png()

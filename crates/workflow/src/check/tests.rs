@@ -9,7 +9,7 @@ use super::films::simulated_films;
 use super::finder::Finder;
 use super::hip::{HipFrame, Plane};
 use super::moves::{hips_of, moves};
-use super::paste::{PARTS, paste};
+use super::paste::{Bend, PARTS, paste};
 use super::{Check, Checked, LESSONS, descriptors, page};
 use crate::Unobserved;
 
@@ -62,7 +62,8 @@ fn a_hip_pasted_into_its_own_place_changes_nothing() {
     let films = simulated_films(74, 2, &tidy(256));
     let known = hips_of(&films)[0];
     for part in &PARTS {
-        let Some(same) = paste(&known.film.plane, known.hip, &known.film.plane, known.hip, part) else { continue };
+        let bend = Bend::between(known.shaft(), known.shaft());
+        let Some(same) = paste(known.place(), known.place(), bend, part) else { continue };
         let far = same.values.iter().zip(&known.film.plane.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let is_smoothed = part.name.contains("smoothed");
         assert!(is_smoothed || far < 0.1, "{}: {far}", part.name);
@@ -75,18 +76,16 @@ fn a_part_that_a_film_does_not_show_is_not_pasted() {
     let known = hips_of(&films)[0];
     let edge = HipOnFilm { side: Side::Right, head: [2.0, 2.0], radius: 20.0 };
     let small = Plane::filled(60, 60, 90.0);
-    assert_eq!(paste(&small, &edge, &known.film.plane, known.hip, &PARTS[0]), None);
-    assert_eq!(paste(&known.film.plane, known.hip, &small, &edge, &PARTS[0]), None);
+    assert_eq!(paste((&small, &edge), known.place(), Bend::NONE, &PARTS[0]), None);
+    assert_eq!(paste(known.place(), (&small, &edge), Bend::NONE, &PARTS[0]), None);
 }
 
-/// A thigh of soft tissue with a shaft of two cortices, and a canal of a third of their contrast.
-#[test]
-fn the_shaft_is_measured() {
-    let hip = HipOnFilm { side: Side::Left, head: [100.0, 100.0], radius: 30.0 };
+/// A thigh of soft tissue with a shaft of two cortices between these borders, and a canal of a third of their contrast.
+fn thigh(hip: &HipOnFilm, [medial, lateral]: [f32; 2]) -> Plane {
     let mut plane = Plane::filled(300, 300, 60.0);
     for (i, value) in plane.values.iter_mut().enumerate() {
         let [u, v] = hip.local([(i % 300) as f32 + 0.5, (i / 300) as f32 + 0.5]);
-        let (is_shaft, is_canal) = ((0.5..1.8).contains(&u), (0.8..1.5).contains(&u));
+        let (is_shaft, is_canal) = ((medial..lateral).contains(&u), (medial + 0.3..lateral - 0.3).contains(&u));
         *value += if v < 1.0 || !is_shaft {
             0.0
         } else if is_canal {
@@ -95,6 +94,31 @@ fn the_shaft_is_measured() {
             90.0
         };
     }
+    plane
+}
+
+#[test]
+fn a_pasted_shaft_goes_on_where_the_films_own_does() {
+    let hip = HipOnFilm { side: Side::Left, head: [100.0, 100.0], radius: 30.0 };
+    let (own, donor) = (thigh(&hip, [0.5, 1.8]), thigh(&hip, [0.8, 1.9]));
+    let borders = |plane: &Plane| descriptors::shaft_borders(plane, &hip);
+    let far = |plane: &Plane| {
+        let ([a, b], [c, d]) = (borders(&own).unwrap(), borders(plane).unwrap());
+        (a - c).abs().max((b - d).abs())
+    };
+    let pasted = |bend| paste((&own, &hip), (&donor, &hip), bend, &PARTS[0]).unwrap();
+    let (straight, bent) = (pasted(Bend::NONE), pasted(Bend::between(borders(&own), borders(&donor))));
+    assert!(far(&straight) > 0.15 && far(&bent) < 0.08, "{} {}", far(&straight), far(&bent));
+    // Nothing above the neck moves; the tone may, as it is matched over the whole part.
+    let row = |plane: &Plane| plane.values[110 * plane.width..][..plane.width].to_vec();
+    assert!(row(&straight).iter().zip(row(&bent)).all(|(a, b)| (a - b).abs() < 3.0));
+    assert_eq!(Bend::between(None, borders(&donor)), Bend::NONE);
+}
+
+#[test]
+fn the_shaft_is_measured() {
+    let hip = HipOnFilm { side: Side::Left, head: [100.0, 100.0], radius: 30.0 };
+    let plane = thigh(&hip, [0.5, 1.8]);
     let measured = descriptors::describe(&plane, &hip);
     let of = |name: &str| {
         let place = descriptors::DESCRIPTORS.iter().position(|descriptor| descriptor.name == name).unwrap();
