@@ -84,8 +84,14 @@ pub fn logit(detector: &mut Detector, plane: &Plane) -> Result<f64, WorkflowErro
     Ok(f64::from(detection.logit().ok_or_else(|| WorkflowError::Internal(refused()))?))
 }
 
-/// Pastes each part of each donor's hip into `each` films, and reads them before and after. Donor number `i` goes into films `i`,
-/// `i + 1` and so on, round about, never into its own film.
+/// The places of the first `each` films from place `first` on, round about, that are not the donor's own.
+fn targets(donor: &FilmHip<'_>, films: &[FilmHip<'_>], first: usize, each: usize) -> Vec<usize> {
+    let places = (0..films.len()).map(|k| (first + k) % films.len());
+    places.filter(|n| films[*n].film.name != donor.film.name).take(each).collect()
+}
+
+/// Pastes each part of each donor's hip into `each` films, and reads them before and after. Donor number `i` goes into the
+/// films from number `i · each` on, round about, but not into its own.
 ///
 /// # Errors
 /// When the network fails or the observer stops the work.
@@ -105,12 +111,8 @@ pub fn moves(
             return Err(WorkflowError::Stopped("the check".to_owned()));
         }
         let shaft = donor.shaft();
-        for k in 0..each.min(films.len()) {
-            let n = (i * each + k) % films.len();
+        for n in targets(donor, films, i * each, each) {
             let target = &films[n];
-            if target.film.name == donor.film.name {
-                continue;
-            }
             let own = match before[n] {
                 Some(own) => own,
                 None => logit(detector, &target.film.plane)?,
@@ -125,4 +127,24 @@ pub fn moves(
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use coxa_schema::Side;
+
+    use super::*;
+
+    #[test]
+    fn a_donor_goes_into_the_next_films_that_are_not_its_own() {
+        let hip = HipOnFilm { side: Side::Left, head: [0.0; 2], radius: 1.0 };
+        let films: Vec<HipFilm> = ["a", "b", "c"]
+            .map(|name| HipFilm { name: name.to_owned(), plane: Plane::filled(1, 1, 0.0), hips: vec![hip] })
+            .into();
+        let hips: Vec<FilmHip<'_>> = films.iter().map(|film| FilmHip { film, hip: &film.hips[0] }).collect();
+        assert_eq!(targets(&hips[0], &hips, 0, 1), [1]);
+        assert_eq!(targets(&hips[2], &hips, 2, 1), [0]);
+        assert_eq!(targets(&hips[1], &hips, 2, 5), [2, 0]);
+        assert!(targets(&hips[0], &hips[..1], 0, 1).is_empty() && targets(&hips[0], &[], 0, 1).is_empty());
+    }
 }
