@@ -119,7 +119,7 @@ fn a_threshold_and_a_window_are_settled_on_labeled_films() {
     let card = run(&["model", "info", text(&windows)]);
     let card = String::from_utf8_lossy(&card.stdout);
     assert!(card.contains("window of 1×1 cells") && card.contains("chosen on 8 simulated films"), "{card}");
-    // The window stays where none is given; 0 is the whole film again. So do mirror images.
+    // The window stays where none is given, and so do mirror images; 0 is the whole film again.
     let mirror = folder.path().join("mirror");
     succeed(&settle(&windows, &mirror, &["--mirror"]));
     let card = run(&["model", "info", text(&mirror)]);

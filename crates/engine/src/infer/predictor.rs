@@ -51,8 +51,8 @@ pub struct Output {
     /// is the logit without the bias, until [`Output::read_by_window`] makes it that of a part.
     pub maps: Vec<f32>,
     /// The mean of each channel of the last feature map, after its normalization and ReLU, over each quarter of the image, [images ×
-    /// [`QUARTERS`] × [`FEATURES`]]: top left, top right, bottom left, bottom right. Of an odd number of
-    /// rows or columns the middle one is in both halves.
+    /// [`QUARTERS`] × [`FEATURES`]]: top left, top right, bottom left, bottom right. Of an odd number of rows or columns the middle one
+    /// is in both halves.
     pub features: Vec<f32>,
 }
 

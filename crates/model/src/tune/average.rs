@@ -10,7 +10,8 @@ use crate::{Bundle, ModelError, Reading};
 /// [`crate::tune::adapt`] measures these. The threshold and the calibration are the last one's too.
 ///
 /// # Errors
-/// When there are fewer than two bundles, or they differ in their classes, input size, way of fitting films, window, or whether mirror images are read.
+/// When there are fewer than two bundles, or they differ in their classes, input size, way of fitting films, window, or whether mirror
+/// images are read.
 pub fn average(bundles: &[Bundle]) -> Result<Bundle, ModelError> {
     let Some((last, others)) = bundles.split_last().filter(|(_, others)| !others.is_empty()) else {
         return Err(ModelError::Setting("a mean needs two bundles at least".into()));

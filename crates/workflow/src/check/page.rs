@@ -41,8 +41,8 @@ fn page(check: &Check) -> Result<Page, WorkflowError> {
     let mut exchange = vec![
         Block::Text(
             "Each part of a hip without a fracture is pasted into another film without one, at the scale of the femoral head, matched in \
-             mean and deviation, with soft edges, bent below the neck so that shaft meets shaft. What moves the logit there is not a fracture: it is what the network has never seen. A \
-             simulator is good when real donors move it no more than simulated ones."
+             mean and deviation, with soft edges, bent below the neck so that shaft meets shaft. What moves the logit there is not a \
+             fracture: it is what the network has never seen. A simulator is good when real donors move it no more than simulated ones."
                 .to_owned(),
         ),
         moves_table("into-simulated", "Into simulated films: the logit's move", &result.into_simulated),

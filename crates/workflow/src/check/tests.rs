@@ -61,8 +61,8 @@ fn simulated_donors_move_simulated_films_little() {
 fn a_hip_pasted_into_its_own_place_changes_nothing() {
     let films = simulated_films(74, 2, &tidy(256));
     let known = hips_of(&films)[0];
+    let bend = Bend::between(known.shaft(), known.shaft());
     for part in &PARTS {
-        let bend = Bend::between(known.shaft(), known.shaft());
         let Some(same) = paste(known.place(), known.place(), bend, part) else { continue };
         let far = same.values.iter().zip(&known.film.plane.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let is_smoothed = part.name.contains("smoothed");
